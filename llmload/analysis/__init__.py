@@ -1,0 +1,1 @@
+"""MEASURED and JUDGED: records become figures, figures become verdicts. Pure folds."""

@@ -1,0 +1,401 @@
+"""The facts that every room of the house shares: frozen, plain, without behaviour beyond derived values.
+
+Instants are machine-wide `monotonic_ns`, rounded by the worker to whole microseconds, which is what the store keeps.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from llmload.promises import Gate
+from llmload.units import format_number
+
+# ---------------------------------------------------------------- planned
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One load level. `axis` is "concurrency" or "rate"; `index` is its place in the ladder, from 0."""
+
+    index: int
+    axis: str
+    value: float
+
+    @property
+    def label(self) -> str:
+        """The words every output uses, such as `concurrency 50`."""
+        return f"{self.axis} {format_number(self.value)}" + ("/s" if self.axis == "rate" else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One measured window to observe: the `number`-th of its step (from 0), of `requests` measured requests."""
+
+    step: Step
+    number: int
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequest:
+    """What one request will say. Token lengths are what the scenario asks for, not what the server will count."""
+
+    index: int
+    prompt: str
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFit:
+    """How words become the server's tokens: tokens = template + per_word x words (+ salt), found by `target.probe`.
+
+    `template` is what the server adds around an empty prompt; `residual` the largest relative error of the fit
+    on the probing requests; `source` says who counted.
+    """
+
+    template: float
+    per_word: float
+    residual: float
+    source: TokenSource
+
+
+# ---------------------------------------------------------------- observed
+
+
+class Outcome(StrEnum):
+    """How one request ended; the list is closed (METRICS.md)."""
+
+    OK = "ok"
+    HTTP_ERROR = "http_error"
+    CONNECT_ERROR = "connect_error"
+    TIMEOUT = "timeout"
+    PROTOCOL_ERROR = "protocol_error"
+    STREAM_ERROR = "stream_error"
+    TRUNCATED = "truncated"
+    CANCELLED = "cancelled"
+    DROPPED = "dropped"
+
+
+class Phase(StrEnum):
+    """Which part of a window a request belongs to; only MEASURED ones are ever measured."""
+
+    WARMUP = "warmup"
+    MEASURED = "measured"
+    FILLER = "filler"
+
+
+class TokenSource(StrEnum):
+    """Who counted the tokens, best first; an ESTIMATE (characters / 4) never decides a gate."""
+
+    USAGE = "usage"
+    TOKENIZER = "tokenizer"
+    TIKTOKEN = "tiktoken"
+    ESTIMATE = "estimate"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """What the client saw of one request.
+
+    `due_ns` is the planned instant (open loop) or the instant its slot became free (closed loop); `sent_ns` the
+    first byte handed to a ready connection, None when it never was; `event_ns` one instant per event with text
+    (a non-streaming answer has exactly one: its arrival); `answer_ns` the first answer text, which differs
+    from the first event where a model reasons first; `done_ns` the end of the answer or of our patience.
+    `reads` counts socket reads that carried text events. `text` is kept only where tokens must be counted here.
+    """
+
+    seq: int  # order of start within the step
+    look: int
+    phase: Phase
+    outcome: Outcome
+    due_ns: int
+    sent_ns: int | None
+    done_ns: int
+    event_ns: array[int]
+    asked_input_tokens: int
+    asked_output_tokens: int
+    answer_ns: int | None = None
+    connect_ns: int = 0
+    reads: int = 0
+    is_streamed: bool = True
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    token_source: TokenSource | None = None
+    finish_reason: str | None = None
+    http_status: int | None = None
+    error_type: str | None = None
+    error_text: str | None = None
+    retried: bool = False
+    text: str | None = None
+
+    @property
+    def first_ns(self) -> int | None:
+        """First text of any kind; None when the answer was not streamed, since then it says nothing of TTFT."""
+        return self.event_ns[0] if self.event_ns and self.is_streamed else None
+
+    @property
+    def last_ns(self) -> int | None:
+        """Last text event, or the arrival of a non-streamed answer."""
+        return self.event_ns[-1] if self.event_ns else None
+
+
+class Ending(StrEnum):
+    """Why a window ended."""
+
+    COMPLETE = "complete"
+    MAX_DURATION = "max_duration"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything one window left behind. Heartbeats are the lateness of each 10 ms tick inside the window."""
+
+    look: Look
+    records: tuple[RequestRecord, ...]
+    start_ns: int
+    end_ns: int
+    ending: Ending
+    heartbeat_late_ns: array[int]
+    caveats: tuple[Caveat, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """An interrupted window is stored, but not judged: a resumed run measures it again."""
+        return self.ending is not Ending.INTERRUPTED
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a running window stands; overwritten in place, never queued."""
+
+    step: str
+    phase: Phase
+    done: int
+    planned: int
+    in_flight: int
+    output_events_per_s: float
+    ttft_p50_ms: float | None
+    ttft_p95_ms: float | None
+    goodput: float | None
+    elapsed_s: float
+
+
+# ---------------------------------------------------------------- the server
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where and how to send: all that a worker needs to know of the target. Secrets live in `headers` only."""
+
+    url: str
+    framework: str
+    api: str
+    model: str
+    stream: bool
+    sampling: Mapping[str, object]
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    tls_verify: bool = True
+    tls_ca_file: str | None = None
+    connect_timeout_s: float = 5.0
+    first_token_timeout_s: float = 60.0
+    total_timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """What the probe learnt of the server before any load. `url` is scrubbed of secrets."""
+
+    url: str
+    framework: str
+    api: str
+    model: str
+    version: str | None
+    max_model_len: int | None
+    fit: TokenFit
+    settings: Mapping[str, object]
+    declared: tuple[str, ...]  # names of the settings that the author wrote; the others are assumed
+    left_out: tuple[str, ...] = ()  # sampling fields that the server refused
+
+
+# ---------------------------------------------------------------- measured
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySummary:
+    """One latency over `ok` requests, in milliseconds. `count` requests had it; `skipped` ones could not."""
+
+    count: int
+    skipped: int
+    mean_ms: float
+    min_ms: float
+    max_ms: float
+    p50_ms: float
+    p90_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """A mergeable latency histogram: `bounds_ms[i]` is the upper edge of the bucket that holds `counts[i]`."""
+
+    bounds_ms: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepMetrics:
+    """The figures of one step over all its windows. Shares are 0..1, rates per second of measured window.
+
+    A figure that could not be had is None, never 0.
+    """
+
+    window_s: float
+    attempts: int  # measured requests that we did not cancel ourselves
+    ok: int
+    good: int
+    cancelled: int
+    goodput: float | None
+    goodput_low: float | None
+    goodput_high: float | None
+    goodput_rps: float | None
+    error_rate: float | None
+    rps: float | None
+    output_tps: float | None
+    total_tps: float | None
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int | None
+    failed_output_tokens: int
+    latency: Mapping[str, LatencySummary]  # by metric name, `itl` included
+    histograms: Mapping[str, Histogram]
+    errors: Mapping[str, int]  # error_type -> count
+    token_sources: Mapping[str, int]
+    shared_reads: float | None  # share of text events that came in one read with another
+
+
+# ---------------------------------------------------------------- judged
+
+
+class Status(StrEnum):
+    """What a gate or a run came to. NOT_GATED is for a run without gates."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    INCOMPARABLE = "incomparable"
+    ERROR = "error"
+    NOT_GATED = "not gated"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The figures behind a verdict. For shares: `low`..`high` bound the true share of good requests at `confidence`
+    (one-sided each), from `n` requests worth `effective_n` independent ones after the design effect `deff`.
+    For means and rates `low`..`high` are in the gate's own unit. `target` is what they are held against.
+    """
+
+    observed: float | None
+    target: float
+    low: float | None
+    high: float | None
+    n: int
+    deff: float | None
+    effective_n: float | None
+    confidence: float
+    looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one gate at one step, with its reason and what to do about it.
+
+    `kind` is the JUnit type: SloViolation, NoData, ClientSaturated, TooFewRequests and so on.
+    """
+
+    gate: Gate
+    step: str
+    status: Status
+    because: str
+    remedy: str = ""
+    kind: str = ""
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """A validity rule that did not hold. Fatal ones make every verdict of the step an error ("could not measure")."""
+
+    rule: str
+    figure: str
+    remedy: str
+    is_fatal: bool = False
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A disagreement between two sources of one figure, with its size and the likely cause."""
+
+    subject: str
+    expected: str
+    actual: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One step: its figures, the windows they came from, its verdicts and what speaks against trusting them."""
+
+    step: Step
+    looks: tuple[Look, ...]
+    metrics: StepMetrics
+    verdicts: tuple[Verdict, ...]
+    caveats: tuple[Caveat, ...]
+
+
+# ---------------------------------------------------------------- told
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeader:
+    """What is known of a run before the first byte is sent. `created` is UTC, ISO 8601, in milliseconds."""
+
+    run_id: str
+    scenario: str
+    created: str
+    version: str
+    document_text: str
+    document_hash: str
+    resolved: str  # canonical JSON of the resolved document, secrets only as references
+    source: str  # file the document came from, as the user named it
+    labels: Mapping[str, str]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A whole run, judged: every report is a function of this value."""
+
+    header: RunHeader
+    finished: str | None
+    target: TargetFacts | None
+    steps: tuple[StepResult, ...]
+    status: Status
+    exit_code: int
+    because: str
+    fingerprint: Mapping[str, str]
+    findings: tuple[Finding, ...] = ()
+    caveats: tuple[Caveat, ...] = ()  # of the run as a whole
+    notices: tuple[str, ...] = ()
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Every verdict of the run, step by step."""
+        return tuple(verdict for step in self.steps for verdict in step.verdicts)

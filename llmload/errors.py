@@ -1,0 +1,109 @@
+"""The error tree. An exception means that *we* cannot go on; a failed request is a record, never one of these.
+
+    LlmloadError            70  a defect of ours
+    ├── UsageError           2  the command line
+    ├── ScenarioError        2  the scenario document (one or many located problems)
+    │   └── NotBuiltError    2  it asks for a feature that this version does not have
+    ├── DataFileError        2  a file that a scenario names
+    ├── TargetError          5  the server under test cannot be used
+    ├── StoreError           5  the SQLite store cannot be read or written
+    ├── Interrupted        130  Ctrl-C
+    └── Terminated         143  SIGTERM
+
+Every error says where, what is wrong and what to do; the class knows the exit code (METRICS: "Verdict and exit code").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class LlmloadError(Exception):
+    """A defect of ours; the subclasses are for what others can mend."""
+
+    exit_code = 70
+
+    def __init__(self, where: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{where}: {problem}. {remedy}")
+        self.where, self.problem, self.remedy = where, problem, remedy
+
+
+class UsageError(LlmloadError):
+    """The command line asks for something impossible."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a document, and where its author finds it (1-based line and column)."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+    hint: str
+    source_line: str = ""
+
+    def __str__(self) -> str:
+        at = f"{self.file}:{self.line}:{self.column}: {self.path}: {self.message}. {self.hint}"
+        if not self.source_line:
+            return at
+        return f"{at}\n  {self.source_line}\n  {' ' * (self.column - 1)}^"
+
+
+class ScenarioError(LlmloadError):
+    """The scenario file asks for something we cannot run; carries every problem found, in file order."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        super().__init__(f"{first.file}:{first.line}:{first.column}: {first.path}", first.message, first.hint)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class NotBuiltError(ScenarioError):
+    """The scenario is valid but asks for a feature that this version does not have yet."""
+
+
+class DataFileError(LlmloadError):
+    """A file named by a scenario has a bad row; `where` is file:line."""
+
+    exit_code = 2
+
+
+class TargetError(LlmloadError):
+    """The server under test cannot be reached, is not ready, or does not serve the model.
+
+    `kind` is the JUnit error type, such as ServerNotReady or ModelNotServed.
+    """
+
+    exit_code = 5
+
+    def __init__(self, where: str, problem: str, remedy: str, *, kind: str = "ServerNotReady") -> None:
+        super().__init__(where, problem, remedy)
+        self.kind = kind
+
+
+class StoreError(LlmloadError):
+    """The SQLite store cannot be opened, read or written."""
+
+    exit_code = 5
+
+
+class Interrupted(LlmloadError):  # noqa: N818 - a request to stop, not a fault
+    """The user pressed Ctrl-C; what was measured is stored."""
+
+    exit_code = 130
+
+
+class Terminated(LlmloadError):  # noqa: N818
+    """SIGTERM; what was measured is stored."""
+
+    exit_code = 143

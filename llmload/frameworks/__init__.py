@@ -1,0 +1,1 @@
+"""Plug-ins: one file per serving framework. Pure; they import nothing heavier than orjson."""

@@ -1,0 +1,1 @@
+"""OBSERVED: planned requests become records over real sockets. The only hot path."""

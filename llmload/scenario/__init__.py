@@ -1,0 +1,1 @@
+"""ASKED: YAML text becomes one `Scenario`, or a list of located problems."""

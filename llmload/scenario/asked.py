@@ -1,0 +1,277 @@
+"""What a scenario asks for, resolved: every default filled in, every unit converted. Frozen, and light to import.
+
+Durations are seconds (`_s`), shares 0..1, rates per second. Secrets are references, never values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from llmload.promises import Gate, Slo
+
+# ---------------------------------------------------------------- target
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is found: the name of an environment variable, or a file. Exactly one is set."""
+
+    env: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUrl:
+    """A server that is already running. The URL may carry secrets: scrub before telling."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What the simulator does wrong on purpose; each share is of requests, 0..1."""
+
+    error_rate: float = 0.0
+    error_status: int = 500
+    disconnect_rate: float = 0.0  # closes the connection mid-stream
+    stall_rate: float = 0.0  # sends some events, then nothing more
+    malformed_rate: float = 0.0  # one event that is not JSON
+    slow_first_byte_rate: float = 0.0
+    slow_first_byte_s: float = 1.0
+    restart_after: int | None = None  # requests until the server forgets everything and starts again
+
+
+@dataclass(frozen=True, slots=True)
+class Simulator:
+    """The embedded server: a discrete model of continuous batching (simulator/engine.py).
+
+    A decode step over b running requests takes decode_base_ms + decode_per_seq_ms x b.
+    """
+
+    profile: str = "laptop"
+    model: str = "simulated"
+    prefill_tokens_per_s: float = 20_000.0
+    decode_base_ms: float = 8.0
+    decode_per_seq_ms: float = 0.1
+    max_num_seqs: int = 64
+    kv_cache_tokens: int = 200_000
+    max_model_len: int = 8192
+    prefix_cache: bool = True
+    replicas: int = 1
+    seed: int = 0
+    api_key: SecretRef | None = None
+    faults: Faults = field(default_factory=Faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A server that we start ourselves and stop afterwards."""
+
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    ready_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a certificate is checked; `ca_file` None = the system's store."""
+
+    verify: bool = True
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long one request may take to connect, to its first token, and in all."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 60.0
+    total_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The server under test. `settings` is the framework's own settings dataclass; `declared` names its written fields."""
+
+    place: ServerUrl | Simulator | Launch
+    model: str | None
+    framework: str
+    settings: object
+    declared: tuple[str, ...]
+    api: str
+    api_key: SecretRef | None
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    tls: Tls
+    timeouts: Timeouts
+    transport: str = "auto"
+
+
+# ---------------------------------------------------------------- workload
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Every length the same."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Normal lengths, cut to minimum..maximum."""
+
+    mean: float
+    stdev: float
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Whole lengths from low to high, both included."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lognormal:
+    """Lengths whose logarithm is normal; `mean` and `stdev` are of the lengths themselves, cut to minimum..maximum."""
+
+    mean: float
+    stdev: float
+    minimum: int
+    maximum: int
+
+
+Lengths = Fixed | Normal | Uniform | Lognormal
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What requests say. With `unique`, every prompt begins with its own salt, so that prefix caches cannot help."""
+
+    input_tokens: Lengths
+    output_tokens: Lengths
+    unique: bool
+    sampling: Mapping[str, object]
+    stream: bool
+    seed: int
+    tokenizer_file: str | None = None
+
+
+# ---------------------------------------------------------------- load
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedLoop:
+    """So many requests in flight at all times, one step each."""
+
+    concurrency: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLoop:
+    """Requests at a rate whatever the server does, one step each."""
+
+    rate_per_s: tuple[float, ...]
+    arrival: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Recorded arrivals."""
+
+    file: str
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How requests arrive. A window ends after `requests` and `duration_s`, whichever is later, or at `max_duration_s`.
+
+    `requests` is None only where the author wrote a duration alone. `warmup_requests` None = max(2 x concurrency, 8).
+    """
+
+    shape: ClosedLoop | OpenLoop | Trace
+    requests: int | None
+    duration_s: float | None
+    warmup_requests: int | None
+    cooldown_s: float
+    max_duration_s: float
+    max_in_flight: int
+    workers: int | None  # None = auto
+
+    def warmup_for(self, concurrency: int) -> int:
+        """Warm-up requests of a step: as written, or max(2 x concurrency, 8)."""
+        return max(2 * concurrency, 8) if self.warmup_requests is None else self.warmup_requests
+
+
+# ---------------------------------------------------------------- the rest
+
+Policy = Literal["warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How sure a verdict must be (confidence 0..1) and how far sampling may go to get there."""
+
+    confidence: float
+    max_requests: int
+    repeats: int
+    on_inconclusive: Policy
+    on_missing_baseline: Policy
+    on_incomparable: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Recommend:
+    """What capacity is wanted; built by a later version, kept and validated now."""
+
+    peak_concurrency: int
+    daily_active_users: int | None
+    requests_per_user_per_day: float
+    peak_factor: float
+    goodput_target: float
+    headroom: float
+    gpu_model: str | None
+    gpu_usd_per_hour: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Where reports go and which are written (names of `reporters`)."""
+
+    directory: str
+    formats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Where a scenario came from. `resolved` is canonical JSON that loads to the same scenario; both are scrubbed."""
+
+    source: str
+    text: str
+    resolved: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One run's worth of intent. `notices` are sentences that the user should read, such as assumed conversions."""
+
+    name: str
+    description: str
+    labels: Mapping[str, str]
+    target: Target
+    workload: Workload
+    load: Load
+    slo: Slo | None
+    gates: tuple[Gate, ...]
+    decision: Decision
+    recommend: Recommend | None
+    reports: Reports
+    document: Document
+    notices: tuple[str, ...] = ()

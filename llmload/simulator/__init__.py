@@ -1,0 +1,1 @@
+"""An embedded server whose truth is known: continuous batching over real sockets."""

@@ -1,0 +1,1 @@
+"""REMEMBERED: one SQLite file that keeps every run."""

@@ -1,0 +1,1 @@
+"""The server before and after the load: launch, ready, probe, stop."""
