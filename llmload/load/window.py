@@ -13,7 +13,7 @@ from llmload.workload.plan import Plan
 class Window:
     """One measured window in closed loop: `concurrency` requests in flight until the last measured one is done.
 
-    `plan.request(i)` gives the i-th request of the window: warm-up first, then measured ones, then fillers, without end.
+    `plan.request(i)` gives the i-th request of the window: warm-up first, then measured ones, then endless fillers.
     """
 
     look: Look

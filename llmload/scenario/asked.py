@@ -93,7 +93,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The server under test. `settings` is the framework's own settings dataclass; `declared` names its written fields."""
+    """The server under test. `settings` is the framework's settings dataclass; `declared` names those written."""
 
     place: ServerUrl | Simulator | Launch
     model: str | None

@@ -1,0 +1,35 @@
+# Everything a person or a CI types. `make demo` and `make test` are all a newcomer needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bench docs golden clean
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: .venv/installed  ## run the quickstart on the embedded simulator
+	$(BIN)/llmload apply scenarios/quickstart.yaml
+
+test: .venv/installed  ## every test, with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term -n 2
+
+check: .venv/installed  ## formatting, lint, types, architecture, documents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/installed  ## the numbers of docs/performance.md, measured here
+	$(BIN)/python -m tests.bench
+
+golden: .venv/installed  ## write the expected outputs of the tests again; review the difference
+	$(BIN)/python -m pytest tests/reporters tests/scenario --update-goldens
+
+docs: .venv/installed  ## generated schemas
+	$(BIN)/llmload schema --write schemas
+
+clean:
+	rm -rf .venv build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

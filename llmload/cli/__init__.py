@@ -1,0 +1,43 @@
+"""The command line: one file per verb, and the only place that prints or exits.
+
+Verb modules import nothing heavy at their top, so that `llmload --help` stays fast; their work is imported inside.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import typer
+
+from llmload.errors import LlmloadError
+
+app = typer.Typer(
+    name="llmload",
+    help="CI for LLM serving: declare a server and its promises, measure it, fail the build when one is broken.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run one verb; every exit code is one of METRICS.md's, and Python's own 1 never leaves here."""
+    from llmload.cli import verbs
+
+    verbs.register(app)
+    try:
+        app()
+    except LlmloadError as error:
+        print(f"llmload: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # the last line of defence: 70 is "a defect of ours", and 1 must never mean "slower"
+        traceback.print_tb(error.__traceback__, file=sys.stderr)
+        print(f"llmload: internal error: {type(error).__name__}. Please report it with the lines above.", file=sys.stderr)
+        sys.exit(70)
