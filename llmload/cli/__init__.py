@@ -39,5 +39,6 @@ def main() -> None:
         sys.exit(0)
     except Exception as error:  # the last line of defence: 70 is "a defect of ours", and 1 must never mean "slower"
         traceback.print_tb(error.__traceback__, file=sys.stderr)
-        print(f"llmload: internal error: {type(error).__name__}. Please report it with the lines above.", file=sys.stderr)
+        name = type(error).__name__
+        print(f"llmload: internal error: {name}. Please report it with the lines above.", file=sys.stderr)
         sys.exit(70)
