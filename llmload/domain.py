@@ -373,7 +373,7 @@ class RunHeader:
     version: str
     document_text: str
     document_hash: str
-    resolved: str  # canonical JSON of the resolved document, secrets only as references
+    resolved: str  # canonical JSON of the resolved document, secrets as references only
     source: str  # file the document came from, as the user named it
     labels: Mapping[str, str]
     environment: Mapping[str, str]
@@ -394,6 +394,7 @@ class RunResult:
     findings: tuple[Finding, ...] = ()
     caveats: tuple[Caveat, ...] = ()  # of the run as a whole
     notices: tuple[str, ...] = ()
+    fails_on: tuple[str, ...] = ()  # policies set to fail: "inconclusive", "incomparable", "missing_baseline"
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

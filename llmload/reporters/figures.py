@@ -1,0 +1,60 @@
+"""Numbers as people read them. A missing or meaningless figure is "n/a", never 0.
+
+Rounding never tells a lie about a limit: where a figure would round onto the limit it is held against, or onto 0 or
+100 % without being it, it gets more digits.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from llmload.promises import LATENCIES, SHARES, Gate
+
+MISSING = "n/a"
+_MOST_PLACES = 6
+
+
+def milliseconds(value: float | None, limit: float | None = None) -> str:
+    """A latency given in ms, with about three digits: "8.42 ms", "912 ms", "12.3 s"."""
+    if value is None or not isfinite(value):
+        return MISSING
+    if abs(value) >= 10_000:
+        return _digits(value / 1000, 1, (None if limit is None else limit / 1000,)) + " s"
+    places = next((places for below, places in ((1, 3), (10, 2), (100, 1)) if abs(value) < below), 0)
+    return _digits(value, places, (limit,)) + " ms"
+
+
+def percent(share: float | None, limit: float | None = None) -> str:
+    """A share 0..1: "93.2%", "100%"."""
+    if share is None or not isfinite(share):
+        return MISSING
+    if share in (0, 1):
+        return f"{share:.0%}"
+    return _digits(share * 100, 1, (0.0, 100.0, None if limit is None else limit * 100)) + "%"
+
+
+def amount(value: float | None, limit: float | None = None) -> str:
+    """A count, a rate or a factor with about three digits and thousands marked: "1,182", "8.25"."""
+    if value is None or not isfinite(value):
+        return MISSING
+    places = 0 if value == int(value) or abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return _digits(value, places, (limit,))
+
+
+def of_gate(gate: Gate, value: float | None, limit: float | None = None) -> str:
+    """A figure in the unit of the gate's subject."""
+    if gate.subject in SHARES:
+        return percent(value, limit)
+    if gate.subject in LATENCIES:
+        return milliseconds(value, limit)
+    text = amount(value, limit)
+    return text if text == MISSING else text + ("/s" if gate.subject == "rps" else " tok/s")
+
+
+def _digits(value: float, places: int, limits: tuple[float | None, ...]) -> str:
+    others = [limit for limit in limits if limit is not None and limit != value]
+    for enough in range(places, _MOST_PLACES):
+        text = f"{value:,.{enough}f}"
+        if all(text != f"{other:,.{enough}f}" for other in others):
+            return text
+    return f"{value:,.{_MOST_PLACES}f}"
