@@ -47,22 +47,25 @@ class Faults:
 class Simulator:
     """The embedded server: a discrete model of continuous batching (simulator/engine.py).
 
-    A decode step over b running requests takes decode_base_ms + decode_per_seq_ms x b.
+    Figures left None come from the profile (simulator/profiles.py); those written win. Every step takes
+    decode_base_ms + decode_per_seq_ms x (requests decoding) + prompt tokens / prefill_tokens_per_s.
     """
 
     profile: str = "laptop"
     model: str = "simulated"
-    prefill_tokens_per_s: float = 20_000.0
-    decode_base_ms: float = 8.0
-    decode_per_seq_ms: float = 0.1
-    max_num_seqs: int = 64
-    kv_cache_tokens: int = 200_000
-    max_model_len: int = 8192
+    prefill_tokens_per_s: float | None = None
+    decode_base_ms: float | None = None
+    decode_per_seq_ms: float | None = None
+    max_num_seqs: int | None = None
+    kv_cache_tokens: int | None = None
+    max_model_len: int | None = None
     prefix_cache: bool = True
     replicas: int = 1
     seed: int = 0
     api_key: SecretRef | None = None
     faults: Faults = field(default_factory=Faults)
+    mean_answer_tokens: int = 128  # where the model may stop by itself (no ignore_eos)
+    refuse_fields: tuple[str, ...] = ()  # fields of a request answered with 422, as strict servers do
 
 
 @dataclass(frozen=True, slots=True)
