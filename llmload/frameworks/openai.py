@@ -1,0 +1,131 @@
+"""Any OpenAI-compatible server: chat and plain completions, streamed or whole.
+
+What servers differ in (usage in four places, empty and merged chunks, errors inside an answer) is read here without
+asking which server it is; docs and captured bytes of each are in tests/captures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from llmload.domain import Endpoint, PlannedRequest
+from llmload.frameworks.adapter import Adapter, Dialect, Event, Usage
+from llmload.frameworks.error_body import error_message, found_error
+
+__all__ = ["ADAPTER", "DIALECTS", "OpenAISettings", "error_message", "read_answer", "read_event"]
+
+_DONE = Event(is_last=True)
+_THOUGHTS = ("reasoning_content", "reasoning")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAISettings:
+    """Nothing is known of how a generic server was started."""
+
+
+def chat_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
+    """The request of `/v1/chat/completions`: one user message."""
+    return _body(endpoint, request, {"messages": [{"role": "user", "content": request.prompt}]})
+
+
+def completions_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
+    """The request of `/v1/completions`: the bare prompt."""
+    return _body(endpoint, request, {"prompt": request.prompt})
+
+
+def _body(endpoint: Endpoint, request: PlannedRequest, prompt: Mapping[str, object]) -> bytes:
+    # `max_tokens`: every engine knows it, `max_completion_tokens` only some; what the plan decides wins over sampling.
+    planned: dict[str, object] = {"model": endpoint.model, **prompt, "max_tokens": request.output_tokens}
+    planned["stream"] = endpoint.stream
+    if endpoint.stream:
+        planned["stream_options"] = {"include_usage": True}
+    return orjson.dumps({**endpoint.sampling, **planned})
+
+
+def read_event(payload: bytes) -> Event:
+    """One streamed payload of either API; ValueError when it is not JSON or not of this protocol."""
+    if payload == b"[DONE]":
+        return _DONE
+    return _meaning(payload, "delta")
+
+
+def read_answer(body: bytes) -> Event:
+    """A whole answer of either API; ValueError when it is not JSON or has neither choices nor an error."""
+    event = _meaning(body, "message")
+    if event.error is None and b'"choices"' not in body:
+        raise ValueError("the answer has no choices")
+    return event
+
+
+def _meaning(payload: bytes, part: str) -> Event:
+    document = orjson.loads(payload)
+    if not isinstance(document, dict):
+        raise ValueError("the event is not a JSON object")
+    choices = document.get("choices")
+    if not choices:
+        return Event(usage=_usage(document.get("usage")), error=found_error(document))
+    if not isinstance(choices, list) or not isinstance(choices[0], dict):
+        raise ValueError("choices is not a list of objects")
+    choice = choices[0]
+    delta = choice.get(part)
+    answer, thought = choice.get("text"), ""
+    if isinstance(delta, dict):
+        answer = delta.get("content")
+        if len(delta) > 1 or answer is None:  # the usual delta has content alone, and this is the hot path
+            thought = _thought(delta)
+    finish, usage = choice.get("finish_reason"), document.get("usage")
+    if type(answer) is str and not thought and finish is None and usage is None and "error" not in document:
+        return Event(answer)
+    return Event(
+        _text(answer),
+        thought,
+        _usage(usage),
+        str(finish) if finish else None,
+        error=found_error(document),
+    )
+
+
+def _text(content: object) -> str:
+    """Text of a `content`: a string, null, or a list of parts."""
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    if isinstance(content, list):
+        return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
+    raise ValueError("content is not text")
+
+
+def _thought(delta: Mapping[str, object]) -> str:
+    """Reasoning, and the names and arguments of tool calls: text that is generated, but no answer."""
+    words = next((_text(delta[name]) for name in _THOUGHTS if delta.get(name)), "")
+    calls = delta.get("tool_calls")
+    functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    functions.append(delta.get("function_call"))
+    for function in functions:
+        if isinstance(function, dict):
+            words += _text(function.get("name")) + _text(function.get("arguments"))
+    return words
+
+
+def _usage(told: object) -> Usage | None:
+    if not isinstance(told, dict):
+        return None
+    details = told.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return Usage(_count(told.get("prompt_tokens")), _count(told.get("completion_tokens")), _count(cached))
+
+
+def _count(told: object) -> int | None:
+    return told if type(told) is int and 0 <= told < 2**53 else None
+
+
+DIALECTS: Mapping[str, Dialect] = {
+    "chat": Dialect("/v1/chat/completions", chat_body, read_event, read_answer),
+    "completions": Dialect("/v1/completions", completions_body, read_event, read_answer),
+}
+
+ADAPTER = Adapter(name="openai", settings=OpenAISettings, dialects=DIALECTS)
