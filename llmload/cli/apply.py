@@ -1,0 +1,57 @@
+"""`llmload apply`: run, judge, store, report; the exit code is the gate."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmload.cli import options
+from llmload.errors import UsageError
+
+
+class DryRun(StrEnum):
+    """How far a rehearsal goes."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+def apply(  # noqa: PLR0913 - options of the command line
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenario files, run one after another.")],
+    store: options.Store = options.DEFAULT_STORE,
+    out: Annotated[Path | None, typer.Option(help="Directory for reports, in place of spec.reports.dir.")] = None,
+    sets: options.Sets = [],  # noqa: B006 - typer copies it
+    env_file: options.EnvFile = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that ended early.")] = None,
+    dry_run: Annotated[DryRun | None, typer.Option(help="client: check and stop; server: probe it too.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show progress while it runs.")] = True,
+    json: options.Json = False,
+    log_format: options.LogFormat = "text",
+    log_level: options.LogLevel = "warning",
+) -> None:
+    """Measure the server a scenario declares, judge its gates, remember the run and write its reports.
+
+    Exit code: 0 promises kept, 2 bad input, 3 a gate failed, 4 undecided and policy says fail, 5 could not measure.
+
+    Example: llmload apply scenarios/quickstart.yaml
+    """
+    from llmload.cli.batch import Batch, apply_all
+    from llmload.cli.rehearsal import rehearse
+    from llmload.scenario.loader import load_runnable
+
+    if resume is not None and len(files) > 1:
+        raise UsageError("--resume", "names one run, but several files are given", "Resume one file at a time")
+    env = options.environment(env_file)
+    loaders = [partial(load_runnable, path, sets=sets, env=env) for path in files]
+    match dry_run:
+        case DryRun.CLIENT:
+            code = rehearse(loaders, env, stop_before="server")
+        case DryRun.SERVER:
+            code = rehearse(loaders, env, stop_before="load")
+        case None:
+            code = apply_all(loaders, Batch(store, out, resume, env, progress and not json, json, log_format, log_level))
+    raise typer.Exit(code)

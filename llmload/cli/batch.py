@@ -1,0 +1,87 @@
+"""Several scenarios in one command: all run, each is told, and one exit code speaks for all."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmload.cli import logs
+from llmload.cli.display import display
+from llmload.cli.execution import Executed, Order, execute
+from llmload.domain import RunResult
+from llmload.errors import LlmloadError
+from llmload.reporters import result_json
+from llmload.scenario.asked import Scenario
+from llmload.scenario.secrets import Scrubber, secrets_of
+
+PRECEDENCE = (70, 130, 143, 2, 3, 5, 4, 0)
+"""Which exit code speaks for several runs (METRICS.md): the first that is present."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What holds for every scenario of one command."""
+
+    store: Path
+    out: Path | None
+    resume: str | None
+    env: Mapping[str, str]
+    is_shown: bool
+    is_json: bool
+    log_format: str
+    log_level: str
+    output: Path | None = None  # one more copy of the result document
+
+
+def apply_all(loaders: Sequence[Callable[[], Scenario]], batch: Batch) -> int:
+    """Execute every scenario and return the exit code of the whole."""
+    codes = []
+    for load in loaders:
+        codes.append(_apply_one(load, batch))
+        if codes[-1] in (130, 143):
+            break
+    return next(code for code in PRECEDENCE if code in codes)
+
+
+def _apply_one(load: Callable[[], Scenario], batch: Batch) -> int:
+    scrub: Callable[[str], str] = str
+    try:
+        scenario = load()
+        scrub = Scrubber(secrets_of(scenario, batch.env)).scrub
+        logs.configure(batch.log_format, batch.log_level, scrub)
+        with display(batch.is_shown) as show:
+            done = execute(scenario, Order(batch.store, batch.out, batch.resume, batch.env, show))
+    except LlmloadError as error:
+        for text in (f"llmload: {error}", *getattr(error, "__notes__", ())):
+            print(scrub(text), file=sys.stderr)
+        return error.exit_code
+    except Exception as error:  # one scenario's crash must not take the others' results with it
+        print(scrub("".join(traceback.format_exception(error))), file=sys.stderr)
+        print("llmload: internal error. Please report it with the lines above.", file=sys.stderr)
+        return 70
+    tell(done, batch)
+    return done.result.exit_code
+
+
+def tell(done: Executed, batch: Batch) -> None:
+    """Print the result: the JSON document alone, or tables and the paths of what was written."""
+    if batch.output is not None:
+        batch.output.write_bytes(result_json.render(done.result))
+    if batch.is_json:
+        sys.stdout.write(result_json.render(done.result).decode())
+        return
+    print_result(done.result)
+    print("Reports: " + ", ".join(str(path) for path in done.files))
+    print(f"Stored as {done.result.header.run_id} in {batch.store}")
+
+
+def print_result(result: RunResult) -> None:
+    """The tables of one run on the terminal."""
+    from rich.console import Console
+
+    from llmload.reporters import console
+
+    console.render(result, Console())

@@ -1,0 +1,40 @@
+"""Progress on stderr while a run goes on: a live panel on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from llmload.domain import Progress
+from llmload.reporters import live
+
+LINE_EVERY_S = 5.0
+"""On a pipe or in CI a line every so often is enough."""
+
+
+@contextmanager
+def display(is_shown: bool) -> Iterator[Callable[[Progress], None]]:
+    """Yield the function that shows progress; nothing is shown when it is not wanted."""
+    if not is_shown:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.live import Live
+
+        with Live(console=Console(stderr=True), refresh_per_second=4, transient=True) as panel:
+            yield lambda progress: panel.update(live.panel(progress))
+    else:
+        yield _lines()
+
+
+def _lines() -> Callable[[Progress], None]:
+    shown: dict[str, float] = {}
+
+    def show(progress: Progress) -> None:
+        last = shown.get(progress.step)
+        if last is None or not 0 <= progress.elapsed_s - last < LINE_EVERY_S:
+            shown[progress.step] = progress.elapsed_s
+            print(live.line(progress), file=sys.stderr, flush=True)
+
+    return show

@@ -1,0 +1,46 @@
+"""Options that several verbs share, spelled once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmload.errors import UsageError
+
+Store = Annotated[Path, typer.Option(help="SQLite file of runs.", envvar="LLMLOAD_STORE")]
+Sets = Annotated[list[str], typer.Option("--set", help="Overwrite one value, like spec.target.url=http://host:8000.")]
+EnvFile = Annotated[Path | None, typer.Option(help="File of NAME=value lines, added to the environment.")]
+LogFormat = Annotated[str, typer.Option(help="Logs on stderr as text or json.")]
+LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result document and nothing else.")]
+
+DEFAULT_STORE = Path("llmload.db")
+
+
+def environment(env_file: Path | None) -> Mapping[str, str]:
+    """The process's variables, with those of `--env-file` under them: what is set outside wins, as with docker."""
+    if env_file is None:
+        return dict(os.environ)
+    try:
+        lines = env_file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(str(env_file), f"cannot be read ({type(error).__name__})", "Name a text file") from None
+    return {**_read_variables(env_file, lines), **os.environ}
+
+
+def _read_variables(env_file: Path, lines: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        text = line.strip().removeprefix("export ")
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise UsageError(f"{env_file}:{number}", "is not NAME=value", "Write one variable a line")
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+        found[name.strip()] = value[1:-1] if quoted else value
+    return found

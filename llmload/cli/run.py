@@ -1,0 +1,96 @@
+"""`llmload run`: the same as apply without a file, for people who come from llm-loadtest and llm-benchmark."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmload.cli import options
+from llmload.errors import UsageError
+
+
+def run(  # noqa: PLR0913 - options of the command line
+    server: Annotated[str, typer.Option(help="Base URL of the server, like http://localhost:8000.")],
+    model: Annotated[str | None, typer.Option(help="Model name; optional when the server serves exactly one.")] = None,
+    concurrency: Annotated[str, typer.Option(help="Steps of requests in flight.")] = "1,10,50,100,200",
+    num_prompts: Annotated[int, typer.Option("--num-prompts", "--num-requests", help="Requests per step.")] = 200,
+    input_len: Annotated[int, typer.Option(help="Input tokens of each request.")] = 256,
+    output_len: Annotated[int, typer.Option(help="Output tokens of each request.")] = 512,
+    stream: Annotated[bool, typer.Option(help="Stream the answers; without, TTFT and TPOT cannot be had.")] = True,
+    adapter: Annotated[str | None, typer.Option(help="Older name of --framework: openai or triton.")] = None,
+    framework: Annotated[str | None, typer.Option(help="Serving framework; openai = any compatible server.")] = None,
+    goodput: Annotated[str | None, typer.Option(help="SLO in milliseconds, like ttft:500,tpot:50,e2e:30000.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Warm-up requests per step.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds one request may take.")] = 600.0,
+    api_key_env: Annotated[str | None, typer.Option(help="Environment variable that holds the API key.")] = None,
+    name: Annotated[str, typer.Option(help="Scenario name, the key of the history.")] = "run",
+    save: Annotated[Path | None, typer.Option(help="Write the scenario that was run to this file.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the result document to this file.")] = None,
+    store: options.Store = options.DEFAULT_STORE,
+    out: Annotated[Path | None, typer.Option(help="Directory for reports.")] = None,
+    sets: options.Sets = [],  # noqa: B006 - typer copies it
+    progress: Annotated[bool, typer.Option(help="Show progress while it runs.")] = True,
+    json: options.Json = False,
+    log_format: options.LogFormat = "text",
+    log_level: options.LogLevel = "warning",
+) -> None:
+    """Measure a server from flags alone; --save writes the scenario file that says the same.
+
+    Example: llmload run --server http://localhost:8000 --concurrency 1,10,50 --num-prompts 200 --goodput ttft:500
+    """
+    import yaml
+
+    from llmload.cli.batch import Batch, apply_all
+    from llmload.scenario.loader import load_runnable_text
+
+    target: dict[str, object] = {"url": server, "framework": framework or adapter or "openai"}
+    target["timeout"] = {"total": f"{timeout:g}s"}
+    if model is not None:
+        target["model"] = model
+    if api_key_env is not None:
+        target["api_key"] = {"env": api_key_env}
+    load: dict[str, object] = {"concurrency": _whole_numbers(concurrency), "requests": num_prompts}
+    if warmup is not None:
+        load["warmup"] = {"requests": warmup}
+    spec: dict[str, object] = {
+        "target": target,
+        "workload": {
+            "prompts": {"synthetic": {"input_tokens": input_len, "output_tokens": output_len}},
+            "stream": stream,
+        },
+        "load": load,
+    }
+    if goodput is not None:
+        spec["slo"] = _slo(goodput)
+    document = {"apiVersion": "llmload/v1", "kind": "Scenario", "metadata": {"name": name}, "spec": spec}
+    text = yaml.safe_dump(document, sort_keys=False)
+    env = dict(os.environ)
+    load_it = partial(load_runnable_text, text, "command line", sets=sets, env=env, directory=Path.cwd())
+    if save is not None:
+        load_it()
+        save.write_text(text, encoding="utf-8")
+    batch = Batch(store, out, None, env, progress and not json, json, log_format, log_level, output)
+    raise typer.Exit(apply_all([load_it], batch))
+
+
+def _whole_numbers(text: str) -> Sequence[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError("--concurrency", f"{text!r} is not a list of numbers", "Write it like 1,10,50") from None
+
+
+def _slo(text: str) -> Mapping[str, str]:
+    """The SLO block of "ttft:500,tpot:50": bare numbers are milliseconds, as the earlier tools had them."""
+    terms: dict[str, str] = {}
+    for part in text.split(","):
+        metric, colon, limit = part.strip().partition(":")
+        if not colon or metric not in ("ttft", "tpot", "e2e") or not limit.replace(".", "", 1).isdigit():
+            raise UsageError("--goodput", f"{part!r} is not a bound in ms", "Write it like ttft:500,tpot:50,e2e:30000")
+        terms[metric] = f"{limit}ms"
+    return terms

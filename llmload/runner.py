@@ -1,0 +1,100 @@
+"""The story of one run, top to bottom, and the only loop over load.
+
+asked -> planned -> observed -> measured -> judged: a strategy names the next look, `measure` observes it, and what
+was observed is remembered before the next one begins, so that a run that dies loses one window at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+import structlog
+
+from llmload.analysis.judgement import judge
+from llmload.analysis.metrics import measure as fold
+from llmload.domain import Look, Observation, RunHeader, RunResult, StepMetrics, TargetFacts
+from llmload.errors import TargetError
+from llmload.load.window import Window
+from llmload.scenario.asked import Scenario
+from llmload.target.probe import Probed
+from llmload.workload.planning import plan_look
+
+Strategy = Callable[[Scenario, Sequence[Observation]], Look | None]
+
+_log = structlog.get_logger("llmload.runner")
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Everything a run touches outside of itself, as plain functions; `cli` fills it in."""
+
+    open_target: Callable[[], AbstractContextManager[str]]  # yields the base URL
+    probe: Callable[[str], Probed]
+    observe: Callable[[Window], Observation]
+    count_tokens: Callable[[Observation, TargetFacts], Observation]  # where the server did not
+    scrub: Callable[[str], str]
+    describe: Callable[[TargetFacts], None]
+    remember: Callable[[Observation, StepMetrics], None]
+    now: Callable[[], str]  # UTC, ISO 8601
+
+
+def run(
+    scenario: Scenario, header: RunHeader, edges: Edges, strategy: Strategy, earlier: Sequence[Observation] = ()
+) -> RunResult:
+    """Measure until the strategy is content, then judge; `earlier` are the windows of a run that is resumed.
+
+    A server that cannot be used ends as a result ("could not measure"), not as an exception. A request to stop
+    travels as `Interrupted` or `Terminated`; the windows observed until then are remembered by then.
+    """
+    log = _log.bind(run_id=header.run_id, scenario=scenario.name)
+    observations = [seen for seen in earlier if seen.is_whole]
+    facts: TargetFacts | None = None
+    trouble: TargetError | None = None
+    try:
+        with edges.open_target() as url:
+            probed = edges.probe(url)
+            facts = probed.facts
+            edges.describe(facts)
+            log = log.bind(model=facts.model)
+            while (look := strategy(scenario, observations)) is not None:
+                log.info("window begins", step=look.step.label, look=look.number, requests=look.requests)
+                observations.append(measure(scenario, look, probed, edges))
+                metrics = fold(_of_step(observations, look), scenario.slo)
+                edges.remember(observations[-1], metrics)
+                log.info("window ended", step=look.step.label, ending=observations[-1].ending, attempts=metrics.attempts)
+                if not observations[-1].is_whole:
+                    break
+    except TargetError as error:
+        trouble = TargetError(edges.scrub(error.where), edges.scrub(error.problem), error.remedy, kind=error.kind)
+        log.error("target cannot be used", reason=str(trouble))
+    return judge(header, scenario, facts, observations, finished=edges.now(), trouble=trouble)
+
+
+def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges) -> Observation:
+    """Observe one window: plan it, send it, count what the server did not count, scrub what it said."""
+    concurrency = int(look.step.value)
+    seen = edges.observe(
+        Window(
+            look=look,
+            endpoint=probed.endpoint,
+            plan=plan_look(scenario, look, probed.facts.fit),
+            slo=scenario.slo,
+            concurrency=concurrency,
+            warmup=scenario.load.warmup_for(concurrency),
+            duration_s=scenario.load.duration_s,
+            cooldown_s=scenario.load.cooldown_s,
+            max_duration_s=scenario.load.max_duration_s,
+        )
+    )
+    counted = edges.count_tokens(seen, probed.facts)
+    records = tuple(
+        replace(record, error_text=edges.scrub(record.error_text)) if record.error_text else record
+        for record in counted.records
+    )
+    return replace(counted, records=records)
+
+
+def _of_step(observations: Sequence[Observation], look: Look) -> list[Observation]:
+    return [seen for seen in observations if seen.look.step.index == look.step.index]
