@@ -1,0 +1,52 @@
+"""Prompts out of common words: as many as asked for, cut from one endless text, with a salt before them."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from itertools import accumulate
+
+from llmload.workload.words import WORDS
+
+SALT_WORDS = 6
+"""Words of the salt: three for the request, which tell 256^3 apart, then three for its window."""
+
+_BASE = len(WORDS)
+_ROUNDS = 32
+
+
+def plain_text(words: int, start: int = 0) -> str:
+    """`words` common words, from the `start`-th of an endless text that is the same for everybody.
+
+    Every round of the text says each word once, in another order. So the tokens of a long prompt hardly depend on
+    where it was cut, and never by more than the words of one round can differ.
+    """
+    text, starts = _endless_text()
+    length = len(starts) // 2
+    first = start % length
+    rounds, rest = divmod(words, length)
+    whole = text[: starts[length]] if rounds else ""
+    return whole * rounds + text[starts[first] : starts[first + rest] - 1] if rest else whole[:-1]
+
+
+def salt(window: bytes, index: int) -> list[str]:
+    """Words that no other request of the window begins with; another window's differ too.
+
+    The digits of `index` come first, lowest first, shifted by what `window` (at least six bytes that stand for the
+    window) says: two prompts part after their first word or soon after, before a cache block is full.
+    """
+    low, rest = divmod(index, _BASE)[::-1]
+    middle, high = rest % _BASE, rest // _BASE
+    digits = (low + window[0], middle + window[1], high + window[2], window[3], window[4], window[5])
+    return [WORDS[digit % _BASE] for digit in digits]
+
+
+@lru_cache(maxsize=1)
+def _endless_text() -> tuple[str, list[int]]:
+    """The rounds of the text twice over, so that a cut never wraps, and where each word of it begins."""
+    words: list[str] = []
+    for number in range(_ROUNDS):
+        words += sorted(WORDS, key=lambda word: hashlib.blake2b(f"{number} {word}".encode(), digest_size=8).digest())
+    words += words
+    starts = list(accumulate((len(word) + 1 for word in words), initial=0))
+    return " ".join(words) + " ", starts[:-1]
