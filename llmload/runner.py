@@ -60,7 +60,7 @@ def run(
             log = log.bind(model=facts.model)
             while (look := strategy(scenario, observations)) is not None:
                 log.info("window begins", step=look.step.label, look=look.number, requests=look.requests)
-                observations.append(measure(scenario, look, probed, edges))
+                observations.append(measure(scenario, look, probed, edges, run_id=header.run_id))
                 metrics = fold(_of_step(observations, look), scenario.slo)
                 edges.remember(observations[-1], metrics)
                 log.info("window ended", step=look.step.label, ending=observations[-1].ending, attempts=metrics.attempts)
@@ -72,14 +72,17 @@ def run(
     return judge(header, scenario, facts, observations, finished=edges.now(), trouble=trouble)
 
 
-def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges) -> Observation:
-    """Observe one window: plan it, send it, count what the server did not count, scrub what it said."""
+def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run_id: str) -> Observation:
+    """Observe one window: plan it, send it, count what the server did not count, scrub what it said.
+
+    The run's id salts the prompts, so that a server's cache of an earlier run with the same seed cannot answer them.
+    """
     concurrency = int(look.step.value)
     seen = edges.observe(
         Window(
             look=look,
             endpoint=probed.endpoint,
-            plan=plan_look(scenario, look, probed.facts.fit),
+            plan=plan_look(scenario, look, probed.facts.fit, run=run_id),
             slo=scenario.slo,
             concurrency=concurrency,
             warmup=scenario.load.warmup_for(concurrency),
