@@ -1,0 +1,269 @@
+"""The store: every run, window and request in one SQLite file that several processes may use at once."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from llmload.domain import Observation, Progress, RunHeader, RunResult, StepMetrics, TargetFacts
+from llmload.errors import StoreError, UsageError
+from llmload.store import runs
+from llmload.store.opening import connect, explained, writing
+from llmload.store.process import SILENCE_S, Life, Process, life_of, this_process
+from llmload.store.results import put_result, put_step
+from llmload.store.runs import RunSummary, StoredRun, new_run_id
+from llmload.store.windows import WindowRows, observation_of, rows_of
+
+__all__ = ["RunSummary", "Store", "StoredRun", "new_run_id", "open_existing", "open_store"]
+
+STATUSES = ("running", "finished", "failed", "interrupted", "aborted")
+
+
+@contextmanager
+def open_store(path: Path) -> Iterator[Store]:
+    """The store at `path`, made when it is not there; StoreError says what to do when it cannot be used."""
+    connection = connect(path)
+    try:
+        yield Store(path, connection)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def open_existing(path: Path) -> Iterator[Store]:
+    """The same for reading what was stored: a file that is not there is a mistake, not a new store."""
+    if not path.exists():
+        raise StoreError(str(path), "there is no store here", "Run `llmload apply` first, or name one with --store")
+    with open_store(path) as store:
+        yield store
+
+
+class Store:
+    """One open store. Every method is one transaction, safe beside other processes, and may raise StoreError."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    # ------------------------------------------------------------ a run as it goes
+
+    def begin(self, header: RunHeader) -> None:
+        """Remember that this process has begun a run."""
+        with self._writing() as connection:
+            places = ", ".join("?" * 11)
+            inserted = connection.execute(
+                f"INSERT INTO runs ({runs.HEADER}, status) VALUES ({places})",  # noqa: S608 - our own column names
+                (*runs.header_row(header), "running"),
+            )
+            assert inserted.lastrowid is not None  # noqa: S101 - an INSERT has one
+            self._own(inserted.lastrowid)
+
+    def resume(self, run_id: str) -> None:
+        """Take over a run that ended early; StoreError when a living process still works on it."""
+        with self._writing() as connection:
+            run, status = self._run(run_id)
+            if status == "finished":
+                raise StoreError(run_id, "this run is finished", "Start a new run")
+            owner = connection.execute("SELECT * FROM progress WHERE run = ?", (run,)).fetchone()
+            if status == "running" and owner is not None and not _is_dead(owner):
+                raise StoreError(run_id, f"process {owner['pid']} still works on this run", "Wait for it to end")
+            connection.execute("UPDATE runs SET status = 'running', finished = NULL WHERE run = ?", (run,))
+            self._own(run)
+
+    def describe(self, run_id: str, facts: TargetFacts) -> None:
+        """Remember what the probe learnt of the server."""
+        with self._writing() as connection:
+            run, _ = self._run(run_id)
+            columns = ", ".join(f"{name} = ?" for name in f"{runs.FACTS}, left_out".split(", "))
+            connection.execute(
+                f"UPDATE runs SET {columns} WHERE run = ?",  # noqa: S608 - our own column names
+                (*runs.facts_row(facts), run),
+            )
+            connection.execute("UPDATE progress SET seen_s = ? WHERE run = ?", (time.time(), run))
+
+    def remember(self, run_id: str, observation: Observation, metrics: StepMetrics | None = None) -> None:
+        """Commit one window and the figures of its step so far. An interrupted window of the same look gives way;
+        a whole one does not (StoreError): another process resumes the same run.
+        """
+        rows = rows_of(observation)
+        with self._writing() as connection:
+            run, _ = self._run(run_id)
+            put_step(connection, run, observation.look.step, metrics)
+            self._give_way(run, observation)
+            _insert_window(connection, run, rows)
+            connection.execute("UPDATE progress SET seen_s = ? WHERE run = ?", (time.time(), run))
+
+    def progress(self, run_id: str, now: Progress) -> None:
+        """Overwrite where the run stands."""
+        with self._writing() as connection:
+            run, _ = self._run(run_id)
+            connection.execute(
+                "UPDATE progress SET seen_s = ?, step = ?, phase = ?, done = ?, planned = ?, in_flight = ?,"
+                " output_events_per_s = ?, ttft_p50_ms = ?, ttft_p95_ms = ?, goodput = ?, elapsed_s = ? WHERE run = ?",
+                (
+                    time.time(),
+                    now.step,
+                    now.phase.value,
+                    now.done,
+                    now.planned,
+                    now.in_flight,
+                    now.output_events_per_s,
+                    now.ttft_p50_ms,
+                    now.ttft_p95_ms,
+                    now.goodput,
+                    now.elapsed_s,
+                    run,
+                ),
+            )
+
+    def finish(self, run_id: str, result: RunResult, status: str) -> None:
+        """Remember what the run came to, and that no process works on it any more; `status` is one of STATUSES."""
+        with self._writing() as connection:
+            run, _ = self._run(run_id)
+            put_result(connection, run, result, status)
+            connection.execute("DELETE FROM progress WHERE run = ?", (run,))
+
+    def recover(self) -> tuple[str, ...]:
+        """Mark as aborted the runs whose process died, and name them; other processes' runs are left alone."""
+        query = "SELECT run, run_id, progress.* FROM runs LEFT JOIN progress USING (run) WHERE status = 'running'"
+        with self._reading() as connection:
+            if not [row for row in connection.execute(query) if _is_dead(row)]:
+                return ()
+        with self._writing() as connection:
+            dead = [row for row in connection.execute(query).fetchall() if _is_dead(row)]
+            for row in dead:
+                connection.execute("UPDATE runs SET status = 'aborted' WHERE run = ?", (row["run"],))
+                connection.execute("DELETE FROM progress WHERE run = ?", (row["run"],))
+        return tuple(row["run_id"] for row in dead)
+
+    # ------------------------------------------------------------ what is stored
+
+    def find(self, prefix: str) -> str:
+        """The run whose id begins with `prefix`, or the newest for "latest"; UsageError names the candidates."""
+        with self._reading() as connection:
+            if prefix == "latest":
+                found = connection.execute("SELECT run_id FROM runs ORDER BY created DESC, run_id DESC LIMIT 1")
+            else:
+                found = connection.execute(
+                    "SELECT run_id FROM runs WHERE substr(run_id, 1, length(?1)) = ?1"
+                    " ORDER BY run_id = ?1 DESC, run_id",
+                    (prefix,),
+                )
+            ids = [run_id for (run_id,) in found]
+        if len(ids) == 1 or (ids and ids[0] == prefix):
+            return str(ids[0])
+        if not ids:
+            raise UsageError(f"run {prefix!r}", f"no such run in {self.path}", "`llmload runs` lists them")
+        some = ", ".join(ids[-5:])
+        raise UsageError(f"run {prefix!r}", f"{len(ids)} runs begin so", f"Write more of the id; the newest: {some}")
+
+    def load(self, run_id: str) -> StoredRun:
+        """Everything needed to judge a run again; `run_id` in full. Windows come in the order of the ladder."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+            if row is None:
+                raise UsageError(f"run {run_id!r}", f"no such run in {self.path}", "`llmload runs` lists them")
+            windows = connection.execute(
+                "SELECT windows.*, axis, value FROM windows JOIN steps USING (run, step) WHERE run = ?"
+                " ORDER BY step, look",
+                (row["run"],),
+            ).fetchall()
+            return StoredRun(
+                header=runs.header_of(row),
+                facts=runs.facts_of(row),
+                observations=tuple(observation_of(connection, window) for window in windows),
+                status=row["status"],
+                finished=row["finished"],
+            )
+
+    def list_runs(self, *, scenario: str | None = None, limit: int | None = None) -> list[RunSummary]:
+        """The history, newest first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT {runs.SUMMARY} FROM runs WHERE ?1 IS NULL OR scenario = ?1"  # noqa: S608 - our own columns
+                " ORDER BY created DESC, run_id DESC LIMIT ?2",
+                (scenario, -1 if limit is None else limit),
+            )
+            return [RunSummary(*row) for row in rows]
+
+    # ------------------------------------------------------------ inside
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with explained(self.path), writing(self._connection):
+            yield self._connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """One snapshot for all that is read inside."""
+        with explained(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def _run(self, run_id: str) -> tuple[int, str]:
+        row = self._connection.execute("SELECT run, status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        if row is None:
+            raise StoreError(
+                str(self.path), f"run {run_id} is no longer in the store", "Do not delete a run that goes on"
+            )
+        return row["run"], row["status"]
+
+    def _own(self, run: int) -> None:
+        process = this_process()
+        self._connection.execute(
+            "INSERT OR REPLACE INTO progress (run, place, pid, process_started, seen_s) VALUES (?, ?, ?, ?, ?)",
+            (run, process.place, process.pid, process.started, time.time()),
+        )
+
+    def _give_way(self, run: int, observation: Observation) -> None:
+        look = observation.look
+        key = (run, look.step.index, look.number)
+        row = self._connection.execute(
+            "SELECT window, ending FROM windows WHERE run = ? AND step = ? AND look = ?", key
+        ).fetchone()
+        if row is None:
+            return
+        if row["ending"] != "interrupted":
+            raise StoreError(
+                str(self.path),
+                f"window {look.number} of {look.step.label} is stored already",
+                "Another process resumes the same run: let only one do it",
+            )
+        self._connection.execute("DELETE FROM windows WHERE window = ?", (row["window"],))
+
+
+def _insert_window(connection: sqlite3.Connection, run: int, rows: WindowRows) -> None:
+    window = connection.execute(
+        "INSERT INTO windows (run, step, look, requests, start_us, end_us, ending, heartbeats, caveats)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (run, *rows.window),
+    ).lastrowid
+    connection.executemany(
+        "INSERT INTO request_kinds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((window, number, *kind) for kind, number in rows.kinds.items()),
+    )
+    connection.executemany(
+        f"INSERT INTO requests VALUES ({', '.join('?' * 17)})",  # noqa: S608
+        ((window, *row) for row in rows.requests),
+    )
+    connection.executemany("INSERT INTO request_texts VALUES (?, ?, ?, ?)", ((window, *row) for row in rows.texts))
+    connection.executemany("INSERT INTO request_gaps VALUES (?, ?, ?, ?)", ((window, *row) for row in rows.gaps))
+
+
+def _is_dead(row: sqlite3.Row) -> bool:
+    """Whether the process that owned a running run is gone; one that we cannot look up has an hour to speak."""
+    if row["pid"] is None:
+        return True
+    match life_of(Process(row["place"], row["pid"], row["process_started"])):
+        case Life.DEAD:
+            return True
+        case Life.ALIVE:
+            return False
+        case Life.UNKNOWN:
+            return bool(time.time() - row["seen_s"] > SILENCE_S)

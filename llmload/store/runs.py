@@ -1,0 +1,133 @@
+"""Rows of `runs` <-> what the rest of the house knows of a run."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from llmload.domain import Observation, RunHeader, TargetFacts, TokenFit, TokenSource
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run as it lies in the store; `status` is running, finished, failed, interrupted or aborted."""
+
+    header: RunHeader
+    facts: TargetFacts | None
+    observations: tuple[Observation, ...]
+    status: str
+    finished: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One line of the history. `goodput` (0..1) is that of the headline step; None = not known (yet)."""
+
+    run_id: str
+    scenario: str
+    created: str
+    finished: str | None
+    status: str
+    verdict: str | None
+    framework: str | None
+    model: str | None
+    step: str | None
+    goodput: float | None
+    ttft_p99_ms: float | None
+    output_tps: float | None
+    because: str | None
+
+
+def new_run_id(now: datetime, noise: bytes) -> str:
+    """Id that sorts by time, such as 20261121-014307-3f9a2c1b; `now` in UTC, four random bytes keep five runs apart."""
+    return f"{now:%Y%m%d-%H%M%S}-{noise.hex()}"
+
+
+HEADER = (
+    "run_id, scenario, created, llmload_version, document_text, document_hash, resolved, source, labels, environment"
+)
+FACTS = "target_url, framework, api, model, framework_version, max_model_len, token_fit, framework_config, declared"
+SUMMARY = (
+    "run_id, scenario, created, finished, status, verdict, framework, model, headline_step, goodput, ttft_p99_ms,"
+    " output_tps, because"
+)
+
+
+def header_row(header: RunHeader) -> tuple[str, ...]:
+    """Values for the columns of HEADER."""
+    return (
+        header.run_id,
+        header.scenario,
+        header.created,
+        header.version,
+        header.document_text,
+        header.document_hash,
+        header.resolved,
+        header.source,
+        to_json(header.labels),
+        to_json(header.environment),
+    )
+
+
+def header_of(row: sqlite3.Row) -> RunHeader:
+    """The header in a row of `runs`."""
+    return RunHeader(
+        run_id=row["run_id"],
+        scenario=row["scenario"],
+        created=row["created"],
+        version=row["llmload_version"],
+        document_text=row["document_text"],
+        document_hash=row["document_hash"],
+        resolved=row["resolved"],
+        source=row["source"],
+        labels=json.loads(row["labels"]),
+        environment=json.loads(row["environment"]),
+    )
+
+
+def facts_row(facts: TargetFacts) -> tuple[str | int | None, ...]:
+    """Values for the columns of FACTS and then left_out."""
+    return (
+        plain(facts.url),
+        facts.framework,
+        facts.api,
+        plain(facts.model),
+        plain(facts.version),
+        facts.max_model_len,
+        to_json(asdict(facts.fit)),
+        to_json(facts.settings),
+        to_json(facts.declared),
+        to_json(facts.left_out),
+    )
+
+
+def facts_of(row: sqlite3.Row) -> TargetFacts | None:
+    """What the probe learnt, from a row of `runs`; None when the run never got that far."""
+    if row["token_fit"] is None:
+        return None
+    fit = json.loads(row["token_fit"])
+    return TargetFacts(
+        url=row["target_url"],
+        framework=row["framework"],
+        api=row["api"],
+        model=row["model"],
+        version=row["framework_version"],
+        max_model_len=row["max_model_len"],
+        fit=TokenFit(fit["template"], fit["per_word"], fit["residual"], TokenSource(fit["source"])),
+        settings=json.loads(row["framework_config"]),
+        declared=tuple(json.loads(row["declared"])),
+        left_out=tuple(json.loads(row["left_out"])),
+    )
+
+
+def to_json(value: Mapping[str, object] | tuple[object, ...]) -> str:
+    """Canonical JSON: the same value gives the same bytes."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
+
+def plain(text: str | None) -> str | None:
+    """Text that SQLite can hold: a lone surrogate, which a hostile server may send, becomes a question mark."""
+    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
