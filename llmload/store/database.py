@@ -174,7 +174,7 @@ class Store:
             return StoredRun(
                 header=runs.header_of(row),
                 facts=runs.facts_of(row),
-                observations=tuple(observation_of(connection, window) for window in windows),
+                observations=tuple(observation_of(connection, window, self.path) for window in windows),
                 status=row["status"],
                 finished=row["finished"],
             )
@@ -246,14 +246,17 @@ def _insert_window(connection: sqlite3.Connection, run: int, rows: WindowRows) -
     ).lastrowid
     connection.executemany(
         "INSERT INTO request_kinds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((window, number, *kind) for kind, number in rows.kinds.items()),
+        ((window, *row) for row in rows.kinds),
     )
     connection.executemany(
-        f"INSERT INTO requests VALUES ({', '.join('?' * 17)})",  # noqa: S608
+        "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((window, *row) for row in rows.requests),
     )
     connection.executemany("INSERT INTO request_texts VALUES (?, ?, ?, ?)", ((window, *row) for row in rows.texts))
-    connection.executemany("INSERT INTO request_gaps VALUES (?, ?, ?, ?)", ((window, *row) for row in rows.gaps))
+    connection.executemany(
+        "INSERT INTO request_gaps VALUES (?, ?, ?, ?)",
+        ((window, block.first_seq, block.details, block.gaps_us) for block in rows.blocks),
+    )
 
 
 def _is_dead(row: sqlite3.Row) -> bool:

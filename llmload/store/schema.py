@@ -103,11 +103,8 @@ CREATE TABLE requests (               -- each instant follows from the one befor
     wait_us INTEGER,                  -- first event - sent
     span_us INTEGER,                  -- last event - first event
     tail_us INTEGER NOT NULL,         -- done - the last instant known before it
-    answer_us INTEGER,                -- first answer text - first event
     gap_us INTEGER,                   -- largest gap between events
-    connect_us INTEGER NOT NULL, reads INTEGER NOT NULL,
-    asked_in INTEGER NOT NULL, asked_out INTEGER NOT NULL,
-    tokens_in INTEGER, tokens_out INTEGER, cached INTEGER,
+    tokens_in INTEGER, tokens_out INTEGER, tokens_cached INTEGER,
     PRIMARY KEY (window, seq)
 ) STRICT, WITHOUT ROWID;
 
@@ -118,11 +115,11 @@ CREATE TABLE request_texts (          -- only for requests that have some
     PRIMARY KEY (window, seq)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE request_gaps (           -- gaps between events, for a run of requests beginning at first_seq
+CREATE TABLE request_gaps (           -- for a run of requests that begins at first_seq, packed (store/series.py)
     window INTEGER NOT NULL REFERENCES windows ON DELETE CASCADE,
     first_seq INTEGER NOT NULL,
-    events BLOB NOT NULL,             -- packed number of events of each request
-    gaps_us BLOB NOT NULL,            -- packed gaps of all of them
+    details BLOB NOT NULL,            -- number of events and reads, connect time, lengths asked for, first answer
+    gaps_us BLOB NOT NULL,            -- gaps between events, request after request
     PRIMARY KEY (window, first_seq)
 ) STRICT
 """
