@@ -1,0 +1,104 @@
+"""The many numbers of a request that nobody queries one by one, packed for a block of requests at a time.
+
+First events lie in the requests' own rows; a block keeps the gaps after them, and five small numbers a request.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from llmload.domain import RequestRecord
+from llmload.store.packing import pack, unpack
+
+REQUESTS_PER_BLOCK = 512
+"""Enough to compress well, few enough to read one request without unpacking a whole window."""
+
+_NONE = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some successive requests: what to store of them, and each one's largest gap in microseconds, if it has any."""
+
+    first_seq: int
+    details: bytes
+    gaps_us: bytes
+    largest_us: list[int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What a block gives back of one request; `answer_us` after its first event."""
+
+    event_ns: array[int]
+    reads: int
+    connect_us: int
+    asked_in: int
+    asked_out: int
+    answer_us: int | None
+
+
+def blocks_of(records: Sequence[RequestRecord]) -> Iterator[Block]:
+    """Cut records in order of start into blocks."""
+    for at in range(0, len(records), REQUESTS_PER_BLOCK):
+        yield _block(records[at : at + REQUESTS_PER_BLOCK])
+
+
+def _block(records: Sequence[RequestRecord]) -> Block:
+    import numpy as np
+
+    events = array("q")
+    for record in records:
+        events.extend(record.event_ns)
+    counts = np.array([len(record.event_ns) for record in records], dtype=np.int64)
+    is_gap = np.ones(len(events), dtype=bool)
+    is_gap[(np.cumsum(counts) - counts)[counts > 0]] = False
+    gaps = np.diff(np.frombuffer(events, dtype=np.int64) // 1000, prepend=0)[is_gap]
+    details = [
+        counts,
+        [record.reads for record in records],
+        [record.connect_ns // 1000 for record in records],
+        [record.asked_input_tokens for record in records],
+        [record.asked_output_tokens for record in records],
+        [_answer_us(record) for record in records],
+    ]
+    largest: list[int | None] = [None] * len(records)
+    many = np.flatnonzero(counts > 1)
+    if many.size:
+        lengths = counts[many] - 1
+        peaks = np.maximum.reduceat(gaps, np.cumsum(lengths) - lengths)
+        for place, peak in zip(many.tolist(), peaks.tolist(), strict=True):
+            largest[place] = peak
+    return Block(records[0].seq, pack(np.array(details, dtype=np.int64).reshape(-1)), pack(gaps), largest)
+
+
+def _answer_us(record: RequestRecord) -> int:
+    if record.answer_ns is None:
+        return _NONE
+    before = record.event_ns[0] if record.event_ns else record.due_ns
+    return record.answer_ns // 1000 - before // 1000
+
+
+def details_of(details: bytes, gaps_us: bytes, starts_us: Sequence[int]) -> Iterator[Detail]:
+    """The requests of one block; `starts_us` are the instants of their first events, whatever where there is none."""
+    import numpy as np
+
+    table = unpack(details).reshape(6, -1)
+    counts = table[0]
+    total = int(counts.sum())
+    steps = np.zeros(total, dtype=np.int64)
+    firsts = np.cumsum(counts) - counts
+    is_gap = np.ones(total, dtype=bool)
+    is_gap[firsts[counts > 0]] = False
+    steps[is_gap] = unpack(gaps_us)
+    since = np.cumsum(steps)
+    has = counts > 0
+    since -= np.repeat(since[firsts[has]], counts[has])
+    since += np.repeat(np.asarray(starts_us, dtype=np.int64), counts)
+    events, at = array("q", (since * 1000).tobytes()), 0
+    for count, reads, connect_us, asked_in, asked_out, answer_us in table.T.tolist():
+        known = None if answer_us == _NONE else answer_us
+        yield Detail(events[at : at + count], reads, connect_us, asked_in, asked_out, known)
+        at += count
