@@ -21,8 +21,11 @@ _UNSEEN = re.compile(
     "\U000e0000-\U000e007f]"
 )
 _UNENCODABLE = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-_MARKDOWN_PUNCTUATION = re.compile(r"([\\`*_\[\]|~#$!{}])")
-_MARKDOWN_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_MARKUP = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # an underscore inside a word marks nothing
+_HTML = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#A-Za-z])")  # others are plain text, and "<=" stays readable
+_ENTITIES = {"<": "&lt;", "&": "&amp;"}
+_BLOCK_START = re.compile(r"^(\d*)([-+>#=.)])")  # a list, quote, heading or underline, were it first in its line
+_REFERENCE = re.compile(r"@|#(?=\d)")
 _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|www|mailto|xmpp)([:.])")
 _HARMLESS_IN_CODE = re.compile(r"[A-Za-z0-9 ._:/()=,+%<>-]*")
 _TAG = re.compile(r"<[A-Za-z/!?]")
@@ -34,8 +37,8 @@ def plain(text: str, limit: int = TEXT_LIMIT) -> str:
     kept = text[: 8 * limit]  # what is cut anyway is not searched, however long it is
     kept = _UNSEEN.sub("", _TERMINAL_SEQUENCE.sub("", kept))
     kept = " ".join(_UNENCODABLE.sub("\ufffd", kept).split())
-    over = len(kept) - limit + max(0, len(text) - 8 * limit)
-    return kept if over <= 0 else f"{kept[:limit].rstrip()} … [{over:,} more characters]"
+    over = max(0, len(kept) - limit) + max(0, len(text) - 8 * limit)
+    return kept if not over else f"{kept[:limit].rstrip()} … [{over:,} more characters]"
 
 
 class Markdown(str):
@@ -46,9 +49,10 @@ class Markdown(str):
 
 def markdown_prose(text: str, limit: int = TEXT_LIMIT) -> Markdown:
     """Text that reads the same in GitHub's Markdown and makes no markup, link, mention, formula or table cell."""
-    escaped = _MARKDOWN_PUNCTUATION.sub(r"\\\1", plain(text, limit)).translate(_MARKDOWN_ENTITIES)
-    unlinked = _AUTOLINK.sub(lambda found: f"{found[1]}&#{ord(found[2])};", escaped)
-    return Markdown(unlinked.replace("@", "@\u200b"))  # GitHub looks for mentions after it resolved entities
+    inert = _HTML.sub(lambda found: _ENTITIES[found[0]], _MARKUP.sub(r"\\\g<0>", plain(text, limit)))
+    inert = _BLOCK_START.sub(r"\1\\\2", inert)
+    unlinked = _AUTOLINK.sub(lambda found: f"{found[1]}&#{ord(found[2])};", inert)
+    return Markdown(_REFERENCE.sub("\\g<0>\u200b", unlinked))  # GitHub looks for them after it resolved entities
 
 
 def markdown_code(text: str, limit: int = TEXT_LIMIT) -> Markdown:

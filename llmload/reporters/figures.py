@@ -20,8 +20,15 @@ def milliseconds(value: float | None, limit: float | None = None) -> str:
         return MISSING
     if abs(value) >= 10_000:
         return _digits(value / 1000, 1, (None if limit is None else limit / 1000,)) + " s"
+    return bare_milliseconds(value, limit) + " ms"
+
+
+def bare_milliseconds(value: float | None, limit: float | None = None) -> str:
+    """The same without a unit, for a column that names it: "8.42", "912", "12,300"."""
+    if value is None or not isfinite(value):
+        return MISSING
     places = next((places for below, places in ((1, 3), (10, 2), (100, 1)) if abs(value) < below), 0)
-    return _digits(value, places, (limit,)) + " ms"
+    return _digits(value, places, (limit,))
 
 
 def percent(share: float | None, limit: float | None = None) -> str:

@@ -1,0 +1,54 @@
+"""What the terminal shows while a window runs: a panel, or one line where there is no terminal to redraw."""
+
+from __future__ import annotations
+
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from llmload.domain import Progress
+from llmload.reporters.escaping import plain
+from llmload.reporters.figures import amount, milliseconds, percent
+
+
+def panel(progress: Progress) -> Panel:
+    """A picture of fixed height, to be drawn in place."""
+    figures = Table.grid(padding=(0, 2))
+    figures.add_row("requests", _done(progress), "in flight", amount(progress.in_flight), "left", _left(progress))
+    figures.add_row(
+        "TTFT p50 / p95",
+        f"{milliseconds(progress.ttft_p50_ms)} / {milliseconds(progress.ttft_p95_ms)}",
+        "goodput",
+        percent(progress.goodput),
+        "output",
+        f"{amount(progress.output_events_per_s)} events/s",
+    )
+    body = Table.grid(expand=True)
+    body.add_row(ProgressBar(total=max(1, progress.planned), completed=min(progress.done, progress.planned)))
+    body.add_row(figures)
+    title = Text(f"{plain(progress.step)}, {progress.phase.value}")
+    return Panel(body, title=title, title_align="left", border_style="cyan")
+
+
+def line(progress: Progress) -> str:
+    """The same figures in one line for logs."""
+    return (
+        f"{plain(progress.step)}, {progress.phase.value}: {_done(progress)} requests, "
+        f"{progress.in_flight} in flight, {amount(progress.output_events_per_s)} events/s, "
+        f"TTFT p50 {milliseconds(progress.ttft_p50_ms)}, p95 {milliseconds(progress.ttft_p95_ms)}, "
+        f"goodput {percent(progress.goodput)}, {_left(progress)} left"
+    )
+
+
+def _done(progress: Progress) -> str:
+    return f"{progress.done:,} / {progress.planned:,}"
+
+
+def _left(progress: Progress) -> str:
+    """Time to the end of the window at the pace so far."""
+    if progress.done <= 0 or progress.elapsed_s <= 0:
+        return "n/a"
+    seconds = progress.elapsed_s / progress.done * max(0, progress.planned - progress.done)
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"

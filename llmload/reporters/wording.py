@@ -1,0 +1,202 @@
+"""The words all reports share: what a verdict says, how far off it is, how sure, and in which order to read them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmload.domain import Evidence, LatencySummary, RunResult, Status, StepMetrics, StepResult, Verdict
+from llmload.promises import LATENCIES, SHARES, Bound, Gate, Level
+from llmload.reporters.figures import MISSING, amount, milliseconds, of_gate, percent
+from llmload.units import format_share
+
+SEVERITY = (Status.FAIL, Status.ERROR, Status.INCONCLUSIVE, Status.INCOMPARABLE, Status.PASS, Status.NOT_GATED)
+"""Worst first: the order in which a reader needs them (METRICS: exit codes 3 > 5 > 4 > 0)."""
+
+_POLICIES = {Status.INCONCLUSIVE: "inconclusive", Status.INCOMPARABLE: "incomparable"}
+_TALLY = {
+    Status.FAIL: "failed",
+    Status.ERROR: "could not be measured",
+    Status.INCONCLUSIVE: "inconclusive",
+    Status.INCOMPARABLE: "incomparable",
+    Status.PASS: "passed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One verdict in words. Numbers carry their units; what is missing says n/a. `because` and `remedy` are raw."""
+
+    gate: str
+    step: str
+    status: Status
+    is_warning: bool  # its gate is of level warn: it cannot break the build
+    observed: str
+    target: str
+    interval: str
+    off_by: str  # "3.8 points below the target"; empty where nothing was observed
+    confidence: str
+    n: str
+    deff: str
+    effective_n: str
+    looks: str
+    because: str
+    remedy: str
+
+
+def read(verdict: Verdict, metrics: StepMetrics) -> Reading:
+    """A verdict with all its figures: observed value, target, interval, n, design effect and effective n."""
+    gate, evidence = verdict.gate, verdict.evidence
+    return Reading(
+        gate=gate_name(gate),
+        step=verdict.step,
+        status=verdict.status,
+        is_warning=gate.level is Level.WARN,
+        observed=_observed(gate, evidence, metrics),
+        target=_target(gate, evidence),
+        interval=_interval(gate, evidence),
+        off_by=_off_by(gate, evidence),
+        confidence=MISSING if evidence is None else format_share(evidence.confidence),
+        n=MISSING if evidence is None else f"{evidence.n:,}",
+        deff=amount(evidence.deff) if evidence else MISSING,
+        effective_n=_effective(evidence),
+        looks=MISSING if evidence is None else str(evidence.looks),
+        because=verdict.because,
+        remedy=verdict.remedy,
+    )
+
+
+def figures(reading: Reading) -> str:
+    """The evidence in one line: what was seen, how far off, how sure, from how much."""
+    if reading.observed == MISSING:
+        return f"Observed {MISSING}, target {reading.target}, n {reading.n}"
+    looks = "1 look" if reading.looks == "1" else f"{reading.looks} looks"
+    return (
+        f"Observed {reading.observed}, {reading.off_by} ({reading.target}); "
+        f"interval {reading.interval} at {reading.confidence} confidence; "
+        f"n {reading.n}, effective n {reading.effective_n} (deff {reading.deff}), {looks}"
+    )
+
+
+def sentence(text: str) -> str:
+    """The text with exactly one full stop, whoever wrote it."""
+    return f"{text.strip().rstrip('.')}." if text.strip() else ""
+
+
+def gate_name(gate: Gate) -> str:
+    """The promise itself, with the name that its author gave it."""
+    return f"{gate.id}: {gate}" if gate.id and gate.id != str(gate) else str(gate)
+
+
+def by_severity(readings: Sequence[Reading]) -> list[Reading]:
+    """What broke the build first; equals keep the order of the run."""
+    return sorted(readings, key=_urgency)
+
+
+def _urgency(reading: Reading) -> int:
+    open_question = SEVERITY.index(Status.INCONCLUSIVE)
+    rank = SEVERITY.index(reading.status)
+    return max(rank, open_question) if reading.is_warning else rank
+
+
+def readings(run: RunResult) -> list[Reading]:
+    """Every verdict of the run in words, worst first."""
+    return by_severity([read(verdict, step.metrics) for step in run.steps for verdict in step.verdicts])
+
+
+def worst(step: StepResult) -> Status:
+    """The gravest status among a step's verdicts; an error where a fatal caveat spoils a step without gates."""
+    statuses = [verdict.status for verdict in step.verdicts]
+    if not statuses:
+        return Status.ERROR if any(caveat.is_fatal for caveat in step.caveats) else Status.NOT_GATED
+    return min(statuses, key=SEVERITY.index)
+
+
+def breaks_build(verdict: Verdict, fails_on: Sequence[str]) -> bool:
+    """Whether this verdict alone makes the exit code other than 0."""
+    if verdict.gate.level is Level.WARN:
+        return False
+    if verdict.status in (Status.FAIL, Status.ERROR):
+        return True
+    policy = "missing_baseline" if verdict.kind == "NoBaseline" else _POLICIES.get(verdict.status)
+    return policy in fails_on
+
+
+def tally(run: RunResult) -> str:
+    """How many gates came to what, worst first: "2 of 9 failed, 1 inconclusive, 6 passed"."""
+    counts = Counter(verdict.status for verdict in run.verdicts)
+    if not counts:
+        return "no gates" if run.steps else "nothing was measured"
+    parts = [f"{counts[status]} {words}" for status, words in _TALLY.items() if counts[status]]
+    total = sum(counts.values())
+    return f"{total} gate {'check' if total == 1 else 'checks'}: {', '.join(parts)}"
+
+
+def _is_share_in_time(gate: Gate, evidence: Evidence) -> bool:
+    """Percentile gates are claims about a share: `p95(ttft) <= X` says that 95 % of attempts are within X."""
+    return gate.subject in LATENCIES and isinstance(gate.promise, Bound) and evidence.target != gate.promise.value
+
+
+def _figure(gate: Gate, evidence: Evidence, value: float | None) -> str:
+    in_percent = gate.subject in SHARES or _is_share_in_time(gate, evidence)
+    return percent(value, evidence.target) if in_percent else of_gate(gate, value, evidence.target)
+
+
+def _observed(gate: Gate, evidence: Evidence | None, metrics: StepMetrics) -> str:
+    if evidence is None or evidence.observed is None:
+        return MISSING
+    figure = _figure(gate, evidence, evidence.observed)
+    if not isinstance(gate.promise, Bound) or not _is_share_in_time(gate, evidence):
+        return figure
+    summary = metrics.latency.get(gate.subject)
+    value = None if summary is None else _statistic(summary, gate.stat)
+    within = gate.format_value(gate.promise.value)
+    return f"{figure} within {within} ({gate.stat} {milliseconds(value, gate.promise.value)})"
+
+
+def _statistic(summary: LatencySummary, stat: str | None) -> float | None:
+    by_name = {"p50": summary.p50_ms, "p90": summary.p90_ms, "p95": summary.p95_ms, "p99": summary.p99_ms}
+    return by_name.get(stat or "", summary.max_ms)
+
+
+def _target(gate: Gate, evidence: Evidence | None) -> str:
+    if evidence is None:
+        return _promised(gate)
+    if _is_share_in_time(gate, evidence):
+        return f">= {format_share(evidence.target)}"
+    return _promised(gate)
+
+
+def _promised(gate: Gate) -> str:
+    match gate.promise:
+        case Bound(op, value):
+            return f"{op} {gate.format_value(value)}"
+        case change:
+            return f"<= {percent(change.max_worse)} worse"
+
+
+def _interval(gate: Gate, evidence: Evidence | None) -> str:
+    if evidence is None or (evidence.low is None and evidence.high is None):
+        return MISSING
+    low, high = _figure(gate, evidence, evidence.low), _figure(gate, evidence, evidence.high)
+    return f"{low} to {high}"
+
+
+def _off_by(gate: Gate, evidence: Evidence | None) -> str:
+    if evidence is None or evidence.observed is None:
+        return ""
+    gap = evidence.observed - evidence.target
+    if not gap:
+        return "exactly the target"
+    side = "above" if gap > 0 else "below"
+    if gate.subject in SHARES or _is_share_in_time(gate, evidence):
+        return f"{percent(abs(gap)).removesuffix('%')} points {side} the target"
+    relative = f" ({percent(abs(gap) / evidence.target)})" if abs(gap) <= evidence.target else ""
+    return f"{of_gate(gate, abs(gap))}{relative} {side} the target"
+
+
+def _effective(evidence: Evidence | None) -> str:
+    if evidence is None or evidence.effective_n is None:
+        return MISSING
+    return f"{int(evidence.effective_n):,}"  # rounded down: half a request is no evidence

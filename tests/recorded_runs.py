@@ -1,0 +1,306 @@
+"""Two recorded run results that every reporter must tell: one clean, one full of trouble. Fixed values, no chance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from llmload.domain import (
+    Caveat,
+    Evidence,
+    Finding,
+    Histogram,
+    LatencySummary,
+    Look,
+    RunHeader,
+    RunResult,
+    Status,
+    Step,
+    StepMetrics,
+    StepResult,
+    TargetFacts,
+    TokenFit,
+    TokenSource,
+    Verdict,
+)
+from llmload.promises import At, Bound, Gate, Level
+
+_LADDER_MS = tuple(round(1.0 * 1.12**place, 3) for place in range(100))  # 1 ms to 75 s
+
+
+def _latency(median_ms: float, *, count: int = 200, skipped: int = 0) -> LatencySummary:
+    factors = (1.04, 0.7, 2.2, 1.0, 1.35, 1.5, 1.9)
+    mean, low, high, p50, p90, p95, p99 = (round(median_ms * factor, 4) for factor in factors)
+    return LatencySummary(count, skipped, mean, low, high, p50, p90, p95, p99)
+
+
+def _histogram(median_ms: float, count: int) -> Histogram:
+    """All requests in the two buckets around the median."""
+    place = next(index for index, bound in enumerate(_LADDER_MS) if bound >= median_ms)
+    counts = [0] * len(_LADDER_MS)
+    counts[place], counts[place + 1] = count - count // 3, count // 3
+    return Histogram(_LADDER_MS, tuple(counts))
+
+
+def _metrics(requests: int, ttft_ms: float, tpot_ms: float, output_tps: float) -> StepMetrics:
+    medians = {"ttft": ttft_ms, "tpot": tpot_ms, "itl": tpot_ms, "itl_max": 3 * tpot_ms, "e2e": ttft_ms + 128 * tpot_ms}
+    medians["lag"] = 0.04
+    window_s = round(requests * 128 / output_tps, 6)
+    return StepMetrics(
+        window_s=window_s,
+        attempts=requests,
+        ok=requests,
+        good=requests,
+        cancelled=0,
+        goodput=1.0,
+        goodput_low=0.9851,
+        goodput_high=1.0,
+        goodput_rps=round(requests / window_s, 6),
+        error_rate=0.0,
+        rps=round(requests / window_s, 6),
+        output_tps=output_tps,
+        total_tps=3 * output_tps,
+        input_tokens=requests * 256,
+        output_tokens=requests * 128,
+        cached_tokens=0,
+        failed_output_tokens=0,
+        latency={name: _latency(median, count=requests) for name, median in medians.items()},
+        histograms={name: _histogram(max(median, 1.0), requests) for name, median in medians.items()},
+        errors={},
+        token_sources={"usage": requests},
+        shared_reads=0.004,
+    )
+
+
+def _looks(step: Step, *sizes: int) -> tuple[Look, ...]:
+    return tuple(Look(step, number, size) for number, size in enumerate(sizes))
+
+
+_GOODPUT = Gate("goodput", Bound(">=", 0.95), at=At("concurrency", "<=", 32), line=31)
+_TTFT_TAIL = Gate("ttft", Bound("<=", 500.0), stat="p95", id="ttft-tail", line=32)
+_THROUGHPUT = Gate("output_tps", Bound(">=", 100.0), line=36, level=Level.WARN)
+
+
+def _clean_step(index: int, concurrency: int, metrics: StepMetrics) -> StepResult:
+    step = Step(index, "concurrency", concurrency)
+    in_time = Evidence(1.0, 0.95, 0.9803, 1.0, metrics.attempts, 1.32, metrics.attempts / 1.32, 0.95, 1)
+    rate = metrics.output_tps or 0.0
+    speed = Evidence(rate, 100.0, rate * 0.97, rate * 1.03, 20, None, None, 0.95, 1)
+    verdicts = (
+        Verdict(_GOODPUT, step.label, Status.PASS, "98.0% to 100% of requests are good, 95% wanted", evidence=in_time),
+        Verdict(_TTFT_TAIL, step.label, Status.PASS, "98.0% to 100% within 500ms, 95% wanted", evidence=in_time),
+        Verdict(_THROUGHPUT, step.label, Status.PASS, "the whole interval is above 100 tok/s", evidence=speed),
+    )
+    return StepResult(step, _looks(step, metrics.attempts), metrics, verdicts, ())
+
+
+CLEAN = RunResult(
+    header=RunHeader(
+        run_id="01JZK3V9Q8R7T6W5X4Y3Z2A1B0",
+        scenario="quickstart",
+        created="2026-03-01T09:30:00.000Z",
+        version="0.1.0",
+        document_text="apiVersion: llmload/v1\n",
+        document_hash="5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+        resolved="{}",
+        source="scenarios/quickstart.yaml",
+        labels={"team": "serving", "tier": "pr"},
+        environment={"python": "3.11.9", "platform": "Linux-x86_64", "cpus": "2"},
+    ),
+    finished="2026-03-01T09:31:12.345Z",
+    target=TargetFacts(
+        url="http://127.0.0.1:8000",
+        framework="vllm",
+        api="chat",
+        model="qwen3-14b",
+        version="0.9.1",
+        max_model_len=8192,
+        fit=TokenFit(4.0, 1.25, 0.004, TokenSource.USAGE),
+        settings={"gpu_memory_utilization": 0.9, "max_num_seqs": 256, "quantization": None},
+        declared=("max_num_seqs",),
+    ),
+    steps=(
+        _clean_step(0, 1, _metrics(200, 18.25, 8.12, 118.4)),
+        _clean_step(1, 8, _metrics(200, 24.9, 8.93, 842.75)),
+        _clean_step(2, 32, _metrics(400, 61.0, 11.4, 2604.0)),
+    ),
+    status=Status.PASS,
+    exit_code=0,
+    because="every gate holds",
+    fingerprint={"framework": "vllm 0.9.1", "load": "concurrency [1, 8, 32]", "model": "qwen3-14b", "workload": "9c1f"},
+    findings=(),
+    caveats=(),
+    notices=("spec.telemetry is not built yet: no GPU figures",),
+)
+
+# ---------------------------------------------------------------- trouble
+
+HOSTILE = "=cmd|'/c calc'!A1 <script>alert(1)</script> \x1b[2J\x1b]0;owned\x07[red]`x`|**b**|\n# h1\n@everyone ${7*7} \u202egnp"
+"""One text that attacks spreadsheets, HTML, terminals, rich, Markdown and readers at once."""
+
+LONG_ERROR = "HTTP 503: " + "upstream överlastad 서버 과부하 🔥 <b>retry</b> \x00\x08 ]]> & | " * 40
+"""A server's error body of more than 2,000 characters, with characters that XML forbids."""
+
+assert len(LONG_ERROR) > 2000
+
+_EMPTY = StepMetrics(
+    window_s=12.0,
+    attempts=64,
+    ok=0,
+    good=0,
+    cancelled=3,
+    goodput=0.0,
+    goodput_low=0.0,
+    goodput_high=0.0457,
+    goodput_rps=0.0,
+    error_rate=1.0,
+    rps=0.0,
+    output_tps=None,
+    total_tps=None,
+    input_tokens=0,
+    output_tokens=0,
+    cached_tokens=None,
+    failed_output_tokens=117,
+    latency={},
+    histograms={},
+    errors={"HTTP_503": 40, "TIMEOUT": 20, f"UNEXPECTED:{HOSTILE}": 4},
+    token_sources={},
+    shared_reads=None,
+)
+
+_SLOW = replace(
+    _metrics(1600, 642.0, 31.3, 1711.0),
+    ok=1570,
+    good=1451,
+    cancelled=32,
+    goodput=1451 / 1600,
+    goodput_low=0.8812,
+    goodput_high=0.9274,
+    error_rate=30 / 1600,
+    cached_tokens=None,
+    failed_output_tokens=2210,
+    errors={"HTTP_503": 18, "CONNECTION_ERROR": 12},
+    token_sources={"usage": 1400, "estimate": 170},
+    shared_reads=0.27,
+)
+
+
+def _failing_step() -> StepResult:
+    step = Step(1, "concurrency", 50)
+    short = Evidence(1451 / 1600, 0.95, 0.8812, 0.9274, 1600, 2.41, 1600 / 2.41, 0.95, 4)
+    nearly = Evidence(0.94996, 0.95, 0.9311, 0.9652, 1600, 2.1, 1600 / 2.1, 0.95, 4)
+    slow = Evidence(1711.0, 1800.0, 1689.5, 1733.1, 20, None, None, 0.95, 1)
+    verdicts = (
+        Verdict(
+            Gate("goodput", Bound(">=", 0.95), at=At("concurrency", "<=", 50), line=31),
+            step.label,
+            Status.FAIL,
+            "88.1% to 92.7% of requests are good, 95% wanted; TTFT broke the SLO in 119 of 149 bad requests",
+            "Lower the concurrency, add a replica, or raise slo.ttft",
+            "SloViolation",
+            short,
+        ),
+        Verdict(
+            Gate("ttft", Bound("<=", 800.0), stat="p95", id="ttft-tail", line=32),
+            step.label,
+            Status.INCONCLUSIVE,
+            "93.1% to 96.5% within 800ms, 95% wanted: 1,600 requests do not decide",
+            "Raise decision.max_requests to 6400, or use a longer window",
+            "TooFewRequests",
+            nearly,
+        ),
+        Verdict(
+            Gate("output_tps", Bound(">=", 1800.0), level=Level.WARN, line=36),
+            step.label,
+            Status.FAIL,
+            "1,690 to 1,733 tok/s, 1,800 wanted",
+            "Raise max_num_seqs",
+            "SloViolation",
+            slow,
+        ),
+        Verdict(Gate("error_rate", Bound("<=", 0.05)), step.label, Status.PASS, "at most 2.7%", "", "", _ERRORS_HELD),
+    )
+    caveats = (
+        Caveat("several events per read", "27.0% of text events shared a read", "Read ITL with care; TTFT holds"),
+        Caveat("tokens estimated", "170 requests had no usage", "Name workload.tokenizer: {file: ...}"),
+    )
+    return StepResult(step, _looks(step, 200, 200, 400, 800), _SLOW, verdicts, caveats)
+
+
+_ERRORS_HELD = Evidence(30 / 1600, 0.05, 0.0131, 0.0268, 1600, 1.9, 1600 / 1.9, 0.95, 4)
+
+
+def _dead_step() -> StepResult:
+    step = Step(2, "concurrency", 100)
+    missing = Evidence(None, 0.95, None, None, 0, None, None, 0.95, 1)
+    verdicts = (
+        Verdict(
+            Gate("ttft", Bound("<=", 800.0), stat="p95", id="ttft-tail", line=32),
+            step.label,
+            Status.ERROR,
+            f"no request succeeded; the server said: {LONG_ERROR}",
+            "Look at the server's log",
+            "NoData",
+            missing,
+        ),
+        Verdict(
+            Gate("tpot", Bound("<=", 50.0), stat="p99", id=HOSTILE, line=40),
+            step.label,
+            Status.ERROR,
+            "the client was late: p99 of the heartbeat 61.0 ms, 10.0 ms allowed",
+            "Use a larger machine for the client, or set load.workers",
+            "ClientSaturated",
+        ),
+    )
+    caveats = (
+        Caveat(
+            "client late",
+            "p99 of the heartbeat 61.0 ms, 10.0 ms allowed",
+            "Use a larger machine for the client, or set load.workers",
+            is_fatal=True,
+            kind="ClientSaturated",
+        ),
+        Caveat("hostile", HOSTILE, HOSTILE),
+    )
+    return StepResult(step, _looks(step, 64), _EMPTY, verdicts, caveats)
+
+
+def _clean_first_step() -> StepResult:
+    step = Step(0, "concurrency", 1)
+    return replace(_clean_step(0, 1, _metrics(200, 18.25, 8.12, 118.4)), step=step)
+
+
+TROUBLE = RunResult(
+    header=RunHeader(
+        run_id="01JZK4ZZZZZZZZZZZZZZZZZZZZ",
+        scenario="qwen3-14b-chat",
+        created="2026-03-01T10:00:00.000Z",
+        version="0.1.0",
+        document_text="apiVersion: llmload/v1\n",
+        document_hash="0a" * 32,
+        resolved="{}",
+        source="scenarios/채팅 <b>.yaml",
+        labels={"=HYPERLINK(1)": HOSTILE, "팀": "서빙"},
+        environment={"python": "3.13.1", "platform": "Linux-aarch64", "cpus": "2"},
+    ),
+    finished=None,
+    target=TargetFacts(
+        url="https://llm.example/v1",
+        framework="openai",
+        api="chat",
+        model=f"qwen3|14b {HOSTILE}",
+        version=None,
+        max_model_len=None,
+        fit=TokenFit(0.0, 1.0, 0.31, TokenSource.ESTIMATE),
+        settings={},
+        declared=(),
+        left_out=("ignore_eos", "top_k"),
+    ),
+    steps=(_clean_first_step(), _failing_step(), _dead_step()),
+    status=Status.FAIL,
+    exit_code=3,
+    because="1 gate of level fail is broken",
+    fingerprint={"framework": "openai", "model": f"qwen3|14b {HOSTILE}", "gpu": "알 수 없음"},
+    findings=(Finding("output tokens", "204,800", "171,002", "the server's usage counts reasoning apart"),),
+    caveats=(Caveat("token fit", "31% off after three probes", "Name workload.tokenizer: {file: ...}"),),
+    notices=("the server refused ignore_eos and top_k; they were left out", HOSTILE),
+)
