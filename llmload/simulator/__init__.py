@@ -1,1 +1,1 @@
-"""An embedded server whose truth is known: continuous batching over real sockets."""
+"""An embedded LLM server whose truth is known: a process of its own, real sockets, faults on demand."""
