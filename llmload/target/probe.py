@@ -1,0 +1,118 @@
+"""What is this server, and can the load be sent to it? A few unmeasured requests answer both before planning."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from llmload.domain import Endpoint, TargetFacts
+from llmload.errors import TargetError
+from llmload.frameworks.registry import adapter_for
+from llmload.scenario.asked import Target, Workload
+from llmload.scenario.secrets import read_secret, scrub_url
+from llmload.target.fitting import ONE_WORD, fit_words
+from llmload.target.models import choose_model, list_models, read_version, wait_until_ready
+from llmload.target.server import connected
+from llmload.target.trial import Trial, settle_sampling
+from llmload.workload.lengths import longest
+from llmload.workload.tokens import counter_for
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What was learnt, and where and how to send the load accordingly."""
+
+    facts: TargetFacts
+    endpoint: Endpoint
+
+
+def probe(target: Target, url: str, *, workload: Workload, env: Mapping[str, str]) -> Probed:
+    """Ask the server at `url` who it is, and fit our words to its tokens.
+
+    TargetError, within the connect timeout when nothing listens: cannot be reached, is not ready, wants a key, does
+    not serve the model, or cannot answer a plain request. UsageError: a secret or certificate file is missing.
+    """
+    adapter = adapter_for(target.framework)
+    dialect = adapter.dialects[target.api]
+    endpoint = _endpoint(target, url, workload, env)
+    with connected(endpoint) as server:
+        wait_until_ready(server, adapter, target.timeouts.connect_s)
+        served, software = list_models(server)
+        model = choose_model(server, target.model, served)
+        asking = Trial(server, dialect, replace(endpoint, model=model.names[0]))
+        trial, answer, left_out = settle_sampling(asking, ONE_WORD, adapter.optional_sampling)
+        fit = fit_words(
+            trial,
+            answer.input_tokens,
+            model.max_model_len,
+            lambda: counter_for(trial.endpoint.model, workload.tokenizer_file),
+        )
+        _check_context(server.name, model.max_model_len, workload)
+        facts = TargetFacts(
+            url=scrub_url(url),
+            framework=target.framework,
+            api=target.api,
+            model=trial.endpoint.model,
+            version=read_version(server, software),
+            max_model_len=model.max_model_len,
+            fit=fit,
+            settings=_settings(target.settings),
+            declared=target.declared,
+            left_out=left_out,
+        )
+    return Probed(facts, trial.endpoint)
+
+
+def _endpoint(target: Target, url: str, workload: Workload, env: Mapping[str, str]) -> Endpoint:
+    bare_url, login = _without_login(url)
+    headers = list(target.headers)
+    is_authorized = any(name.lower() == "authorization" for name, _ in headers)
+    if target.api_key is not None and not is_authorized:
+        headers.append(("Authorization", f"Bearer {read_secret(target.api_key, env)}"))
+    elif login is not None and not is_authorized:
+        headers.append(("Authorization", f"Basic {base64.b64encode(login).decode()}"))
+    return Endpoint(
+        url=bare_url,
+        framework=target.framework,
+        api=target.api,
+        model=target.model or "",
+        stream=workload.stream,
+        sampling=workload.sampling,
+        headers=tuple(headers),
+        tls_verify=target.tls.verify,
+        tls_ca_file=target.tls.ca_file,
+        connect_timeout_s=target.timeouts.connect_s,
+        first_token_timeout_s=target.timeouts.first_token_s,
+        total_timeout_s=target.timeouts.total_s,
+    )
+
+
+def _without_login(url: str) -> tuple[str, bytes | None]:
+    """A URL without `user:password@`, which travels as a header, and that login."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url, None  # `connected` says what is wrong with it
+    login, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    user, _, password = login.partition(":")
+    return urlunsplit(parts._replace(netloc=host)), f"{unquote(user)}:{unquote(password)}".encode()
+
+
+def _check_context(name: str, max_model_len: int | None, workload: Workload) -> None:
+    """Refuse a workload whose longest request the server would refuse, since its failures would say nothing."""
+    prompt, answer = longest(workload.input_tokens), longest(workload.output_tokens)
+    if max_model_len is not None and prompt + answer > max_model_len:
+        raise TargetError(
+            name,
+            f"its context is {max_model_len} tokens, and requests may ask for {prompt} in and {answer} out",
+            "Shorten workload.prompts.synthetic.input_tokens or output_tokens, or serve with a longer context",
+            kind="ContextTooShort",
+        )
+
+
+def _settings(settings: object) -> Mapping[str, object]:
+    return asdict(settings) if is_dataclass(settings) and not isinstance(settings, type) else {}

@@ -1,0 +1,169 @@
+"""The server under test as the probe talks to it: few requests, bounded in time and size, told without secrets."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+from llmload.domain import Endpoint
+from llmload.errors import TargetError, UsageError
+from llmload.frameworks.address import join_url
+from llmload.frameworks.error_body import error_message
+from llmload.scenario.secrets import Scrubber, scrub_url, url_secrets
+
+_LONGEST_BODY = 8 * 1024 * 1024
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Disconnected(Exception):  # noqa: N818 - not an error of ours: the caller decides whether to ask again
+    """The server took the request and did not answer it to the end; the text says how, without secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer of the server. `software` is what it calls itself in its `server` header."""
+
+    status: int
+    body: bytes
+    software: str | None
+    location: str | None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is one of the 200s, which is not yet an answer without an error inside."""
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An open line to the server. `name` is its URL without secrets; `scrub` takes secrets out of its words."""
+
+    name: str
+    scrub: Callable[[str], str]
+    _client: httpx.Client
+    _endpoint: Endpoint
+
+    def get(self, path: str) -> Reply:
+        """GET of a path below the base URL. TargetError: cannot be reached; Disconnected: no whole answer."""
+        return self._send("GET", path, None)
+
+    def post(self, path: str, body: bytes) -> Reply:
+        """POST of a JSON body; raises as `get`."""
+        return self._send("POST", path, body)
+
+    def words_of(self, reply: Reply) -> str:
+        """Status and message of a refusal, in one line."""
+        said = self.scrub(error_message(reply.body))
+        return f"HTTP {reply.status}" + (f", {said!r}" if said else "")
+
+    def _send(self, method: str, path: str, body: bytes | None) -> Reply:
+        give_up = time.monotonic() + self._endpoint.total_timeout_s
+        headers = {"content-type": "application/json"} if body is not None else {}
+        try:
+            with self._client.stream(
+                method, join_url(self._endpoint.url, path), content=body, headers=headers
+            ) as response:
+                received = bytearray()
+                for chunk in response.iter_bytes():
+                    received += chunk
+                    if len(received) > _LONGEST_BODY or time.monotonic() > give_up:
+                        raise Disconnected(f"the answer of {path} did not end")
+                head = response.headers
+                return Reply(response.status_code, bytes(received), head.get("server"), head.get("location"))
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise self._unreachable(error) from None
+        except httpx.LocalProtocolError:
+            raise UsageError(
+                "target.headers", "a header cannot be sent as it is written", "Use printable ASCII without line breaks"
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Disconnected(
+                self.scrub(f"{type(error).__name__} ({error})" if str(error) else type(error).__name__)
+            ) from None
+
+    def _unreachable(self, error: Exception) -> TargetError:
+        if isinstance(error, httpx.ConnectTimeout):
+            return TargetError(
+                self.name,
+                f"nothing answers within {self._endpoint.connect_timeout_s:g} s",
+                "Check host, port and firewall, or raise target.timeout.connect",
+            )
+        reason = self.scrub(str(error))
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            return TargetError(
+                self.name,
+                f"its certificate is not trusted ({reason})",
+                "Name the authority in target.tls.ca_file, or set target.tls.verify: false for a test server",
+                kind="TlsFailed",
+            )
+        if "SSL" in reason or "TLS" in reason:
+            return TargetError(self.name, f"no TLS there ({reason})", "Check http:// or https://", kind="TlsFailed")
+        return TargetError(
+            self.name, f"cannot connect ({reason})", "Start the server, or correct target.url; is the port right?"
+        )
+
+
+@contextmanager
+def connected(endpoint: Endpoint) -> Iterator[Server]:
+    """An open line to `endpoint`; closed at the end. TargetError when its name cannot be resolved in time."""
+    name = scrub_url(endpoint.url)
+    _check_resolvable(endpoint, name)
+    secrets = [value for _, value in endpoint.headers] + [value.rpartition(" ")[2] for _, value in endpoint.headers]
+    timeout = httpx.Timeout(
+        endpoint.first_token_timeout_s, connect=endpoint.connect_timeout_s, write=endpoint.connect_timeout_s
+    )
+    with httpx.Client(
+        headers=list(endpoint.headers),
+        timeout=timeout,
+        verify=_tls_context(endpoint),
+        trust_env=False,
+        # Some servers close after an answer while promising to stay: every request gets a connection of its own.
+        limits=httpx.Limits(max_keepalive_connections=0),
+    ) as client:
+        yield Server(name, Scrubber([*url_secrets(endpoint.url), *secrets]).scrub, client, endpoint)
+
+
+def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=endpoint.tls_ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            "target.tls.ca_file", f"{endpoint.tls_ca_file} cannot be used ({error})", "Name a PEM file of certificates"
+        ) from None
+    if not endpoint.tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _check_resolvable(endpoint: Endpoint, name: str) -> None:
+    """Look the host up within the connect timeout, which the system's resolver does not know."""
+    try:
+        parts = urlsplit(endpoint.url)
+        host, port = parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        host = None
+    if not host:
+        raise TargetError(name, "this is no URL of a server", "Write target.url like http://host:8000")
+    trouble: list[str] = ["the name server does not answer"]
+
+    def look_up() -> None:
+        try:
+            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            trouble.clear()
+        except (OSError, UnicodeError) as error:
+            trouble[:] = [str(error)]
+
+    thread = threading.Thread(target=look_up, daemon=True)  # nobody can cancel a look-up; a daemon lets us leave it
+    thread.start()
+    thread.join(endpoint.connect_timeout_s)
+    if trouble:
+        raise TargetError(name, f"the host {host} is unknown ({trouble[0]})", "Correct the host in target.url")
