@@ -1,0 +1,99 @@
+"""The figures of a running window, in memory that two processes share: the worker overwrites, the runner reads.
+
+Nothing here is a measurement: metrics come from the records. A torn read costs one frame of a display.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from enum import IntEnum
+from math import log
+from pathlib import Path
+
+from llmload.domain import Outcome, RequestRecord
+from llmload.promises import Slo
+
+_BUCKETS = 320
+_GROWTH = 1.06  # a bucket is 6 % wide: 0.01 ms to 20 minutes
+_FLOOR_MS = 0.01
+
+
+class Cell(IntEnum):
+    """What each of the first numbers means; the buckets of the TTFT histogram follow."""
+
+    STOP = 0  # written by the runner: hand over what there is
+    IS_MEASURING = 1
+    DONE = 2  # requests of the phase at hand
+    PLANNED = 3
+    IN_FLIGHT = 4
+    EVENTS = 5
+    FINISHED = 6  # measured requests
+    GOOD = 7
+
+
+class Live:
+    """One file-backed map of whole numbers. Both sides open the same path."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), 0)
+        self.cells = memoryview(self._map).cast("q")
+
+    @staticmethod
+    def make(path: Path) -> Live:
+        """A map of zeros in a new file."""
+        path.write_bytes(bytes(8 * (len(Cell) + _BUCKETS)))
+        return Live(path)
+
+    def close(self) -> None:
+        """Let go of the map; the file is the maker's."""
+        self.cells.release()
+        self._map.close()
+
+    def reset(self) -> None:
+        """All zeros, before a window begins."""
+        for index in range(len(self.cells)):
+            self.cells[index] = 0
+
+    def note(self, record: RequestRecord, slo: Slo | None) -> None:
+        """A measured request has ended."""
+        cells = self.cells
+        cells[Cell.FINISHED] += record.outcome is not Outcome.CANCELLED
+        cells[Cell.GOOD] += _is_good(record, slo)
+        if record.sent_ns is not None and record.first_ns is not None:
+            ms = max((record.first_ns - record.sent_ns) / 1e6, _FLOOR_MS)
+            bucket = min(int(log(ms / _FLOOR_MS) / log(_GROWTH)), _BUCKETS - 1)
+            cells[len(Cell) + bucket] += 1
+
+    def ttft_ms(self, share: float) -> float | None:
+        """The TTFT that `share` of the measured requests kept to, within 3 %; None before the first one."""
+        counts: Sequence[int] = self.cells[len(Cell) :].tolist()
+        wanted = share * sum(counts)
+        reached = 0
+        for bucket, count in enumerate(counts):
+            reached += count
+            if count and reached >= wanted:
+                return float(_FLOOR_MS * _GROWTH ** (bucket + 0.5))
+        return None
+
+    def goodput(self) -> float | None:
+        """Share of good requests so far; None before the first one."""
+        finished = self.cells[Cell.FINISHED]
+        return self.cells[Cell.GOOD] / finished if finished else None
+
+
+def _is_good(record: RequestRecord, slo: Slo | None) -> bool:
+    """For display only, hence without NumPy; `analysis` decides what a verdict rests on."""
+    sent, first, last = record.sent_ns, record.first_ns, record.last_ns
+    if record.outcome is not Outcome.OK or sent is None:
+        return False
+    if slo is None:
+        return True
+    tokens = record.output_tokens or 0
+    latencies = [
+        (slo.ttft_ms, None if first is None else first - sent),
+        (slo.e2e_ms, None if last is None else last - sent),
+        (slo.tpot_ms, (last - first) / (tokens - 1) if first is not None and last is not None and tokens > 1 else None),
+    ]
+    return all(limit is None or ns is None or ns <= limit * 1e6 for limit, ns in latencies)

@@ -1,0 +1,194 @@
+"""Connections: opened, pooled and kept alive. The instant of every read is stamped here, before its bytes are seen."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import Protocol, cast
+from urllib.parse import quote, unquote, urlsplit
+
+from llmload import __version__
+from llmload.domain import Endpoint
+from llmload.errors import UsageError
+
+_SAFE = "/%:@!$&'()*+,;=~-._?[]"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def now_ns() -> int:
+    """The machine-wide monotonic clock, in whole microseconds: all the precision that the store keeps."""
+    return monotonic_ns() // 1000 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a connection goes, and the part of each request's head that never changes (it holds the secrets)."""
+
+    host: str
+    port: int
+    is_tls: bool
+    head: bytes
+
+
+def address_of(endpoint: Endpoint, url: str) -> Address:
+    """The address behind `url` (base URL and path of the API), with the head of its requests."""
+    parts = urlsplit(url)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise UsageError("target.url", "it is not an http or https URL with a host", "Write http://HOST:PORT")
+    port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname.encode("idna").decode()
+    fields = {
+        "host": host if port == _DEFAULT_PORTS[parts.scheme] else f"{host}:{port}",
+        "content-type": "application/json",
+        "accept": "text/event-stream, application/json",
+        "accept-encoding": "identity",
+        "user-agent": f"llmload/{__version__}",
+    }
+    if parts.username is not None:
+        userinfo = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        fields["authorization"] = "Basic " + b64encode(userinfo.encode()).decode()
+    fields.update((name.lower(), value) for name, value in endpoint.headers)
+    if any(not sign.isprintable() for name, value in fields.items() for sign in name + value):
+        raise UsageError("target.headers", "a header has a control character", "Remove line breaks from its value")
+    path = quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "content-length: "]
+    return Address(parts.hostname, port, parts.scheme == "https", "\r\n".join(lines).encode())
+
+
+class Receiver(Protocol):
+    """Whoever waits for the answer on a connection."""
+
+    stamp: int
+    feed: Callable[[bytes], None]
+
+    def lose(self) -> None:
+        """The connection ended, by whoever's doing."""
+
+    def break_off(self, error: Exception) -> None:
+        """What came cannot be read any further."""
+
+
+class Connection(asyncio.Protocol):
+    """One TCP (or TLS) connection. It serves one exchange at a time; bytes that nobody asked for close it."""
+
+    __slots__ = ("_living", "receiver", "transport", "uses")
+
+    def __init__(self, living: set[Connection]) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.receiver: Receiver | None = None
+        self.uses = 0
+        self._living = living
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio tells us of the open connection."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's own class is one without inheriting from it
+        self._living.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Stamp first: the instant is that of the read, whatever its bytes cost to understand."""
+        stamp = monotonic_ns()
+        receiver = self.receiver
+        if receiver is None:
+            self.close()
+            return
+        receiver.stamp = stamp - stamp % 1000
+        try:
+            receiver.feed(data)
+        except Exception as error:  # becomes the record of this request; anything unforeseen is logged there
+            receiver.break_off(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Asyncio tells us of the end, ours or theirs; no bytes come after it."""
+        self.transport = None
+        self._living.discard(self)
+        if self.receiver is not None:
+            self.receiver.lose()
+
+    def send(self, request: bytes, receiver: Receiver) -> None:
+        """Hand one request to the socket; the answer goes to `receiver`, and so does the end of the connection."""
+        self.receiver = receiver
+        self.uses += 1
+        if self.transport is None:
+            receiver.lose()
+        else:
+            self.transport.write(request)
+
+    def close(self) -> None:
+        """Drop the connection at once; nothing in it is wanted any more."""
+        self.receiver = None
+        if self.transport is not None:
+            self.transport.abort()
+            self.transport = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request may be written to it, as far as we have heard."""
+        return self.transport is not None and not self.transport.is_closing()
+
+
+class Connector:
+    """Opens connections to one address, and keeps those that may be used again (the last one back goes first)."""
+
+    def __init__(self, endpoint: Endpoint, address: Address) -> None:
+        self._address = address
+        self._timeout_s = endpoint.connect_timeout_s
+        self._tls = _tls_context(endpoint) if address.is_tls else None
+        self._idle: list[Connection] = []
+        self._living: set[Connection] = set()
+        self.opened = 0
+
+    async def open(self) -> Connection:
+        """A fresh connection; OSError, or TimeoutError after the connect timeout."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._timeout_s):
+            _, connection = await loop.create_connection(
+                lambda: Connection(self._living), self._address.host, self._address.port, ssl=self._tls
+            )
+        self.opened += 1
+        return connection
+
+    def take(self) -> Connection | None:
+        """An idle connection that was still open when last heard of."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open:
+                return connection
+        return None
+
+    def put_back(self, connection: Connection) -> None:
+        """Keep a connection for the next request."""
+        connection.receiver = None
+        if connection.is_open:
+            self._idle.append(connection)
+
+    async def fill(self, count: int) -> None:
+        """Open `count` idle connections, so that no measured request pays for one; OSError like `open`."""
+        for start in range(0, count, 50):  # in small groups, which a server's listen queue takes
+            opening = (self.open() for _ in range(min(50, count - start)))
+            results = await asyncio.gather(*opening, return_exceptions=True)
+            self._idle.extend(result for result in results if isinstance(result, Connection))
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+
+    async def close(self) -> None:
+        """Close every connection, and wait until the loop has noticed."""
+        self._idle.clear()
+        for connection in tuple(self._living):
+            connection.close()
+        for _ in range(100):
+            if not self._living:
+                break
+            await asyncio.sleep(0.001)
+
+
+def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=endpoint.tls_ca_file)
+    if not endpoint.tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
