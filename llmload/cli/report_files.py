@@ -5,18 +5,23 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from llmload.domain import RunResult
 from llmload.errors import StoreError
-from llmload.reporters.registry import REPORTERS
+from llmload.reporters.registry import REPORTERS, Render
 
 
-def write_reports(result: RunResult, directory: Path, formats: Sequence[str]) -> tuple[Path, ...]:
+def write_reports(
+    result: RunResult,
+    directory: Path,
+    formats: Sequence[str],
+    reporters: Mapping[str, tuple[str, Render]] = REPORTERS,
+) -> tuple[Path, ...]:
     """Render `result` in each format into `directory`; StoreError when the disk says no, old files then stay."""
-    rendered = {name: render(result) for name, render in (REPORTERS[form] for form in formats)}
+    rendered = {name: render(result) for name, render in (reporters[form] for form in formats)}
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with _alone_in(directory):

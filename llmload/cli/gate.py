@@ -1,0 +1,37 @@
+"""`llmload gate`: judge stored data again, without new load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmload.cli import options
+from llmload.cli.stored import Run
+
+
+def gate(
+    run: Run,
+    scenario: Annotated[Path | None, typer.Option(help="Judge by the SLO and gates of this file instead.")] = None,
+    store: options.Store = options.DEFAULT_STORE,
+    json: options.Json = False,
+) -> None:
+    """Judge a stored run again and exit with its verdict: 0 kept, 3 broken, 4 undecided, 5 could not measure.
+
+    Example: llmload gate latest --scenario stricter.yaml
+    """
+    import os
+
+    from llmload.cli import stored
+    from llmload.scenario.loader import load
+    from llmload.store.database import open_existing
+
+    promises = None if scenario is None else load(scenario, env=os.environ)
+    with open_existing(store) as opened:
+        result = stored.judged(opened, opened.find(run), promises)
+    if json:
+        stored.print_json(result)
+    else:
+        stored.print_tables(result)
+    raise typer.Exit(result.exit_code)

@@ -1,0 +1,72 @@
+"""What the verbs that only read the store share: a stored run judged again, and how it is printed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmload.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from llmload.domain import RunResult
+    from llmload.scenario.asked import Scenario
+    from llmload.store.database import Store
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help='Id of the run, the beginning of one, or "latest".')]
+
+_PLANNED = ("html", "excel", "xlsx")
+
+
+def judged(store: Store, run_id: str, scenario: Scenario | None = None) -> RunResult:
+    """Fold the stored windows of a run into a result again; another `scenario` brings its own gates and SLO."""
+    from llmload.analysis.judgement import judge
+    from llmload.scenario.loader import load_resolved
+
+    run = store.load(run_id)
+    asked = load_resolved(run.header.resolved) if scenario is None else scenario
+    return judge(run.header, asked, run.facts, run.observations, finished=run.finished)
+
+
+def print_tables(result: RunResult) -> None:
+    """Figures, gates and caveats for people."""
+    from rich.console import Console
+
+    from llmload.reporters import console
+
+    console.render(result, Console())
+
+
+def print_json(result: RunResult) -> None:
+    """The result document and nothing else."""
+    from llmload.reporters import result_json
+
+    print_bytes(result_json.render(result))
+
+
+def print_bytes(rendered: bytes) -> None:
+    """A rendering as it is: no other line ends, no other encoding."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(rendered)
+    sys.stdout.buffer.flush()
+
+
+def refuse_unknown(formats: Sequence[str], known: Sequence[str]) -> None:
+    """UsageError for the first format that is not among `known`, planned ones included."""
+    for name in formats:
+        if name in known:
+            continue
+        problem = "is not built in this version" if name in _PLANNED else "is not a format"
+        raise UsageError(f"--format {name}", problem, f"Choose one of: {', '.join(known)}")
+
+
+def write_file(path: Path, rendered: bytes) -> None:
+    """Replace a file that the user named; UsageError when the disk says no."""
+    try:
+        path.write_bytes(rendered)
+    except OSError as error:
+        raise UsageError(str(path), f"cannot be written ({error.strerror})", "Name another --output") from error
