@@ -1,1 +1,1 @@
-"""MEASURED and JUDGED: records become figures, figures become verdicts. Pure folds."""
+"""Measured and judged: pure folds over stored observations. METRICS.md in the design is the contract, line by line."""

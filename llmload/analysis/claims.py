@@ -1,0 +1,92 @@
+"""Gates as claims about a proportion: which attempts hold, and what share of them must."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmload.analysis.attempts import Attempts
+from llmload.analysis.stats import Bools, Floats
+from llmload.domain import Step
+from llmload.promises import Bound, Gate, Slo
+
+PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """At least `target` of the attempts `among` hold; `holding` says in words what that means for one request."""
+
+    holds: Bools
+    among: Bools
+    target: float
+    holding: str
+
+
+def share_target(gate: Gate, bound: Bound) -> float | None:
+    """Share that must hold for a goodput, error rate or percentile gate; None for a gate that is no such claim."""
+    wants_more = bound.op == ">="
+    if gate.subject == "goodput":
+        return bound.value if wants_more else _rest(bound.value)
+    if gate.subject == "error_rate":
+        return bound.value if wants_more else _rest(bound.value)
+    point = PERCENTILES.get(gate.stat or "")
+    if point is None:
+        return None
+    return _rest(point) if wants_more else point
+
+
+def claim_of(gate: Gate, bound: Bound, attempts: Attempts, slo: Slo | None, step: Step) -> Claim | None:
+    """The claim that this gate makes; None where it is about a mean, a maximum or a rate."""
+    target = share_target(gate, bound)
+    if target is None:
+        return None
+    wants_more = bound.op == ">="
+    everyone = np.ones(len(attempts), dtype=np.bool_)
+    if gate.subject == "goodput":
+        good = attempts.good(slo)
+        return Claim(good, everyone, target, "good") if wants_more else Claim(~good, everyone, target, "not good")
+    if gate.subject == "error_rate":
+        ok = attempts.is_ok
+        return Claim(~ok, everyone, target, "failed") if wants_more else Claim(ok, everyone, target, "completed")
+    values = judged_ms(gate.subject, attempts, step)
+    among = ~np.isnan(values)
+    if wants_more:
+        holds = np.isfinite(values) & (np.nan_to_num(values) >= bound.value)
+        return Claim(holds, among, target, f"at or over {gate.format_value(bound.value)}")
+    holds = among & (np.nan_to_num(values, nan=0.0, posinf=np.inf) <= bound.value)
+    return Claim(holds, among, target, f"within {gate.format_value(bound.value)}")
+
+
+def judged_ms(subject: str, attempts: Attempts, step: Step) -> Floats:
+    """A latency over attempts: failed ones are over every limit (infinite), NaN where it does not apply.
+
+    In open loop TTFT counts from the due instant, so that our own queue cannot hide the server's.
+    """
+    metric = "ttft_due" if subject == "ttft" and step.axis != "concurrency" else subject
+    return np.where(attempts.is_ok, attempts.latency_ms[metric], np.inf)
+
+
+def needs_tokens(gate: Gate, slo: Slo | None) -> bool:
+    """Whether the gate's figure rests on counts of output tokens."""
+    if gate.subject == "goodput":
+        return slo is not None and slo.tpot_ms is not None
+    return gate.subject in ("tpot", "output_tps", "total_tps")
+
+
+def missing_data(gate: Gate, attempts: Attempts, slo: Slo | None) -> str | None:
+    """Which figure the gate needs and no completed request has; None when there is data."""
+    if gate.subject in attempts.latency_ms:
+        return None if attempts.term_has_data(gate.subject) else gate.subject
+    if gate.subject == "goodput":
+        terms = (("ttft", slo.ttft_ms), ("tpot", slo.tpot_ms), ("e2e", slo.e2e_ms)) if slo else ()
+        return next((term for term, ms in terms if ms is not None and not attempts.term_has_data(term)), None)
+    if gate.subject in ("output_tps", "total_tps") and np.isnan(attempts.output_tokens[attempts.is_ok]).all():
+        return "token count"
+    return None
+
+
+def _rest(share: float) -> float:
+    """1 - share without the last digit of floating point, so that 1 - 0.05 is 0.95."""
+    return round(1 - share, 12)

@@ -1,0 +1,30 @@
+"""What must be the same for two runs to be compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from llmload.domain import RunHeader, TargetFacts
+from llmload.scenario.asked import Scenario
+
+_OF_THE_MACHINE = ("gpu", "gpu_count", "driver", "model_revision")
+
+
+def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | None) -> dict[str, str]:
+    """Keys of METRICS "Fingerprint"; what nobody told is left out. Runs that differ in any are incomparable."""
+    found = {key: header.environment[key] for key in _OF_THE_MACHINE if header.environment.get(key)}
+    found["workload"] = hashlib.sha256(_canonical(asdict(scenario.workload)).encode()).hexdigest()[:16]
+    found["load"] = _canonical({type(scenario.load.shape).__name__: asdict(scenario.load.shape)})
+    found["llmload"] = header.version.split(".")[0]
+    if facts is not None:
+        found |= {"framework": facts.framework, "model": facts.model, "api": facts.api}
+        found["framework_config"] = _canonical(dict(facts.settings))
+        if facts.version:
+            found["framework_version"] = facts.version
+    return dict(sorted(found.items()))
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)

@@ -1,0 +1,188 @@
+"""A whole run, judged: fold what was observed into the one value that every report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmload.analysis.fingerprint import fingerprint_of
+from llmload.analysis.gates import judge_step
+from llmload.analysis.looks import gates_at, steps_of
+from llmload.analysis.metrics import measure
+from llmload.analysis.strategy import next_look
+from llmload.analysis.validity import check
+from llmload.analysis.wording import counted
+from llmload.domain import (
+    Caveat,
+    Observation,
+    Outcome,
+    Phase,
+    RunHeader,
+    RunResult,
+    Status,
+    Step,
+    StepResult,
+    TargetFacts,
+    Verdict,
+)
+from llmload.errors import TargetError
+from llmload.promises import Level
+from llmload.scenario.asked import Decision, Policy, Scenario
+
+PASSED, FAILED, OPEN, UNMEASURED = 0, 3, 4, 5
+"""Exit codes of a judged run, METRICS "Verdict and exit code"."""
+
+
+def judge(
+    header: RunHeader,
+    scenario: Scenario,
+    facts: TargetFacts | None,
+    observations: Sequence[Observation],
+    *,
+    finished: str | None,
+    trouble: TargetError | None,
+) -> RunResult:
+    """Measure and judge every step on its whole windows, then the run; `trouble` is what stopped it, if anything.
+
+    A gated step that was never measured carries its gates as errors: no data is never a pass.
+    """
+    whole = [observation for observation in observations if observation.is_whole]
+    nothing = _nothing_succeeded(whole)
+    steps = tuple(
+        result
+        for step in steps_of(scenario)
+        if (result := _step_result(step, whole, scenario, facts, nothing or _stopped(trouble)))
+    )
+    caveats = tuple(caveat for caveat in (_stopped(trouble), nothing) if caveat is not None)
+    outcome = _overall(scenario, steps, caveats)
+    because = outcome.because
+    if trouble is None and next_look(scenario, whole) is not None:
+        because += f" (not complete: judged on {_extent(scenario, steps)})"
+    return RunResult(
+        header=header,
+        finished=finished,
+        target=facts,
+        steps=steps,
+        status=outcome.status,
+        exit_code=outcome.exit_code,
+        because=because,
+        fingerprint=fingerprint_of(header, scenario, facts),
+        caveats=caveats,
+        notices=scenario.notices,
+    )
+
+
+# ---------------------------------------------------------------- what speaks against the whole run
+
+
+def _stopped(trouble: TargetError | None) -> Caveat | None:
+    """What ended the run before its time."""
+    if trouble is None:
+        return None
+    figure = f"{trouble.where}: {trouble.problem}"
+    return Caveat("the server could not be used", figure, trouble.remedy, is_fatal=True, kind=trouble.kind)
+
+
+def _nothing_succeeded(whole: Sequence[Observation]) -> Caveat | None:
+    """A run without one success measured nothing; a later step in which all fail is a fail instead."""
+    measured = [record for o in whole for record in o.records if record.phase is Phase.MEASURED]
+    attempts = [record for record in measured if record.outcome is not Outcome.CANCELLED]
+    if not attempts or any(record.outcome is Outcome.OK for record in attempts):
+        return None
+    kinds = ", ".join(sorted({record.error_type or record.outcome.value for record in attempts})[:3])
+    figure = f"all {counted(len(attempts), 'request')} of the run failed ({kinds})"
+    remedy = "Send one request by hand to the target's url, model and api, then run again"
+    return Caveat("nothing succeeded", figure, remedy, is_fatal=True, kind="NoData")
+
+
+# ---------------------------------------------------------------- steps
+
+
+def _step_result(
+    step: Step,
+    whole: Sequence[Observation],
+    scenario: Scenario,
+    facts: TargetFacts | None,
+    of_run: Caveat | None,
+) -> StepResult | None:
+    """One step; None where it was neither measured nor promised anything."""
+    mine = tuple(sorted((o for o in whole if o.look.step == step), key=lambda o: o.look.number))
+    if not mine and not gates_at(scenario.gates, step):
+        return None
+    metrics = measure(mine, scenario.slo)
+    caveats = check(mine, metrics, scenario=scenario, facts=facts) if mine and facts is not None else ()
+    against = caveats if metrics.ok else (*caveats, of_run) if of_run is not None else caveats
+    verdicts = judge_step(scenario.gates, step, mine, scenario, against)
+    return StepResult(step, tuple(o.look for o in mine), metrics, verdicts, caveats)
+
+
+def _extent(scenario: Scenario, steps: Sequence[StepResult]) -> str:
+    measured = [result for result in steps if result.looks]
+    planned = len(steps_of(scenario))
+    return f"{counted(sum(len(result.looks) for result in measured), 'window')} of {len(measured)} of {planned} steps"
+
+
+# ---------------------------------------------------------------- the run
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    status: Status
+    exit_code: int
+    because: str
+
+
+def _overall(scenario: Scenario, steps: Sequence[StepResult], caveats: Sequence[Caveat]) -> _Outcome:
+    """3 > 5 > 4 > 0 over fail-level gates; warn-level ones are told, and change nothing."""
+    verdicts = [verdict for step in steps for verdict in step.verdicts]
+    binding = [verdict for verdict in verdicts if verdict.gate.level is Level.FAIL]
+    failed = [verdict for verdict in binding if verdict.status is Status.FAIL]
+    erred = [verdict for verdict in binding if verdict.status is Status.ERROR]
+    if failed:
+        return _Outcome(Status.FAIL, FAILED, _told("failed", failed, binding))
+    if caveats:
+        return _Outcome(Status.ERROR, UNMEASURED, f"could not measure: {caveats[0].rule}: {caveats[0].figure}")
+    if erred:
+        return _Outcome(Status.ERROR, UNMEASURED, _told("could not be measured", erred, binding))
+    return _unbroken(scenario.decision, verdicts, binding) if scenario.gates else _ungated(steps)
+
+
+def _unbroken(decision: Decision, verdicts: Sequence[Verdict], binding: Sequence[Verdict]) -> _Outcome:
+    if not verdicts:
+        return _Outcome(Status.ERROR, UNMEASURED, "could not measure: no gate speaks of any step of this run")
+    still_open = [verdict for verdict in binding if verdict.status is not Status.PASS]
+    if still_open:
+        return _open(decision, still_open, binding)
+    warned = [verdict for verdict in verdicts if verdict.status is not Status.PASS]
+    if warned:
+        return _Outcome(Status.PASS, PASSED, f"no binding gate is broken; {_told('did not hold', warned, verdicts)}")
+    return _Outcome(Status.PASS, PASSED, f"{counted(len(verdicts), 'verdict')}, all pass")
+
+
+def _ungated(steps: Sequence[StepResult]) -> _Outcome:
+    invalid = next((caveat for step in steps for caveat in step.caveats if caveat.is_fatal), None)
+    if invalid is not None:
+        return _Outcome(Status.ERROR, UNMEASURED, f"could not measure: {invalid.rule}: {invalid.figure}")
+    attempts = sum(step.metrics.attempts for step in steps)
+    if not attempts:
+        return _Outcome(Status.ERROR, UNMEASURED, "could not measure: no request was measured")
+    return _Outcome(Status.NOT_GATED, PASSED, f"measured {counted(attempts, 'request')}; the scenario has no gates")
+
+
+def _open(decision: Decision, still_open: Sequence[Verdict], binding: Sequence[Verdict]) -> _Outcome:
+    strict = any(_policy(decision, verdict) == "fail" for verdict in still_open)
+    inconclusive = any(verdict.status is Status.INCONCLUSIVE for verdict in still_open)
+    status = Status.INCONCLUSIVE if inconclusive else Status.INCOMPARABLE
+    return _Outcome(status, OPEN if strict else PASSED, _told("stayed open", still_open, binding))
+
+
+def _policy(decision: Decision, verdict: Verdict) -> Policy:
+    if verdict.status is Status.INCONCLUSIVE:
+        return decision.on_inconclusive
+    return decision.on_missing_baseline if verdict.kind == "NoBaseline" else decision.on_incomparable
+
+
+def _told(what: str, found: Sequence[Verdict], among: Sequence[Verdict]) -> str:
+    first = found[0]
+    where = "" if first.gate.at is not None and first.gate.at.op == "==" else f" at {first.step}"
+    return f"{len(found)} of {counted(len(among), 'verdict')} {what}: {first.gate}{where}: {first.because}"

@@ -1,0 +1,164 @@
+"""Measured: what a step's windows say in figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from llmload.analysis.attempts import Attempts, Ints, attempts_of
+from llmload.analysis.histogram import histogram_of
+from llmload.analysis.shares import clustered_bounds, least_block
+from llmload.analysis.stats import Bools, Floats, percentiles
+from llmload.domain import Histogram, LatencySummary, Observation, StepMetrics
+from llmload.promises import Slo
+
+_SHOWN = ("ttft", "ttfo", "tpot", "itl_max", "e2e", "lag", "connect")
+_NS_PER_S = 1e9
+
+
+def measure(observations: Sequence[Observation], slo: Slo | None) -> StepMetrics:
+    """Every figure of METRICS.md over all windows of one step; what could not be had is None or left out.
+
+    The bounds of goodput are one-sided at 95 % each, after the design effect; None where there are fewer than
+    four blocks to know it from.
+    """
+    return measure_attempts(attempts_of(observations), observations, slo)
+
+
+def measure_attempts(attempts: Attempts, observations: Sequence[Observation], slo: Slo | None) -> StepMetrics:
+    """As `measure`, for columns that are folded already."""
+    window_s = sum(o.end_ns - o.start_ns for o in observations) / _NS_PER_S
+    good = attempts.good(slo)
+    n, ok, good_count = len(attempts), int(attempts.is_ok.sum()), int(good.sum())
+    output = per_second(float(event_tokens(attempts, observations).sum()), window_s) if ok else None
+    low, high = _goodput_bounds(attempts, good, observations)
+    answered = attempts.is_ok & ~np.isnan(attempts.output_tokens)
+    latency, histograms = _latencies(attempts)
+    return StepMetrics(
+        window_s=window_s,
+        attempts=n,
+        ok=ok,
+        good=good_count,
+        cancelled=attempts.cancelled,
+        goodput=good_count / n if n else None,
+        goodput_low=low,
+        goodput_high=high,
+        goodput_rps=per_second(good_count, window_s) if n else None,
+        error_rate=(n - ok) / n if n else None,
+        rps=per_second(ok, window_s) if n else None,
+        output_tps=output if answered.any() else None,
+        total_tps=_total_tps(attempts, output, window_s) if answered.any() else None,
+        input_tokens=_total(attempts.input_tokens[attempts.is_ok]),
+        output_tokens=_total(attempts.output_tokens[attempts.is_ok]),
+        cached_tokens=_total_or_none(attempts.cached_tokens[attempts.is_ok]),
+        failed_output_tokens=_total(attempts.output_tokens[~attempts.is_ok]),
+        latency=latency,
+        histograms=histograms,
+        errors=_errors(attempts),
+        token_sources=_token_sources(attempts),
+        shared_reads=_shared_reads(attempts),
+    )
+
+
+def per_second(amount: float, window_s: float) -> float | None:
+    """A rate over the measured windows; None for windows without length."""
+    return amount / window_s if window_s > 0 else None
+
+
+def event_tokens(attempts: Attempts, observations: Sequence[Observation]) -> Floats:
+    """Output tokens that each event of a completed request stands for: its usage spread evenly, inside the window."""
+    counts = attempts.events.counts
+    each = np.where(attempts.is_ok, np.nan_to_num(attempts.output_tokens), 0.0) / np.maximum(counts, 1)
+    begin, end = window_edges(attempts, observations)
+    at = attempts.events.at_ns
+    inside = (at >= np.repeat(begin, counts)) & (at <= np.repeat(end, counts))
+    return np.repeat(each, counts) * inside
+
+
+def window_edges(attempts: Attempts, observations: Sequence[Observation]) -> tuple[Ints, Ints]:
+    """Begin and end of each attempt's own window."""
+    begins = np.array([o.start_ns for o in observations], dtype=np.int64)
+    ends = np.array([o.end_ns for o in observations], dtype=np.int64)
+    return begins[attempts.window], ends[attempts.window]
+
+
+def _total_tps(attempts: Attempts, output_tps: float | None, window_s: float) -> float | None:
+    if output_tps is None or window_s <= 0 or not (attempts.is_ok & ~np.isnan(attempts.input_tokens)).any():
+        return None
+    return output_tps + _total(attempts.input_tokens[attempts.is_ok]) / window_s
+
+
+def _goodput_bounds(
+    attempts: Attempts, good: Bools, observations: Sequence[Observation]
+) -> tuple[float | None, float | None]:
+    if not len(attempts):
+        return None, None
+    windows = attempts.by_window(good)
+    return clustered_bounds(windows, least_block(observations[0].look.step, attempts), 0.05)
+
+
+def _latencies(attempts: Attempts) -> tuple[dict[str, LatencySummary], dict[str, Histogram]]:
+    """Summaries over completed requests; `itl` pools every gap, and counts gaps rather than requests."""
+    ok = int(attempts.is_ok.sum())
+    summaries: dict[str, LatencySummary] = {}
+    histograms: dict[str, Histogram] = {}
+    for metric in _SHOWN:
+        values = attempts.latency_ms[metric][attempts.is_ok]
+        values = values[~np.isnan(values)]
+        if len(values):
+            summaries[metric] = _summary(values, ok - len(values))
+            histograms[metric] = histogram_of(values)
+    gaps = attempts.gaps_ns[np.repeat(attempts.is_ok, attempts.gap_counts)] / 1e6
+    if len(gaps):
+        summaries["itl"] = _summary(gaps, ok - int((attempts.gap_counts[attempts.is_ok] > 0).sum()))
+        histograms["itl"] = histogram_of(gaps)
+    return summaries, histograms
+
+
+def _summary(values: Floats, skipped: int) -> LatencySummary:
+    p50, p90, p95, p99 = percentiles(values, (50, 90, 95, 99))
+    return LatencySummary(
+        count=len(values),
+        skipped=skipped,
+        mean_ms=float(values.mean()),
+        min_ms=float(values.min()),
+        max_ms=float(values.max()),
+        p50_ms=p50,
+        p90_ms=p90,
+        p95_ms=p95,
+        p99_ms=p99,
+    )
+
+
+def _errors(attempts: Attempts) -> dict[str, int]:
+    failed = (r for r, is_ok in zip(attempts.records, attempts.is_ok, strict=True) if not is_ok)
+    return dict(sorted(Counter(r.error_type or r.outcome.value for r in failed).items()))
+
+
+def _token_sources(attempts: Attempts) -> dict[str, int]:
+    ok = (r for r, is_ok in zip(attempts.records, attempts.is_ok, strict=True) if is_ok)
+    return dict(sorted(Counter(r.token_source.value for r in ok if r.token_source is not None).items()))
+
+
+def _shared_reads(attempts: Attempts) -> float | None:
+    """Share of text events whose instant, which is that of their socket read, is also a neighbour's."""
+    total = len(attempts.events.at_ns)
+    if not total:
+        return None
+    same = np.flatnonzero(attempts.gaps_ns == 0)
+    # the event before gap g of attempt i is g + i, since each earlier attempt with events has one gap less
+    shift = np.repeat(np.cumsum(attempts.events.counts > 0) - 1, attempts.gap_counts)[same]
+    sharing = np.zeros(total, dtype=np.bool_)
+    sharing[same + shift] = True
+    sharing[same + shift + 1] = True
+    return float(sharing.mean())
+
+
+def _total(tokens: Floats) -> int:
+    return round(float(np.nansum(tokens)))
+
+
+def _total_or_none(tokens: Floats) -> int | None:
+    return None if np.isnan(tokens).all() else _total(tokens)

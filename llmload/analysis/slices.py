@@ -1,0 +1,90 @@
+"""Means and rates over equal time slices, with t bounds: what gates on means and throughput rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmload.analysis.attempts import Attempts, Ints
+from llmload.analysis.metrics import event_tokens
+from llmload.analysis.stats import Floats, Interval, ratio_interval
+from llmload.domain import Observation
+
+SLICES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Something that happened at instants inside windows: `amount[i]` at `at_ns[i]` of window `window[i]`."""
+
+    at_ns: Ints
+    window: Ints
+    amount: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Sliced:
+    """A ratio over slices: its middle is the plain figure over all windows; `bounds` is None where nothing can vary."""
+
+    middle: float | None
+    bounds: Interval | None
+    n: int
+
+
+def rate_amounts(subject: str, attempts: Attempts, observations: Sequence[Observation]) -> Amounts:
+    """What `rps`, `output_tps` or `total_tps` counts, and when; input tokens count at the first text of the answer."""
+    completed = attempts.is_ok
+    requests = Amounts(attempts.done_ns[completed], attempts.window[completed], np.ones(int(completed.sum())))
+    if subject == "rps":
+        return requests
+    counts = attempts.events.counts
+    output = Amounts(attempts.events.at_ns, np.repeat(attempts.window, counts), event_tokens(attempts, observations))
+    if subject == "output_tps":
+        return output
+    first = np.where(counts > 0, attempts.events.first_ns(), attempts.done_ns)[completed]
+    prompts = np.nan_to_num(attempts.input_tokens[completed])
+    return Amounts(
+        np.concatenate([output.at_ns, first]),
+        np.concatenate([output.window, requests.window]),
+        np.concatenate([output.amount, prompts]),
+    )
+
+
+def sliced_rate(amounts: Amounts, observations: Sequence[Observation], alpha: float) -> Sliced:
+    """Amount per second of the windows."""
+    sums, seconds = [], []
+    for number, edges in enumerate(_edges(observations)):
+        sums.append(_histogram(amounts, number, edges, amounts.amount))
+        seconds.append(np.diff(edges) / 1e9)
+    total, weight = np.concatenate(sums), np.concatenate(seconds)
+    middle = float(total.sum() / weight.sum()) if weight.sum() > 0 else None
+    return Sliced(middle, ratio_interval(total, weight, alpha), len(amounts.at_ns))
+
+
+def sliced_mean(amounts: Amounts, observations: Sequence[Observation], alpha: float) -> Sliced:
+    """Mean of the amounts themselves, clustered by the time at which they happened."""
+    sums, counts = [], []
+    for number, edges in enumerate(_edges(observations)):
+        sums.append(_histogram(amounts, number, edges, amounts.amount))
+        counts.append(_histogram(amounts, number, edges, np.ones(len(amounts.at_ns))))
+    total, weight = np.concatenate(sums), np.concatenate(counts)
+    middle = float(total.sum() / weight.sum()) if weight.sum() > 0 else None
+    return Sliced(middle, ratio_interval(total, weight, alpha), len(amounts.at_ns))
+
+
+def _edges(observations: Sequence[Observation]) -> list[Floats]:
+    """Slice edges of each window: 20 slices of about the same length in all, none across two windows."""
+    lengths = [o.end_ns - o.start_ns for o in observations]
+    whole = sum(lengths)
+    pieces = [max(1, round(SLICES * length / whole)) if whole else 1 for length in lengths]
+    return [np.linspace(o.start_ns, o.end_ns, piece + 1) for o, piece in zip(observations, pieces, strict=True)]
+
+
+def _histogram(amounts: Amounts, number: int, edges: Floats, weights: Floats) -> Floats:
+    mine = amounts.window == number
+    places = np.searchsorted(edges, amounts.at_ns[mine], side="right") - 1
+    # rounding to whole microseconds may put an instant just outside of its own window
+    places = np.clip(places, 0, len(edges) - 2)
+    return np.bincount(places, weights=weights[mine], minlength=len(edges) - 1).astype(np.float64)

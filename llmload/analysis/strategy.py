@@ -1,0 +1,41 @@
+"""What to observe next: the ladder, and at each step as many looks as its gates need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmload.analysis.gates import judge_gate, sample_of
+from llmload.analysis.looks import gates_at, planned_sizes, steps_of
+from llmload.domain import Ending, Look, Observation, Status, Step
+from llmload.promises import Bound
+from llmload.scenario.asked import Scenario
+
+
+def next_look(scenario: Scenario, observations: Sequence[Observation]) -> Look | None:
+    """The next window, or None when the run is complete.
+
+    Steps are climbed in order. A step gets further windows while an absolute gate that speaks of it is undecided,
+    up to `max_requests` and `max_duration`. `Look.requests` is 0 where the load says only how long. Interrupted
+    windows do not count, so that a resumed run observes them again.
+    """
+    sizes = planned_sizes(scenario)
+    for step in steps_of(scenario):
+        mine = [o for o in observations if o.is_whole and o.look.step == step]
+        if not mine:
+            return Look(step, 0, sizes[0])
+        if len(mine) < len(sizes) and not _time_is_up(scenario, mine) and _is_undecided(scenario, step, mine):
+            return Look(step, len(mine), sizes[len(mine)])
+    return None
+
+
+def _time_is_up(scenario: Scenario, mine: Sequence[Observation]) -> bool:
+    spent_s = sum(o.end_ns - o.start_ns for o in mine) / 1e9
+    return spent_s >= scenario.load.max_duration_s or any(o.ending is Ending.MAX_DURATION for o in mine)
+
+
+def _is_undecided(scenario: Scenario, step: Step, mine: Sequence[Observation]) -> bool:
+    gates = [gate for gate in gates_at(scenario.gates, step) if isinstance(gate.promise, Bound)]
+    if not gates:
+        return False
+    sample = sample_of(step, mine, scenario)
+    return any(judge_gate(gate, sample).status is Status.INCONCLUSIVE for gate in gates)

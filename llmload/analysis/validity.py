@@ -1,0 +1,236 @@
+"""Whether a step's measurement may be trusted. Each rule is a yes or no, a figure and a remedy."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmload.analysis.attempts import Attempts, Ints, attempts_of
+from llmload.analysis.stats import Floats, percentiles
+from llmload.analysis.wording import counted, milliseconds, percent
+from llmload.domain import Caveat, Ending, Observation, StepMetrics, TargetFacts, TokenSource
+from llmload.scenario.asked import Scenario
+from llmload.units import format_number
+
+LEAST_LATENESS_MS = 10.0
+LATENESS_SHARE = 0.05
+STALL_MS = 50.0
+STALL_SHARE = 0.01
+CACHED_SHARE = 0.05
+TOKENS_DISAGREE = 0.10
+SHARED_READS = 0.20
+DECILES = 10
+LEAST_WARMED = 100
+"""Attempts from which on the first tenth is compared with the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Everything a rule may look at."""
+
+    observations: Sequence[Observation]
+    attempts: Attempts
+    metrics: StepMetrics
+    scenario: Scenario
+    facts: TargetFacts
+
+
+def check(
+    observations: Sequence[Observation], metrics: StepMetrics, *, scenario: Scenario, facts: TargetFacts
+) -> tuple[Caveat, ...]:
+    """Every rule of METRICS "Validity" that one step's windows break, fatal ones first; each at most once."""
+    window = Window(observations, attempts_of(observations), metrics, scenario, facts)
+    found = [caveat for rule in _RULES if (caveat := rule(window)) is not None]
+    carried = [caveat for observation in observations for caveat in observation.caveats]
+    return tuple(sorted(dict.fromkeys([*found, *carried]), key=lambda caveat: not caveat.is_fatal))
+
+
+def tokens_disagreement(told: Iterable[int], counted_here: Iterable[int], counter: str) -> Caveat | None:
+    """Caveat where two counts of the same answers' tokens differ by more than 10 %; `counter` names the second."""
+    server, local = sum(told), sum(counted_here)
+    if not server or abs(local - server) <= TOKENS_DISAGREE * server:
+        return None
+    figure = f"the server counted {server}, {counter} {local} tokens in the same answers"
+    return Caveat("token counts disagree", figure, "Name the model's tokenizer.json, or check the server's usage")
+
+
+# ---------------------------------------------------------------- could not measure
+
+
+def _client_is_late(window: Window) -> Caveat | None:
+    """Lag alone is blind in closed loop, where a late client also sends late; the heartbeat is not."""
+    summary = window.metrics.latency.get("ttft") or window.metrics.latency.get("e2e")
+    limit = max(LEAST_LATENESS_MS, LATENESS_SHARE * summary.p50_ms) if summary else LEAST_LATENESS_MS
+    beats = _heartbeats_ms(window)
+    lag = window.attempts.latency_ms["lag"]
+    for name, late in (("heartbeat", beats), ("lag", lag[~np.isnan(lag)])):
+        if len(late) and (p99 := percentiles(late, (99,))[0]) > limit:
+            figure = f"p99 {name} lateness {milliseconds(p99)}, at most {milliseconds(limit)} allowed"
+            return Caveat("client was late", figure, _FREE_THE_CLIENT, is_fatal=True, kind="ClientSaturated")
+    return None
+
+
+_FREE_THE_CLIENT = "Give the load generator an idle core, or lower the load"
+
+
+def _client_stalled(window: Window) -> Caveat | None:
+    beats = _heartbeats_ms(window)
+    stalls = beats[beats > STALL_MS]
+    if not len(stalls):
+        return None
+    share = float(stalls.sum()) / 1000 / window.metrics.window_s if window.metrics.window_s > 0 else 1.0
+    figure = f"{counted(len(stalls), 'stall')} above {milliseconds(STALL_MS)} fill {percent(share)} of the window"
+    is_fatal = share > STALL_SHARE
+    return Caveat("client stalled", figure, _FREE_THE_CLIENT, is_fatal, "ClientSaturated" if is_fatal else "")
+
+
+def _no_heartbeat(window: Window) -> Caveat | None:
+    if len(_heartbeats_ms(window)) or window.metrics.window_s < 1:
+        return None
+    return Caveat("client lateness unknown", "the worker left no heartbeat", "Run the step again")
+
+
+def _clock_is_sound(window: Window) -> Caveat | None:
+    """Instants of one request must not run backwards; those it never reached are left out."""
+    a = window.attempts
+    answer = np.array([-1 if r.answer_ns is None else r.answer_ns for r in a.records], dtype=np.int64)
+    pairs = [
+        (a.due_ns, a.sent_ns),
+        (a.sent_ns, a.events.first_ns()),
+        (a.events.first_ns(), answer),
+        (a.events.last_ns(), a.done_ns),
+        (a.sent_ns, a.done_ns),
+    ]
+    bad = np.zeros(len(a), dtype=np.bool_)
+    for earlier, later in pairs:
+        bad |= _runs_backwards(earlier, later)
+    bad[np.repeat(np.arange(len(a)), a.gap_counts)[a.gaps_ns < 0]] = True
+    windows = sum(o.end_ns < o.start_ns for o in window.observations)
+    if not bad.any() and not windows:
+        return None
+    figure = f"{counted(int(bad.sum()), 'request')} with instants that run backwards"
+    remedy = "Check the machine's clock source; a virtual machine that migrated shows this"
+    return Caveat("clock trouble", figure, remedy, is_fatal=True, kind="ClockTrouble")
+
+
+def _runs_backwards(earlier: Ints, later: Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return (earlier >= 0) & (later >= 0) & (later < earlier)
+
+
+def _prompts_are_cached(window: Window) -> Caveat | None:
+    """Unique prompts share only the server's own template; a larger cached share flatters TTFT."""
+    a = window.attempts
+    told = a.is_ok & ~np.isnan(a.cached_tokens) & ~np.isnan(a.input_tokens)
+    prompts = float(a.input_tokens[told].sum())
+    if not window.scenario.workload.unique or not prompts:
+        return None
+    cached = float(np.maximum(a.cached_tokens[told] - window.facts.fit.template, 0).sum())
+    if cached / prompts <= CACHED_SHARE:
+        return None
+    figure = (
+        f"{percent(cached / prompts)} of prompt tokens came from the cache, at most {percent(CACHED_SHARE)} allowed"
+    )
+    remedy = "Another run with the same seed may have filled the cache: restart the server or change workload.seed"
+    return Caveat("unique prompts hit the prefix cache", figure, remedy, is_fatal=True, kind="PrefixCacheHit")
+
+
+# ---------------------------------------------------------------- shown, not fatal
+
+
+def _ended_early(window: Window) -> Caveat | None:
+    early = [o for o in window.observations if o.ending is Ending.MAX_DURATION]
+    if not early:
+        return None
+    asked = sum(o.look.requests for o in window.observations)
+    figure = f"max_duration ended the window after {window.metrics.attempts} of {asked or 'the'} requests"
+    return Caveat("window ended early", figure, "Raise load.max_duration, or ask for fewer requests")
+
+
+def _output_length_is_off(window: Window) -> Caveat | None:
+    a = window.attempts
+    counts = a.is_ok & ~np.isnan(a.output_tokens)
+    if not counts.any():
+        return None
+    asked = float(np.mean([r.asked_output_tokens for r, used in zip(a.records, counts, strict=True) if used]))
+    got = float(a.output_tokens[counts].mean())
+    if abs(got - asked) <= min(0.05 * asked, 50):
+        return None
+    figure = f"answers had {format_number(round(got, 1))} tokens on average, {format_number(round(asked, 1))} asked"
+    return Caveat("output length off", figure, "Set sampling.ignore_eos where the server knows it")
+
+
+def _reads_are_shared(window: Window) -> Caveat | None:
+    share = window.metrics.shared_reads
+    if share is None or share <= SHARED_READS:
+        return None
+    figure = f"{percent(share)} of text events shared one read with another, so their gaps are not the server's"
+    return Caveat("several events per read", figure, "Trust TTFT and E2E; take ITL from a client nearer the server")
+
+
+def _warmup_is_short(window: Window) -> Caveat | None:
+    """The first tenth of each window against the other nine, by medians, which outliers do not move."""
+    for metric in ("ttft", "e2e"):
+        medians = _decile_medians(window.attempts, window.attempts.latency_ms[metric])
+        if medians is None:
+            continue
+        first, rest = medians[0], medians[1:]
+        middle = statistics.median(rest)
+        spread = statistics.median(abs(value - middle) for value in rest) * 1.4826
+        if abs(first - middle) > max(0.1 * middle, 5 * spread) and not min(rest) <= first <= max(rest):
+            figure = f"median {metric} of the first tenth {milliseconds(first)}, of the rest {milliseconds(middle)}"
+            return Caveat("warm-up too short", figure, "Raise load.warmup.requests")
+    return None
+
+
+def _decile_medians(attempts: Attempts, values: Floats) -> list[float] | None:
+    """Median of each tenth of the windows in start order, the same tenth of all windows together."""
+    tenths: list[list[Floats]] = [[] for _ in range(DECILES)]
+    for column in attempts.by_window(values, attempts.is_ok & ~np.isnan(values)):
+        for tenth, part in zip(tenths, np.array_split(column, DECILES), strict=True):
+            tenth.append(part)
+    pooled = [np.concatenate([np.empty(0), *tenth]) for tenth in tenths]
+    if sum(map(len, pooled)) < LEAST_WARMED or min(map(len, pooled)) == 0:
+        return None
+    return [float(np.median(tenth)) for tenth in pooled]
+
+
+def _tokens_are_estimated(window: Window) -> Caveat | None:
+    estimated = window.metrics.token_sources.get(TokenSource.ESTIMATE.value, 0)
+    if not estimated:
+        return None
+    figure = f"{estimated} of {counted(window.metrics.ok, 'answer')} have token counts of characters / 4"
+    return Caveat("estimate of tokens", figure, "Name the model's tokenizer.json in spec.workload.tokenizer")
+
+
+def _prompts_are_unfitted(window: Window) -> Caveat | None:
+    fit = window.facts.fit
+    if fit.source is TokenSource.ESTIMATE:
+        figure = "the server does not tell how many tokens a prompt has"
+    elif fit.residual > TOKENS_DISAGREE:
+        figure = f"words and the server's tokens differ by {percent(fit.residual)} after fitting"
+    else:
+        return None
+    return Caveat("input length unsure", figure, "Read the input tokens of the report, not those of the scenario")
+
+
+def _heartbeats_ms(window: Window) -> Floats:
+    ticks = [np.frombuffer(o.heartbeat_late_ns.tobytes(), dtype=np.int64) for o in window.observations]
+    return np.concatenate(ticks) / 1e6 if ticks else np.empty(0)
+
+
+_RULES: tuple[Callable[[Window], Caveat | None], ...] = (
+    _client_is_late,
+    _client_stalled,
+    _clock_is_sound,
+    _prompts_are_cached,
+    _no_heartbeat,
+    _ended_early,
+    _output_length_is_off,
+    _reads_are_shared,
+    _warmup_is_short,
+    _tokens_are_estimated,
+    _prompts_are_unfitted,
+)
