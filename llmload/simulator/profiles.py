@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 from llmload.errors import UsageError
-from llmload.scenario.asked import Simulator
+from llmload.scenario.asked import Faults, Simulator
 
 BLOCK_TOKENS = 16
 
@@ -32,7 +32,13 @@ class Machine:
 
 PROFILES: Mapping[str, Machine] = {
     "laptop": Machine(
-        "no GPU at all: quick figures, so that a whole run takes seconds", 20_000, 8.0, 0.1, 64, 200_000, 8192
+        "no machine in particular: quick figures, so that a whole run takes seconds",
+        20_000,
+        8.0,
+        0.1,
+        64,
+        200_000,
+        8192,
     ),
     "a10g": Machine("an A10G (24 GB) serving 8 B parameters in 16 bit", 4_000, 30.0, 0.15, 128, 32_000, 8192),
     "l4": Machine("an L4 (24 GB) serving 8 B parameters in 8 bit", 5_000, 32.0, 0.2, 256, 95_000, 8192),
@@ -62,12 +68,11 @@ def machine_of(settings: Simulator) -> Machine:
 
 def _refuse_impossible(settings: Simulator, machine: Machine) -> None:
     """UsageError naming the first figure that no server could have."""
-    positive = ("prefill_tokens_per_s", "max_num_seqs", "kv_cache_tokens", "max_model_len")
-    for name in positive:
+    for name in ("prefill_tokens_per_s", "decode_base_ms", "max_num_seqs", "kv_cache_tokens", "max_model_len"):
         if getattr(machine, name) <= 0:
             raise UsageError(f"simulator.{name}", f"{getattr(machine, name)} is not above 0", "Give a larger figure")
-    if machine.decode_base_ms < 0 or machine.decode_per_seq_ms < 0 or not machine.decode_base_ms:
-        raise UsageError("simulator.decode_base_ms", "a step must take some time", "Give base > 0 and per_seq >= 0")
+    if machine.decode_per_seq_ms < 0:
+        raise UsageError("simulator.decode_per_seq_ms", "one more request cannot save time", "Give 0 or more")
     if machine.max_model_len > machine.kv_cache_tokens:
         where = "simulator.max_model_len"
         problem = f"{machine.max_model_len} tokens do not fit into a KV cache of {machine.kv_cache_tokens}"
@@ -76,7 +81,10 @@ def _refuse_impossible(settings: Simulator, machine: Machine) -> None:
         raise UsageError("simulator.replicas", f"{settings.replicas} is not 1 or more", "Give at least one")
     if settings.mean_answer_tokens < 1:
         raise UsageError("simulator.mean_answer_tokens", "an answer has at least one token", "Give 1 or more")
-    faults = settings.faults
+    _refuse_impossible_faults(settings.faults)
+
+
+def _refuse_impossible_faults(faults: Faults) -> None:
     shares = (
         faults.error_rate,
         faults.disconnect_rate,
@@ -88,3 +96,7 @@ def _refuse_impossible(settings: Simulator, machine: Machine) -> None:
         raise UsageError("simulator.faults", "the shares are not 0..1 in all", "One request has at most one fault")
     if not 400 <= faults.error_status <= 599:
         raise UsageError("simulator.faults.error_status", f"{faults.error_status} is no error", "Give 400 to 599")
+    if faults.slow_first_byte_s < 0:
+        raise UsageError("simulator.faults.slow_first_byte_s", "time does not run backwards", "Give 0 or more")
+    if faults.restart_after is not None and faults.restart_after < 1:
+        raise UsageError("simulator.faults.restart_after", "it would never serve a request", "Give 1 or more")
