@@ -134,7 +134,10 @@ CLEAN = RunResult(
 
 # ---------------------------------------------------------------- trouble
 
-HOSTILE = "=cmd|'/c calc'!A1 <script>alert(1)</script> \x1b[2J\x1b]0;owned\x07[red]`x`|**b**|\n# h1\n@everyone ${7*7} \u202egnp"
+HOSTILE = (
+    "=cmd|'/c calc'!A1 <script>alert(1)</script> \x1b[2J\x1b]0;owned\x07[red]`x`|**b**|\n"
+    "# h1\n@everyone #12 [a](http://b) ${7*7} \u202egnp \ud800"
+)
 """One text that attacks spreadsheets, HTML, terminals, rich, Markdown and readers at once."""
 
 LONG_ERROR = "HTTP 503: " + "upstream överlastad 서버 과부하 🔥 <b>retry</b> \x00\x08 ]]> & | " * 40
@@ -226,7 +229,7 @@ def _failing_step() -> StepResult:
     return StepResult(step, _looks(step, 200, 200, 400, 800), _SLOW, verdicts, caveats)
 
 
-_ERRORS_HELD = Evidence(30 / 1600, 0.05, 0.0131, 0.0268, 1600, 1.9, 1600 / 1.9, 0.95, 4)
+_ERRORS_HELD = Evidence(1570 / 1600, 0.95, 0.9732, 0.9869, 1600, 1.9, 1600 / 1.9, 0.95, 4)
 
 
 def _dead_step() -> StepResult:

@@ -1,9 +1,11 @@
-"""What the terminal shows when a run is over: steps, gates, caveats with remedies, and last, where the eye is, the verdict.
+"""What the terminal shows when a run is over: steps, gates, what to look at, caveats, and last the verdict.
 
 Foreign text goes in as `Text`, never as markup, and without terminal sequences.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.padding import Padding
@@ -14,7 +16,7 @@ from rich.text import Text
 from llmload.domain import Caveat, RunResult, Status, StepResult
 from llmload.reporters.escaping import plain
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
-from llmload.reporters.wording import Reading, figures, readings, sentence, tally, worst
+from llmload.reporters.wording import Reading, caveats, figures, readings, sentence, tally, urgency, worst
 
 _STYLES = {
     Status.PASS: "bold green",
@@ -25,45 +27,73 @@ _STYLES = {
     Status.NOT_GATED: "bold",
 }
 _INDENT = 4
-_LATENCY_COLUMNS = (("ttft", "p50"), ("ttft", "p95"), ("tpot", "p50"), ("tpot", "p95"), ("e2e", "p95"))
+_LATENCIES = ("ttft", "tpot", "e2e")
 
 
 def render(run: RunResult, console: Console) -> None:
-    """Print the whole run; what passed comes first, so that what did not stands next to the verdict line."""
+    """Print the whole run, the gravest last, so that it stands next to the verdict line and the prompt."""
+    told = sorted(readings(run), key=urgency, reverse=True)
     if run.steps:
-        console.print(_steps_table(run))
-    for reading in reversed(readings(run)):
-        _print_reading(reading, console)
-    for caveat in run.caveats:
-        _print_caveat(caveat, "the run", console)
-    for step in run.steps:
-        for caveat in step.caveats:
-            _print_caveat(caveat, step.step.label, console)
+        console.print(_steps_table(run), "")
+    if told:
+        console.print(_gates_table(told), "")
     for notice in run.notices:
-        _print(Text.assemble(("note ", "cyan"), plain(notice)), console)
+        _print(Text.assemble(("note ", "cyan"), sentence(plain(notice))), console)
+    for where, caveat in reversed(caveats(run)):
+        _print_caveat(caveat, where, console)
+    for reading in told:
+        if reading.status is not Status.PASS:
+            _print_reading(reading, console)
     console.print(Rule(style="dim"))
     _print(verdict_line(run), console)
 
 
 def verdict_line(run: RunResult) -> Text:
-    """The run in one line: what it came to, the count of gates, why, and the exit code."""
+    """What the run came to, its exit code, the count of gates and why."""
     line = Text(run.status.value.upper(), style=_STYLES[run.status])
-    line.append(f" {plain(run.header.scenario)}: {tally(run)}. {sentence(plain(run.because))} ", style="default")
-    return line.append(f"Exit code {run.exit_code}.", style="default")
+    line.append(f" {plain(run.header.scenario)}, exit code {run.exit_code}. ", style="default")
+    return line.append(f"{sentence(tally(run))} {sentence(plain(run.because))}", style="default")
 
 
 def _steps_table(run: RunResult) -> Table:
-    table = Table(title=_title(run), title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1))
-    table.add_column("step", no_wrap=True)
-    for name in ("n", "errors", "goodput", "tok/s", *(f"{metric} {stat}" for metric, stat in _LATENCY_COLUMNS)):
-        table.add_column(name, justify="right", overflow="fold")
-    table.add_column("verdict")
+    table = _table(_title(run))
+    axis = run.steps[0].step.axis
+    table.add_column(axis, justify="right")
+    for name in ("n", "errors", "goodput", "tok/s"):
+        table.add_column(name, justify="right")
+    for metric in _LATENCIES:
+        table.add_column(f"{metric} ms\np50/p95", justify="right")
+    table.add_column("verdict", overflow="fold")
     for step in run.steps:
         status = worst(step)
-        table.add_row(step.step.label, *_figures(step), Text(status.value, style=_STYLES[status]))
-    table.caption = "latencies in ms over the requests that succeeded"
-    table.caption_justify = "left"
+        label = step.step.label.removeprefix(axis).strip()
+        table.add_row(label, *_figures(step), Text(status.value, style=_STYLES[status]))
     return table
+
+
+def _gates_table(told: Sequence[Reading]) -> Table:
+    table = _table(Text("Gates"))
+    for name in ("verdict", "gate", "at"):
+        table.add_column(name, overflow="fold")
+    for name in ("observed", "interval", "n", "eff. n"):
+        table.add_column(name, justify="right", overflow="fold")
+    for reading in told:
+        words = (reading.promise, reading.step, reading.observed, reading.interval, reading.n, reading.effective_n)
+        status = Text(reading.status.value, style=_STYLES[reading.status])
+        table.add_row(status, *(Text(plain(word.removeprefix("concurrency "))) for word in words))
+    return table
+
+
+def _table(title: Text) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
+        header_style="dim",
+    )
 
 
 def _title(run: RunResult) -> Text:
@@ -75,27 +105,22 @@ def _title(run: RunResult) -> Text:
 
 def _figures(step: StepResult) -> list[str]:
     metrics = step.metrics
-    rates = [
-        amount(metrics.attempts),
-        percent(metrics.error_rate),
-        percent(metrics.goodput),
-        amount(metrics.output_tps),
-    ]
-    return rates + [_latency(step, metric, stat) for metric, stat in _LATENCY_COLUMNS]
+    rates = [amount(metrics.attempts), percent(metrics.error_rate), percent(metrics.goodput)]
+    return [*rates, amount(metrics.output_tps), *(_latency(step, metric) for metric in _LATENCIES)]
 
 
-def _latency(step: StepResult, metric: str, stat: str) -> str:
+def _latency(step: StepResult, metric: str) -> str:
     summary = step.metrics.latency.get(metric)
     if summary is None:
         return MISSING
-    return bare_milliseconds(summary.p50_ms if stat == "p50" else summary.p95_ms)
+    return f"{bare_milliseconds(summary.p50_ms)}/{bare_milliseconds(summary.p95_ms)}"
 
 
 def _print_reading(reading: Reading, console: Console) -> None:
     warning = " (warning only)" if reading.is_warning else ""
     head = Text.assemble((reading.status.value.upper(), _STYLES[reading.status]), f"{warning} {plain(reading.gate)}")
     _print(head.append(f"  {plain(reading.step)}", style="dim"), console)
-    if reading.status is not Status.PASS and reading.because:
+    if reading.because:
         _print(Text(sentence(plain(reading.because))), console, _INDENT)
     _print(Text(sentence(figures(reading)), style="dim"), console, _INDENT)
     if reading.remedy:

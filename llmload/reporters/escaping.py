@@ -24,7 +24,7 @@ _UNENCODABLE = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _MARKUP = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # an underscore inside a word marks nothing
 _HTML = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#A-Za-z])")  # others are plain text, and "<=" stays readable
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
-_BLOCK_START = re.compile(r"^(\d*)([-+>#=.)])")  # a list, quote, heading or underline, were it first in its line
+_BLOCK_START = re.compile(r"^(\d{0,9})([.)](?= |$)|[-+](?=[ +-]|$)|[>#]|=+$)")  # were the text first in its line
 _REFERENCE = re.compile(r"@|#(?=\d)")
 _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|www|mailto|xmpp)([:.])")
 _HARMLESS_IN_CODE = re.compile(r"[A-Za-z0-9 ._:/()=,+%<>-]*")
@@ -49,10 +49,10 @@ class Markdown(str):
 
 def markdown_prose(text: str, limit: int = TEXT_LIMIT) -> Markdown:
     """Text that reads the same in GitHub's Markdown and makes no markup, link, mention, formula or table cell."""
-    inert = _HTML.sub(lambda found: _ENTITIES[found[0]], _MARKUP.sub(r"\\\g<0>", plain(text, limit)))
+    unreferring = _REFERENCE.sub("\\g<0>\u200b", plain(text, limit))  # GitHub looks for these after all unescaping
+    inert = _HTML.sub(lambda found: _ENTITIES[found[0]], _MARKUP.sub(r"\\\g<0>", unreferring))
     inert = _BLOCK_START.sub(r"\1\\\2", inert)
-    unlinked = _AUTOLINK.sub(lambda found: f"{found[1]}&#{ord(found[2])};", inert)
-    return Markdown(_REFERENCE.sub("\\g<0>\u200b", unlinked))  # GitHub looks for them after it resolved entities
+    return Markdown(_AUTOLINK.sub(lambda found: f"{found[1]}&#{ord(found[2])};", inert))
 
 
 def markdown_code(text: str, limit: int = TEXT_LIMIT) -> Markdown:

@@ -6,9 +6,10 @@ Rounding never tells a lie about a limit: where a figure would round onto the li
 
 from __future__ import annotations
 
-from math import isfinite
+from math import floor, isfinite
 
 from llmload.promises import LATENCIES, SHARES, Gate
+from llmload.units import format_number
 
 MISSING = "n/a"
 _MOST_PLACES = 6
@@ -32,12 +33,20 @@ def bare_milliseconds(value: float | None, limit: float | None = None) -> str:
 
 
 def percent(share: float | None, limit: float | None = None) -> str:
-    """A share 0..1: "93.2%", "100%"."""
+    """A share 0..1 with two decimals at most, rounded down as in a verdict's reason: "93.26%", "100%"."""
     if share is None or not isfinite(share):
         return MISSING
-    if share in (0, 1):
-        return f"{share:.0%}"
-    return _digits(share * 100, 1, (0.0, 100.0, None if limit is None else limit * 100)) + "%"
+    others = [other for other in (0.0, 1.0, limit) if other is not None and other != share]
+    for places in range(2, _MOST_PLACES):
+        floored = _floored_percent(share, places)
+        if all(floored != _floored_percent(other, places) for other in others):
+            return format_number(floored) + "%"
+    return format_number(_floored_percent(share, _MOST_PLACES)) + "%"
+
+
+def _floored_percent(share: float, places: int) -> float:
+    steps = float(10**places)
+    return floor(round(share * 100 * steps, 4)) / steps  # the rounding undoes the noise of 0.29 * 100
 
 
 def amount(value: float | None, limit: float | None = None) -> str:

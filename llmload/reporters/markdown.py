@@ -14,7 +14,7 @@ import jinja2
 from llmload.domain import Caveat, RunResult, Status, StepResult
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
-from llmload.reporters.wording import figures, readings, sentence, tally, worst
+from llmload.reporters.wording import caveats, figures, readings, sentence, tally, worst
 
 _MOST_DETAILS = 20
 _MOST_GATES = 80
@@ -34,7 +34,7 @@ def render(run: RunResult) -> bytes:
     """GitHub-flavoured Markdown."""
     told = readings(run)
     open_questions = [reading for reading in told if reading.status is not Status.PASS]
-    caveats = _caveats(run)
+    spoilers = caveats(run)
     text = (
         _environment()
         .get_template("report.md.j2")
@@ -50,8 +50,8 @@ def render(run: RunResult) -> bytes:
             confidences=", ".join(sorted({each.confidence for each in told if each.confidence != MISSING})),
             steps=run.steps[:_MOST_STEPS],
             steps_left=max(0, len(run.steps) - _MOST_STEPS),
-            caveats=caveats[:_MOST_LINES],
-            caveats_left=max(0, len(caveats) - _MOST_LINES),
+            caveats=spoilers[:_MOST_LINES],
+            caveats_left=max(0, len(spoilers) - _MOST_LINES),
             errors=_errors(run.steps)[:_MOST_LINES],
             provenance=_provenance(run),
         )
@@ -100,16 +100,6 @@ def _latency(step: StepResult, metric: str) -> str:
     if summary is None:
         return MISSING
     return " / ".join(bare_milliseconds(value) for value in (summary.p50_ms, summary.p95_ms, summary.p99_ms))
-
-
-def _caveats(run: RunResult) -> list[tuple[str, Caveat]]:
-    """Fatal ones first; the same caveat at several steps is told once."""
-    places: dict[Caveat, list[str]] = {caveat: ["the run"] for caveat in run.caveats}
-    for step in run.steps:
-        for caveat in step.caveats:
-            places.setdefault(caveat, []).append(step.step.label)
-    told = [(", ".join(where), caveat) for caveat, where in places.items()]
-    return sorted(told, key=lambda each: not each[1].is_fatal)
 
 
 def _errors(steps: Sequence[StepResult]) -> list[tuple[str, str, int, str]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from llmload.domain import Evidence, LatencySummary, RunResult, Status, StepMetrics, StepResult, Verdict
+from llmload.domain import Caveat, Evidence, RunResult, Status, StepResult, Verdict
 from llmload.promises import LATENCIES, SHARES, Bound, Gate, Level
-from llmload.reporters.figures import MISSING, amount, milliseconds, of_gate, percent
-from llmload.units import format_share
+from llmload.reporters.figures import MISSING, amount, of_gate, percent
 
 SEVERITY = (Status.FAIL, Status.ERROR, Status.INCONCLUSIVE, Status.INCOMPARABLE, Status.PASS, Status.NOT_GATED)
 """Worst first: the order in which a reader needs them (METRICS: exit codes 3 > 5 > 4 > 0)."""
@@ -29,10 +28,12 @@ class Reading:
     """One verdict in words. Numbers carry their units; what is missing says n/a. `because` and `remedy` are raw."""
 
     gate: str
+    promise: str  # the gate without its name and its place
     step: str
     status: Status
     is_warning: bool  # its gate is of level warn: it cannot break the build
     observed: str
+    kept: str  # what the observed share of requests did, such as "within 500ms"; empty for other gates
     target: str
     interval: str
     off_by: str  # "3.8 points below the target"; empty where nothing was observed
@@ -45,21 +46,24 @@ class Reading:
     remedy: str
 
 
-def read(verdict: Verdict, metrics: StepMetrics) -> Reading:
+def read(verdict: Verdict) -> Reading:
     """A verdict with all its figures: observed value, target, interval, n, design effect and effective n."""
-    gate, evidence = verdict.gate, verdict.evidence
+    gate = verdict.gate
+    evidence = None if verdict.evidence is None else in_own_terms(gate, verdict.evidence)
     return Reading(
         gate=gate_name(gate),
+        promise=str(replace(gate, at=None)),
         step=verdict.step,
         status=verdict.status,
         is_warning=gate.level is Level.WARN,
-        observed=_observed(gate, evidence, metrics),
+        observed=MISSING if evidence is None else _figure(gate, evidence, evidence.observed),
+        kept=_kept(gate, evidence),
         target=_target(gate, evidence),
         interval=_interval(gate, evidence),
         off_by=_off_by(gate, evidence),
-        confidence=MISSING if evidence is None else format_share(evidence.confidence),
+        confidence=MISSING if evidence is None else percent(evidence.confidence),
         n=MISSING if evidence is None else f"{evidence.n:,}",
-        deff=amount(evidence.deff) if evidence else MISSING,
+        deff=MISSING if evidence is None else amount(evidence.deff),
         effective_n=_effective(evidence),
         looks=MISSING if evidence is None else str(evidence.looks),
         because=verdict.because,
@@ -71,9 +75,10 @@ def figures(reading: Reading) -> str:
     """The evidence in one line: what was seen, how far off, how sure, from how much."""
     if reading.observed == MISSING:
         return f"Observed {MISSING}, target {reading.target}, n {reading.n}"
+    kept = f" {reading.kept}" if reading.kept else ""
     looks = "1 look" if reading.looks == "1" else f"{reading.looks} looks"
     return (
-        f"Observed {reading.observed}, {reading.off_by} ({reading.target}); "
+        f"Observed {reading.observed}{kept}, {reading.off_by} ({reading.target}); "
         f"interval {reading.interval} at {reading.confidence} confidence; "
         f"n {reading.n}, effective n {reading.effective_n} (deff {reading.deff}), {looks}"
     )
@@ -89,20 +94,15 @@ def gate_name(gate: Gate) -> str:
     return f"{gate.id}: {gate}" if gate.id and gate.id != str(gate) else str(gate)
 
 
-def by_severity(readings: Sequence[Reading]) -> list[Reading]:
-    """What broke the build first; equals keep the order of the run."""
-    return sorted(readings, key=_urgency)
-
-
-def _urgency(reading: Reading) -> int:
-    open_question = SEVERITY.index(Status.INCONCLUSIVE)
-    rank = SEVERITY.index(reading.status)
-    return max(rank, open_question) if reading.is_warning else rank
-
-
 def readings(run: RunResult) -> list[Reading]:
-    """Every verdict of the run in words, worst first."""
-    return by_severity([read(verdict, step.metrics) for step in run.steps for verdict in step.verdicts])
+    """Every verdict of the run in words, what broke the build first; equals keep the order of the run."""
+    return sorted((read(verdict) for verdict in run.verdicts), key=urgency)
+
+
+def urgency(reading: Reading) -> int:
+    """Rank among all verdicts, 0 the gravest; what only warns cannot outrank what breaks the build."""
+    rank = SEVERITY.index(reading.status)
+    return max(rank, SEVERITY.index(Status.INCONCLUSIVE)) if reading.is_warning else rank
 
 
 def worst(step: StepResult) -> Status:
@@ -133,42 +133,54 @@ def tally(run: RunResult) -> str:
     return f"{total} gate {'check' if total == 1 else 'checks'}: {', '.join(parts)}"
 
 
-def _is_share_in_time(gate: Gate, evidence: Evidence) -> bool:
+def caveats(run: RunResult) -> list[tuple[str, Caveat]]:
+    """Where and what, fatal ones first; the same caveat at several steps is told once."""
+    places: dict[Caveat, list[str]] = {caveat: ["the run"] for caveat in run.caveats}
+    for step in run.steps:
+        for caveat in step.caveats:
+            places.setdefault(caveat, []).append(step.step.label)
+    told = [(", ".join(where), caveat) for caveat, where in places.items()]
+    return sorted(told, key=lambda each: not each[1].is_fatal)
+
+
+def in_own_terms(gate: Gate, evidence: Evidence) -> Evidence:
+    """`error_rate <= 5%` is judged as "at least 95 % complete"; told, it speaks of errors again."""
+    if gate.subject not in SHARES or not isinstance(gate.promise, Bound) or gate.promise.op == ">=":
+        return evidence
+    return replace(
+        evidence,
+        observed=_rest(evidence.observed),
+        target=gate.promise.value,
+        low=_rest(evidence.high),
+        high=_rest(evidence.low),
+    )
+
+
+def _rest(share: float | None) -> float | None:
+    return None if share is None else round(1 - share, 12)
+
+
+def is_share_in_time(gate: Gate, evidence: Evidence) -> bool:
     """Percentile gates are claims about a share: `p95(ttft) <= X` says that 95 % of attempts are within X."""
     return gate.subject in LATENCIES and isinstance(gate.promise, Bound) and evidence.target != gate.promise.value
 
 
 def _figure(gate: Gate, evidence: Evidence, value: float | None) -> str:
-    in_percent = gate.subject in SHARES or _is_share_in_time(gate, evidence)
+    in_percent = gate.subject in SHARES or is_share_in_time(gate, evidence)
     return percent(value, evidence.target) if in_percent else of_gate(gate, value, evidence.target)
 
 
-def _observed(gate: Gate, evidence: Evidence | None, metrics: StepMetrics) -> str:
-    if evidence is None or evidence.observed is None:
-        return MISSING
-    figure = _figure(gate, evidence, evidence.observed)
-    if not isinstance(gate.promise, Bound) or not _is_share_in_time(gate, evidence):
-        return figure
-    summary = metrics.latency.get(gate.subject)
-    value = None if summary is None else _statistic(summary, gate.stat)
-    within = gate.format_value(gate.promise.value)
-    return f"{figure} within {within} ({gate.stat} {milliseconds(value, gate.promise.value)})"
-
-
-def _statistic(summary: LatencySummary, stat: str | None) -> float | None:
-    by_name = {"p50": summary.p50_ms, "p90": summary.p90_ms, "p95": summary.p95_ms, "p99": summary.p99_ms}
-    return by_name.get(stat or "", summary.max_ms)
+def _kept(gate: Gate, evidence: Evidence | None) -> str:
+    if evidence is None or evidence.observed is None or not isinstance(gate.promise, Bound):
+        return ""
+    if not is_share_in_time(gate, evidence):
+        return ""
+    return f"{'within' if gate.promise.op == '<=' else 'at or over'} {gate.format_value(gate.promise.value)}"
 
 
 def _target(gate: Gate, evidence: Evidence | None) -> str:
-    if evidence is None:
-        return _promised(gate)
-    if _is_share_in_time(gate, evidence):
-        return f">= {format_share(evidence.target)}"
-    return _promised(gate)
-
-
-def _promised(gate: Gate) -> str:
+    if evidence is not None and is_share_in_time(gate, evidence):
+        return f">= {percent(evidence.target)}"
     match gate.promise:
         case Bound(op, value):
             return f"{op} {gate.format_value(value)}"
@@ -180,17 +192,18 @@ def _interval(gate: Gate, evidence: Evidence | None) -> str:
     if evidence is None or (evidence.low is None and evidence.high is None):
         return MISSING
     low, high = _figure(gate, evidence, evidence.low), _figure(gate, evidence, evidence.high)
-    return f"{low} to {high}"
+    _, _, unit = high.partition(" ")
+    return f"{low.removesuffix(f' {unit}') if unit else low} to {high}"
 
 
 def _off_by(gate: Gate, evidence: Evidence | None) -> str:
     if evidence is None or evidence.observed is None:
         return ""
-    gap = evidence.observed - evidence.target
+    gap = round(evidence.observed - evidence.target, 12)
     if not gap:
         return "exactly the target"
     side = "above" if gap > 0 else "below"
-    if gate.subject in SHARES or _is_share_in_time(gate, evidence):
+    if gate.subject in SHARES or is_share_in_time(gate, evidence):
         return f"{percent(abs(gap)).removesuffix('%')} points {side} the target"
     relative = f" ({percent(abs(gap) / evidence.target)})" if abs(gap) <= evidence.target else ""
     return f"{of_gate(gate, abs(gap))}{relative} {side} the target"

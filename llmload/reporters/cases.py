@@ -1,0 +1,165 @@
+"""Gates as test cases: one flat suite per scenario and step, in it one case per gate and one named `measurement`.
+
+Red exactly when the exit code is not 0: what the gate's level or the scenario's policy lets pass is skipped, with the
+reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmload.domain import Caveat, RunResult, Status, StepResult, Verdict
+from llmload.reporters.escaping import plain
+from llmload.reporters.wording import breaks_build, figures, gate_name, read, sentence, tally
+
+_MEASUREMENT = "measurement"
+_TEXT_LIMIT = 2_000
+_DEFAULT_TYPES = {
+    Status.FAIL: "SloViolation",
+    Status.ERROR: "NotMeasured",
+    Status.INCONCLUSIVE: "Inconclusive",
+    Status.INCOMPARABLE: "Incomparable",
+}
+_ENDINGS = {70: "InternalError", 130: "Interrupted", 143: "Terminated"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test case; `tag` is "failure", "error", "skipped", or empty when all is well."""
+
+    name: str
+    tag: str = ""
+    kind: str = ""
+    text: str = ""
+    time_s: float = 0.0
+    file: str = ""
+    line: int | None = None
+    properties: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """The cases of one step, with its figures as properties and its caveats as notes."""
+
+    name: str
+    classname: str
+    cases: tuple[Case, ...]
+    properties: tuple[tuple[str, str], ...]
+    notes: str = ""
+
+    def count(self, tag: str) -> int:
+        """How many cases carry `tag`."""
+        return sum(case.tag == tag for case in self.cases)
+
+
+def suites_of(run: RunResult) -> list[Suite]:
+    """A suite per step; one more for the run as a whole where no step can tell why it is red."""
+    suites = [_step_suite(run, step) for step in run.steps]
+    is_red = any(suite.count("failure") + suite.count("error") for suite in suites)
+    if not suites or run.exit_code in _ENDINGS or (run.exit_code and not is_red):
+        suites.append(_run_suite(run))
+    return suites
+
+
+def _step_suite(run: RunResult, step: StepResult) -> Suite:
+    scenario, label = plain(run.header.scenario), step.step.label
+    cases = (*(_gate_case(run, verdict) for verdict in step.verdicts), _measurement_case(run, step))
+    classname = f"{scenario}.{label.replace('.', '_')}"  # viewers cut packages at dots
+    return Suite(f"{scenario} / {label}", classname, cases, _figures(run, step), _notes(step))
+
+
+def _run_suite(run: RunResult) -> Suite:
+    """What is red about the run as a whole: it never began to measure, or it did not come to its end."""
+    scenario = plain(run.header.scenario)
+    fatal = next((caveat.kind for caveat in run.caveats if caveat.is_fatal and caveat.kind), "NotMeasured")
+    text = " ".join((sentence(run.because), *(_caveat_text(caveat) for caveat in run.caveats)))
+    case = Case(_MEASUREMENT, "error", plain(_ENDINGS.get(run.exit_code, fatal)), plain(text, _TEXT_LIMIT))
+    return Suite(scenario, scenario, (case,), _provenance(run))
+
+
+def _gate_case(run: RunResult, verdict: Verdict) -> Case:
+    reading = read(verdict)
+    tag, kind = _outcome(run, verdict)
+    excuse = "Level warn, does not break the build." if tag and reading.is_warning else ""
+    todo = f"To do: {sentence(verdict.remedy)}" if verdict.remedy else ""
+    parts = (excuse, sentence(plain(verdict.because)), sentence(figures(reading)), plain(todo))
+    told = {
+        "observed": reading.observed,
+        "target": reading.target,
+        "interval": reading.interval,
+        "confidence": reading.confidence,
+        "n": reading.n,
+        "deff": reading.deff,
+        "effective_n": reading.effective_n,
+        "looks": reading.looks,
+    }
+    return Case(
+        name=plain(gate_name(verdict.gate)),
+        tag=tag,
+        kind=kind,
+        text=plain(" ".join(filter(None, parts)), _TEXT_LIMIT) if tag else "",
+        file=plain(run.header.source),
+        line=verdict.gate.line,
+        properties=tuple(told.items()),
+    )
+
+
+def _outcome(run: RunResult, verdict: Verdict) -> tuple[str, str]:
+    """Tag and type: what the policy turned into a failure says so, whatever left it open."""
+    default = _DEFAULT_TYPES.get(verdict.status, "")
+    kind = plain(verdict.kind) or default
+    if verdict.status in (Status.PASS, Status.NOT_GATED):
+        return "", ""
+    if not breaks_build(verdict, run.fails_on):
+        return "skipped", kind
+    if verdict.status is Status.ERROR:
+        return "error", kind
+    return "failure", kind if verdict.status is Status.FAIL else default
+
+
+def _measurement_case(run: RunResult, step: StepResult) -> Case:
+    fatal = next((caveat for caveat in step.caveats if caveat.is_fatal), None)
+    if fatal is None:
+        return Case(_MEASUREMENT, time_s=step.metrics.window_s)
+    tag = "error" if run.exit_code else "skipped"
+    text = plain(_caveat_text(fatal), _TEXT_LIMIT)
+    return Case(_MEASUREMENT, tag, plain(fatal.kind) or "NotMeasured", text, step.metrics.window_s)
+
+
+def _caveat_text(caveat: Caveat) -> str:
+    todo = f" To do: {sentence(caveat.remedy)}" if caveat.remedy else ""
+    return f"{caveat.rule}: {sentence(caveat.figure)}{todo}"
+
+
+def _provenance(run: RunResult) -> tuple[tuple[str, str], ...]:
+    told = [("run_id", run.header.run_id), ("llmload", run.header.version), ("verdict", run.status.value)]
+    told += [("exit_code", str(run.exit_code)), ("gates", tally(run))]
+    if run.target:
+        told += [("target.url", run.target.url), ("target.model", run.target.model)]
+    told += [(f"fingerprint.{key}", value) for key, value in sorted(run.fingerprint.items())]
+    return tuple((plain(name), plain(value)) for name, value in told)
+
+
+def _figures(run: RunResult, step: StepResult) -> tuple[tuple[str, str], ...]:
+    metrics = step.metrics
+    named: dict[str, float | None] = {
+        "attempts": metrics.attempts,
+        "ok": metrics.ok,
+        "good": metrics.good,
+        "cancelled": metrics.cancelled,
+        "goodput": metrics.goodput,
+        "goodput_low": metrics.goodput_low,
+        "goodput_high": metrics.goodput_high,
+        "error_rate": metrics.error_rate,
+        "rps": metrics.rps,
+        "output_tps": metrics.output_tps,
+    }
+    for name, summary in sorted(metrics.latency.items()):
+        named |= {f"{name}_p50_ms": summary.p50_ms, f"{name}_p95_ms": summary.p95_ms, f"{name}_p99_ms": summary.p99_ms}
+    told = tuple((name, f"{round(value, 6):.10g}") for name, value in named.items() if value is not None)
+    errors = tuple((plain(f"errors.{kind}"), str(count)) for kind, count in sorted(metrics.errors.items()))
+    return _provenance(run) + told + errors
+
+
+def _notes(step: StepResult) -> str:
+    return "\n".join(plain(_caveat_text(caveat), _TEXT_LIMIT) for caveat in step.caveats)

@@ -1,0 +1,135 @@
+"""One step of `result.json`: figures, histograms, verdicts with their evidence, caveats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from math import isfinite
+
+from llmload.domain import Caveat, Evidence, Histogram, LatencySummary, StepMetrics, StepResult, Verdict
+from llmload.promises import LATENCIES, SHARES, Bound, Gate
+from llmload.reporters.escaping import plain
+from llmload.reporters.wording import in_own_terms, is_share_in_time
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+
+def step_document(result: StepResult, merged: int) -> Json:
+    return {
+        "index": result.step.index,
+        "label": result.step.label,
+        "axis": result.step.axis,
+        "value": number(result.step.value),
+        "looks": [look.requests for look in result.looks],
+        "metrics": _metrics(result.metrics, merged),
+        "verdicts": [_verdict(verdict) for verdict in result.verdicts],
+        "caveats": [caveat_document(caveat) for caveat in result.caveats],
+    }
+
+
+def _metrics(metrics: StepMetrics, merged: int) -> Json:
+    told: dict[str, Json] = {}
+    for field in fields(metrics):
+        value = getattr(metrics, field.name)
+        if value is None or isinstance(value, int | float):
+            told[field.name] = number(value)
+    told["latency"] = {plain(name): _latency(summary) for name, summary in metrics.latency.items()}
+    told["histograms"] = {plain(name): _histogram(each, merged) for name, each in metrics.histograms.items() if merged}
+    told["errors"] = foreign(metrics.errors)
+    told["token_sources"] = foreign(metrics.token_sources)
+    return told
+
+
+def _latency(summary: LatencySummary) -> Json:
+    return {field.name: number(getattr(summary, field.name)) for field in fields(summary)}
+
+
+def _histogram(histogram: Histogram, merged: int) -> Json:
+    """The buckets from one before the first that holds something to the last; each bound is an upper edge."""
+    filled = [index for index, count in enumerate(histogram.counts) if count]
+    if not filled:
+        return {"bounds_ms": [], "counts": []}
+    first = max(0, filled[0] - 1) // merged * merged  # from a multiple, so that steps still share their edges
+    counts = histogram.counts[first : filled[-1] + 1]
+    starts = range(0, len(counts), merged)
+    edges = [min(first + start + merged, len(histogram.bounds_ms)) - 1 for start in starts]
+    return {
+        "bounds_ms": [number(histogram.bounds_ms[edge]) for edge in edges],
+        "counts": [sum(counts[start : start + merged]) for start in starts],
+    }
+
+
+def _verdict(verdict: Verdict) -> Json:
+    return {
+        "gate": _gate(verdict.gate),
+        "status": verdict.status.value,
+        "because": plain(verdict.because),
+        "remedy": plain(verdict.remedy),
+        "kind": plain(verdict.kind),
+        "evidence": None if verdict.evidence is None else _evidence(verdict.gate, verdict.evidence),
+    }
+
+
+def _gate(gate: Gate) -> Json:
+    bound = gate.promise if isinstance(gate.promise, Bound) else None
+    change = None if isinstance(gate.promise, Bound) else gate.promise
+    return {
+        "text": plain(str(gate)),
+        "id": plain(gate.id),
+        "subject": gate.subject,
+        "stat": gate.stat,
+        "op": bound.op if bound else None,
+        "value": number(bound.value) if bound else None,
+        "max_worse": number(change.max_worse) if change else None,
+        "floor": number(change.floor) if change else None,
+        "at": {"axis": gate.at.axis, "op": gate.at.op, "value": number(gate.at.value)} if gate.at else None,
+        "level": gate.level.value,
+        "line": gate.line,
+    }
+
+
+def _evidence(gate: Gate, evidence: Evidence) -> Json:
+    """In the gate's own terms. A percentile gate is judged by the share of attempts that keep its bound."""
+    own = in_own_terms(gate, evidence)
+    figures: dict[str, Json] = {field.name: number(getattr(own, field.name)) for field in fields(own)}
+    return {**figures, "unit": _unit(gate, own)}
+
+
+def _unit(gate: Gate, evidence: Evidence) -> str:
+    if gate.subject in SHARES or is_share_in_time(gate, evidence):
+        return "share"
+    return "ms" if gate.subject in LATENCIES else "per_s"
+
+
+def caveat_document(caveat: Caveat) -> Json:
+    return {
+        "rule": plain(caveat.rule),
+        "figure": plain(caveat.figure),
+        "remedy": plain(caveat.remedy),
+        "is_fatal": caveat.is_fatal,
+        "kind": plain(caveat.kind),
+    }
+
+
+def number(value: float | None) -> float | None:
+    """Whole numbers as they are, others to six places: a nanosecond where the unit is ms."""
+    if value is None or isinstance(value, int):
+        return value
+    return round(value, 6) if isfinite(value) else None
+
+
+def foreign(value: object) -> Json:
+    """Settings and labels as JSON, whatever they hold."""
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return number(value)
+        case str():
+            return plain(value)
+        case Mapping():
+            return {plain(str(key)): foreign(each) for key, each in value.items()}
+        case list() | tuple():
+            return [foreign(each) for each in value]
+        case _:
+            return plain(str(value))
