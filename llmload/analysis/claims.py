@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmload.analysis.attempts import Attempts
+from llmload.analysis.metrics import are_known
 from llmload.analysis.stats import Bools, Floats
 from llmload.domain import Step
 from llmload.promises import Bound, Gate, Slo
@@ -82,8 +83,10 @@ def missing_data(gate: Gate, attempts: Attempts, slo: Slo | None) -> str | None:
     if gate.subject == "goodput":
         terms = (("ttft", slo.ttft_ms), ("tpot", slo.tpot_ms), ("e2e", slo.e2e_ms)) if slo else ()
         return next((term for term, ms in terms if ms is not None and not attempts.term_has_data(term)), None)
-    if gate.subject in ("output_tps", "total_tps") and np.isnan(attempts.output_tokens[attempts.is_ok]).all():
+    if gate.subject in ("output_tps", "total_tps") and not are_known(attempts.output_tokens[attempts.is_ok]):
         return "token count"
+    if gate.subject == "total_tps" and not are_known(attempts.input_tokens[attempts.is_ok]):
+        return "count of input tokens"
     return None
 
 

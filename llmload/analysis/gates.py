@@ -10,7 +10,7 @@ import numpy as np
 
 from llmload.analysis.attempts import Attempts, attempts_of, slo_terms
 from llmload.analysis.claims import PERCENTILES, Claim, claim_of, judged_ms, missing_data, needs_tokens
-from llmload.analysis.looks import gates_at, look_level, planned_totals
+from llmload.analysis.looks import gates_at, look_level, planned_totals, windows_at
 from llmload.analysis.shares import LEAST_EFFECTIVE, ShareDecision, least_block, replay_looks
 from llmload.analysis.slices import SLICES, Amounts, Sliced, rate_amounts, sliced_mean, sliced_rate
 from llmload.analysis.stats import LEAST_BLOCKS, percentiles
@@ -39,8 +39,8 @@ class Sample:
 
 
 def sample_of(step: Step, observations: Sequence[Observation], scenario: Scenario) -> Sample:
-    """Take the whole windows of `step`, first look first; interrupted ones are not judged."""
-    mine = tuple(sorted((o for o in observations if o.is_whole and o.look.step == step), key=lambda o: o.look.number))
+    """Take the windows of `step` and fold them."""
+    mine = windows_at(step, observations)
     looks = max(len(planned_totals(scenario)), len(mine), 1)
     return Sample(step, mine, attempts_of(mine), scenario, looks)
 
@@ -94,7 +94,7 @@ def _without_figure(gate: Gate, sample: Sample) -> Verdict | None:
         return Verdict(gate, label, Status.FAIL, because, remedy, "SloViolation", _count_evidence(gate, sample))
     slo = sample.scenario.slo
     if attempts.is_ok.any() and (missing := missing_data(gate, attempts, slo)):
-        return no_data(gate, sample.step, f"no completed request has a {missing}")
+        return no_data(gate, sample.step, f"the completed requests have no {missing}")
     if needs_tokens(gate, slo) and (attempts.is_estimated & attempts.is_ok).any():
         because = "output tokens are only estimated from characters, and an estimate never decides a gate"
         remedy = "Let the server report usage, or name the model's tokenizer.json in spec.workload.tokenizer"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llmload.analysis.fingerprint import fingerprint_of
 from llmload.analysis.gates import judge_step
-from llmload.analysis.looks import gates_at, steps_of
+from llmload.analysis.looks import gates_at, steps_of, windows_at
 from llmload.analysis.metrics import measure
 from llmload.analysis.strategy import next_look
 from llmload.analysis.validity import check
@@ -40,7 +40,7 @@ def judge(
     observations: Sequence[Observation],
     *,
     finished: str | None,
-    trouble: TargetError | None,
+    trouble: TargetError | None = None,
 ) -> RunResult:
     """Measure and judge every step on its whole windows, then the run; `trouble` is what stopped it, if anything.
 
@@ -50,7 +50,7 @@ def judge(
     nothing = _nothing_succeeded(whole)
     steps = tuple(
         result
-        for step in steps_of(scenario)
+        for step in _ladder(scenario, whole)
         if (result := _step_result(step, whole, scenario, facts, nothing or _stopped(trouble)))
     )
     caveats = tuple(caveat for caveat in (_stopped(trouble), nothing) if caveat is not None)
@@ -98,6 +98,13 @@ def _nothing_succeeded(whole: Sequence[Observation]) -> Caveat | None:
 # ---------------------------------------------------------------- steps
 
 
+def _ladder(scenario: Scenario, whole: Sequence[Observation]) -> list[Step]:
+    """The steps that were planned, then those that were observed all the same, under an earlier scenario."""
+    by_level = {(step.axis, step.value): step for step in (*steps_of(scenario), *(o.look.step for o in whole))}
+    planned = {(step.axis, step.value): step for step in steps_of(scenario)}
+    return [planned.get(level, step) for level, step in by_level.items()]
+
+
 def _step_result(
     step: Step,
     whole: Sequence[Observation],
@@ -106,7 +113,7 @@ def _step_result(
     of_run: Caveat | None,
 ) -> StepResult | None:
     """One step; None where it was neither measured nor promised anything."""
-    mine = tuple(sorted((o for o in whole if o.look.step == step), key=lambda o: o.look.number))
+    mine = windows_at(step, whole)
     if not mine and not gates_at(scenario.gates, step):
         return None
     metrics = measure(mine, scenario.slo)

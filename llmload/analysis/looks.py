@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
-from llmload.domain import Step
+from llmload.domain import Observation, Step
 from llmload.promises import Gate
 from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
 
@@ -45,6 +46,16 @@ def planned_sizes(scenario: Scenario) -> tuple[int, ...]:
 def look_level(scenario: Scenario, looks: int) -> float:
     """Level of each one-sided bound at one look, so that all `looks` together err no more often than asked."""
     return (1 - scenario.decision.confidence) / looks
+
+
+def windows_at(step: Step, observations: Sequence[Observation]) -> tuple[Observation, ...]:
+    """The whole windows of this load level, first look first; interrupted ones are stored, but not judged.
+
+    A level is known by its axis and value, so that stored windows can be judged by another ladder.
+    """
+    level = (step.axis, step.value)
+    mine = (o for o in observations if o.is_whole and (o.look.step.axis, o.look.step.value) == level)
+    return tuple(sorted(mine, key=lambda o: o.look.number))
 
 
 def gates_at(gates: tuple[Gate, ...], step: Step) -> tuple[Gate, ...]:

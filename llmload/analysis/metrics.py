@@ -16,6 +16,7 @@ from llmload.promises import Slo
 
 _SHOWN = ("ttft", "ttfo", "tpot", "itl_max", "e2e", "lag", "connect")
 _NS_PER_S = 1e9
+_MOST_UNCOUNTED = 0.01
 
 
 def measure(observations: Sequence[Observation], slo: Slo | None) -> StepMetrics:
@@ -34,7 +35,7 @@ def measure_attempts(attempts: Attempts, observations: Sequence[Observation], sl
     n, ok, good_count = len(attempts), int(attempts.is_ok.sum()), int(good.sum())
     output = per_second(float(event_tokens(attempts, observations).sum()), window_s) if ok else None
     low, high = _goodput_bounds(attempts, good, observations)
-    answered = attempts.is_ok & ~np.isnan(attempts.output_tokens)
+    is_counted = are_known(attempts.output_tokens[attempts.is_ok])
     latency, histograms = _latencies(attempts)
     return StepMetrics(
         window_s=window_s,
@@ -48,8 +49,8 @@ def measure_attempts(attempts: Attempts, observations: Sequence[Observation], sl
         goodput_rps=per_second(good_count, window_s) if n else None,
         error_rate=(n - ok) / n if n else None,
         rps=per_second(ok, window_s) if n else None,
-        output_tps=output if answered.any() else None,
-        total_tps=_total_tps(attempts, output, window_s) if answered.any() else None,
+        output_tps=output if is_counted else None,
+        total_tps=_total_tps(attempts, output, window_s) if is_counted else None,
         input_tokens=_total(attempts.input_tokens[attempts.is_ok]),
         output_tokens=_total(attempts.output_tokens[attempts.is_ok]),
         cached_tokens=_total_or_none(attempts.cached_tokens[attempts.is_ok]),
@@ -85,7 +86,7 @@ def window_edges(attempts: Attempts, observations: Sequence[Observation]) -> tup
 
 
 def _total_tps(attempts: Attempts, output_tps: float | None, window_s: float) -> float | None:
-    if output_tps is None or window_s <= 0 or not (attempts.is_ok & ~np.isnan(attempts.input_tokens)).any():
+    if output_tps is None or window_s <= 0 or not are_known(attempts.input_tokens[attempts.is_ok]):
         return None
     return output_tps + _total(attempts.input_tokens[attempts.is_ok]) / window_s
 
@@ -154,6 +155,11 @@ def _shared_reads(attempts: Attempts) -> float | None:
     sharing[same + shift] = True
     sharing[same + shift + 1] = True
     return float(sharing.mean())
+
+
+def are_known(tokens: Floats) -> bool:
+    """Whether (nearly) every answer was counted: a rate over a few counted answers would be far too low."""
+    return len(tokens) > 0 and float(np.isnan(tokens).mean()) <= _MOST_UNCOUNTED
 
 
 def _total(tokens: Floats) -> int:

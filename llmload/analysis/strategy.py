@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmload.analysis.gates import judge_gate, sample_of
-from llmload.analysis.looks import gates_at, planned_sizes, steps_of
+from llmload.analysis.looks import gates_at, planned_sizes, steps_of, windows_at
 from llmload.domain import Ending, Look, Observation, Status, Step
 from llmload.promises import Bound
 from llmload.scenario.asked import Scenario
@@ -20,7 +20,7 @@ def next_look(scenario: Scenario, observations: Sequence[Observation]) -> Look |
     """
     sizes = planned_sizes(scenario)
     for step in steps_of(scenario):
-        mine = [o for o in observations if o.is_whole and o.look.step == step]
+        mine = windows_at(step, observations)
         if not mine:
             return Look(step, 0, sizes[0])
         if len(mine) < len(sizes) and not _time_is_up(scenario, mine) and _is_undecided(scenario, step, mine):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ LATENESS_SHARE = 0.05
 STALL_MS = 50.0
 STALL_SHARE = 0.01
 CACHED_SHARE = 0.05
-TOKENS_DISAGREE = 0.10
+UNFITTED = 0.10
 SHARED_READS = 0.20
 DECILES = 10
 LEAST_WARMED = 100
@@ -46,15 +46,6 @@ def check(
     found = [caveat for rule in _RULES if (caveat := rule(window)) is not None]
     carried = [caveat for observation in observations for caveat in observation.caveats]
     return tuple(sorted(dict.fromkeys([*found, *carried]), key=lambda caveat: not caveat.is_fatal))
-
-
-def tokens_disagreement(told: Iterable[int], counted_here: Iterable[int], counter: str) -> Caveat | None:
-    """Caveat where two counts of the same answers' tokens differ by more than 10 %; `counter` names the second."""
-    server, local = sum(told), sum(counted_here)
-    if not server or abs(local - server) <= TOKENS_DISAGREE * server:
-        return None
-    figure = f"the server counted {server}, {counter} {local} tokens in the same answers"
-    return Caveat("token counts disagree", figure, "Name the model's tokenizer.json, or check the server's usage")
 
 
 # ---------------------------------------------------------------- could not measure
@@ -209,7 +200,7 @@ def _prompts_are_unfitted(window: Window) -> Caveat | None:
     fit = window.facts.fit
     if fit.source is TokenSource.ESTIMATE:
         figure = "the server does not tell how many tokens a prompt has"
-    elif fit.residual > TOKENS_DISAGREE:
+    elif fit.residual > UNFITTED:
         figure = f"words and the server's tokens differ by {percent(fit.residual)} after fitting"
     else:
         return None

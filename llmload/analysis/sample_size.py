@@ -1,0 +1,177 @@
+"""Whether a promise can be decided with the planned sample, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmload.analysis.claims import share_target
+from llmload.analysis.looks import gates_at, look_level, planned_sizes, planned_totals, steps_of
+from llmload.analysis.shares import LEAST_EFFECTIVE, ShareDecision, decide_share
+from llmload.analysis.stats import LEAST_BLOCKS, Bools, clopper_pearson
+from llmload.domain import Status, Step
+from llmload.errors import Problem, ScenarioError
+from llmload.promises import Bound, Gate
+from llmload.scenario.asked import Scenario
+
+BAD_COUNTS = (0, 1, 2, 3, 5, 10)
+"""Numbers of bad requests that the table of METRICS.md shows."""
+
+_SMALL_FOR_P99 = 1000
+_LARGEST = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the planned sample of one step can say about one share or percentile gate.
+
+    `table[i]` is the smallest number of effective requests that passes with `BAD_COUNTS[i]` bad ones at one look's
+    level, None where no number does. `most_bad` is how many of `requests` may be bad, spread evenly, for a pass at
+    the last look; None means that the gate can never pass.
+    """
+
+    gate: Gate
+    step: Step
+    target: float
+    requests: int
+    looks: int
+    alpha: float
+    blocks: int
+    most_bad: int | None
+    table: tuple[int | None, ...]
+    warnings: tuple[str, ...]
+
+
+def smallest_sample(target: float, bad: int, alpha: float) -> int | None:
+    """Smallest number of independent requests with which `bad` bad ones still prove `target` at level `alpha`."""
+    if target >= 1:
+        return None
+    low, high = bad, max(2 * bad, 1)
+    while not _proves(high, bad, target, alpha):
+        low, high = high, 2 * high
+        if high > _LARGEST:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _proves(middle, bad, target, alpha) else (middle, high)
+    return high
+
+
+def outlooks(scenario: Scenario) -> tuple[Outlook, ...]:
+    """Every share and percentile gate at every step it speaks of; empty where the load says only how long.
+
+    Means, maxima, rates and relative gates need no sample that could be counted before the run.
+    """
+    if scenario.load.requests is None:
+        return ()
+    found = []
+    for step in steps_of(scenario):
+        for gate in gates_at(scenario.gates, step):
+            target = share_target(gate, gate.promise) if isinstance(gate.promise, Bound) else None
+            if target is not None:
+                found.append(_outlook(gate, step, target, scenario))
+    return tuple(found)
+
+
+def check_reachable(scenario: Scenario) -> None:
+    """ScenarioError, at the gates' own lines, if a gate can never pass even when every request is good."""
+    problems = []
+    for outlook in outlooks(scenario):
+        if outlook.most_bad is None:
+            problems.append(_problem(outlook, scenario))
+    if problems:
+        raise ScenarioError(problems)
+
+
+def _outlook(gate: Gate, step: Step, target: float, scenario: Scenario) -> Outlook:
+    looks = len(planned_totals(scenario))
+    alpha = look_level(scenario, looks)
+    sizes = planned_sizes(scenario)
+    best = _decide(sizes, 0, target, step, alpha)
+    first = _decide(sizes[:1], 0, target, step, alpha)
+    return Outlook(
+        gate=gate,
+        step=step,
+        target=target,
+        requests=sum(sizes),
+        looks=looks,
+        alpha=alpha,
+        blocks=best.blocks,
+        most_bad=_most_bad(sizes, target, step, alpha) if best.status is Status.PASS else None,
+        table=tuple(smallest_sample(target, bad, alpha) for bad in BAD_COUNTS),
+        warnings=tuple(_warnings(gate, step, first, scenario)),
+    )
+
+
+def _warnings(gate: Gate, step: Step, first: ShareDecision, scenario: Scenario) -> list[str]:
+    found = []
+    if gate.stat == "p99" and first.n < _SMALL_FOR_P99:
+        found.append(f"p99 rests on {first.n // 100} requests of the first {first.n}; ask for {_SMALL_FOR_P99} or more")
+    if first.blocks < LEAST_BLOCKS:
+        wanted = LEAST_BLOCKS * first.block_size
+        found.append(
+            f"{first.n} requests at {step.label} make {first.blocks} of the {LEAST_BLOCKS} blocks a verdict needs, "
+            f"so the first look stays open; load.requests: {wanted} would do"
+        )
+    return found
+
+
+def _most_bad(sizes: Sequence[int], target: float, step: Step, alpha: float) -> int:
+    """Bisect for the last count that still passes; evenly spread, so that blocks cost nothing."""
+    low, high = 0, sum(sizes)
+    while high - low > 1:
+        middle = (low + high) // 2
+        passes = _decide(sizes, middle, target, step, alpha).status is Status.PASS
+        low, high = (middle, high) if passes else (low, middle)
+    return low
+
+
+def _decide(sizes: Sequence[int], bad: int, target: float, step: Step, alpha: float) -> ShareDecision:
+    """What the verdict engine itself says of this many bad requests, spread evenly over all windows."""
+    total = sum(sizes)
+    count = np.arange(total + 1) * bad // total
+    holds: Bools = np.diff(count) == 0
+    windows = np.split(holds, np.cumsum(sizes)[:-1])
+    block = max(1, int(step.value)) if step.axis == "concurrency" else 1
+    return decide_share(windows, target, block=block, alpha=alpha)
+
+
+def _proves(n: int, bad: int, target: float, alpha: float) -> bool:
+    return n > bad and clopper_pearson(n - bad, n, alpha).low >= target
+
+
+def _problem(outlook: Outlook, scenario: Scenario) -> Problem:
+    gate, line = outlook.gate, outlook.gate.line or 1
+    lines = scenario.document.text.splitlines()
+    source_line = lines[line - 1] if gate.line and line <= len(lines) else ""
+    message = f"{gate} can never pass at {outlook.step.label} with {outlook.requests} requests"
+    return Problem(
+        file=scenario.document.source,
+        line=line,
+        column=len(source_line) - len(source_line.lstrip(" -")) + 1,
+        path=f"spec.gates[{scenario.gates.index(gate)}]",
+        message=message,
+        hint=_way_out(outlook),
+        source_line=source_line,
+    )
+
+
+def _way_out(outlook: Outlook) -> str:
+    if outlook.target >= 1:
+        return "No sample proves 100 %: promise a little less, such as 99.9%, and raise decision.max_requests to match"
+    if outlook.blocks < LEAST_BLOCKS:
+        size = max(1, int(outlook.step.value))
+        return f"A verdict needs {LEAST_BLOCKS} blocks of {size} requests: set load.requests to {LEAST_BLOCKS * size}"
+    needed = max(outlook.table[0] or _LARGEST, LEAST_EFFECTIVE)
+    return (
+        f"Even without one bad request it takes {needed} independent ones, and a few more for their dependence: "
+        f"set decision.max_requests to {_round_up(2 * needed)}"
+    )
+
+
+def _round_up(requests: int) -> int:
+    """Two leading digits, upwards."""
+    unit = int(10 ** max(len(str(requests)) - 2, 0))
+    return -(-requests // unit) * unit
