@@ -1,0 +1,68 @@
+"""The resolved document: canonical JSON of v1, every default written out, secrets as references or `***`.
+
+`x-origin` keeps what the document cannot say of itself: where it came from, the lines of its gates, its notices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from llmload.promises import Gate
+from llmload.scenario.document.root import ScenarioDocument
+from llmload.scenario.resolve import default_api, resolve_decision, resolve_load
+from llmload.scenario.secrets import MASK, scrub_url
+
+ORIGIN = "x-origin"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of a document beside itself."""
+
+    source: str
+    gate_lines: tuple[int | None, ...]
+    notices: tuple[str, ...]
+
+
+def canonical(document: ScenarioDocument, gates: Sequence[Gate], source: str, notices: Sequence[str]) -> str:
+    """The document to store: the same text for the same meaning, and `load_resolved` reads it back."""
+    origin = {"source": source, "gate_lines": [gate.line for gate in gates], "notices": list(notices)}
+    return _dump({**_written_out(document), ORIGIN: origin})
+
+
+def fingerprint(document: ScenarioDocument) -> str:
+    """SHA-256 of the resolved document: comments and spelling do not matter, `--set` and variables do."""
+    return hashlib.sha256(_dump(_written_out(document)).encode()).hexdigest()
+
+
+def _dump(value: Mapping[str, object]) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _written_out(document: ScenarioDocument) -> dict[str, JsonValue]:
+    spec = document.spec
+    load = resolve_load(spec.load)
+    target = spec.target.model_copy(
+        update={
+            "url": scrub_url(spec.target.url) if spec.target.url else None,
+            "headers": dict.fromkeys(spec.target.headers, MASK),
+            "api": spec.target.api or default_api(spec.target.framework),
+        }
+    )
+    updates: dict[str, object] = {"requests": load.requests}
+    if spec.load.axis == "concurrency":
+        updates["concurrency"] = list(spec.load.levels)
+    decision = spec.decision.model_copy(
+        update={"max_requests": resolve_decision(spec.decision, load.requests).max_requests}
+    )
+    written = spec.model_copy(
+        update={"target": target, "load": spec.load.model_copy(update=updates), "decision": decision}
+    )
+    whole = document.model_copy(update={"spec": written})
+    plain: dict[str, JsonValue] = whole.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return plain

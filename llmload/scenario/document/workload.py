@@ -1,0 +1,144 @@
+"""`spec.workload`: what requests say."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, Self
+
+from annotated_types import Ge
+from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model_validator
+
+from llmload.scenario.document.quantities import Count, Positive, Section, Text, Whole, wrong
+
+_OUR_FIELDS = ("model", "messages", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n")
+
+
+class Spread(Section):
+    """Lengths around a mean, cut to min..max; without a max, four standard deviations above the mean."""
+
+    mean: Annotated[Positive, Ge(1)]
+    stdev: Annotated[float, Ge(0)]
+    min: Count = 1
+    max: Count | None = None
+
+    @property
+    def longest(self) -> int:
+        """The longest length that can be drawn."""
+        return self.max if self.max is not None else max(self.min, math.ceil(self.mean + 4 * self.stdev))
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.longest < self.min:
+            raise wrong(f"max {self.longest} is below min {self.min}", "Write min first, then a max above it")
+        return self
+
+
+def _in_order(bounds: list[int]) -> list[int]:
+    if bounds[0] > bounds[1]:
+        raise wrong(f"the range {bounds[0]} to {bounds[1]} runs backwards", f"Write [{bounds[1]}, {bounds[0]}]")
+    return bounds
+
+
+class UniformLengths(Section):
+    """Every whole length from the first to the second, both included."""
+
+    uniform: Annotated[list[Count], Field(min_length=2, max_length=2), AfterValidator(_in_order)]
+
+
+class LognormalLengths(Section):
+    """Lengths whose logarithm is normal; mean and stdev are of the lengths themselves."""
+
+    lognormal: Spread
+
+
+def which_length(value: object) -> str | None:
+    """The tag of a length: tags carry a colon, so that none is ever the name of a key."""
+    if isinstance(value, UniformLengths) or (isinstance(value, dict) and "uniform" in value):
+        return "length:uniform"
+    if isinstance(value, LognormalLengths) or (isinstance(value, dict) and "lognormal" in value):
+        return "length:lognormal"
+    if isinstance(value, Spread | dict):
+        return "length:normal"
+    return "length:fixed" if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+Length = Annotated[
+    Annotated[Count, Tag("length:fixed")]
+    | Annotated[Spread, Tag("length:normal")]
+    | Annotated[UniformLengths, Tag("length:uniform")]
+    | Annotated[LognormalLengths, Tag("length:lognormal")],
+    Discriminator(which_length),
+]
+
+
+class SharedPrefix(Section):
+    """The first tokens of prompts that `groups` share."""
+
+    tokens: Whole = 0
+    groups: Count = 1
+
+
+class Synthetic(Section):
+    """Prompts made of seeded words."""
+
+    input_tokens: Length = 256
+    output_tokens: Length = 512
+    shared_prefix: SharedPrefix = SharedPrefix()
+    unique: bool = True
+
+
+class PromptFile(Section):
+    """Prompts from a data file beside the scenario."""
+
+    path: Text
+    format: Literal["openai", "sharegpt", "prompts", "csv"]
+    output_tokens: Length | None = None
+    column: Text | None = None
+
+
+class Prompts(Section):
+    """A tagged choice: synthetic or file."""
+
+    synthetic: Synthetic | None = None
+    file: PromptFile | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.synthetic is not None and self.file is not None:
+            raise wrong("synthetic and file exclude each other", "Keep one of them")
+        return self
+
+
+class Tokenizer(Section):
+    """The model's own tokenizer.json, to count tokens where the server does not tell."""
+
+    file: Text
+
+
+def _check_sampling(sampling: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    for name, value in sampling.items():
+        if name in _OUR_FIELDS:
+            raise wrong(f"{name} is set by llmload itself", "Delete it; lengths are input_tokens and output_tokens")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise wrong(f"{name} is not a number that JSON can carry", "Write a finite number")
+    return sampling
+
+
+def _greedy() -> dict[str, JsonValue]:
+    return {"temperature": 0}
+
+
+Sampling = Annotated[dict[str, JsonValue], AfterValidator(_check_sampling)]
+
+
+class Workload(Section):
+    """What requests say."""
+
+    prompts: Prompts = Prompts()
+    mixture: Annotated[JsonValue, Field(description="Kinds of traffic in one run; detailed by a later version")] = None
+    sessions: Annotated[JsonValue, Field(description="Conversations of turns; detailed by a later version")] = None
+    tokenizer: Tokenizer | None = None
+    api: Literal["embeddings"] | None = None
+    sampling: Sampling = Field(default_factory=_greedy)
+    stream: bool = True
+    seed: Whole = 42

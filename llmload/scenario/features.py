@@ -1,0 +1,144 @@
+"""What this version cannot do yet: refused where the author wrote it, left out with one notice where a default asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from llmload.errors import NotBuiltError
+from llmload.frameworks.registry import REGISTRY
+from llmload.scenario.document.root import FORMATS, FormatName, ScenarioDocument
+from llmload.scenario.resolve import default_api
+from llmload.scenario.rules import at_path
+from llmload.scenario.source import Source
+from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path, plain
+from llmload.scenario.validation import key_place
+
+BUILT_FORMATS: tuple[FormatName, ...] = ("markdown", "junit", "csv", "json")
+LEFT_OUT = "Left out in this version: html and excel reports, GPU and server telemetry."
+
+
+@dataclass(frozen=True, slots=True)
+class Unbuilt:
+    """A field whose feature is missing: refused where it is written with a value that `asks` for the feature."""
+
+    path: tuple[Step, ...]
+    feature: str
+    instead: str
+    asks: Callable[[object], bool]
+
+
+def _always(value: object) -> bool:
+    return value is not None
+
+
+def _unless(*harmless: object) -> Callable[[object], bool]:
+    return lambda value: value is not None and value not in harmless
+
+
+def _more_than_one(value: object) -> bool:
+    return isinstance(value, int) and value > 1
+
+
+def _has_prefix(value: object) -> bool:
+    return isinstance(value, dict) and bool(value.get("tokens"))
+
+
+def _reads_gpu(value: object) -> bool:
+    return isinstance(value, dict) and value.get("source", "auto") != "none"
+
+
+def _guards(value: object) -> bool:
+    return isinstance(value, dict) and any(limit is not None for limit in value.values())
+
+
+_DELETE = "Delete it, or wait for the version that has it"
+_UNBUILT = (
+    Unbuilt(("extends",), "presets (extends)", "Write the values into this file", _always),
+    Unbuilt(("spec", "matrix"), "a matrix of runs", "Write one file per cell", _always),
+    Unbuilt(("spec", "recommend"), "capacity advice (recommend)", _DELETE, _always),
+    Unbuilt(("spec", "target", "launch"), "launch (starting the server)", "Start it yourself and write its url", _always),
+    Unbuilt(("spec", "target", "transport"), "the httpx transport", "Write transport: auto", _unless("auto", "fast")),
+    Unbuilt(("spec", "workload", "prompts", "file"), "prompts from files", "Use synthetic prompts", _always),
+    Unbuilt(
+        ("spec", "workload", "prompts", "synthetic", "shared_prefix"), "shared prefixes", "Write tokens: 0", _has_prefix
+    ),
+    Unbuilt(("spec", "workload", "mixture"), "mixtures of traffic", _DELETE, _always),
+    Unbuilt(("spec", "workload", "sessions"), "conversations (sessions)", _DELETE, _always),
+    Unbuilt(("spec", "workload", "api"), "embeddings", _DELETE, _always),
+    Unbuilt(("spec", "load", "rate"), "open-loop load (rate)", "Use concurrency: [1, 10, 50]", _always),
+    Unbuilt(("spec", "load", "trace"), "replaying a trace", "Use concurrency: [1, 10, 50]", _always),
+    Unbuilt(("spec", "load", "ramp"), "ramps between steps", _DELETE, _unless("0s")),
+    Unbuilt(("spec", "load", "engine"), "load through Ray", "Write engine: local", _unless("local")),
+    Unbuilt(("spec", "load", "address"), "load through Ray (address)", _DELETE, _always),
+    Unbuilt(("spec", "load", "workers"), "more than one worker process", "Write workers: auto", _more_than_one),
+    Unbuilt(("spec", "load", "guards"), "guards", "Delete them; max_duration ends a step in any case", _guards),
+    Unbuilt(("spec", "decision", "repeats"), "repeats of the ladder", "Write repeats: 1", _more_than_one),
+    Unbuilt(("spec", "telemetry", "gpu"), "GPU telemetry", "Write gpu: {source: none}", _reads_gpu),
+    Unbuilt(("spec", "telemetry", "server_metrics"), "server metrics", "Write server_metrics: none", _unless("none")),
+    Unbuilt(("spec", "telemetry", "server_logs"), "server logs", "Write server_logs: none", _unless("none")),
+)
+
+
+def refuse_unbuilt(document: ScenarioDocument, root: Node, source: Source) -> None:
+    """NotBuiltError with every place where the author asks for what this version does not have."""
+    troubles = [*_fields(root), *_framework(document, root), *_gates(root), *_formats(root)]
+    if troubles:
+        raise NotBuiltError(source.problems(troubles))
+
+
+def leave_out(document: ScenarioDocument) -> tuple[ScenarioDocument, tuple[str, ...]]:
+    """The document without the defaults that this version cannot do, and the one notice that says so."""
+    spec = document.spec
+    formats = [name for name in spec.reports.formats if name in BUILT_FORMATS]
+    gpu = spec.telemetry.gpu.model_copy(update={"source": "none"})
+    telemetry = spec.telemetry.model_copy(update={"gpu": gpu, "server_metrics": "none", "server_logs": "none"})
+    reports = spec.reports.model_copy(update={"formats": formats})
+    built = document.model_copy(update={"spec": spec.model_copy(update={"telemetry": telemetry, "reports": reports})})
+    return built, () if built == document else (LEFT_OUT,)
+
+
+def _fields(root: Node) -> Iterator[Trouble]:
+    for unbuilt in _UNBUILT:
+        node = find(root, unbuilt.path)
+        if node is not None and unbuilt.asks(plain(node)):
+            yield _refusal(root, unbuilt.path, unbuilt.feature, unbuilt.instead)
+
+
+def _refusal(root: Node, path: tuple[Step, ...], feature: str, instead: str) -> Trouble:
+    return Trouble(key_place(root, path), format_path(path), f"this version does not have {feature} yet", instead)
+
+
+def _framework(document: ScenarioDocument, root: Node) -> Iterator[Trouble]:
+    target = document.spec.target
+    dialects = REGISTRY[target.framework].dialects
+    api = target.api or default_api(target.framework)
+    if api in dialects:
+        return
+    built = ", ".join(sorted(name for name, adapter in REGISTRY.items() if adapter.dialects))
+    path: tuple[Step, ...] = ("spec", "target", "framework" if not dialects else "api")
+    feature = f"the {target.framework} protocol" if not dialects else f"the API {api} of {target.framework}"
+    instead = f"Use one of: {built if not dialects else ', '.join(dialects)}"
+    yield at_path(root, path, f"this version does not have {feature} yet", instead)
+
+
+def _gates(root: Node) -> Iterator[Trouble]:
+    gates = find(root, ("spec", "gates"))
+    for index, gate in enumerate(gates.nodes if isinstance(gates, Items) else ()):
+        path: tuple[Step, ...] = ("spec", "gates", index)
+        feature, instead = "gates against a baseline", "Write an absolute bound with max or min"
+        if isinstance(gate, Entries) and gate.get("relative") is not None:
+            yield _refusal(root, (*path, "relative"), feature, instead)
+        if isinstance(gate, Entries) and gate.get("class") is not None:
+            yield _refusal(root, (*path, "class"), "gates on one class of traffic", _DELETE)
+        if isinstance(gate, Scalar) and " within " in str(gate.value):
+            yield _refusal(root, path, feature, instead)
+
+
+def _formats(root: Node) -> Iterator[Trouble]:
+    formats = find(root, ("spec", "reports", "formats"))
+    for index, item in enumerate(formats.nodes if isinstance(formats, Items) else ()):
+        name = item.value if isinstance(item, Scalar) else None
+        if name not in BUILT_FORMATS and name in (*FORMATS, "xlsx"):
+            path: tuple[Step, ...] = ("spec", "reports", "formats", index)
+            yield _refusal(root, path, f"the {name} report", f"Use some of: {', '.join(BUILT_FORMATS)}")

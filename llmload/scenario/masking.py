@@ -1,0 +1,101 @@
+"""The document's text without its secrets: what is stored, and what an error may quote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from llmload.scenario.secrets import MASK
+from llmload.scenario.tree import Node, Place, Scalar, Step, lines_of, scalars
+
+_USER_INFO = re.compile(r"(?<=://)[^/\s\"'@]+(?=@)")
+_QUERY = re.compile(r"(?<=[?&])([^=&\s\"'#]+=)([^&\s\"'#}\]]+)")
+_URL = re.compile(r"\w+://[^\s\"']+")
+_REFERENCE_ONLY = re.compile(r"(\w+ )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_SECRET_KEY = re.compile(r"api[_-]?key|authorization|secret|passw|credential|(^|[_-])auth$|^token$|(?<!first)[_-]token$", re.IGNORECASE)
+_BLOCK_KEY = re.compile(r"^(\s*)(?:- )?[\"']?([\w.-]+)[\"']?\s*:")
+
+Replacement = Callable[[str], str]
+
+
+def scrub_text(text: str, root: Node | None) -> str:
+    """The text to keep, with `***` for every literal secret."""
+    return _replace(text, root, lambda _: MASK)
+
+
+def quotable_lines(text: str, root: Node | None) -> tuple[str, ...]:
+    """The lines that an error may show; secrets are starred out without moving a column."""
+    return lines_of(_replace(text, root, lambda raw: re.sub(r"[^\r\n]", "*", raw)))
+
+
+def quotable_sets(sets: Sequence[str]) -> tuple[str, ...]:
+    """The `--set` arguments that an error may show."""
+    return tuple(_quotable_set(text) for text in sets)
+
+
+def _quotable_set(text: str) -> str:
+    where, equals, value = text.partition("=")
+    if is_secret_path(tuple(where.split("."))):
+        return where + equals + "*" * len(value)
+    return "".join(quotable_lines(text, Scalar(None, Place("--set", 1, 1)))).replace("\n", " ")
+
+
+def _replace(text: str, root: Node | None, masked: Replacement) -> str:
+    text = text.removeprefix("\ufeff")
+    if root is None:
+        text = "".join(_mask_suspect_lines(text, masked))
+    else:
+        for start, end in sorted(_secret_spans(root), reverse=True):
+            raw = text[start:end]
+            kept = len(raw) - len(raw.rstrip())
+            text = text[:start] + masked(raw.rstrip()) + raw[len(raw) - kept :] + text[end:]
+    return _URL.sub(lambda url: _scrub_url_text(url[0], masked), text)
+
+
+def _scrub_url_text(url: str, masked: Replacement) -> str:
+    without_user = _USER_INFO.sub(lambda found: masked(found[0]), url)
+    return _QUERY.sub(lambda found: found[1] + masked(found[2]), without_user)
+
+
+def _secret_spans(root: Node) -> Iterator[tuple[int, int]]:
+    for path, scalar in scalars(root):
+        if scalar.span != (0, 0) and is_secret_path(path) and not _is_reference(scalar):
+            yield scalar.span
+
+
+def _is_reference(scalar: Scalar) -> bool:
+    return scalar.value is None or (isinstance(scalar.value, str) and bool(_REFERENCE_ONLY.fullmatch(scalar.value)))
+
+
+def is_secret_path(path: tuple[Step, ...]) -> bool:
+    """Whether a literal at this place would be a secret: every header, and whatever is called key or token."""
+    if "headers" in path[:-1]:
+        return True
+    keys = [step for step in path if isinstance(step, str)]
+    if not keys:
+        return False
+    return bool(_SECRET_KEY.search(keys[-1])) or (
+        len(keys) > 1 and keys[-1] not in ("env", "file") and _is_key(keys[-2])
+    )
+
+
+def _is_key(name: str) -> bool:
+    return bool(_SECRET_KEY.search(name))
+
+
+def _mask_suspect_lines(text: str, masked: Replacement) -> Iterator[str]:
+    """Where the YAML cannot be read there is no tree to tell secrets by: go by keys and indentation."""
+    inside: int | None = None
+    for line in re.split(r"(?<=\n)", text):
+        found = _BLOCK_KEY.match(line)
+        indent = len(line) - len(line.lstrip())
+        if inside is not None and line.strip() and indent <= inside:
+            inside = None
+        opens = found is not None and (found[2] == "headers" or _is_key(found[2]))
+        if inside is None and not opens:
+            yield line
+            continue
+        start = found.end() if found else indent
+        body = line[start:].rstrip()
+        yield line[:start] + (masked(body) if body else "") + line[start + len(body) :]
+        inside = indent if inside is None else inside

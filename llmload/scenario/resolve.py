@@ -1,0 +1,217 @@
+"""The judged document becomes the `Scenario` of this program: defaults filled in, units converted."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from pydantic import JsonValue
+
+from llmload.frameworks.registry import REGISTRY
+from llmload.promises import Gate
+from llmload.promises import Slo as SloTerms
+from llmload.scenario import asked
+from llmload.scenario.document import target as written
+from llmload.scenario.document.load import DEFAULT_LADDER, DEFAULT_REQUESTS, Gamma, Load
+from llmload.scenario.document.promises import Decision, Recommend, Slo
+from llmload.scenario.document.root import ScenarioDocument
+from llmload.scenario.document.settings import settings_model
+from llmload.scenario.document.workload import Length, LognormalLengths, Spread, Synthetic, UniformLengths, Workload
+from llmload.scenario.rules import DEFAULT_MAX_REQUESTS
+
+_DECIMALS = 9
+
+
+def resolve_scenario(
+    document: ScenarioDocument, gates: tuple[Gate, ...], origin: asked.Document, notices: tuple[str, ...]
+) -> asked.Scenario:
+    """The scenario that a valid document means. Its gates were read before, with the lines they stand on."""
+    spec = document.spec
+    load = resolve_load(spec.load)
+    return asked.Scenario(
+        name=document.metadata.name,
+        description=document.metadata.description,
+        labels=dict(document.metadata.labels),
+        target=resolve_target(spec.target),
+        workload=resolve_workload(spec.workload),
+        load=load,
+        slo=resolve_slo(spec.slo),
+        gates=gates,
+        decision=resolve_decision(spec.decision, load.requests),
+        recommend=resolve_recommend(spec.recommend) if spec.recommend else None,
+        reports=asked.Reports(spec.reports.dir, tuple(spec.reports.formats)),
+        document=origin,
+        notices=notices,
+    )
+
+
+def default_api(framework: str) -> str:
+    """The API a framework is tested through where the author names none."""
+    dialects = REGISTRY[framework].dialects
+    if dialects:
+        return next(iter(dialects))
+    return "generate" if framework == "triton" else "chat"
+
+
+def resolve_target(target: written.Target) -> asked.Target:
+    """The server under test."""
+    settings = REGISTRY[target.framework].settings
+    declared = settings_model(settings).model_validate(target.framework_config)
+    return asked.Target(
+        place=_place(target),
+        model=target.model,
+        framework=target.framework,
+        settings=settings(**{name: getattr(declared, name) for name in type(declared).model_fields}),
+        declared=tuple(sorted(target.framework_config)),
+        api=target.api or default_api(target.framework),
+        api_key=_reference(target.api_key),
+        headers=tuple(target.headers.items()),
+        tls=asked.Tls(target.tls.verify, target.tls.ca_file),
+        timeouts=asked.Timeouts(target.timeout.connect, target.timeout.first_token, target.timeout.total),
+        transport=target.transport,
+    )
+
+
+def _reference(secret: written.Reference | None) -> asked.SecretRef | None:
+    return asked.SecretRef(secret.env, secret.file) if secret else None
+
+
+def _place(target: written.Target) -> asked.ServerUrl | asked.Simulator | asked.Launch:
+    if target.launch is not None:
+        launch = target.launch
+        return asked.Launch(tuple(launch.command), dict(launch.env), launch.ready_timeout)
+    if target.url is not None:
+        return asked.ServerUrl(target.url)
+    assert target.simulator is not None  # noqa: S101 - the document has one of the three
+    return _simulator(target.simulator)
+
+
+def _simulator(written_one: written.Simulator) -> asked.Simulator:
+    faults = written_one.faults
+    return asked.Simulator(
+        profile=written_one.profile,
+        model=written_one.model or "simulated",
+        prefill_tokens_per_s=written_one.prefill,
+        decode_base_ms=_in_ms(written_one.decode_base),
+        decode_per_seq_ms=_in_ms(written_one.decode_per_seq),
+        max_num_seqs=written_one.max_num_seqs,
+        kv_cache_tokens=written_one.kv_cache_tokens,
+        max_model_len=written_one.max_model_len,
+        prefix_cache=written_one.prefix_cache,
+        replicas=written_one.replicas,
+        seed=written_one.seed,
+        api_key=_reference(written_one.api_key),
+        faults=asked.Faults(
+            error_rate=faults.error_rate,
+            error_status=faults.error_status,
+            disconnect_rate=faults.disconnect_rate,
+            stall_rate=faults.stall_rate,
+            malformed_rate=faults.malformed_rate,
+            slow_first_byte_rate=faults.slow_first_byte_rate,
+            slow_first_byte_s=faults.slow_first_byte,
+            restart_after=faults.restart_after,
+        ),
+        mean_answer_tokens=written_one.mean_answer_tokens,
+        refuse_fields=tuple(written_one.refuse_fields),
+    )
+
+
+def _in_ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, _DECIMALS)
+
+
+def resolve_slo(slo: Slo | None) -> SloTerms | None:
+    """The terms in milliseconds."""
+    return SloTerms(_in_ms(slo.ttft), _in_ms(slo.tpot), _in_ms(slo.e2e)) if slo else None
+
+
+def _lengths(length: Length) -> asked.Lengths:
+    match length:
+        case int():
+            return asked.Fixed(length)
+        case UniformLengths(uniform=[low, high]):
+            return asked.Uniform(low, high)
+        case LognormalLengths(lognormal=spread):
+            return asked.Lognormal(spread.mean, spread.stdev, spread.min, spread.longest)
+        case Spread():
+            return asked.Normal(length.mean, length.stdev, length.min, length.longest)
+        case _:
+            raise AssertionError(f"a length of no known kind: {type(length).__name__}")
+
+
+def resolve_workload(workload: Workload) -> asked.Workload:
+    """What requests say; prompts from files are refused before this, so synthetic ones stand for their lengths."""
+    synthetic = workload.prompts.synthetic or Synthetic()
+    return asked.Workload(
+        input_tokens=_lengths(synthetic.input_tokens),
+        output_tokens=_lengths(synthetic.output_tokens),
+        unique=synthetic.unique,
+        sampling=_plain_map(workload.sampling),
+        stream=workload.stream,
+        seed=workload.seed,
+        tokenizer_file=workload.tokenizer.file if workload.tokenizer else None,
+    )
+
+
+def _plain_map(values: dict[str, JsonValue]) -> dict[str, object]:
+    return dict(values)
+
+
+def resolve_load(load: Load) -> asked.Load:
+    """How requests arrive; a duration alone leaves the number of requests open."""
+    return asked.Load(
+        shape=_shape(load),
+        requests=load.requests if load.requests or load.duration else DEFAULT_REQUESTS,
+        duration_s=load.duration,
+        warmup_requests=load.warmup.requests,
+        cooldown_s=load.cooldown,
+        max_duration_s=load.max_duration,
+        max_in_flight=load.max_in_flight,
+        workers=None if load.workers == "auto" else load.workers,
+    )
+
+
+def _shape(load: Load) -> asked.ClosedLoop | asked.OpenLoop | asked.Trace:
+    if load.trace is not None:
+        return asked.Trace(load.trace.file, load.trace.speed)
+    if load.rate is not None:
+        return asked.OpenLoop(tuple(load.rate), _arrival(load))
+    return asked.ClosedLoop(tuple(load.concurrency or DEFAULT_LADDER))
+
+
+def _arrival(load: Load) -> str:
+    match load.arrival:
+        case None:
+            return "poisson"
+        case Gamma(gamma=gamma):
+            return f"gamma({gamma.burstiness:g})"
+        case "poisson" | "constant":
+            return load.arrival
+        case _:
+            assert_never(load.arrival)
+
+
+def resolve_decision(decision: Decision, requests: int | None) -> asked.Decision:
+    """How sure; sampling may go to max(1600, requests) unless written."""
+    return asked.Decision(
+        confidence=decision.confidence,
+        max_requests=decision.max_requests or max(DEFAULT_MAX_REQUESTS, requests or 0),
+        repeats=decision.repeats,
+        on_inconclusive=decision.on_inconclusive,
+        on_missing_baseline=decision.on_missing_baseline,
+        on_incomparable=decision.on_incomparable,
+    )
+
+
+def resolve_recommend(recommend: Recommend) -> asked.Recommend:
+    """What capacity is wanted."""
+    gpu = recommend.gpu
+    return asked.Recommend(
+        peak_concurrency=recommend.peak_concurrency,
+        daily_active_users=recommend.daily_active_users,
+        requests_per_user_per_day=recommend.requests_per_user_per_day,
+        peak_factor=recommend.peak_factor,
+        goodput_target=recommend.goodput_target,
+        headroom=recommend.headroom,
+        gpu_model=gpu.model if gpu else None,
+        gpu_usd_per_hour=gpu.usd_per_hour if gpu else None,
+    )

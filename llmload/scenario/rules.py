@@ -1,0 +1,190 @@
+"""What must hold between sections of a document. Each rule runs on the sections that are valid by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from llmload.frameworks.registry import REGISTRY
+from llmload.promises import Gate
+from llmload.scenario.document.load import DEFAULT_REQUESTS, Load
+from llmload.scenario.document.promises import Decision, GateForm, Slo
+from llmload.scenario.document.settings import settings_model
+from llmload.scenario.document.target import Target
+from llmload.scenario.document.workload import LognormalLengths, Spread, UniformLengths, Workload
+from llmload.scenario.gate_form import FieldError, gate_of
+from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path
+from llmload.scenario.validation import validate
+from llmload.units import format_number
+
+_STREAMED = ("ttft", "ttfo", "tpot", "itl_max")
+_PER_TOKEN = ("tpot", "itl_max")
+DEFAULT_MAX_REQUESTS = 1600
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """The sections of `spec` that are valid by themselves; None for those that are not, or not written."""
+
+    target: Target | None
+    workload: Workload | None
+    load: Load | None
+    slo: Slo | None
+    decision: Decision | None
+    gates: tuple[tuple[int, Gate], ...]
+
+
+def check(root: Node) -> list[Trouble]:
+    """Every rule between sections that the document breaks."""
+    spec = find(root, ("spec",))
+    if not isinstance(spec, Entries):
+        return []
+    gates, troubles = _gates(spec.get("gates"))
+    sections = Sections(
+        target=_valid(spec, "target", Target),
+        workload=_valid(spec, "workload", Workload) if spec.get("workload") else Workload(),
+        load=_valid(spec, "load", Load) if spec.get("load") else Load(),
+        slo=_valid(spec, "slo", Slo),
+        decision=_valid(spec, "decision", Decision) if spec.get("decision") else Decision(),
+        gates=gates,
+    )
+    for rule in (_settings, _at_names_a_step, _ids_differ, _gates_can_have_data, _slo_can_have_data, _sample):
+        troubles.extend(rule(sections, root))
+    return troubles
+
+
+def _valid(spec: Entries, name: str, model: type[Model]) -> Model | None:
+    node = spec.get(name)
+    return validate(model, node).value if node else None
+
+
+def at_path(root: Node, path: tuple[Step, ...], message: str, hint: str, offset: int = 0) -> Trouble:
+    """A trouble at the value of `path`, or at the nearest place above it that is written."""
+    written = path
+    while (node := find(root, written)) is None:
+        written = written[:-1]
+    place = node.inside(offset) if isinstance(node, Scalar) and offset else node.place
+    return Trouble(place, format_path(path), message, hint)
+
+
+def _gates(node: Node | None) -> tuple[tuple[tuple[int, Gate], ...], list[Trouble]]:
+    gates: list[tuple[int, Gate]] = []
+    troubles: list[Trouble] = []
+    for index, item in enumerate(node.nodes if isinstance(node, Items) else ()):
+        if isinstance(item, Scalar) and isinstance(item.value, str):
+            form: str | GateForm | None = item.value
+        else:
+            form = validate(GateForm, item).value if isinstance(item, Entries) else None
+        if form is None:
+            continue  # its own troubles are told with the whole document
+        try:
+            gates.append((index, gate_of(form, item.place.line)))
+        except FieldError as error:
+            inner = at_path(item, error.field, error.message, error.hint, error.offset)
+            path = format_path(("spec", "gates", index, *error.field))
+            troubles.append(Trouble(inner.place, path, inner.message, inner.hint))
+    return tuple(gates), troubles
+
+
+def _settings(sections: Sections, root: Node) -> Iterator[Trouble]:
+    target = sections.target
+    path = ("spec", "target", "framework_config")
+    node = find(root, path)
+    if target is None or node is None:
+        return
+    yield from validate(settings_model(REGISTRY[target.framework].settings), node, path).troubles
+
+
+def _at_names_a_step(sections: Sections, root: Node) -> Iterator[Trouble]:
+    load = sections.load
+    if load is None:
+        return
+    for index, gate in sections.gates:
+        if gate.at is None or any(gate.at.covers(load.axis or "", level) for level in load.levels):
+            continue
+        path: tuple[Step, ...] = ("spec", "gates", index)
+        path = (*path, "at") if find(root, (*path, "at")) else path
+        steps = ", ".join(format_number(level) for level in load.levels)
+        hint = f"The steps are {load.axis} {steps}" if load.axis else "A trace has no steps; delete 'at'"
+        offset = str(gate_text(root, index)).rfind("at ")
+        yield at_path(root, path, f"'{gate.at}' names no step of this scenario", hint, max(offset, 0))
+
+
+def gate_text(root: Node, index: int) -> str:
+    """The one-line form as it is written, or nothing for the long form."""
+    node = find(root, ("spec", "gates", index))
+    return str(node.value) if isinstance(node, Scalar) else ""
+
+
+def _ids_differ(sections: Sections, root: Node) -> Iterator[Trouble]:
+    first: dict[str, int] = {}
+    for index, gate in sections.gates:
+        if gate.id in first:
+            path: tuple[Step, ...] = ("spec", "gates", index)
+            path = (*path, "id") if find(root, (*path, "id")) else path
+            other = find(root, ("spec", "gates", first[gate.id]))
+            line = other.place.line if other else 0
+            message = f"the gate {gate.id} stands twice"
+            yield at_path(root, path, message, f"Delete one, or give it an id of its own; the first is on line {line}")
+        first.setdefault(gate.id, index)
+
+
+def _gates_can_have_data(sections: Sections, root: Node) -> Iterator[Trouble]:
+    workload = sections.workload
+    if workload is None:
+        return
+    for index, gate in sections.gates:
+        if reason := _no_data(gate.subject, workload):
+            path: tuple[Step, ...] = ("spec", "gates", index)
+            path = (*path, "metric") if find(root, (*path, "metric")) else path
+            offset = max(gate_text(root, index).find(gate.subject), 0)
+            yield at_path(root, path, f"{gate.subject} can never have data: {reason[0]}", reason[1], offset)
+
+
+def _slo_can_have_data(sections: Sections, root: Node) -> Iterator[Trouble]:
+    if sections.workload is None or sections.slo is None:
+        return
+    for term in ("ttft", "tpot"):
+        if getattr(sections.slo, term) is not None and (reason := _no_data(term, sections.workload)):
+            yield at_path(root, ("spec", "slo", term), f"{term} can never have data: {reason[0]}", reason[1])
+
+
+def _no_data(metric: str, workload: Workload) -> tuple[str, str] | None:
+    if metric in _STREAMED and workload.api == "embeddings":
+        return "embeddings are not streamed", "Use e2e instead"
+    if metric in _STREAMED and not workload.stream:
+        return "answers are not streamed (stream: false)", "Write stream: true, or use e2e instead"
+    if metric in _PER_TOKEN and _longest_answer(workload) == 1:
+        return "answers have one token only", "Raise output_tokens to 2 or more, or use e2e instead"
+    return None
+
+
+def _longest_answer(workload: Workload) -> int | None:
+    synthetic, file = workload.prompts.synthetic, workload.prompts.file
+    prompts = file or synthetic
+    lengths = prompts.output_tokens if prompts else None
+    match lengths:
+        case int():
+            return lengths
+        case UniformLengths(uniform=bounds):
+            return bounds[1]
+        case LognormalLengths(lognormal=spread):
+            return spread.longest
+        case Spread():
+            return lengths.longest
+        case None:
+            return None
+
+
+def _sample(sections: Sections, root: Node) -> Iterator[Trouble]:
+    load, decision = sections.load, sections.decision
+    if load is None or decision is None or decision.max_requests is None:
+        return
+    requests = load.requests if load.requests or load.duration else DEFAULT_REQUESTS
+    if requests is not None and decision.max_requests < requests:
+        message = f"max_requests {decision.max_requests} is below the {requests} requests of the first window"
+        yield at_path(root, ("spec", "decision", "max_requests"), message, f"Write {requests} or more")

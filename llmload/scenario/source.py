@@ -1,0 +1,33 @@
+"""Where a document was written: looks up the line that an error quotes, with its secrets starred out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from llmload.errors import Problem
+from llmload.scenario.tree import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The lines of every file that took part, `--set` included, safe to quote."""
+
+    lines: Mapping[str, tuple[str, ...]]
+
+    def problems(self, troubles: Iterable[Trouble]) -> list[Problem]:
+        """The troubles in the order of the text, each told once, with its source line."""
+        order = {file: position for position, file in enumerate(self.lines)}
+        unique = dict.fromkeys(troubles)
+        return [
+            self._problem(trouble)
+            for trouble in sorted(unique, key=lambda t: (order.get(t.place.file, 0), t.place.line, t.place.column))
+        ]
+
+    def _problem(self, trouble: Trouble) -> Problem:
+        place = trouble.place
+        lines = self.lines.get(place.file, ())
+        quoted = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
+        if len(quoted) > 200 or place.column > 200:
+            quoted = ""
+        return Problem(place.file, place.line, place.column, trouble.path, trouble.message, trouble.hint, quoted)
