@@ -1,0 +1,151 @@
+"""`llmload plan`: what a scenario will do, and whether its gates can be decided, without sending anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmload.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from llmload.analysis.forecast import StepForecast
+    from llmload.analysis.sample_size import Outlook
+    from llmload.scenario.asked import Scenario
+
+
+def plan(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Scenario file.")],
+    sets: options.Sets = [],  # noqa: B006 - typer copies it
+    env_file: options.EnvFile = None,
+    json: options.Json = False,
+) -> None:
+    """Show the resolved document, steps, requests, time and tokens, and what each gate's sample can decide.
+
+    Sends nothing. Exit code 2 if the scenario is invalid, or if a gate can never pass with the planned sample.
+
+    Example: llmload plan scenarios/quickstart.yaml
+    """
+    from llmload.analysis.forecast import forecast
+    from llmload.analysis.sample_size import check_reachable, outlooks
+    from llmload.scenario.loader import load_runnable
+
+    scenario = load_runnable(file, sets=sets, env=options.environment(env_file))
+    steps, gates = forecast(scenario), outlooks(scenario)
+    print(_as_json(scenario, steps, gates) if json else "\n".join(_as_text(scenario, steps, gates)))
+    check_reachable(scenario)
+
+
+def _resolved(scenario: Scenario) -> dict[str, object]:
+    """The document as v1 would have it written, without what only the store needs."""
+    from json import loads
+
+    from llmload.scenario.canonical import ORIGIN
+
+    whole: dict[str, object] = loads(scenario.document.resolved)
+    return {key: value for key, value in whole.items() if key != ORIGIN}
+
+
+def _as_json(scenario: Scenario, steps: Sequence[StepForecast], gates: Sequence[Outlook]) -> str:
+    from dataclasses import asdict
+    from json import dumps
+
+    from llmload.analysis.sample_size import BAD_COUNTS
+
+    document = {
+        "scenario": scenario.name,
+        "document": _resolved(scenario),
+        "steps": [{**asdict(step), "step": step.step.label} for step in steps],
+        "gates": [
+            {
+                "gate": str(outlook.gate),
+                "step": outlook.step.label,
+                "target": outlook.target,
+                "max_requests": outlook.requests,
+                "looks": outlook.looks,
+                "confidence_per_look": 1 - outlook.alpha,
+                "blocks": outlook.blocks,
+                "can_pass": outlook.most_bad is not None,
+                "most_bad_requests": outlook.most_bad,
+                "smallest_effective_sample": dict(zip(map(str, BAD_COUNTS), outlook.table, strict=True)),
+                "warnings": outlook.warnings,
+            }
+            for outlook in gates
+        ],
+        "notices": scenario.notices,
+    }
+    return dumps(document, indent=2, sort_keys=True)
+
+
+def _as_text(scenario: Scenario, steps: Sequence[StepForecast], gates: Sequence[Outlook]) -> Iterator[str]:
+    import yaml
+
+    yield f"# {scenario.document.source}, with every default filled in"
+    yield yaml.safe_dump(_resolved(scenario), sort_keys=False).rstrip()
+    yield ""
+    yield from _steps(steps)
+    yield ""
+    yield from _gates(scenario, gates)
+    for notice in scenario.notices:
+        yield f"note: {notice}"
+
+
+def _steps(steps: Sequence[StepForecast]) -> Iterator[str]:
+    yield "steps"
+    for step in steps:
+        if step.requests is None or step.input_tokens is None or step.output_tokens is None:
+            sent = f"{step.warmup} warm-up requests, then as many as fit"
+        else:
+            more = (
+                f" (up to {step.most_requests:,} where a gate stays open)"
+                if step.most_requests != step.requests
+                else ""
+            )
+            tokens = f"about {step.input_tokens:,.0f} tokens in, {step.output_tokens:,.0f} out"
+            sent = f"{step.warmup} warm-up and {step.requests:,} measured requests{more}, {tokens}"
+        yield f"  {step.step.label}: {sent}"
+        yield f"    time: {_time(step)}"
+
+
+def _time(step: StepForecast) -> str:
+    """Only the server knows how long; what can be said is what the scenario itself bounds."""
+    bound = f"at most {_span(step.at_most_s)} of measured windows (load.max_duration)"
+    if step.at_slo_s is None:
+        return f"unknown before the server is measured; {bound}"
+    return f"about {_span(step.at_slo_s)} on a server that just keeps the SLO; {bound}"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _gates(scenario: Scenario, gates: Sequence[Outlook]) -> Iterator[str]:
+    from llmload.analysis.sample_size import BAD_COUNTS
+    from llmload.analysis.wording import level
+
+    if not scenario.gates:
+        yield "no gates: the run will be measured, not judged"
+        return
+    yield f"gates, at {level(scenario.decision.confidence)} confidence"
+    for outlook in gates:
+        yield f"  {outlook.gate} [{outlook.step.label}]: {_prospect(outlook)}"
+        cells = (f"{bad}: {'never' if n is None else n}" for bad, n in zip(BAD_COUNTS, outlook.table, strict=True))
+        yield f"    smallest effective sample by bad requests: {', '.join(cells)}"
+        yield from (f"    warning: {warning}" for warning in outlook.warnings)
+    told = {outlook.gate for outlook in gates}
+    yield from (
+        f"  {gate}: decided on what is measured, no sample size to plan" for gate in scenario.gates if gate not in told
+    )
+
+
+def _prospect(outlook: Outlook) -> str:
+    if outlook.most_bad is None:
+        return f"can never pass with {outlook.requests:,} requests"
+    return (
+        f"passes with at most {outlook.most_bad} bad of {outlook.requests:,} requests, in up to {outlook.looks} looks"
+    )
