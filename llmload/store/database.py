@@ -13,7 +13,7 @@ from llmload.errors import StoreError, UsageError
 from llmload.store import runs
 from llmload.store.opening import connect, explained, writing
 from llmload.store.process import SILENCE_S, Life, Process, life_of, this_process
-from llmload.store.results import put_result, put_step
+from llmload.store.results import caveats_of_run, put_result, put_step
 from llmload.store.runs import RunSummary, StoredRun, new_run_id
 from llmload.store.windows import WindowRows, observation_of, rows_of
 
@@ -70,14 +70,19 @@ class Store:
             owner = connection.execute("SELECT * FROM progress WHERE run = ?", (run,)).fetchone()
             if status == "running" and owner is not None and not _is_dead(owner):
                 raise StoreError(run_id, f"process {owner['pid']} still works on this run", "Wait for it to end")
-            connection.execute("UPDATE runs SET status = 'running', finished = NULL WHERE run = ?", (run,))
+            connection.execute(
+                "UPDATE runs SET status = 'running', finished = NULL, verdict = NULL, exit_code = NULL, because = NULL"
+                " WHERE run = ?",
+                (run,),
+            )
+            connection.execute("DELETE FROM caveats WHERE run = ?", (run,))
             self._own(run)
 
     def describe(self, run_id: str, facts: TargetFacts) -> None:
         """Remember what the probe learnt of the server."""
         with self._writing() as connection:
             run, _ = self._run(run_id)
-            columns = ", ".join(f"{name} = ?" for name in f"{runs.FACTS}, left_out".split(", "))
+            columns = ", ".join(f"{name} = ?" for name in runs.FACTS.split(", "))
             connection.execute(
                 f"UPDATE runs SET {columns} WHERE run = ?",  # noqa: S608 - our own column names
                 (*runs.facts_row(facts), run),
@@ -177,6 +182,7 @@ class Store:
                 observations=tuple(observation_of(connection, window, self.path) for window in windows),
                 status=row["status"],
                 finished=row["finished"],
+                caveats=caveats_of_run(connection, row["run"]),
             )
 
     def list_runs(self, *, scenario: str | None = None, limit: int | None = None) -> list[RunSummary]:

@@ -35,7 +35,11 @@ class Process:
 
 def this_process() -> Process:
     """The process that calls."""
-    return Process(_place(), os.getpid(), _start_of(os.getpid()) or "")
+    try:
+        started = _start_of(os.getpid())
+    except OSError:
+        started = None
+    return Process(_place(), os.getpid(), started or "")
 
 
 def life_of(process: Process) -> Life:
@@ -43,13 +47,13 @@ def life_of(process: Process) -> Life:
     ours, theirs = _place().split("/"), process.place.split("/")
     if ours[0] == theirs[0] and len(ours) == len(theirs) == 3 and ours[1] != theirs[1]:
         return Life.DEAD
-    if ours != theirs:
+    if ours != theirs or not process.started:
         return Life.UNKNOWN
     try:
         started = _start_of(process.pid)
     except OSError:
         return Life.UNKNOWN
-    return Life.ALIVE if started is not None and started == process.started else Life.DEAD
+    return Life.ALIVE if started == process.started else Life.DEAD
 
 
 def _place() -> str:
@@ -77,11 +81,9 @@ def _start_of(pid: int) -> str | None:
 
 def _start_by_ps(pid: int) -> str | None:
     """The same where there is no /proc, as on macOS."""
-    told = subprocess.run(  # noqa: S603 - the pid is a number
-        ["ps", "-o", "lstart=", "-p", str(pid)],  # noqa: S607 - ps has no fixed place
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=10,
-    )
+    command = ["ps", "-o", "lstart=", "-p", str(pid)]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603
+    except subprocess.TimeoutExpired as error:
+        raise OSError("ps does not answer") from error
     return told.stdout.strip() or None

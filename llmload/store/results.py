@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import asdict
 
 from llmload.domain import Caveat, Evidence, RunResult, Step, StepMetrics, StepResult, Verdict
-from llmload.store.runs import plain, to_json
+from llmload.store.runs import plain_row, to_json
 
 _FIGURES = (
     "window_s", "attempts", "ok", "good", "cancelled", "goodput", "goodput_low", "goodput_high", "goodput_rps",
@@ -38,14 +38,16 @@ def put_result(connection: sqlite3.Connection, run: int, result: RunResult, stat
     connection.execute(
         "UPDATE runs SET status = ?, finished = ?, verdict = ?, exit_code = ?, because = ?, fingerprint = ?"
         " WHERE run = ?",
-        (
-            status,
-            result.finished,
-            result.status.value,
-            result.exit_code,
-            plain(result.because),
-            to_json(result.fingerprint),
-            run,
+        plain_row(
+            (
+                status,
+                result.finished,
+                result.status.value,
+                result.exit_code,
+                result.because,
+                to_json(result.fingerprint),
+                run,
+            )
         ),
     )
     for step in result.steps:
@@ -55,12 +57,12 @@ def put_result(connection: sqlite3.Connection, run: int, result: RunResult, stat
         connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - three names of ours
     connection.executemany(
         f"INSERT INTO verdicts VALUES ({', '.join('?' * 20)})",  # noqa: S608
-        ((run, place, *_verdict_row(verdict)) for place, verdict in enumerate(result.verdicts)),
+        (plain_row((run, place, *_verdict_row(verdict))) for place, verdict in enumerate(result.verdicts)),
     )
     connection.executemany(
         "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?)",
         (
-            (run, place, plain(one.subject), plain(one.expected), plain(one.actual), plain(one.cause))
+            plain_row((run, place, one.subject, one.expected, one.actual, one.cause))
             for place, one in enumerate(result.findings)
         ),
     )
@@ -68,7 +70,7 @@ def put_result(connection: sqlite3.Connection, run: int, result: RunResult, stat
     caveats += [(step.step.label, caveat) for step in result.steps for caveat in step.caveats]
     connection.executemany(
         "INSERT INTO caveats VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        ((run, place, *_caveat_row(step, caveat)) for place, (step, caveat) in enumerate(caveats)),
+        (plain_row((run, place, *_caveat_row(step, caveat))) for place, (step, caveat) in enumerate(caveats)),
     )
 
 
@@ -114,8 +116,8 @@ def _verdict_row(verdict: Verdict) -> tuple[str | float | int | None, ...]:
         gate.id,
         gate.level.value,
         verdict.status.value,
-        plain(verdict.because),
-        plain(verdict.remedy),
+        verdict.because,
+        verdict.remedy,
         verdict.kind,
         *_evidence_row(evidence),
         gate.line,
@@ -139,4 +141,12 @@ def _evidence_row(evidence: Evidence | None) -> tuple[float | int | None, ...]:
 
 
 def _caveat_row(step: str | None, caveat: Caveat) -> tuple[str | int | None, ...]:
-    return (step, caveat.rule, plain(caveat.figure), plain(caveat.remedy), int(caveat.is_fatal), caveat.kind)
+    return (step, caveat.rule, caveat.figure, caveat.remedy, int(caveat.is_fatal), caveat.kind)
+
+
+def caveats_of_run(connection: sqlite3.Connection, run: int) -> tuple[Caveat, ...]:
+    """What was held against the run as a whole when it ended."""
+    rows = connection.execute(
+        "SELECT rule, figure, remedy, is_fatal, kind FROM caveats WHERE run = ? AND step IS NULL ORDER BY place", (run,)
+    )
+    return tuple(Caveat(rule, figure, remedy, bool(fatal), kind) for rule, figure, remedy, fatal, kind in rows)

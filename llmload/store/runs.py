@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from llmload.domain import Observation, RunHeader, TargetFacts, TokenFit, TokenSource
+from llmload.domain import Caveat, Observation, RunHeader, TargetFacts, TokenFit, TokenSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class StoredRun:
     observations: tuple[Observation, ...]
     status: str
     finished: str | None
+    caveats: tuple[Caveat, ...] = ()  # of the run as a whole, as it was judged when it ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,19 @@ def new_run_id(now: datetime, noise: bytes) -> str:
 HEADER = (
     "run_id, scenario, created, llmload_version, document_text, document_hash, resolved, source, labels, environment"
 )
-FACTS = "target_url, framework, api, model, framework_version, max_model_len, token_fit, framework_config, declared"
+FACTS = (
+    "target_url, framework, api, model, framework_version, max_model_len, token_fit, framework_config, declared,"
+    " left_out"
+)
 SUMMARY = (
     "run_id, scenario, created, finished, status, verdict, framework, model, headline_step, goodput, ttft_p99_ms,"
     " output_tps, because"
 )
 
 
-def header_row(header: RunHeader) -> tuple[str, ...]:
+def header_row(header: RunHeader) -> tuple[Value, ...]:
     """Values for the columns of HEADER."""
-    return (
+    values = (
         header.run_id,
         header.scenario,
         header.created,
@@ -70,6 +74,7 @@ def header_row(header: RunHeader) -> tuple[str, ...]:
         to_json(header.labels),
         to_json(header.environment),
     )
+    return plain_row(values)
 
 
 def header_of(row: sqlite3.Row) -> RunHeader:
@@ -88,20 +93,21 @@ def header_of(row: sqlite3.Row) -> RunHeader:
     )
 
 
-def facts_row(facts: TargetFacts) -> tuple[str | int | None, ...]:
-    """Values for the columns of FACTS and then left_out."""
-    return (
-        plain(facts.url),
+def facts_row(facts: TargetFacts) -> tuple[Value, ...]:
+    """Values for the columns of FACTS."""
+    values = (
+        facts.url,
         facts.framework,
         facts.api,
-        plain(facts.model),
-        plain(facts.version),
+        facts.model,
+        facts.version,
         facts.max_model_len,
         to_json(asdict(facts.fit)),
         to_json(facts.settings),
         to_json(facts.declared),
         to_json(facts.left_out),
     )
+    return plain_row(values)
 
 
 def facts_of(row: sqlite3.Row) -> TargetFacts | None:
@@ -128,6 +134,27 @@ def to_json(value: Mapping[str, object] | tuple[object, ...]) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
+Value = str | float | int | bytes | None
+
+_MOST = 2**63 - 1
+
+
+def plain_row(values: Iterable[Value]) -> tuple[Value, ...]:
+    """A row that SQLite can hold."""
+    return tuple(_held(value) for value in values)
+
+
+def _held(value: Value) -> Value:
+    if isinstance(value, str):
+        return plain(value)
+    return bounded(value) if isinstance(value, int) else value
+
+
 def plain(text: str | None) -> str | None:
     """Text that SQLite can hold: a lone surrogate, which a hostile server may send, becomes a question mark."""
     return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def bounded(count: int | None) -> int | None:
+    """A server may claim any number of tokens; SQLite holds 63 bits."""
+    return None if count is None else min(count, _MOST)

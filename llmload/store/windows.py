@@ -23,10 +23,8 @@ from llmload.domain import (
 )
 from llmload.errors import StoreError
 from llmload.store.packing import pack, unpack
-from llmload.store.runs import plain, to_json
+from llmload.store.runs import bounded, plain, to_json
 from llmload.store.series import REQUESTS_PER_BLOCK, Block, Detail, blocks_of, details_of
-
-_MOST = 2**63 - 1
 
 Kind = tuple[Phase, Outcome, str | None, int | None, str | None, TokenSource | None, bool, bool]
 """phase, outcome, error_type, http_status, finish_reason, token_source, is_streamed, retried"""
@@ -120,15 +118,10 @@ def _request_row(record: RequestRecord, kind: int, largest_gap_us: int | None, s
         span,
         record.done_ns // 1000 - known,
         largest_gap_us,
-        _count(record.input_tokens),
-        _count(record.output_tokens),
-        _count(record.cached_tokens),
+        bounded(record.input_tokens),
+        bounded(record.output_tokens),
+        bounded(record.cached_tokens),
     )
-
-
-def _count(tokens: int | None) -> int | None:
-    """A server may claim any number of tokens; SQLite holds 63 bits."""
-    return None if tokens is None else min(tokens, _MOST)
 
 
 # ---------------------------------------------------------------- and back

@@ -1,0 +1,121 @@
+"""What is saved is what is loaded."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmload.domain import Observation, Outcome
+from llmload.errors import StoreError
+from llmload.store.database import Store, open_store
+from llmload.store.packing import pack, unpack
+from tests.recorded_runs import CLEAN, HOSTILE, TROUBLE
+from tests.store.observations import observations, record, window
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_packed_numbers_come_back(numbers: list[int]) -> None:
+    assert unpack(pack(numbers)).tolist() == numbers
+
+
+@pytest.fixture(scope="module")
+def large_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with open_store(tmp_path_factory.mktemp("store") / "runs.db") as store:
+        yield store
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(observations(), max_size=3, unique_by=lambda seen: seen.look.number))
+def test_save_then_load_is_identity(large_store: Store, seen: list[Observation]) -> None:
+    header = replace(CLEAN.header, run_id=f"run-{len(large_store.list_runs())}")
+    large_store.begin(header)
+    for one in seen:
+        large_store.remember(header.run_id, one)
+    loaded = large_store.load(header.run_id)
+    assert loaded.observations == tuple(sorted(seen, key=lambda one: one.look.number))
+
+
+def test_more_requests_than_fit_one_block_come_back(tmp_path: Path) -> None:
+    seen = window(requests=1300)
+    silent = tuple(replace(one, event_ns=array("q"), answer_ns=None) if one.seq % 3 else one for one in seen.records)
+    seen = replace(seen, records=silent)
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(CLEAN.header)
+        store.remember(CLEAN.header.run_id, seen)
+        assert store.load(CLEAN.header.run_id).observations == (seen,)
+
+
+def test_records_come_back_in_order_of_start(tmp_path: Path) -> None:
+    seen = window()
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(CLEAN.header)
+        store.remember(CLEAN.header.run_id, replace(seen, records=tuple(reversed(seen.records))))
+        assert store.load(CLEAN.header.run_id).observations == (seen,)
+
+
+def test_header_and_facts_come_back(tmp_path: Path) -> None:
+    run_id, facts = CLEAN.header.run_id, CLEAN.target
+    assert facts is not None
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(CLEAN.header)
+        assert store.load(run_id).facts is None
+        store.describe(run_id, facts)
+        loaded = store.load(run_id)
+    assert (loaded.header, loaded.facts, loaded.status, loaded.finished) == (CLEAN.header, facts, "running", None)
+
+
+def test_caveats_of_the_run_come_back(tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(CLEAN.header)
+        store.finish(CLEAN.header.run_id, replace(CLEAN, caveats=TROUBLE.caveats), "finished")
+        assert store.load(CLEAN.header.run_id).caveats == TROUBLE.caveats
+
+
+def test_hostile_text_is_stored_and_does_no_harm(tmp_path: Path) -> None:
+    assert TROUBLE.target is not None
+    hostile = replace(
+        record(0),
+        outcome=Outcome.STREAM_ERROR,
+        error_text=HOSTILE,
+        error_type=HOSTILE,
+        text=HOSTILE,
+        finish_reason="\0",
+    )
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(replace(TROUBLE.header, source=HOSTILE))
+        store.describe(TROUBLE.header.run_id, TROUBLE.target)
+        store.remember(TROUBLE.header.run_id, replace(window(), records=(hostile,)))
+        store.finish(TROUBLE.header.run_id, TROUBLE, "finished")
+        loaded = store.load(TROUBLE.header.run_id)
+    told = loaded.observations[0].records[0]
+    assert told.error_text == told.error_type == told.text == HOSTILE.replace("\ud800", "?")
+    assert told.finish_reason == "\0"
+
+
+def test_a_server_that_claims_absurd_numbers_of_tokens_is_stored_with_the_largest(tmp_path: Path) -> None:
+    greedy = replace(record(0), output_tokens=2**64 - 1, input_tokens=2**63 - 1)
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(CLEAN.header)
+        store.remember(CLEAN.header.run_id, replace(window(), records=(greedy,)))
+        told = store.load(CLEAN.header.run_id).observations[0].records[0]
+    assert told.output_tokens == told.input_tokens == 2**63 - 1
+
+
+def test_a_damaged_window_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    with open_store(path) as store:
+        store.begin(CLEAN.header)
+        store.remember(CLEAN.header.run_id, window(step=2, look=1))
+        connection = sqlite3.connect(path)
+        connection.execute("UPDATE request_gaps SET gaps_us = x'00'")
+        connection.commit()
+        connection.close()
+        with pytest.raises(StoreError, match=r"window 1 of concurrency 4 is damaged.*Measure again"):
+            store.load(CLEAN.header.run_id)
