@@ -32,6 +32,9 @@ from llmload.scenario.asked import Decision, Policy, Scenario
 PASSED, FAILED, OPEN, UNMEASURED = 0, 3, 4, 5
 """Exit codes of a judged run, METRICS "Verdict and exit code"."""
 
+STOPPED = "the server could not be used"
+"""The rule of the caveat that a `TargetError` leaves behind; the stored run is judged with it again."""
+
 
 def judge(
     header: RunHeader,
@@ -80,7 +83,7 @@ def _stopped(trouble: TargetError | None) -> Caveat | None:
     if trouble is None:
         return None
     figure = f"{trouble.where}: {trouble.problem}"
-    return Caveat("the server could not be used", figure, trouble.remedy, is_fatal=True, kind=trouble.kind)
+    return Caveat(STOPPED, figure, trouble.remedy, is_fatal=True, kind=trouble.kind)
 
 
 def _nothing_succeeded(whole: Sequence[Observation]) -> Caveat | None:

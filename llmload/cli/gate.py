@@ -24,10 +24,10 @@ def gate(
     import os
 
     from llmload.cli import stored
-    from llmload.scenario.loader import load
+    from llmload.scenario.loader import load_runnable
     from llmload.store.database import open_existing
 
-    promises = None if scenario is None else load(scenario, env=os.environ)
+    promises = None if scenario is None else load_runnable(scenario, env=os.environ)
     with open_existing(store) as opened:
         result = stored.judged(opened, opened.find(run), promises)
     if json:

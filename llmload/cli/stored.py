@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmload.errors import UsageError
+from llmload.errors import TargetError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from llmload.domain import RunResult
     from llmload.scenario.asked import Scenario
-    from llmload.store.database import Store
+    from llmload.store.database import Store, StoredRun
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help='Id of the run, the beginning of one, or "latest".')]
 
@@ -29,7 +29,18 @@ def judged(store: Store, run_id: str, scenario: Scenario | None = None) -> RunRe
 
     run = store.load(run_id)
     asked = load_resolved(run.header.resolved) if scenario is None else scenario
-    return judge(run.header, asked, run.facts, run.observations, finished=run.finished)
+    return judge(run.header, asked, run.facts, run.observations, finished=run.finished, trouble=_trouble(run))
+
+
+def _trouble(run: StoredRun) -> TargetError | None:
+    """What ended the run before its time: it is in no window, only in what was said when it ended."""
+    from llmload.analysis.judgement import STOPPED
+
+    for caveat in run.caveats:
+        if caveat.rule == STOPPED:
+            where, _, problem = caveat.figure.partition(": ")
+            return TargetError(where, problem, caveat.remedy, kind=caveat.kind)
+    return None
 
 
 def print_tables(result: RunResult) -> None:
