@@ -11,6 +11,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self
@@ -79,10 +80,8 @@ class ScriptedServer:
         with self._lock:
             sockets, threads = list(self._sockets), list(self._threads)
         for one in sockets:
-            try:
+            with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         for thread in threads:
             thread.join()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
+_LINE_COST = 40  # what Python adds to a line that it keeps
 
 
 class EventTooLargeError(ValueError):
@@ -16,12 +17,13 @@ class Cutter:
     without its closing blank line held at the end of the stream is dropped, as the standard demands.
     """
 
-    __slots__ = ("_after_cr", "_data", "_held", "_partial")
+    __slots__ = ("_after_cr", "_data", "_data_bytes", "_held", "_partial")
 
     def __init__(self) -> None:
         self._partial: list[bytes] = []  # pieces of a line whose end has not come
         self._data: list[bytes] = []  # data lines of an event whose end has not come
-        self._held = 0  # bytes in both, and one per line
+        self._held = 0  # what both cost in bytes
+        self._data_bytes = 0
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -46,7 +48,6 @@ class Cutter:
             self._partial.clear()
             chunk = lines.pop()
             payloads = self._dispatch(lines)
-            self._held = sum(map(len, self._data)) + len(self._data)
         if chunk:
             self._partial.append(chunk)
             self._held += len(chunk)
@@ -56,7 +57,7 @@ class Cutter:
 
     def _dispatch(self, lines: list[bytes]) -> list[bytes]:
         payloads = []
-        data = self._data
+        data, held = self._data, self._data_bytes
         for line in lines:
             if not line:
                 if data:
@@ -64,8 +65,12 @@ class Cutter:
                     if payload:
                         payloads.append(payload)
                     data.clear()
+                    held = 0
             elif line.startswith(b"data:"):
                 data.append(line[6:] if line[5:6] == b" " else line[5:])
+                held += len(line) + _LINE_COST
             elif line == b"data":
                 data.append(b"")
+                held += _LINE_COST
+        self._data_bytes = self._held = held
         return payloads

@@ -85,9 +85,9 @@ class _ClosedLoop:
     async def _prepare(self) -> None:
         """Bodies and connections first: no measured request waits for either."""
         window = self._window
-        measured = (
-            window.look.requests if window.duration_s is None else max(window.look.requests, 20 * window.concurrency)
-        )
+        measured = window.look.requests
+        if window.duration_s is not None:  # how many that takes, only the server knows
+            measured = max(measured, 20 * window.concurrency)
         wanted = window.warmup + measured + window.concurrency
         while self._made < min(wanted, _MOST_PREPARED) and not self._over.is_set():
             for _ in range(_BATCH):
@@ -106,6 +106,7 @@ class _ClosedLoop:
         for slot in slots:
             slot.cancel()
         await asyncio.gather(*slots, return_exceptions=True)
+        self._show()
 
     async def _cool_down(self) -> None:
         until = monotonic() + self._window.cooldown_s

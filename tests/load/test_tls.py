@@ -1,0 +1,71 @@
+"""TLS with a certificate authority of our own."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llmload.domain import Observation, Outcome, Phase, RequestRecord
+from llmload.load.window import Window
+from tests.load.windows import endpoint, window
+from tests.scripted_server import ScriptedServer, stream
+
+Measured = Callable[[Window], list[RequestRecord]]
+Observe = Callable[[Window], Observation]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1, which is its own authority, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *subject, *files],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
+
+
+@pytest.fixture
+def server_tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    """The server's side of it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+def test_a_server_is_trusted_through_the_named_authority(
+    observe: Observe, certificate: tuple[Path, Path], server_tls: ssl.SSLContext
+) -> None:
+    with ScriptedServer(lambda request: stream(3, 0.01, 0.01), server_tls) as server:
+        asked = window(endpoint(server.url, tls_ca_file=str(certificate[0])), concurrency=2, requests=6)
+        observation = observe(asked)
+        assert server.connections == 2
+    measured = [record for record in observation.records if record.phase is Phase.MEASURED]
+    assert {(record.outcome, record.error_text) for record in measured} == {(Outcome.OK, None)}
+
+
+def test_a_server_without_a_known_authority_is_not_trusted(measured: Measured, server_tls: ssl.SSLContext) -> None:
+    with ScriptedServer(lambda request: stream(3, 0, 0), server_tls) as server:
+        (record,) = measured(window(endpoint(server.url), requests=1, warmup=0))
+    assert (record.outcome, record.error_type, record.sent_ns) == (Outcome.CONNECT_ERROR, "TLS_ERROR", None)
+
+
+def test_verification_can_be_switched_off(measured: Measured, server_tls: ssl.SSLContext) -> None:
+    with ScriptedServer(lambda request: stream(3, 0, 0), server_tls) as server:
+        (record,) = measured(window(endpoint(server.url, tls_verify=False), requests=1, warmup=0))
+    assert record.outcome is Outcome.OK
+
+
+def test_plain_http_where_tls_is_expected_is_a_connect_error(measured: Measured) -> None:
+    with ScriptedServer(lambda request: stream(3, 0, 0)) as server:
+        url = server.url.replace("http://", "https://")
+        (record,) = measured(window(endpoint(url, connect_timeout_s=1), requests=1, warmup=0))
+    assert record.outcome in (Outcome.CONNECT_ERROR, Outcome.TIMEOUT)
