@@ -127,7 +127,7 @@ def _served(entry: object) -> ServedModel | None:
         return None
     aliases = _member(entry, "aliases")
     others = [each for each in aliases if isinstance(each, str)] if isinstance(aliases, list) else []
-    length = _member(entry, "max_model_len")
+    length = _member(entry, "max_model_len") or _member(_member(entry, "meta"), "n_ctx")  # vLLM, SGLang; llama.cpp
     return ServedModel((name, *others), length if type(length) is int and length > 0 else None)
 
 

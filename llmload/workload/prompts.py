@@ -18,8 +18,8 @@ _ROUNDS = 32
 def plain_text(words: int, start: int = 0) -> str:
     """`words` common words, from the `start`-th of an endless text that is the same for everybody.
 
-    Every round of the text says each word once, in another order. So the tokens of a long prompt hardly depend on
-    where it was cut, and never by more than the words of one round can differ.
+    Every round of the text says each word once, in another order, so that the tokens of a long prompt hardly depend
+    on where it was cut.
     """
     text, starts = _endless_text()
     length = len(starts) // 2

@@ -1,0 +1,1 @@
+"""Real serving engines, started by the tests."""
