@@ -58,13 +58,13 @@ class Reply(Protocol):
 Answer = Callable[[HttpRequest, "Connection"], None]
 
 
-def head(status: int, content_type: str, length: int | None, *, keep_alive: bool = True) -> bytes:
-    """A response head; length None = chunked."""
+def head(status: int, content_type: str, length: int, *, keep_alive: bool = True) -> bytes:
+    """The head of an answer in one piece."""
     lines = [
         f"HTTP/1.1 {status} {_REASONS.get(status, 'Error')}",
         "server: llmload-simulator",
         f"content-type: {content_type}",
-        "transfer-encoding: chunked" if length is None else f"content-length: {length}",
+        f"content-length: {length}",
     ]
     if not keep_alive:
         lines.append("connection: close")
@@ -111,8 +111,9 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
-            if not self._transport.is_closing():
-                self._refuse(400, b'{"detail":"not HTTP/1.1"}')
+            self._refuse(400, b'{"detail":"not HTTP/1.1"}')
+        if self._current is None and self._pending and not self._transport.is_closing():
+            self._next()
 
     # ------------------------------------------------------------ httptools' side
 
@@ -133,7 +134,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """A client that asks before it sends a large body may go on."""
-        if self._headers.get(b"expect", b"").lower() == b"100-continue":
+        if self._current is None and self._headers.get(b"expect", b"").lower() == b"100-continue":
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -146,12 +147,10 @@ class Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """Answer now, or after the requests before it."""
-        if self._transport.is_closing():
-            return
+        """Keep it for when the parser is done: an error of ours must not look like one of the client's."""
         request = HttpRequest(
             self._parser.get_method().decode("ascii"),
-            httptools.parse_url(self._url).path.decode("latin-1"),
+            self._url.partition(b"?")[0].decode("latin-1"),
             self._headers,
             b"".join(self._body),
             self._read_ns,
@@ -163,8 +162,6 @@ class Connection(asyncio.Protocol):
         self._pending.append(request)
         if len(self._pending) > MAX_PIPELINED:
             self._transport.abort()
-        elif self._current is None:
-            self._next()
 
     # ------------------------------------------------------------ the answer's side
 

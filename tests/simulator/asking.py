@@ -1,0 +1,76 @@
+"""How these tests talk to the simulator: plain requests, and streams with the instant of every event."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import httpx
+import orjson
+
+CHAT = "/v1/chat/completions"
+COMPLETIONS = "/v1/completions"
+
+
+@dataclass
+class Streamed:
+    """One streamed answer as the client saw it; `events` are payloads, `at_ns` when each was read."""
+
+    status: int
+    events: list[bytes] = field(default_factory=list)
+    at_ns: list[int] = field(default_factory=list)
+    sent_ns: int = 0
+
+    @property
+    def documents(self) -> list[dict]:
+        return [orjson.loads(event) for event in self.events if event != b"[DONE]"]
+
+    @property
+    def text(self) -> str:
+        return "".join(
+            choice.get("text") or choice.get("delta", {}).get("content") or ""
+            for document in self.documents
+            for choice in document["choices"]
+        )
+
+    @property
+    def finish_reasons(self) -> list[str]:
+        return [
+            choice["finish_reason"]
+            for document in self.documents
+            for choice in document["choices"]
+            if choice["finish_reason"]
+        ]
+
+    @property
+    def usage(self) -> dict:
+        return self.documents[-1]["usage"]
+
+
+def chat(words: str = "hello there", **fields: object) -> dict:
+    """The body of a chat request."""
+    return {"model": "simulated", "messages": [{"role": "user", "content": words}], "max_tokens": 5, **fields}
+
+
+def ask(url: str, path: str, body: object, headers: Mapping[str, str] | None = None) -> httpx.Response:
+    """One request with a JSON body."""
+    return httpx.post(url + path, json=body, headers=headers, timeout=10, trust_env=False)
+
+
+def look(url: str, path: str) -> httpx.Response:
+    """One GET."""
+    return httpx.get(url + path, timeout=10, trust_env=False)
+
+
+def stream(url: str, body: dict, path: str = CHAT, headers: Mapping[str, str] | None = None) -> Streamed:
+    """One streamed answer, read to its end; raises httpx.RemoteProtocolError when it breaks off."""
+    whole = {**body, "stream": True, "stream_options": {"include_usage": True, **body.get("stream_options", {})}}
+    got = Streamed(0, sent_ns=time.monotonic_ns())
+    with httpx.stream("POST", url + path, json=whole, headers=headers, timeout=10, trust_env=False) as response:
+        got.status = response.status_code
+        for line in response.iter_lines():
+            if line.startswith("data: "):
+                got.at_ns.append(time.monotonic_ns())
+                got.events.append(line[6:].encode())
+    return got
