@@ -54,6 +54,8 @@ def percentiles(values: Floats, points: Sequence[float]) -> list[float]:
 
 def _between(low: float, high: float, part: float) -> float:
     """Exact at both ends, as numpy.percentile is, and never outside them."""
+    if math.isinf(high):
+        return high
     return high - (high - low) * (1 - part) if part >= 0.5 else low + (high - low) * part
 
 
