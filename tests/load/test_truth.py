@@ -18,16 +18,17 @@ Measured = Callable[[Window], list[RequestRecord]]
 _MS = 1_000_000
 
 
-def _pairs(records: list[RequestRecord], requests: list[Request]) -> list[tuple[RequestRecord, Request]]:
-    """Each record with what the server knows of it: both number requests in the order of their start."""
-    by_seq = {request.number: request for request in requests}
-    return [(record, by_seq[record.seq]) for record in records]
+def _pairs(asked: Window, records: list[RequestRecord], requests: list[Request]) -> list[tuple[RequestRecord, Request]]:
+    """Each record with what the server knows of it; every prompt is unique."""
+    by_prompt = {str(request.document["messages"]): request for request in requests}
+    prompts = (asked.plan.request(record.seq).prompt for record in records)
+    return [(r, by_prompt[str([{"role": "user", "content": p}])]) for r, p in zip(records, prompts, strict=True)]
 
 
 def test_first_token_last_token_and_every_gap_are_those_of_the_server(measured: Measured) -> None:
     with ScriptedServer(lambda request: stream(20, 0.1, 0.02)) as server:
-        records = measured(window(endpoint(server.url), requests=9, warmup=1, concurrency=3))
-        pairs = _pairs(records, server.requests)
+        asked = window(endpoint(server.url), requests=9, warmup=1, concurrency=3)
+        pairs = _pairs(asked, measured(asked), server.requests)
     late_first = [(r.event_ns[0] - truth.sent_ns[1]) / _MS for r, truth in pairs]
     late_last = [(r.event_ns[-1] - truth.sent_ns[20]) / _MS for r, truth in pairs]
     assert all(-0.002 <= late < 1000 for late in late_first + late_last)  # stamps are cut to whole microseconds
