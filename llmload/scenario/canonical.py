@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from llmload.promises import Gate
 from llmload.scenario.document.root import ScenarioDocument
+from llmload.scenario.document.workload import Prompts, Synthetic
 from llmload.scenario.resolve import default_api, resolve_decision, resolve_load
 from llmload.scenario.secrets import MASK, scrub_url
 
@@ -63,6 +64,9 @@ def _written_out(document: ScenarioDocument) -> dict[str, JsonValue]:
     written = spec.model_copy(
         update={"target": target, "load": spec.load.model_copy(update=updates), "decision": decision}
     )
+    if spec.workload.prompts == Prompts():
+        prompts = Prompts(synthetic=Synthetic())
+        written = written.model_copy(update={"workload": spec.workload.model_copy(update={"prompts": prompts})})
     whole = document.model_copy(update={"spec": written})
     plain: dict[str, JsonValue] = whole.model_dump(mode="json", by_alias=True, exclude_none=True)
     return plain

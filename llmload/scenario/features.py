@@ -10,7 +10,7 @@ from llmload.frameworks.registry import REGISTRY
 from llmload.scenario.document.root import FORMATS, FormatName, ScenarioDocument
 from llmload.scenario.resolve import default_api
 from llmload.scenario.rules import at_path
-from llmload.scenario.source import Source
+from llmload.scenario.source import Loaded
 from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path, plain
 from llmload.scenario.validation import key_place
 
@@ -57,7 +57,9 @@ _UNBUILT = (
     Unbuilt(("extends",), "presets (extends)", "Write the values into this file", _always),
     Unbuilt(("spec", "matrix"), "a matrix of runs", "Write one file per cell", _always),
     Unbuilt(("spec", "recommend"), "capacity advice (recommend)", _DELETE, _always),
-    Unbuilt(("spec", "target", "launch"), "launch (starting the server)", "Start it yourself and write its url", _always),
+    Unbuilt(
+        ("spec", "target", "launch"), "launch (starting the server)", "Start it yourself and write its url", _always
+    ),
     Unbuilt(("spec", "target", "transport"), "the httpx transport", "Write transport: auto", _unless("auto", "fast")),
     Unbuilt(("spec", "workload", "prompts", "file"), "prompts from files", "Use synthetic prompts", _always),
     Unbuilt(
@@ -80,11 +82,12 @@ _UNBUILT = (
 )
 
 
-def refuse_unbuilt(document: ScenarioDocument, root: Node, source: Source) -> None:
+def refuse_unbuilt(loaded: Loaded) -> None:
     """NotBuiltError with every place where the author asks for what this version does not have."""
-    troubles = [*_fields(root), *_framework(document, root), *_gates(root), *_formats(root)]
+    root = loaded.root
+    troubles = [*_fields(root), *_framework(loaded.document, root), *_gates(root), *_formats(root)]
     if troubles:
-        raise NotBuiltError(source.problems(troubles))
+        raise NotBuiltError(loaded.source.problems(troubles))
 
 
 def leave_out(document: ScenarioDocument) -> tuple[ScenarioDocument, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from llmload.errors import ScenarioError, StoreError, UsageError
@@ -24,22 +24,10 @@ from llmload.scenario.overrides import FILE as SETS
 from llmload.scenario.overrides import override
 from llmload.scenario.resolve import resolve_scenario
 from llmload.scenario.rules import check
-from llmload.scenario.source import Source
-from llmload.scenario.tree import MAX_BYTES, Node, Place, Trouble, find, read
+from llmload.scenario.source import Loaded, Source
+from llmload.scenario.tree import MAX_BYTES, Place, Trouble, find, read
 from llmload.scenario.validation import validate
 from llmload.scenario.versions import to_current
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A valid document with the tree it was read from; `text` is scrubbed."""
-
-    document: ScenarioDocument
-    root: Node
-    source: Source
-    name: str
-    text: str
-    notices: tuple[str, ...]
 
 
 def load(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> asked.Scenario:
@@ -123,16 +111,15 @@ def check_text(text: str, source: str, *, sets: Sequence[str] = (), env: Mapping
     current, found = interpolate(current, env)
     troubles += found
     judged = validate(ScenarioDocument, current)
-    missing = {trouble.place for trouble in troubles}
-    others = [*judged.troubles, *check(judged.node)]
-    troubles += [trouble for trouble in others if trouble.place not in missing]
+    unset = {trouble.path for trouble in troubles}  # what an unset variable leaves behind is not a second problem
+    troubles += [each for each in (*judged.troubles, *check(judged.node)) if each.path not in unset]
     if troubles or judged.value is None:
         raise ScenarioError(origins.problems(troubles))
     return Loaded(judged.value, judged.node, origins, source, scrub_text(text, root), notices)
 
 
 def _runnable(loaded: Loaded) -> Loaded:
-    refuse_unbuilt(loaded.document, loaded.root, loaded.source)
+    refuse_unbuilt(loaded)
     document, notices = leave_out(loaded.document)
     return replace(loaded, document=document, notices=(*loaded.notices, *notices))
 

@@ -12,7 +12,9 @@ _USER_INFO = re.compile(r"(?<=://)[^/\s\"'@]+(?=@)")
 _QUERY = re.compile(r"(?<=[?&])([^=&\s\"'#]+=)([^&\s\"'#}\]]+)")
 _URL = re.compile(r"\w+://[^\s\"']+")
 _REFERENCE_ONLY = re.compile(r"(\w+ )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-_SECRET_KEY = re.compile(r"api[_-]?key|authorization|secret|passw|credential|(^|[_-])auth$|^token$|(?<!first)[_-]token$", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"api[_-]?key|authorization|secret|passw|credential|(^|[_-])auth$|^token$|(?<!first)[_-]token$", re.IGNORECASE
+)
 _BLOCK_KEY = re.compile(r"^(\s*)(?:- )?[\"']?([\w.-]+)[\"']?\s*:")
 
 Replacement = Callable[[str], str]

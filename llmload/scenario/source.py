@@ -1,4 +1,4 @@
-"""Where a document was written: looks up the line that an error quotes, with its secrets starred out."""
+"""Where a document was written, and what reading it came to. Quoted lines have their secrets starred out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from llmload.errors import Problem
-from llmload.scenario.tree import Trouble
+from llmload.scenario.document.root import ScenarioDocument
+from llmload.scenario.tree import Node, Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,15 @@ class Source:
         if len(quoted) > 200 or place.column > 200:
             quoted = ""
         return Problem(place.file, place.line, place.column, trouble.path, trouble.message, trouble.hint, quoted)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A valid document with the tree it was read from; `text` is scrubbed, `name` is the file as the user named it."""
+
+    document: ScenarioDocument
+    root: Node
+    source: Source
+    name: str
+    text: str
+    notices: tuple[str, ...]

@@ -118,11 +118,14 @@ def read(text: str, file: str, first_line: int = 1, first_column: int = 1) -> tu
     except yaml.MarkedYAMLError as error:
         place = builder.place(error.problem_mark or error.context_mark)
         message = f"not valid YAML: {error.problem or error.context}"
-        return None, [*builder.troubles, Trouble(place, "document", message, _syntax_hint(str(error.problem)))]
+        line = lines_of(text)[place.line - first_line]
+        return None, [*builder.troubles, Trouble(place, "document", message, _syntax_hint(str(error.problem), line))]
     return root, builder.troubles
 
 
-def _syntax_hint(problem: str) -> str:
+def _syntax_hint(problem: str, line: str) -> str:
+    if "expected ','" in problem and "${" in line:
+        return 'Put variables in quotes inside { } and [ ]: "${NAME}"'
     if "\\t" in problem or "tab" in problem:
         return "Indent with spaces, never with tabs"
     if "mapping values" in problem:

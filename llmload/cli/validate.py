@@ -1,0 +1,115 @@
+"""`llmload validate`: every problem of a document, offline."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmload.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from llmload.errors import Problem
+
+
+class Format(StrEnum):
+    """How problems are told."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Scenario files.")],
+    format: Annotated[Format, typer.Option(help="text, json, or github annotations.")] = Format.TEXT,  # noqa: A002
+    schema: Annotated[bool, typer.Option("--schema", help="Hold it against the JSON Schema too.")] = False,
+    sets: options.Sets = [],  # noqa: B006 - typer copies it
+    env_file: options.EnvFile = None,
+) -> None:
+    """Check scenario files without touching a server; exit code 2 when one is wrong.
+
+    Example: llmload validate scenarios/*.yaml
+    """
+    env = options.environment(env_file)
+    checked = {str(path): _check(path, sets, env, schema=schema) for path in files}
+    match format:
+        case Format.TEXT:
+            _tell_text(checked)
+        case Format.JSON:
+            _tell_json(checked)
+        case Format.GITHUB:
+            _tell_github(checked)
+    if any(problems for problems, _ in checked.values()):
+        raise typer.Exit(2)
+
+
+_Checked = tuple["Sequence[Problem]", "Sequence[str]"]
+
+
+def _check(path: Path, sets: Sequence[str], env: Mapping[str, str], *, schema: bool) -> _Checked:
+    """The problems of one file, and the sentences that its author should read."""
+    from llmload.errors import NotBuiltError, Problem, ScenarioError, UsageError
+    from llmload.scenario.features import refuse_unbuilt
+    from llmload.scenario.loader import read_document
+
+    try:
+        loaded = read_document(path, sets=sets, env=env)
+    except ScenarioError as error:
+        return error.problems, ()
+    except UsageError as error:
+        return [Problem(error.where, 1, 1, "document", error.problem, error.remedy)], ()
+    notices = list(loaded.notices)
+    try:
+        refuse_unbuilt(loaded)
+    except NotBuiltError as error:
+        notices += [f"{each.line}:{each.column}: {each.path}: {each.message}. {each.hint}." for each in error.problems]
+    if not schema:
+        return (), notices
+    from llmload.scenario.schema import against_schema
+
+    return against_schema(loaded), notices
+
+
+def _tell_text(checked: Mapping[str, _Checked]) -> None:
+    for name, (problems, notices) in checked.items():
+        print("\n".join(str(problem) for problem in problems) if problems else f"{name}: valid")
+        for notice in notices:
+            print(f"  note: {notice}")
+
+
+def _tell_json(checked: Mapping[str, _Checked]) -> None:
+    import json
+    from dataclasses import asdict
+
+    documents = [
+        {
+            "file": name,
+            "valid": not problems,
+            "problems": [asdict(problem) for problem in problems],
+            "notices": list(notices),
+        }
+        for name, (problems, notices) in checked.items()
+    ]
+    print(json.dumps(documents, indent=2, ensure_ascii=False))
+
+
+def _tell_github(checked: Mapping[str, _Checked]) -> None:
+    for name, (problems, notices) in checked.items():
+        for each in problems:
+            place = f"file={_property(each.file)},line={each.line},col={each.column},title={_property(each.path)}"
+            print(f"::error {place}::{_message(f'{each.message}. {each.hint}')}")
+        for notice in notices:
+            print(f"::notice file={_property(name)}::{_message(notice)}")
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")
