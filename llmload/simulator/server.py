@@ -76,7 +76,8 @@ class Server:
     def answer(self, request: HttpRequest, to: Connection) -> None:
         """Answer one request, now or later."""
         if not self._may_pass(request):
-            self._note_refusal(request, Fate.REFUSED, 401, None)
+            if request.method == "POST":
+                self._note_refusal(request, Fate.REFUSED, 401, None)
             to.respond(401, b'{"error":"Unauthorized"}')
             return
         route = self._routes.get((request.method, request.path))

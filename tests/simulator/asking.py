@@ -11,6 +11,7 @@ import orjson
 
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"
+DIRECT = {"trust_env": False, "verify": False}  # loading certificates takes longer than any of these tests
 
 
 @dataclass
@@ -55,22 +56,34 @@ def chat(words: str = "hello there", **fields: object) -> dict:
 
 def ask(url: str, path: str, body: object, headers: Mapping[str, str] | None = None) -> httpx.Response:
     """One request with a JSON body."""
-    return httpx.post(url + path, json=body, headers=headers, timeout=10, trust_env=False)
+    return httpx.post(url + path, json=body, headers=headers, timeout=10, **DIRECT)
 
 
 def look(url: str, path: str) -> httpx.Response:
     """One GET."""
-    return httpx.get(url + path, timeout=10, trust_env=False)
+    return httpx.get(url + path, timeout=10, **DIRECT)
 
 
 def stream(url: str, body: dict, path: str = CHAT, headers: Mapping[str, str] | None = None) -> Streamed:
     """One streamed answer, read to its end; raises httpx.RemoteProtocolError when it breaks off."""
     whole = {**body, "stream": True, "stream_options": {"include_usage": True, **body.get("stream_options", {})}}
     got = Streamed(0, sent_ns=time.monotonic_ns())
-    with httpx.stream("POST", url + path, json=whole, headers=headers, timeout=10, trust_env=False) as response:
+    with httpx.stream("POST", url + path, json=whole, headers=headers, timeout=10, **DIRECT) as response:
         got.status = response.status_code
         for line in response.iter_lines():
             if line.startswith("data: "):
                 got.at_ns.append(time.monotonic_ns())
                 got.events.append(line[6:].encode())
     return got
+
+
+def read_raw(url: str, body: dict, timeout_s: float) -> tuple[bytes, httpx.TransportError | None]:
+    """What came of a chat, and what ended it, None being its proper end."""
+    got = b""
+    try:
+        with httpx.stream("POST", url + CHAT, json=body, timeout=timeout_s, **DIRECT) as response:
+            for part in response.iter_raw():
+                got += part
+    except httpx.TransportError as error:
+        return got, error
+    return got, None
