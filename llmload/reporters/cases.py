@@ -118,12 +118,15 @@ def _outcome(run: RunResult, verdict: Verdict) -> tuple[str, str]:
 
 
 def _measurement_case(run: RunResult, step: StepResult) -> Case:
-    fatal = next((caveat for caveat in step.caveats if caveat.is_fatal), None)
-    if fatal is None:
+    """Red where a fatal caveat spoils the step, or where it never came to be measured."""
+    against = step.caveats if step.looks else run.caveats
+    fatal = next((caveat for caveat in against if caveat.is_fatal), None)
+    if fatal is None and step.looks:
         return Case(_MEASUREMENT, time_s=step.metrics.window_s)
     tag = "error" if run.exit_code else "skipped"
-    text = plain(_caveat_text(fatal), _TEXT_LIMIT)
-    return Case(_MEASUREMENT, tag, plain(fatal.kind) or "NotMeasured", text, step.metrics.window_s)
+    kind = plain(fatal.kind) if fatal else ""
+    text = _caveat_text(fatal) if fatal else "No window of this step was measured."
+    return Case(_MEASUREMENT, tag, kind or "NotMeasured", plain(text, _TEXT_LIMIT), step.metrics.window_s)
 
 
 def _caveat_text(caveat: Caveat) -> str:

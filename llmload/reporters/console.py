@@ -31,7 +31,16 @@ _LATENCIES = ("ttft", "tpot", "e2e")
 
 
 def render(run: RunResult, console: Console) -> None:
-    """Print the whole run, the gravest last, so that it stands next to the verdict line and the prompt."""
+    """Print the whole run, the gravest last, so that it stands next to the verdict line and the prompt.
+
+    What the terminal's encoding lacks is shown as an escape, so that a report never ends in a traceback.
+    """
+    with console.capture() as capture:
+        _show(run, console)
+    console.file.write(capture.get().encode(console.encoding, "backslashreplace").decode(console.encoding))
+
+
+def _show(run: RunResult, console: Console) -> None:
     told = sorted(readings(run), key=urgency, reverse=True)
     if run.steps:
         console.print(_steps_table(run), "")
@@ -140,6 +149,4 @@ def _todo(remedy: str) -> Text:
 
 
 def _print(text: Text, console: Console, indent: int = 0) -> None:
-    if not console.encoding.lower().startswith("utf"):
-        text.plain = text.plain.encode(console.encoding, "backslashreplace").decode(console.encoding)
     console.print(Padding(text, (0, 0, 0, indent)), highlight=False)

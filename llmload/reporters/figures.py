@@ -28,7 +28,7 @@ def bare_milliseconds(value: float | None, limit: float | None = None) -> str:
     """The same without a unit, for a column that names it: "8.42", "912", "12,300"."""
     if value is None or not isfinite(value):
         return MISSING
-    places = next((places for below, places in ((1, 3), (10, 2), (100, 1)) if abs(value) < below), 0)
+    places = next((places for below, places in ((1, 3), (10, 2), (100, 1)) if 0 < abs(value) < below), 0)
     return _digits(value, places, (limit,))
 
 

@@ -1,12 +1,13 @@
 """`report.md`: what a reviewer reads in a pull request. The answer first, then how sure, then what to do.
 
 Every string is escaped unless it is `Markdown` already, so that a template cannot forget it. It stays under 80 kB:
-long lists are cut after a stated number of rows, worst first.
+long lists are cut, worst first, and say how much is missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import jinja2
@@ -16,10 +17,20 @@ from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.wording import caveats, figures, readings, sentence, tally, worst
 
-_MOST_DETAILS = 20
-_MOST_GATES = 80
-_MOST_STEPS = 40
-_MOST_LINES = 30
+SIZE_LIMIT = 80_000  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How many of each a report tells before it says how many more there are."""
+
+    details: int
+    gates: int
+    steps: int
+    lines: int
+
+
+_ROOMS = (_Room(20, 100, 50, 30), _Room(10, 50, 30, 10), _Room(3, 10, 10, 3))
 _MARKS = {
     Status.PASS: "✅",
     Status.FAIL: "❌",
@@ -31,32 +42,31 @@ _MARKS = {
 
 
 def render(run: RunResult) -> bytes:
-    """GitHub-flavoured Markdown."""
-    told = readings(run)
-    open_questions = [reading for reading in told if reading.status is not Status.PASS]
-    spoilers = caveats(run)
-    text = (
-        _environment()
-        .get_template("report.md.j2")
-        .render(
-            run=run,
-            header=run.header,
-            tally=tally(run),
-            framework=" ".join(filter(None, (run.target.framework, run.target.version))) if run.target else "",
-            open_questions=open_questions[:_MOST_DETAILS],
-            open_left=max(0, len(open_questions) - _MOST_DETAILS),
-            readings=told[:_MOST_GATES],
-            readings_left=max(0, len(told) - _MOST_GATES),
-            confidences=", ".join(sorted({each.confidence for each in told if each.confidence != MISSING})),
-            steps=run.steps[:_MOST_STEPS],
-            steps_left=max(0, len(run.steps) - _MOST_STEPS),
-            caveats=spoilers[:_MOST_LINES],
-            caveats_left=max(0, len(spoilers) - _MOST_LINES),
-            errors=_errors(run.steps)[:_MOST_LINES],
-            provenance=_provenance(run),
-        )
-    )
-    return text.encode()
+    """GitHub-flavoured Markdown, with as much detail as the size limit has room for."""
+    text = b""
+    for room in _ROOMS:
+        text = _environment().get_template("report.md.j2").render(_told(run, room)).encode()
+        if len(text) < SIZE_LIMIT:
+            break
+    return text
+
+
+def _told(run: RunResult, room: _Room) -> dict[str, object]:
+    told, spoilers = readings(run), caveats(run)
+    to_look_at = [reading for reading in told if reading.status is not Status.PASS]
+    target = run.target
+    return {
+        "run": run,
+        "room": room,
+        "tally": tally(run),
+        "framework": " ".join(filter(None, (target.framework, target.version))) if target else "",
+        "to_look_at": to_look_at,
+        "readings": told,
+        "confidences": ", ".join(sorted({each.confidence for each in told if each.confidence != MISSING})),
+        "caveats": spoilers,
+        "errors": _errors(run.steps),
+        "provenance": _provenance(run, room.lines),
+    }
 
 
 @cache
@@ -78,7 +88,7 @@ def _environment() -> jinja2.Environment:
         "sentence": sentence,
     }
     environment.tests |= {"fatal": _is_fatal}
-    environment.globals |= {"latency": _latency, "worst": worst, "break": Markdown("<br>")}
+    environment.globals |= {"latency": _latency, "worst": worst, "more": _more, "break": Markdown("<br>")}
     return environment
 
 
@@ -92,6 +102,12 @@ def _mark(status: Status) -> str:
 
 def _is_fatal(caveat: Caveat) -> bool:
     return caveat.is_fatal
+
+
+def _more(everything: Sequence[object], told: int, file: str) -> Markdown:
+    """How many are left untold, and which file tells them."""
+    left = len(everything) - told
+    return Markdown(f"\n…and {left:,} more; `{file}` has them all.\n" if left > 0 else "")
 
 
 def _latency(step: StepResult, metric: str) -> str:
@@ -111,7 +127,7 @@ def _errors(steps: Sequence[StepResult]) -> list[tuple[str, str, int, str]]:
     ]
 
 
-def _provenance(run: RunResult) -> list[tuple[str, str]]:
+def _provenance(run: RunResult, most: int) -> list[tuple[str, str]]:
     header = run.header
     told = [
         ("scenario", f"{header.source}, sha256 {header.document_hash}"),
@@ -124,7 +140,7 @@ def _provenance(run: RunResult) -> list[tuple[str, str]]:
         ("environment", header.environment),
         ("label", header.labels),
     ):
-        told += [(f"{prefix}: {name}", value) for name, value in sorted(pairs.items())[:_MOST_LINES]]
+        told += [(f"{prefix}: {name}", value) for name, value in sorted(pairs.items())[:most]]
     if run.target:
         fit = run.target.fit
         told.append(("tokens counted by", f"{fit.source.value}, fit within {percent(fit.residual)}"))

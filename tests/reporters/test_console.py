@@ -1,0 +1,68 @@
+"""The terminal: the verdict stands last, every gate with its evidence, and foreign text does nothing."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from llmload.domain import RunResult, Status
+from llmload.reporters import console
+from tests.recorded_runs import CLEAN, TROUBLE
+from tests.reporters.goldens_on_disk import assert_golden
+
+WIDTHS = [pytest.param(80, id="80 columns"), pytest.param(120, id="120 columns")]
+
+
+def shown(run: RunResult, width: int = 120, *, colours: str | None = None) -> str:
+    file = io.StringIO()
+    terminal = Console(file=file, width=width, force_terminal=bool(colours), color_system=colours, legacy_windows=False)
+    console.render(run, terminal)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("run", "name"), [(CLEAN, "clean"), (TROUBLE, "trouble")], ids=["clean", "full of trouble"])
+def test_a_recorded_run_is_shown_as_reviewed(run: RunResult, name: str, width: int, update_goldens: bool) -> None:
+    assert_golden(f"{name}-console-{width}.txt", shown(run, width).encode(), update=update_goldens)
+
+
+def test_the_verdict_stands_last_with_the_gravest_gate_above_it() -> None:
+    text = shown(TROUBLE)
+    _, _, last = text.rpartition("─\n")
+    assert last.startswith("FAIL qwen3-14b-chat, exit code 3. 9 gate checks: 2 failed, 2 could not be measured,")
+    details = re.findall(r"^(FAIL|ERROR|INCONCLUSIVE)", text, re.MULTILINE)
+    assert details == ["INCONCLUSIVE", "FAIL", "ERROR", "ERROR", "FAIL", "FAIL"], "the last one is the verdict line"
+
+
+def test_every_gate_is_shown_with_observed_value_interval_n_and_effective_n() -> None:
+    text = shown(TROUBLE)
+    assert re.search(r"fail +goodput >= 95% +50 +90\.68% +88\.12% to 92\.74% +1,600 +663", text)
+    assert "4.31 points below the target (>= 95%)" in text
+    assert "(deff 2.41), 4 looks" in text
+    assert "To do: Lower the concurrency, add a replica, or raise slo.ttft." in text
+
+
+def test_foreign_text_neither_colours_nor_moves_nor_clears() -> None:
+    text = shown(TROUBLE, colours="truecolor")
+    assert set(re.findall(r"\x1b\[[\d;]*(.)", text)) == {"m"}
+    assert "\x1b]" not in text
+    assert "[red]" in text, "what looks like markup is shown as it is"
+
+
+def test_a_run_that_measured_nothing_says_why() -> None:
+    run = replace(TROUBLE, target=None, steps=(), status=Status.ERROR, exit_code=5, because="no server at http://x")
+    last = shown(run).splitlines()[-1]
+    assert last == "ERROR qwen3-14b-chat, exit code 5. nothing was measured. no server at http://x."
+
+
+def test_a_terminal_that_knows_only_ascii_is_not_a_crash() -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    console.render(TROUBLE, Console(file=file, width=100))
+    file.flush()
+    text = file.buffer.getvalue().decode("ascii")
+    assert "\\uc11c\\ubc84" in text
+    file.close()

@@ -1,0 +1,60 @@
+"""Every reporter tells the same two recorded runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from llmload.domain import RunResult
+from llmload.reporters import junit
+from llmload.reporters.registry import REPORTERS, Render
+from tests.recorded_runs import CLEAN, TROUBLE
+from tests.reporters.goldens_on_disk import assert_golden
+
+FORMATS: list[tuple[str, Render]] = [*REPORTERS.values(), ("junit-strict.xml", junit.render_strict)]
+SIZE_LIMITS = {"report.md": 80_000, "result.json": 200_000}
+RUNS = [pytest.param(CLEAN, "clean", id="clean"), pytest.param(TROUBLE, "trouble", id="full of trouble")]
+
+
+@pytest.mark.parametrize(("run", "name"), RUNS)
+@pytest.mark.parametrize(("file", "render"), FORMATS, ids=[name for name, _ in FORMATS])
+def test_a_recorded_run_is_told_as_reviewed(
+    run: RunResult, name: str, file: str, render: Render, update_goldens: bool
+) -> None:
+    assert_golden(f"{name}-{file}", render(run), update=update_goldens)
+
+
+@pytest.mark.parametrize(("run", "name"), RUNS)
+@pytest.mark.parametrize(("file", "render"), FORMATS, ids=[name for name, _ in FORMATS])
+def test_a_report_is_utf_8_without_control_characters_and_within_its_size(
+    run: RunResult, name: str, file: str, render: Render
+) -> None:
+    text = render(run).decode()
+    assert not [character for character in text if ord(character) < 32 and character != "\n"]
+    assert not set(text) & set("\x7f\x9b\u202e\ufffe\ud800")
+    assert len(text.encode()) < SIZE_LIMITS.get(file, 200_000), name
+
+
+def test_the_same_run_gives_the_same_bytes_in_another_process() -> None:
+    program = (
+        "import hashlib; from tests.recorded_runs import TROUBLE; from llmload.reporters.registry import REPORTERS;"
+        "print(*(hashlib.sha256(render(TROUBLE)).hexdigest() for _, render in REPORTERS.values()))"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program], env={"PYTHONHASHSEED": seed}, check=True, capture_output=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+
+
+def test_every_format_writes_its_own_file() -> None:
+    assert {name: file for name, (file, _) in REPORTERS.items()} == {
+        "markdown": "report.md",
+        "json": "result.json",
+        "junit": "junit.xml",
+        "csv": "steps.csv",
+    }

@@ -1,0 +1,169 @@
+"""JUnit: red exactly when the exit code is, each broken promise by name, and valid for Jenkins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from llmload.domain import Caveat, RunResult, Status, Verdict
+from llmload.promises import Bound, Gate, Level
+from llmload.reporters import junit
+from tests.recorded_runs import CLEAN, HOSTILE, LONG_ERROR, TROUBLE
+
+JENKINS = etree.XMLSchema(etree.parse(Path(__file__).parent / "junit-10.xsd"))
+UNREACHABLE = replace(
+    TROUBLE,
+    target=None,
+    steps=(),
+    status=Status.ERROR,
+    exit_code=5,
+    because="http://127.0.0.1:9 refused the connection",
+    caveats=(Caveat("target", "nothing listens", "Start the server", is_fatal=True, kind="ServerNotReady"),),
+)
+
+
+def judged(status: Status, *, kind: str = "", level: Level = Level.FAIL, **run: object) -> RunResult:
+    """The first step of the clean run with one verdict."""
+    gate = Gate("goodput", Bound(">=", 0.95), level=level, line=7)
+    verdict = Verdict(gate, "concurrency 1", status, "it was so", "do this", kind)
+    return replace(CLEAN, steps=(replace(CLEAN.steps[0], verdicts=(verdict,)),), status=status, **run)
+
+
+def parsed(run: RunResult) -> etree._Element:
+    return etree.fromstring(junit.render(run))
+
+
+def outcome(run: RunResult) -> tuple[str, str | None]:
+    """Tag and type of what the first case carries."""
+    found = [child for child in parsed(run).find("testsuite/testcase") if child.tag != "properties"]
+    return (found[0].tag, found[0].get("type")) if found else ("passed", None)
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        pytest.param(judged(Status.PASS), ("passed", None), id="kept"),
+        pytest.param(judged(Status.FAIL, kind="SloViolation", exit_code=3), ("failure", "SloViolation"), id="broken"),
+        pytest.param(judged(Status.FAIL, kind="Regression", exit_code=3), ("failure", "Regression"), id="regression"),
+        pytest.param(judged(Status.ERROR, kind="NoData", exit_code=5), ("error", "NoData"), id="no data"),
+        pytest.param(
+            judged(Status.INCONCLUSIVE, kind="TooFewRequests"), ("skipped", "TooFewRequests"), id="open, policy warn"
+        ),
+        pytest.param(
+            judged(Status.INCONCLUSIVE, kind="TooFewRequests", exit_code=4, fails_on=("inconclusive",)),
+            ("failure", "Inconclusive"),
+            id="open, policy fail",
+        ),
+        pytest.param(
+            judged(Status.INCOMPARABLE, fails_on=("inconclusive",)), ("skipped", "Incomparable"), id="other policy"
+        ),
+        pytest.param(
+            judged(Status.INCOMPARABLE, kind="NoBaseline", exit_code=4, fails_on=("missing_baseline",)),
+            ("failure", "Incomparable"),
+            id="no baseline, policy fail",
+        ),
+        pytest.param(
+            judged(Status.FAIL, kind="SloViolation", level=Level.WARN), ("skipped", "SloViolation"), id="only warns"
+        ),
+    ],
+)
+def test_a_verdict_becomes_the_outcome_that_agrees_with_the_exit_code(
+    run: RunResult, expected: tuple[str, str | None]
+) -> None:
+    assert outcome(run) == expected
+    root = parsed(run)
+    assert bool(run.exit_code) == bool(int(root.get("failures")) + int(root.get("errors")))
+
+
+@pytest.mark.parametrize("run", [CLEAN, TROUBLE, UNREACHABLE], ids=["clean", "full of trouble", "nothing measured"])
+def test_the_strict_flavour_is_valid_for_jenkins(run: RunResult) -> None:
+    document = etree.fromstring(junit.render_strict(run))
+    JENKINS.assertValid(document)
+    assert not document.xpath("//testcase/@file | //testcase/@line | //testcase/properties")
+
+
+def test_the_usual_flavour_leads_to_the_line_of_the_gate() -> None:
+    case = parsed(TROUBLE).xpath("//testcase[failure]")[0]
+    assert (case.get("file"), case.get("line")) == ("scenarios/채팅 <b>.yaml", "31")
+    assert case.get("name") == "goodput >= 95% at concurrency <= 50"
+    assert case.get("classname") == "qwen3-14b-chat.concurrency 50"
+
+
+def test_a_gate_without_a_known_line_has_no_file_either() -> None:
+    case = parsed(TROUBLE).xpath("//testcase[@name='error_rate <= 5%']")[0]
+    assert case.get("line") is None
+    assert case.get("file") is None
+
+
+@pytest.mark.parametrize("flavour", [junit.render, junit.render_strict], ids=["usual", "strict"])
+def test_counts_are_those_of_the_cases(flavour) -> None:
+    root = etree.fromstring(flavour(TROUBLE))
+    for suite in root.findall("testsuite"):
+        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            assert int(suite.get(attribute)) == len(suite.findall(f"testcase/{tag}"))
+        assert int(suite.get("tests")) == len(suite.findall("testcase"))
+    assert int(root.get("tests")) == len(root.findall(".//testcase")) == 12
+
+
+def test_every_step_has_a_measurement_with_its_wall_time_in_at_most_three_decimals() -> None:
+    cases = parsed(TROUBLE).xpath("//testcase[@name='measurement']")
+    assert [case.get("time") for case in cases] == ["216.216", "119.696", "12.000"]
+
+
+def test_a_spoilt_measurement_names_what_spoilt_it() -> None:
+    error = parsed(TROUBLE).xpath("//testsuite[3]/testcase[@name='measurement']/error")[0]
+    assert error.get("type") == "ClientSaturated"
+    assert "61.0 ms" in error.get("message")
+    assert "larger machine" in error.get("message")
+
+
+def test_a_run_that_could_not_measure_is_one_measurement_in_error() -> None:
+    root = parsed(UNREACHABLE)
+    (case,) = root.findall(".//testcase")
+    assert case.get("name") == "measurement"
+    assert case.find("error").get("type") == "ServerNotReady"
+    assert "Start the server" in case.find("error").get("message")
+    assert root.get("errors") == "1"
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "kind"), [(130, "Interrupted"), (143, "Terminated"), (70, "InternalError"), (5, "NotMeasured")]
+)
+def test_a_run_that_ended_early_is_red_though_every_measured_step_passed(exit_code: int, kind: str) -> None:
+    root = parsed(replace(CLEAN, exit_code=exit_code, status=Status.ERROR, because="stopped after step 3"))
+    assert root.xpath("//error/@type") == [kind]
+    assert "stopped after step 3" in root.xpath("//error/@message")[0]
+
+
+def test_a_step_that_was_promised_but_never_measured_is_red() -> None:
+    never = replace(CLEAN.steps[1], looks=(), verdicts=())
+    run = replace(UNREACHABLE, steps=(CLEAN.steps[0], never))
+    assert parsed(run).xpath("//testsuite[2]/testcase/error/@type") == ["ServerNotReady"]
+
+
+def test_the_text_stands_in_the_message_and_in_the_body_with_all_figures() -> None:
+    failure = parsed(TROUBLE).xpath("//failure")[0]
+    assert failure.text == failure.get("message")
+    for figure in ("90.68%", ">= 95%", "88.12% to 92.74%", "n 1,600", "effective n 663", "deff 2.41", "add a replica"):
+        assert figure in failure.text
+
+
+def test_a_long_hostile_error_is_cut_and_its_forbidden_characters_are_gone() -> None:
+    text = parsed(TROUBLE).xpath("//error[@type='NoData']")[0].text
+    assert len(text) < len(LONG_ERROR)
+    assert "more characters]" in text
+    assert "Look at the server's log" in text
+    assert "서버 과부하 🔥 <b>retry</b> ]]> &" in text
+    assert HOSTILE not in text
+
+
+def test_the_figures_of_a_step_are_its_properties() -> None:
+    step = {each.get("name"): each.get("value") for each in parsed(TROUBLE).xpath("//testsuite[2]/properties/property")}
+    assert step["goodput"] == "0.906875"
+    assert step["ttft_p95_ms"] == "963"
+    assert step["errors.HTTP_503"] == "18"
+    dead = parsed(TROUBLE).xpath("//testsuite[3]/properties/property/@name")
+    assert "output_tps" not in dead, "a missing figure is no property"

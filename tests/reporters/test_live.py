@@ -1,0 +1,47 @@
+"""While a window runs: figures at a glance, and no surprise from missing ones."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+from rich.console import Console
+
+from llmload.domain import Phase, Progress
+from llmload.reporters import live
+
+RUNNING = Progress("concurrency 50", Phase.MEASURED, 120, 200, 50, 1234.5, 100.2, 333.3, 0.93, 12.3)
+BEGUN = Progress("concurrency 50", Phase.WARMUP, 0, 0, 1, 0.0, None, None, None, 0.0)
+
+
+def shown(progress: Progress) -> str:
+    file = io.StringIO()
+    Console(file=file, width=90).print(live.panel(progress))
+    return file.getvalue()
+
+
+def test_the_line_tells_where_the_window_stands() -> None:
+    assert live.line(RUNNING) == (
+        "concurrency 50, measured: 120 / 200 requests, 50 in flight, 1,234 events/s, "
+        "TTFT p50 100 ms, p95 333 ms, goodput 93%, 8s left"
+    )
+
+
+def test_the_panel_tells_the_same() -> None:
+    text = shown(RUNNING)
+    for words in ("concurrency 50, measured", "120 / 200", "1,234 events/s", "100 ms / 333 ms", "93%", "8s"):
+        assert words in text
+
+
+def test_a_window_that_has_just_begun_has_no_figures_yet() -> None:
+    assert live.line(BEGUN).endswith("TTFT p50 n/a, p95 n/a, goodput n/a, n/a left")
+    assert "0 / 0" in shown(BEGUN)
+
+
+def test_the_panel_keeps_its_height() -> None:
+    assert shown(RUNNING).count("\n") == shown(BEGUN).count("\n")
+
+
+def test_a_long_wait_is_told_in_minutes_and_overshoot_is_no_wait() -> None:
+    assert "10m00s left" in live.line(replace(RUNNING, done=10, planned=110, elapsed_s=60.0))
+    assert live.line(replace(RUNNING, done=210)).endswith(", 0s left")

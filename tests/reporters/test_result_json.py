@@ -1,0 +1,101 @@
+"""result.json is a contract: its schema, its size, and figures that are null where they are missing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from llmload.domain import Histogram, RunResult, Status
+from llmload.reporters import result_json
+from tests.recorded_runs import CLEAN, TROUBLE
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "result-v1.schema.json").read_text())
+NOTHING = replace(TROUBLE, target=None, steps=(), status=Status.ERROR, exit_code=5, because="no server at http://x")
+
+
+def closed(schema: object) -> object:
+    """The schema with every listed object closed, so that a field which it does not describe is an error."""
+    match schema:
+        case dict():
+            inner = {name: closed(each) for name, each in schema.items()}
+            return {**inner, "additionalProperties": False} if "required" in inner and "properties" in inner else inner
+        case list():
+            return [closed(each) for each in schema]
+        case _:
+            return schema
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(CLEAN, id="clean"),
+        pytest.param(TROUBLE, id="full of trouble"),
+        pytest.param(NOTHING, id="nothing measured"),
+    ],
+)
+def test_a_result_is_what_its_schema_says_and_nothing_else(run: RunResult) -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    Draft202012Validator(closed(SCHEMA)).validate(json.loads(result_json.render(run)))
+
+
+def test_a_missing_figure_is_null() -> None:
+    dead = json.loads(result_json.render(TROUBLE))["steps"][2]
+    assert dead["metrics"]["output_tps"] is None
+    assert dead["metrics"]["goodput"] == 0
+    assert dead["metrics"]["latency"] == {}
+    assert dead["verdicts"][0]["evidence"]["observed"] is None
+    assert dead["verdicts"][1]["evidence"] is None
+
+
+def test_the_evidence_of_an_error_rate_speaks_of_errors() -> None:
+    verdict = json.loads(result_json.render(TROUBLE))["steps"][1]["verdicts"][3]
+    assert verdict["gate"]["text"] == "error_rate <= 5%"
+    evidence = verdict["evidence"]
+    assert (evidence["observed"], evidence["target"], evidence["unit"]) == (0.01875, 0.05, "share")
+    assert evidence["low"] <= evidence["observed"] <= evidence["high"] < evidence["target"]
+
+
+def test_histograms_keep_every_count_and_share_their_edges_when_they_grow_coarser() -> None:
+    bounds = tuple(1.0 * 1.01**place for place in range(1200))
+    histogram = Histogram(bounds, tuple((place * 7) % 5 for place in range(1200)))
+    many = replace(CLEAN, steps=tuple(_with_histograms(CLEAN, histogram, index) for index in range(12)))
+    document = json.loads(result_json.render(many))
+    assert len(result_json.render(many)) < result_json.SIZE_LIMIT
+    assert document["histogram_buckets_merged"] > 1
+    told = document["steps"][0]["metrics"]["histograms"]["ttft"]
+    assert sum(told["counts"]) == sum(histogram.counts)
+    assert set(told["bounds_ms"]) <= {round(bound, 6) for bound in bounds}
+    assert len(told["bounds_ms"]) == len(told["counts"])
+
+
+def test_a_very_large_run_leaves_the_histograms_out_rather_than_verdicts() -> None:
+    histogram = Histogram(tuple(float(place) for place in range(20_000)), tuple([1] * 20_000))
+    many = replace(CLEAN, steps=tuple(_with_histograms(CLEAN, histogram, index) for index in range(30)))
+    document = json.loads(result_json.render(many))
+    assert document["histogram_buckets_merged"] == 0
+    assert len(document["steps"]) == 30
+    assert all(len(step["verdicts"]) == 3 for step in document["steps"])
+    assert len(result_json.render(many)) < result_json.SIZE_LIMIT
+
+
+def test_neither_the_document_nor_a_request_is_in_the_result() -> None:
+    secretive = replace(CLEAN, header=replace(CLEAN.header, document_text="sk-12345", resolved='{"key": "sk-12345"}'))
+    assert b"sk-12345" not in result_json.render(secretive)
+
+
+def test_figures_that_are_no_numbers_become_null() -> None:
+    step = CLEAN.steps[0]
+    odd = replace(step, metrics=replace(step.metrics, output_tps=float("nan"), total_tps=float("inf")))
+    metrics = json.loads(result_json.render(replace(CLEAN, steps=(odd,))))["steps"][0]["metrics"]
+    assert metrics["output_tps"] is None
+    assert metrics["total_tps"] is None
+
+
+def _with_histograms(run: RunResult, histogram: Histogram, index: int):
+    step = run.steps[0]
+    metrics = replace(step.metrics, histograms={"ttft": histogram, "e2e": histogram})
+    return replace(step, step=replace(step.step, index=index), metrics=metrics)

@@ -1,0 +1,121 @@
+"""What a verdict says is the same in every report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from llmload.domain import Evidence, Status, Verdict
+from llmload.promises import At, Bound, Change, Gate, Level
+from llmload.reporters.wording import caveats, figures, read, readings, sentence, tally, worst
+from tests.recorded_runs import CLEAN, TROUBLE
+
+
+def verdict(gate: Gate, observed: float | None, target: float, low: float | None, high: float | None) -> Verdict:
+    return Verdict(
+        gate,
+        "concurrency 8",
+        Status.FAIL,
+        "so",
+        evidence=Evidence(observed, target, low, high, 200, 1.5, 133.3, 0.9875, 3),
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param(
+            verdict(Gate("goodput", Bound(">=", 0.95)), 0.9, 0.95, 0.85, 0.93),
+            ("90%", ">= 95%", "85% to 93%", "5 points below the target"),
+            id="goodput",
+        ),
+        pytest.param(
+            verdict(Gate("error_rate", Bound("<=", 0.05)), 0.9, 0.95, 0.85, 0.93),
+            ("10%", "<= 5%", "7% to 15%", "5 points above the target"),
+            id="errors, judged as what completed",
+        ),
+        pytest.param(
+            verdict(Gate("ttft", Bound("<=", 800.0), stat="p95"), 0.91, 0.95, 0.88, 0.94),
+            ("91%", ">= 95%", "88% to 94%", "4 points below the target"),
+            id="percentile, judged as a share",
+        ),
+        pytest.param(
+            verdict(Gate("ttft", Bound("<=", 800.0), stat="mean"), 912.0, 800.0, 880.5, 940.2),
+            ("912 ms", "<= 800ms", "880 to 940 ms", "112 ms (14%) above the target"),
+            id="mean",
+        ),
+        pytest.param(
+            verdict(Gate("rps", Bound(">=", 5.0)), 4.5, 5.0, 4.4, 4.6),
+            ("4.50/s", ">= 5/s", "4.40/s to 4.60/s", "0.50/s (10%) below the target"),
+            id="rate",
+        ),
+        pytest.param(
+            verdict(Gate("goodput", Bound(">=", 0.95)), 0.95, 0.95, None, None),
+            ("95%", ">= 95%", "n/a", "exactly the target"),
+            id="no interval",
+        ),
+        pytest.param(
+            verdict(Gate("ttft", Bound("<=", 800.0), stat="p95"), None, 800.0, None, None),
+            ("n/a", "<= 800ms", "n/a", ""),
+            id="nothing observed",
+        ),
+        pytest.param(
+            Verdict(Gate("ttft", Change(0.05), stat="p50"), "concurrency 8", Status.INCOMPARABLE, "no baseline"),
+            ("n/a", "<= 5% worse", "n/a", ""),
+            id="no baseline",
+        ),
+    ],
+)
+def test_a_verdict_tells_its_figures_in_the_gates_own_terms(told: Verdict, expected: tuple[str, ...]) -> None:
+    reading = read(told)
+    assert (reading.observed, reading.target, reading.interval, reading.off_by) == expected
+
+
+def test_the_evidence_is_one_line_with_everything_needed_to_doubt_it() -> None:
+    told = verdict(Gate("ttft", Bound("<=", 800.0), stat="p95"), 0.91, 0.95, 0.88, 0.94)
+    assert figures(read(told)) == (
+        "Observed 91% within 800ms, 4 points below the target (>= 95%); interval 88% to 94% at 98.75% confidence; "
+        "n 200, effective n 133 (deff 1.50), 3 looks"
+    )
+
+
+def test_a_named_gate_tells_name_and_promise_and_drops_its_place_where_a_column_has_it() -> None:
+    gate = Gate("ttft", Bound("<=", 800.0), stat="p95", id="tail", at=At("concurrency", "<=", 50))
+    reading = read(verdict(gate, 0.91, 0.95, 0.88, 0.94))
+    assert reading.gate == "tail: p95(ttft) <= 800ms at concurrency <= 50"
+    assert reading.promise == "p95(ttft) <= 800ms"
+
+
+def test_what_broke_the_build_comes_before_what_only_warns() -> None:
+    order = [(reading.status, reading.is_warning) for reading in readings(TROUBLE)]
+    assert order[0] == (Status.FAIL, False)
+    assert order.index((Status.FAIL, True)) > order.index((Status.ERROR, False))
+    assert order[-1] == (Status.PASS, False)
+
+
+def test_the_tally_counts_what_is_there() -> None:
+    assert tally(CLEAN) == "9 gate checks: 9 passed"
+    assert tally(replace(CLEAN, steps=())) == "nothing was measured"
+    ungated = replace(CLEAN, steps=(replace(CLEAN.steps[0], verdicts=()),))
+    assert tally(ungated) == "no gates"
+    assert worst(ungated.steps[0]) is Status.NOT_GATED
+
+
+def test_a_caveat_of_several_steps_is_told_once_and_fatal_ones_first() -> None:
+    spoilt = TROUBLE.steps[2]
+    told = caveats(replace(TROUBLE, steps=(TROUBLE.steps[1], spoilt, spoilt)))
+    assert [(where, caveat.rule) for where, caveat in told][:2] == [
+        ("concurrency 100, concurrency 100", "client late"),
+        ("the run", "token fit"),
+    ]
+
+
+@pytest.mark.parametrize(("text", "told"), [("so", "so."), ("so.", "so."), ("so. ", "so."), ("", ""), ("  ", "")])
+def test_a_sentence_has_one_full_stop(text: str, told: str) -> None:
+    assert sentence(text) == told
+
+
+def test_a_warn_level_gate_is_marked() -> None:
+    gate = Gate("goodput", Bound(">=", 0.95), level=Level.WARN)
+    assert read(verdict(gate, 0.9, 0.95, 0.85, 0.93)).is_warning
