@@ -44,15 +44,14 @@ def _print_json(found: Sequence[RunSummary]) -> None:
 
 
 def _print_table(found: Sequence[RunSummary]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+    """Columns as wide as they need: an id that is cut off could not be copied."""
     from llmload.reporters.escaping import plain
 
-    table = Table("run", "scenario", "created", "status", "verdict", "framework", "model", "step", "goodput", box=None)
+    lines: list[tuple[str, ...]] = [("run", "scenario", "status", "verdict", "goodput", "framework", "model")]
     for run in found:
         goodput = "" if run.goodput is None else f"{run.goodput:.1%}"
-        cells = (run.run_id, run.scenario, run.created, run.status, run.verdict, run.framework, run.model, run.step)
-        table.add_row(*(Text(plain(cell or "")) for cell in cells), goodput)
-    Console().print(table)
+        cells = (run.run_id, run.scenario, run.status, run.verdict or "", goodput, run.framework or "", run.model or "")
+        lines.append(tuple(plain(cell, 60) for cell in cells))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,186 @@
+"""The verbs that read the store, as a user calls them, on a store filled without any load."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from llmload.analysis.judgement import judge
+from llmload.analysis.metrics import measure
+from llmload.domain import RunHeader
+from llmload.errors import TargetError
+from llmload.scenario.asked import Scenario
+from llmload.scenario.loader import load_text
+from llmload.store.database import open_store
+from tests.command import llmload
+from tests.recorded_runs import CLEAN
+from tests.store.observations import window
+
+DOCUMENT = """
+apiVersion: llmload/v1
+kind: Scenario
+metadata: {{name: {name}}}
+spec:
+  target: {{url: "http://127.0.0.1:8000", model: tiny, framework: vllm}}
+  workload: {{prompts: {{synthetic: {{input_tokens: 512, output_tokens: 4}}}}}}
+  load: {{concurrency: [1, 2], requests: 300}}
+  slo: {{ttft: 500ms}}
+  gates: ["{gate}"]
+"""
+FIRST, SECOND = "20261121-014307-aaaa0001", "20261121-014308-aaaa0002"
+
+
+def scenario_of(name: str = "chat", gate: str = "goodput >= 90%") -> Scenario:
+    return load_text(DOCUMENT.format(name=name, gate=gate), f"{name}.yaml", env={}, directory=Path())
+
+
+def header_of(run_id: str, scenario: Scenario) -> RunHeader:
+    document = scenario.document
+    return replace(
+        CLEAN.header,
+        run_id=run_id,
+        scenario=scenario.name,
+        created=f"2026-11-21T01:43:0{run_id[14]}.000Z",
+        document_text=document.text,
+        document_hash=document.sha256,
+        resolved=document.resolved,
+    )
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store of two runs: one that passes, and one whose server was down."""
+    folder = tmp_path_factory.mktemp("stored")
+    assert CLEAN.target is not None
+    with open_store(folder / "llmload.db") as store:
+        scenario = scenario_of()
+        header, seen = header_of(FIRST, scenario), [window(0, requests=300), window(1, requests=300)]
+        store.begin(header)
+        store.describe(FIRST, CLEAN.target)
+        for one in seen:
+            store.remember(FIRST, one, measure([one], scenario.slo))
+        result = judge(header, scenario, CLEAN.target, seen, finished="2026-11-21T01:44:00.000Z", trouble=None)
+        store.finish(FIRST, result, "finished")
+
+        scenario = scenario_of("down")
+        header = header_of(SECOND, scenario)
+        trouble = TargetError("http://127.0.0.1:8000", "cannot connect: refused", "Start it", kind="ServerNotReady")
+        store.begin(header)
+        store.finish(SECOND, judge(header, scenario, None, [], finished=None, trouble=trouble), "finished")
+    return folder
+
+
+def test_runs_are_listed_newest_first(stored: Path) -> None:
+    told = llmload("runs", cwd=stored)
+    assert told.returncode == 0, told.stderr
+    heading, newest, oldest = told.stdout.splitlines()
+    assert heading.split() == ["run", "scenario", "status", "verdict", "goodput", "framework", "model"]
+    assert newest.split() == [SECOND, "down", "finished", "error"]
+    assert oldest.split() == [FIRST, "chat", "finished", "pass", "100.0%", "vllm", "qwen3-14b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        pytest.param([], [SECOND, FIRST], id="all"),
+        pytest.param(["--scenario", "chat"], [FIRST], id="of one scenario"),
+        pytest.param(["--limit", "1"], [SECOND], id="the newest"),
+        pytest.param(["--scenario", "none"], [], id="of no scenario"),
+    ],
+)
+def test_runs_as_json_are_an_array(stored: Path, options: list[str], ids: list[str]) -> None:
+    told = json.loads(llmload("runs", "--json", *options, cwd=stored).stdout)
+    assert [run["run_id"] for run in told] == ids
+    wanted = {"run_id", "scenario", "created", "status", "verdict", "framework", "model", "goodput"}
+    assert all(wanted <= run.keys() for run in told)
+
+
+def test_show_tells_the_run_again(stored: Path) -> None:
+    told = llmload("show", FIRST, cwd=stored)
+    assert told.returncode == 0, told.stderr
+    assert "goodput >= 90%" in told.stdout
+    assert "PASS chat" in told.stdout
+
+
+def test_show_as_json_is_what_the_run_reported(stored: Path) -> None:
+    shown, exported = (
+        llmload("show", FIRST, "--json", cwd=stored),
+        llmload("export", FIRST, "--format=json", cwd=stored),
+    )
+    assert shown.stdout == exported.stdout
+    document = json.loads(shown.stdout)
+    assert (document["run_id"], document["verdict"], document["exit_code"]) == (FIRST, "pass", 0)
+
+
+@pytest.mark.parametrize(
+    ("run", "gate", "code"),
+    [
+        pytest.param(FIRST, None, 0, id="kept"),
+        pytest.param(FIRST, "p95(ttft) <= 100ms", 3, id="broken by stricter gates"),
+        pytest.param(FIRST, "p99.9(ttft) <= 100ms", 2, id="gates that cannot be read"),
+        pytest.param("latest", None, 5, id="server was down"),
+    ],
+)
+def test_gate_judges_again_and_exits_with_the_verdict(
+    stored: Path, tmp_path: Path, run: str, gate: str | None, code: int
+) -> None:
+    options = []
+    if gate is not None:
+        (tmp_path / "other.yaml").write_text(DOCUMENT.format(name="chat", gate=gate))
+        options = ["--scenario", str(tmp_path / "other.yaml")]
+    told = llmload("gate", run, *options, cwd=stored)
+    assert told.returncode == code, told.stdout + told.stderr
+
+
+def test_a_run_whose_server_was_down_still_says_so(stored: Path) -> None:
+    told = " ".join(llmload("show", "latest", cwd=stored).stdout.split())
+    assert "http://127.0.0.1:8000: cannot connect: refused" in told
+    assert "Start it" in told
+
+
+def test_reports_are_written_again(stored: Path, tmp_path: Path) -> None:
+    formats = ["--format", "junit", "--format", "csv"]
+    told = llmload("report", FIRST, *formats, "--out", str(tmp_path), cwd=stored)
+    assert told.stdout.splitlines() == [str(tmp_path / "chat" / name) for name in ("junit.xml", "steps.csv")]
+    assert ' line="' in (tmp_path / "chat" / "junit.xml").read_text()
+    told = llmload("report", FIRST, *formats, "--junit-flavor", "strict", "--out", str(tmp_path), cwd=stored)
+    assert told.returncode == 0, told.stderr
+    assert ' line="' not in (tmp_path / "chat" / "junit.xml").read_text()
+
+
+def test_export_writes_a_file_or_prints(stored: Path, tmp_path: Path) -> None:
+    printed = llmload("export", FIRST, "--format", "csv", cwd=stored)
+    written = llmload("export", FIRST, "--format", "csv", "--output", str(tmp_path / "steps.csv"), cwd=stored)
+    assert written.stdout == ""
+    assert (tmp_path / "steps.csv").read_text() == printed.stdout
+    assert printed.stdout.startswith("Concurrency,Throughput (tok/s),")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        pytest.param(["show", "2027"], 2, "no such run in llmload.db. `llmload runs` lists them", id="unknown run"),
+        pytest.param(["show", "2026"], 2, f"2 runs begin so. Write more of the id; the newest: {FIRST}", id="two runs"),
+        pytest.param(["export", FIRST, "--format", "excel"], 2, "not built in this version", id="excel"),
+        pytest.param(["report", FIRST, "--format", "html"], 2, "not built in this version", id="html"),
+        pytest.param(["report", FIRST, "--format", "pdf"], 2, "is not a format. Choose one of: markdown", id="pdf"),
+        pytest.param(
+            ["export", FIRST, "--format", "csv", "--output", "no/where"], 2, "cannot be written", id="no folder"
+        ),
+        pytest.param(["runs", "--store", "none.db"], 5, "there is no store here", id="no store"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(stored: Path, arguments: list[str], code: int, said: str) -> None:
+    told = llmload(*arguments, cwd=stored)
+    assert (told.returncode, told.stdout) == (code, "")
+    assert said in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_the_store_can_be_named_by_the_environment(stored: Path, tmp_path: Path) -> None:
+    env: Mapping[str, str] = {"LLMLOAD_STORE": str(stored / "llmload.db")}
+    assert FIRST in llmload("runs", cwd=tmp_path, env=env).stdout
