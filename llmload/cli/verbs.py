@@ -4,6 +4,24 @@ from __future__ import annotations
 
 import typer
 
+from llmload.cli.apply import apply
+from llmload.cli.convert import convert
+from llmload.cli.export import export
+from llmload.cli.gate import gate
+from llmload.cli.init import init
+from llmload.cli.plan import plan
+from llmload.cli.report import report
+from llmload.cli.run import run
+from llmload.cli.runs import runs
+from llmload.cli.schema import schema
+from llmload.cli.show import show
+from llmload.cli.simulate import simulate
+from llmload.cli.validate import validate
+
+VERBS = (init, validate, plan, apply, run, runs, show, gate, report, export, simulate, convert, schema)
+
 
 def register(app: typer.Typer) -> None:
     """Hang every verb on the application; a verb is a plain function in the module of its name."""
+    for verb in VERBS:
+        app.command()(verb)
