@@ -18,6 +18,7 @@ ONE_WORD = WORDS[0]
 _LONG_WORDS = 256  # one round of the endless text, which says every word once
 _SHORT_WORDS = 64
 _FEWEST_WORDS = 8
+_FEWEST_TOKENS_PER_WORD = 0.25  # below, the server does not count the prompt, and ours would become endless
 _TOKENS_PER_WORD = 5  # more than any vocabulary needs for our words, for the first guess at what fits the context
 
 
@@ -45,7 +46,7 @@ def fit_words(
 
 
 def fit_line(one_word_tokens: int, points: Iterable[tuple[int, int]], source: TokenSource) -> TokenFit | None:
-    """Fit tokens = template + per_word x words through (words, tokens) `points`; None where it does not rise.
+    """Fit tokens = template + per_word x words through (words, tokens) `points`; None where they hardly rise.
 
     The template is what one word costs, less one; per_word is the least-squares slope over that; residual the
     largest relative error at a point.
@@ -55,7 +56,7 @@ def fit_line(one_word_tokens: int, points: Iterable[tuple[int, int]], source: To
     if not known:
         return None
     per_word = sum(words * (tokens - template) for words, tokens in known) / sum(words * words for words, _ in known)
-    if per_word <= 0:
+    if per_word < _FEWEST_TOKENS_PER_WORD:
         return None
     residual = max(abs(template + per_word * words - tokens) / max(1, tokens) for words, tokens in known)
     return TokenFit(template, per_word, residual, source)

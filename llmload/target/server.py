@@ -123,7 +123,7 @@ def connected(endpoint: Endpoint) -> Iterator[Server]:
     with httpx.Client(
         headers=list(endpoint.headers),
         timeout=timeout,
-        verify=_tls_context(endpoint),
+        verify=_tls_context(endpoint) if endpoint.url.startswith("https:") else False,
         trust_env=False,
         # Some servers close after an answer while promising to stay: every request gets a connection of its own.
         limits=httpx.Limits(max_keepalive_connections=0),

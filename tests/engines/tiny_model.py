@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from pydoc_data.topics import topics
 
@@ -114,7 +115,7 @@ def _chain(tokenizer: Tokenizer, draw: np.random.Generator) -> tuple[npt.NDArray
     embedding *= np.sqrt(_HIDDEN) / np.linalg.norm(embedding, axis=1, keepdims=True)  # the final norm keeps it so
     output = np.zeros((size, _HIDDEN), np.float32)
     chain = [*_whole_words(tokenizer, ANSWER_TOKENS - 1), tokenizer.token_to_id(_END)]
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in pairwise(chain):
         output[after] += embedding[before]
     output[chain[0]] += embedding[chain[-1]]
     # All other tokens lead to the first word. A sum of a thousand embeddings would drown in noise, so one hidden
@@ -152,9 +153,10 @@ def _write_gguf(path: Path, tokenizer: Tokenizer, weights: Weights) -> None:
 
 
 def _write_vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
-    pieces = sorted(tokenizer.get_vocab(), key=tokenizer.token_to_id)
+    vocabulary = tokenizer.get_vocab()
+    pieces = sorted(vocabulary, key=vocabulary.__getitem__)
     merges = json.loads(tokenizer.to_str())["model"]["merges"]
-    end = tokenizer.token_to_id(_END)
+    end = vocabulary[_END]
     writer.add_vocab_size(len(pieces))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
@@ -168,6 +170,6 @@ def _write_vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
     writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
     writer.add_eos_token_id(end)
     writer.add_eot_token_id(end)
-    writer.add_pad_token_id(tokenizer.token_to_id(_PAD))
+    writer.add_pad_token_id(vocabulary[_PAD])
     writer.add_add_bos_token(False)
     writer.add_chat_template(_CHAT_TEMPLATE)

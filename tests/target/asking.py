@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from llmload.scenario.asked import Fixed, SecretRef, ServerUrl, Target, Timeouts, Tls, Workload
 
 
-def a_target(  # noqa: PLR0913 - each is one thing a test varies
+def a_target(
     url: str,
     *,
     model: str | None = None,
