@@ -42,6 +42,11 @@ def test_tokens_of_two_texts_add_up(one, other):
     assert tokens_of(one + " " + other) == tokens_of(one) + tokens_of(other)
 
 
+@given(st.text(st.characters(categories=("L", "N", "Zs"))))
+def test_a_mark_at_the_end_changes_nothing_before_it(text):
+    assert tokens_of(text + " !") == [*tokens_of(text), "!"]
+
+
 def test_a_chat_costs_three_tokens_a_message_and_two_that_ask_for_the_answer():
     messages = [("system", "be brief"), ("user", "hello there you")]
     assert len(chat_tokens(messages)) == 2 * 3 + 5 + 2
