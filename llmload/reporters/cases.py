@@ -73,7 +73,8 @@ def _run_suite(run: RunResult) -> Suite:
     scenario = plain(run.header.scenario)
     fatal = next((caveat.kind for caveat in run.caveats if caveat.is_fatal and caveat.kind), "NotMeasured")
     text = " ".join((sentence(run.because), *(_caveat_text(caveat) for caveat in run.caveats)))
-    case = Case(_MEASUREMENT, "error", plain(_ENDINGS.get(run.exit_code, fatal)), plain(text, _TEXT_LIMIT))
+    tag, kind = ("failure", "Inconclusive") if run.exit_code == 4 else ("error", _ENDINGS.get(run.exit_code, fatal))
+    case = Case(_MEASUREMENT, tag, plain(kind), plain(text, _TEXT_LIMIT))
     return Suite(scenario, scenario, (case,), _provenance(run))
 
 

@@ -6,8 +6,9 @@ text. It stays under 200 kB: histograms grow coarser, then the layout compact, b
 
 from __future__ import annotations
 
-import json
 import re
+
+import orjson
 
 from llmload.domain import RunResult, TargetFacts
 from llmload.reporters.escaping import plain
@@ -16,28 +17,25 @@ from llmload.reporters.step_document import Json, caveat_document, foreign, numb
 API_VERSION = "llmload/result/v1"
 SIZE_LIMIT = 200_000  # bytes
 
-_THRIFT = ((1, 2), (2, 2), (4, 2), (8, 2), (8, None), (0, None))
-"""Ever smaller layouts: buckets merged into one (0 = no histograms), and the indentation."""
-_NUMBER_LIST = re.compile(r"\[\n[\d\s.,e+-]*\]")  # no string can match: a raw newline never stands inside one
+_AIRY, _COMPACT = orjson.OPT_INDENT_2, 0
+_THRIFT = ((1, _AIRY), (2, _AIRY), (4, _AIRY), (8, _AIRY), (8, _COMPACT), (0, _COMPACT))
+"""Ever smaller layouts: buckets merged into one (0 = no histograms), and the white space."""
+_NUMBER_LIST = re.compile(rb"\[\n[\d\s.,e+-]*\]")  # no string can match: a raw newline never stands inside one
 
 
 def render(run: RunResult) -> bytes:
     """The run as JSON with sorted keys: the first layout that keeps the size limit."""
     text = b""
-    for merged, indent in _THRIFT:
-        text = _encode(_document(run, merged), indent)
+    for merged, layout in _THRIFT:
+        text = _encode(_document(run, merged), layout)
         if len(text) < SIZE_LIMIT:
             break
     return text
 
 
-def _encode(document: Json, indent: int | None) -> bytes:
-    separators = (",", ": ") if indent else (",", ":")
-    text = json.dumps(
-        document, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
-    )
-    text = _NUMBER_LIST.sub(lambda found: "[" + " ".join(found[0][1:-1].split()) + "]", text)
-    return (text + "\n").encode()
+def _encode(document: Json, layout: int) -> bytes:
+    text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE | layout)
+    return _NUMBER_LIST.sub(lambda found: b"[" + b" ".join(found[0][1:-1].split()) + b"]", text)
 
 
 def _document(run: RunResult, merged: int) -> Json:

@@ -45,17 +45,15 @@ def _latency(summary: LatencySummary) -> Json:
 
 
 def _histogram(histogram: Histogram, merged: int) -> Json:
-    """The buckets from one before the first that holds something to the last; each bound is an upper edge."""
+    """The buckets from one before the first that holds something to the last, `merged` neighbours added into one."""
     filled = [index for index, count in enumerate(histogram.counts) if count]
     if not filled:
         return {"bounds_ms": [], "counts": []}
-    first = max(0, filled[0] - 1) // merged * merged  # from a multiple, so that steps still share their edges
-    counts = histogram.counts[first : filled[-1] + 1]
-    starts = range(0, len(counts), merged)
-    edges = [min(first + start + merged, len(histogram.bounds_ms)) - 1 for start in starts]
+    starts = range(max(0, filled[0] - 1), filled[-1] + 1, merged)
+    last = len(histogram.bounds_ms) - 1
     return {
-        "bounds_ms": [number(histogram.bounds_ms[edge]) for edge in edges],
-        "counts": [sum(counts[start : start + merged]) for start in starts],
+        "bounds_ms": [number(histogram.bounds_ms[min(start + merged - 1, last)]) for start in starts],
+        "counts": [sum(histogram.counts[start : start + merged]) for start in starts],
     }
 
 

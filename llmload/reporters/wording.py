@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from llmload.domain import Caveat, Evidence, RunResult, Status, StepResult, Verdict
 from llmload.promises import LATENCIES, SHARES, Bound, Gate, Level
 from llmload.reporters.figures import MISSING, amount, of_gate, percent
+from llmload.scenario.gates import derive_id
 
 SEVERITY = (Status.FAIL, Status.ERROR, Status.INCONCLUSIVE, Status.INCOMPARABLE, Status.PASS, Status.NOT_GATED)
 """Worst first: the order in which a reader needs them (METRICS: exit codes 3 > 5 > 4 > 0)."""
@@ -74,7 +75,7 @@ def read(verdict: Verdict) -> Reading:
 def figures(reading: Reading) -> str:
     """The evidence in one line: what was seen, how far off, how sure, from how much."""
     if reading.observed == MISSING:
-        return f"Observed {MISSING}, target {reading.target}, n {reading.n}"
+        return f"Observed {MISSING}, target {reading.target}" + (f", n {reading.n}" if reading.n != MISSING else "")
     kept = f" {reading.kept}" if reading.kept else ""
     looks = "1 look" if reading.looks == "1" else f"{reading.looks} looks"
     return (
@@ -90,8 +91,8 @@ def sentence(text: str) -> str:
 
 
 def gate_name(gate: Gate) -> str:
-    """The promise itself, with the name that its author gave it."""
-    return f"{gate.id}: {gate}" if gate.id and gate.id != str(gate) else str(gate)
+    """The promise itself, with the name that its author gave it; a name made of its own words adds nothing."""
+    return str(gate) if gate.id in ("", derive_id(gate)) else f"{gate.id}: {gate}"
 
 
 def readings(run: RunResult) -> list[Reading]:

@@ -138,6 +138,11 @@ def test_a_run_that_ended_early_is_red_though_every_measured_step_passed(exit_co
     assert "stopped after step 3" in root.xpath("//error/@message")[0]
 
 
+def test_an_open_question_that_fails_the_run_as_a_whole_is_a_failure() -> None:
+    root = parsed(replace(CLEAN, exit_code=4, status=Status.INCONCLUSIVE, because="not complete"))
+    assert root.xpath("//failure/@type") == ["Inconclusive"]
+
+
 def test_a_step_that_was_promised_but_never_measured_is_red() -> None:
     never = replace(CLEAN.steps[1], looks=(), verdicts=())
     run = replace(UNREACHABLE, steps=(CLEAN.steps[0], never))

@@ -8,7 +8,8 @@ import pytest
 
 from llmload.domain import Evidence, Status, Verdict
 from llmload.promises import At, Bound, Change, Gate, Level
-from llmload.reporters.wording import caveats, figures, read, readings, sentence, tally, worst
+from llmload.reporters.wording import caveats, figures, gate_name, read, readings, sentence, tally, worst
+from llmload.scenario.gates import parse_gate
 from tests.recorded_runs import CLEAN, TROUBLE
 
 
@@ -85,6 +86,11 @@ def test_a_named_gate_tells_name_and_promise_and_drops_its_place_where_a_column_
     reading = read(verdict(gate, 0.91, 0.95, 0.88, 0.94))
     assert reading.gate == "tail: p95(ttft) <= 800ms at concurrency <= 50"
     assert reading.promise == "p95(ttft) <= 800ms"
+
+
+def test_a_name_that_was_made_of_the_gates_own_words_is_not_told() -> None:
+    assert gate_name(parse_gate("p95(ttft) <= 800ms at concurrency 50")) == "p95(ttft) <= 800ms at concurrency 50"
+    assert gate_name(parse_gate("p95(ttft) <= 800ms", id="tail")) == "tail: p95(ttft) <= 800ms"
 
 
 def test_what_broke_the_build_comes_before_what_only_warns() -> None:
