@@ -74,10 +74,10 @@ def test_histograms_keep_every_count_and_only_given_edges_when_they_grow_coarser
 
 def test_a_very_large_run_leaves_the_histograms_out_rather_than_verdicts() -> None:
     histogram = Histogram(tuple(float(place) for place in range(3000)), tuple([1] * 3000))
-    many = replace(CLEAN, steps=tuple(_with_histograms(CLEAN, histogram, index) for index in range(20)))
+    many = replace(CLEAN, steps=tuple(_with_histograms(CLEAN, histogram, index) for index in range(28)))
     document = json.loads(result_json.render(many))
     assert document["histogram_buckets_merged"] == 0
-    assert len(document["steps"]) == 20
+    assert len(document["steps"]) == 28
     assert all(len(step["verdicts"]) == 3 for step in document["steps"])
     assert len(result_json.render(many)) < result_json.SIZE_LIMIT
 
