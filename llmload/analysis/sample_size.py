@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -153,12 +153,12 @@ def _problem(outlook: Outlook, scenario: Scenario) -> Problem:
         column=len(source_line) - len(source_line.lstrip(" -")) + 1,
         path=f"spec.gates[{scenario.gates.index(gate)}]",
         message=message,
-        hint=_way_out(outlook),
+        hint=_way_out(outlook, scenario),
         source_line=source_line,
     )
 
 
-def _way_out(outlook: Outlook) -> str:
+def _way_out(outlook: Outlook, scenario: Scenario) -> str:
     if outlook.target >= 1:
         return "No sample proves 100 %: promise a little less, such as 99.9%, and raise decision.max_requests to match"
     if outlook.blocks < LEAST_BLOCKS:
@@ -167,8 +167,19 @@ def _way_out(outlook: Outlook) -> str:
     needed = max(outlook.table[0] or _LARGEST, LEAST_EFFECTIVE)
     return (
         f"Even without one bad request it takes {needed} independent ones, and a few more for their dependence: "
-        f"set decision.max_requests to {_round_up(2 * needed)}"
+        f"set decision.max_requests to {_enough(outlook, scenario, needed)}"
     )
+
+
+def _enough(outlook: Outlook, scenario: Scenario, needed: int) -> int:
+    """The first round number that would do; more requests may mean more looks, each at a smaller level."""
+    proposed = _round_up(needed)
+    while True:
+        larger = replace(scenario, decision=replace(scenario.decision, max_requests=proposed))
+        sizes, alpha = planned_sizes(larger), look_level(larger, len(planned_totals(larger)))
+        if _decide(sizes, 0, outlook.target, outlook.step, alpha).status is Status.PASS:
+            return proposed
+        proposed = _round_up(proposed + proposed // 10)
 
 
 def _round_up(requests: int) -> int:
