@@ -19,7 +19,8 @@ def serve(model: str, alias: str, parent: int) -> None:
     settings.model_alias = {alias}
     settings.hostnames, settings.port = ["127.0.0.1"], 0
     settings.n_ctx, settings.n_parallel = 8192, SLOTS
-    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 2
+    # One thread: several would wait for each other by spinning, which takes seconds beside other work.
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
     settings.endpoint_metrics = settings.endpoint_slots = settings.endpoint_props = True
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())

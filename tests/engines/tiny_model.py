@@ -12,29 +12,22 @@ wins by a wide margin.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from pydoc_data.topics import topics
 
-import gguf
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from tests.engines.gguf_file import Vocabulary, Weights, idle_layer, write_gguf
 
 ANSWER_TOKENS = 41
 """Words of every answer, plus the end of the turn."""
 
 _PAD, _USER, _END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
-_VOCABULARY, _HIDDEN, _LAYERS, _HEADS, _CONTEXT = 1024, 128, 2, 2, 4096
-_HEAD_SIZE, _MLP = _HIDDEN // _HEADS, 2 * _HIDDEN
-_CHAT_TEMPLATE = (
-    "{%- for m in messages %}{{- '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
-)
-
-Weights = Mapping[str, npt.NDArray[np.float32]]
+_VOCABULARY, _HIDDEN, _LAYERS = 1024, 128, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +43,16 @@ def make_tiny_model(directory: Path) -> TinyModel:
     tokenizer = _make_tokenizer()
     model = TinyModel(directory / "tiny.gguf", directory / "tokenizer.json")
     tokenizer.save(str(model.tokenizer))
-    _write_gguf(model.gguf, tokenizer, _make_weights(tokenizer))
+    index = tokenizer.get_vocab()
+    merges = json.loads(tokenizer.to_str())["model"]["merges"]
+    vocabulary = Vocabulary(
+        pieces=sorted(index, key=index.__getitem__),
+        merges=[merge if isinstance(merge, str) else " ".join(merge) for merge in merges],
+        special=frozenset({_PAD, _USER, _END}),
+        end=index[_END],
+        pretokenizer="gpt-2",
+    )
+    write_gguf(model.gguf, vocabulary, _make_weights(tokenizer))
     return model
 
 
@@ -83,28 +85,10 @@ def _whole_words(tokenizer: Tokenizer, count: int) -> list[int]:
 
 def _make_weights(tokenizer: Tokenizer) -> Weights:
     draw = np.random.default_rng(0)
-
-    def noise(*shape: int) -> npt.NDArray[np.float32]:
-        return (draw.standard_normal(shape) * 0.05).astype(np.float32)
-
     embedding, output = _chain(tokenizer, draw)
-    weights = {
-        "token_embd.weight": embedding,
-        "output_norm.weight": np.ones(_HIDDEN, np.float32),
-        "output.weight": output,
-    }
+    weights = {"token_embd.weight": embedding, "output.weight": output}
     for layer in range(_LAYERS):
-        block = f"blk.{layer}."
-        weights[block + "attn_norm.weight"] = np.ones(_HIDDEN, np.float32)
-        weights[block + "ffn_norm.weight"] = np.ones(_HIDDEN, np.float32)
-        weights[block + "attn_q.weight"] = noise(_HIDDEN, _HIDDEN)
-        weights[block + "attn_k.weight"] = noise(_HEAD_SIZE, _HIDDEN)
-        weights[block + "attn_v.weight"] = noise(_HEAD_SIZE, _HIDDEN)
-        weights[block + "ffn_gate.weight"] = noise(_MLP, _HIDDEN)
-        weights[block + "ffn_up.weight"] = noise(_MLP, _HIDDEN)
-        # the layers compute, but add nothing
-        weights[block + "attn_output.weight"] = np.zeros((_HIDDEN, _HIDDEN), np.float32)
-        weights[block + "ffn_down.weight"] = np.zeros((_HIDDEN, _MLP), np.float32)
+        weights |= idle_layer(layer, _HIDDEN, draw)
     return weights
 
 
@@ -126,50 +110,3 @@ def _chain(tokenizer: Tokenizer, draw: np.random.Generator) -> tuple[npt.NDArray
     embedding[others, 0] = 2 * np.sqrt(_HIDDEN)
     output[chain[0], 0] = 8
     return embedding, output
-
-
-def _write_gguf(path: Path, tokenizer: Tokenizer, weights: Weights) -> None:
-    writer = gguf.GGUFWriter(str(path), "llama")
-    writer.add_name("tiny")
-    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
-    writer.add_context_length(_CONTEXT)
-    writer.add_embedding_length(_HIDDEN)
-    writer.add_block_count(_LAYERS)
-    writer.add_feed_forward_length(_MLP)
-    writer.add_head_count(_HEADS)
-    writer.add_head_count_kv(1)
-    writer.add_rope_dimension_count(_HEAD_SIZE)
-    writer.add_key_length(_HEAD_SIZE)
-    writer.add_value_length(_HEAD_SIZE)
-    writer.add_rope_freq_base(10_000.0)
-    writer.add_layer_norm_rms_eps(1e-6)
-    _write_vocabulary(writer, tokenizer)
-    for name, weight in weights.items():
-        writer.add_tensor(name, weight)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
-def _write_vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
-    vocabulary = tokenizer.get_vocab()
-    pieces = sorted(vocabulary, key=vocabulary.__getitem__)
-    merges = json.loads(tokenizer.to_str())["model"]["merges"]
-    end = vocabulary[_END]
-    writer.add_vocab_size(len(pieces))
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(pieces)
-    writer.add_token_types(
-        [
-            gguf.TokenType.CONTROL if piece in (_PAD, _USER, _END) else gguf.TokenType.NORMAL  # as the server sees it
-            for piece in pieces
-        ]
-    )
-    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
-    writer.add_eos_token_id(end)
-    writer.add_eot_token_id(end)
-    writer.add_pad_token_id(vocabulary[_PAD])
-    writer.add_add_bos_token(False)
-    writer.add_chat_template(_CHAT_TEMPLATE)

@@ -28,7 +28,7 @@ def a_target(
         api_key=api_key,
         headers=headers,
         tls=tls,
-        timeouts=Timeouts(connect_s=connect_s, first_token_s=5.0, total_s=20.0),
+        timeouts=Timeouts(connect_s=connect_s, first_token_s=30.0, total_s=60.0),
     )
 
 
