@@ -34,10 +34,14 @@ def open_store(path: Path) -> Iterator[Store]:
 
 @contextmanager
 def open_existing(path: Path) -> Iterator[Store]:
-    """The same for reading what was stored: a file that is not there is a mistake, not a new store."""
+    """The same for reading what was stored: a file that is not there is a mistake, not a new store.
+
+    Runs whose process died are recognised here too, so that no verb shows them as running.
+    """
     if not path.exists():
         raise StoreError(str(path), "there is no store here", "Run `llmload apply` first, or name one with --store")
     with open_store(path) as store:
+        store.recover()
         yield store
 
 

@@ -1,0 +1,214 @@
+"""`llmload apply` as a user meets it: a process, its output, its files and its exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sqlite3
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tests.command import llmload, measured, start, write_scenario
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def rows(store: Path, query: str) -> list[tuple[object, ...]]:
+    """What a store answers, from a connection of our own."""
+    connection = sqlite3.connect(store)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def wait_for(condition: object, within_s: float = 30) -> None:
+    """Poll a claim until it holds; the failure says that it never did."""
+    assert callable(condition)
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, "the awaited state never came"
+        time.sleep(0.05)
+
+
+def test_the_quickstart_passes_and_leaves_everything_behind(tmp_path: Path) -> None:
+    done = measured("apply", str(ROOT / "scenarios/quickstart.yaml"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "pass" in done.stdout.lower()
+    reports = tmp_path / "reports" / "quickstart"
+    assert sorted(path.name for path in reports.iterdir()) == ["junit.xml", "report.md", "result.json", "steps.csv"]
+    result = json.loads((reports / "result.json").read_bytes())
+    assert result["exit_code"] == 0
+    assert ET.parse(reports / "junit.xml").getroot().attrib["failures"] == "0"
+    assert rows(tmp_path / "llmload.db", "select status, verdict from runs")[-1] == ("finished", "pass")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        pytest.param({}, 0, "pass", id="a promise kept"),
+        pytest.param({"gates": None}, 0, "not gated", id="no promise at all"),
+        pytest.param({"slo": "{e2e: 1ms}"}, 3, "fail", id="a promise broken"),
+        pytest.param(
+            {"slo": "{e2e: 1ms}", "gates": "[{metric: goodput, min: 90%, level: warn}]"}, 0, "fail", id="only warned of"
+        ),
+        pytest.param(
+            {"gates": "[goodput >= 95%]", "load__requests": 60, "decision": "{max_requests: 150, on_inconclusive: fail}",
+             "target__simulator__faults": "{error_rate: 4%}", "target__simulator__seed": 3},
+            4, "inconclusive", id="undecided where that fails",
+        ),
+        pytest.param({"target__simulator__faults": "{error_rate: 100%}"}, 5, "could not", id="nothing ever succeeded"),
+    ],
+)  # fmt: skip
+def test_the_exit_code_is_the_gate(tmp_path: Path, changes: dict[str, object], code: int, words: str) -> None:
+    done = measured("apply", write_scenario(tmp_path, **changes).name, cwd=tmp_path)
+    assert (done.returncode, words in (done.stdout + done.stderr).lower()) == (code, True), done.stdout + done.stderr
+
+
+def test_several_scenarios_all_run_and_the_worst_code_speaks(tmp_path: Path) -> None:
+    broken = write_scenario(tmp_path, "broken", slo="{e2e: 1ms}").name
+    kept = write_scenario(tmp_path, "kept").name
+    done = llmload("apply", broken, kept, "missing.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert rows(tmp_path / "llmload.db", "select scenario from runs order by scenario") == [("broken",), ("kept",)]
+    assert "missing.yaml" in done.stderr
+
+
+def test_json_prints_the_document_and_nothing_else(tmp_path: Path) -> None:
+    done = llmload("apply", "--json", write_scenario(tmp_path).name, cwd=tmp_path)
+    assert json.loads(done.stdout)["scenario"] == "chat"
+
+
+def test_a_server_that_is_down_is_named_with_the_remedy_within_the_connect_timeout(tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        path = write_scenario(tmp_path, target__simulator=None, target__url=url, target__timeout="{connect: 2s}")
+        begun = time.monotonic()
+        done = llmload("apply", path.name, cwd=tmp_path)
+    assert done.returncode == 5
+    assert url in done.stdout + done.stderr
+    assert time.monotonic() - begun < 2 + 5
+    suite = ET.parse(tmp_path / "reports/chat/junit.xml").getroot()
+    assert suite.find(".//error") is not None
+
+
+def test_five_at_once_on_one_store_and_one_scenario_all_finish(tmp_path: Path) -> None:
+    name = write_scenario(tmp_path, load__requests=60).name
+    many = [start("apply", "--no-progress", name, cwd=tmp_path) for _ in range(5)]
+    endings = [process.communicate(timeout=90) for process in many]
+    # five clients on two cores are late now and then, and say so: 5 is as good an ending as 0 here
+    assert {process.returncode for process in many} <= {0, 5}, endings
+    assert not [err for _, err in endings if "locked" in err or "internal error" in err]
+    runs = rows(tmp_path / "llmload.db", "select run_id, status from runs")
+    assert len({run for run, _ in runs}) == 5
+    assert {status for _, status in runs} == {"finished"}
+    reports = tmp_path / "reports/chat"
+    told = json.loads((reports / "result.json").read_bytes())["run_id"]
+    assert told in (reports / "report.md").read_text()
+    assert told in (reports / "junit.xml").read_text()
+    assert len(list(reports.iterdir())) == 4
+
+
+def slow_ladder(directory: Path) -> Path:
+    """Three steps of about two seconds each."""
+    return write_scenario(
+        directory,
+        load="{concurrency: [2, 3, 4], requests: 80, warmup: {requests: 2}}",
+        target__simulator__decode_base="6ms",
+        gates="[goodput >= 80%]",
+    )
+
+
+def windows_of(store: Path) -> int:
+    """How many windows are in the store."""
+    try:
+        return len(rows(store, "select 1 from windows"))
+    except sqlite3.OperationalError:  # the store is being made this very moment
+        return 0
+
+
+def test_kill_9_in_step_three_loses_that_step_only_and_resume_finishes_it(tmp_path: Path) -> None:
+    store = tmp_path / "llmload.db"
+    name = slow_ladder(tmp_path).name
+    process = start("apply", "--no-progress", name, cwd=tmp_path)
+    wait_for(lambda: windows_of(store) == 2)
+    process.kill()
+    process.communicate()
+    listed = llmload("runs", "--json", cwd=tmp_path)
+    (aborted,) = json.loads(listed.stdout)
+    assert aborted["status"] == "aborted"
+    assert windows_of(store) == 2
+    done = llmload("apply", "--no-progress", "--resume", aborted["run_id"], name, cwd=tmp_path)
+    assert done.returncode in (0, 5), done.stderr  # 5: this machine was too busy in one of the windows
+    assert rows(store, "select status from runs") == [("finished",)]
+    assert windows_of(store) == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [pytest.param(signal.SIGINT, 130, id="ctrl-c"), pytest.param(signal.SIGTERM, 143, id="terminate")],
+)
+def test_a_stopped_run_keeps_what_it_measured(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    store = tmp_path / "llmload.db"
+    name = slow_ladder(tmp_path).name
+    process = start("apply", "--no-progress", name, cwd=tmp_path)
+    wait_for(lambda: windows_of(store) == 1)
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=15)
+    assert process.returncode == code, err
+    assert "resume" in err
+    assert rows(store, "select status from runs") == [("interrupted",)]
+    assert (tmp_path / "reports/chat/result.json").exists()
+    run_id = str(rows(store, "select run_id from runs")[0][0])
+    assert llmload("apply", "--resume", run_id, name, cwd=tmp_path).returncode in (0, 5)
+    assert rows(store, "select status from runs") == [("finished",)]
+
+
+def test_another_document_cannot_resume_a_run(tmp_path: Path) -> None:
+    llmload("apply", write_scenario(tmp_path).name, cwd=tmp_path)
+    other = write_scenario(tmp_path, "other")
+    done = llmload("apply", "--resume", "latest", other.name, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "another document" in done.stderr
+
+
+def test_no_secret_is_written_anywhere(tmp_path: Path) -> None:
+    key, word, route = "sk-live-5f0d9a77", "pa55w0rd-in-url", "header-value-31337"
+    server = start("simulate", "--port", "0", "--api-key-env", "KEY", cwd=tmp_path, env={"KEY": key})
+    try:
+        assert server.stdout is not None
+        url = next(part for part in server.stdout.readline().split() if part.startswith("http"))
+        path = write_scenario(
+            tmp_path,
+            target__simulator=None,
+            target__url=url.replace("http://", f"http://user:{word}@"),
+            target__headers=f"{{X-Route: {route}}}",
+            target__api_key="{env: KEY}",
+        )
+        done = measured("apply", path.name, "--log-level", "debug", cwd=tmp_path, env={"KEY": key})
+        assert done.returncode == 0, done.stderr
+        wrong = llmload("apply", path.name, "--log-level", "debug", cwd=tmp_path, env={"KEY": f"{key}-wrong"})
+        assert wrong.returncode == 5, wrong.stdout
+        shown = llmload("show", "latest", cwd=tmp_path)
+    finally:
+        server.terminate()
+        server.communicate(timeout=10)
+    path.unlink()
+    told = [text for run in (done, wrong, shown) for text in (run.stdout, run.stderr)]
+    for secret in (key, word, route):
+        assert not [text for text in told if secret in text]
+        files = [file for file in tmp_path.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()]
+        assert not files
+
+
+@pytest.mark.parametrize("stop", ["client", "server"])
+def test_a_dry_run_sends_no_load(tmp_path: Path, stop: str) -> None:
+    done = llmload("apply", "--dry-run", stop, write_scenario(tmp_path).name, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "llmload.db").exists()

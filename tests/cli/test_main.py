@@ -1,0 +1,35 @@
+"""The command as a whole: fast help, light imports, honest exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.command import llmload
+
+HEAVY = ("pydantic", "rich", "httpx", "datasette", "openpyxl", "scipy", "numpy", "yaml", "jinja2", "sqlite3")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; sys.argv = ['llmload', '--help']\n"
+        "from llmload.cli import main\n"
+        "try: main()\n"
+        f"except SystemExit: print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "LOADED []" in out
+    assert "apply" in out
+
+
+def test_an_unknown_verb_is_a_bad_command_line(tmp_path: Path) -> None:
+    assert llmload("fly", cwd=tmp_path).returncode == 2
+
+
+def test_an_env_file_fills_what_the_environment_leaves_open(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# comment\nexport TOKENS='8'\nNOT A LINE\n")
+    (tmp_path / "s.yaml").write_text("apiVersion: llmload/v1\n")
+    done = llmload("apply", "--env-file", ".env", "s.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert ".env:3" in done.stderr

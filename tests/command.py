@@ -1,0 +1,77 @@
+"""Runs the real command in its own process, as a user does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+LLMLOAD = str(Path(sys.executable).parent / "llmload")
+
+
+def start(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """Begin a command; its output is captured, and it is the leader of no group but ours."""
+    return subprocess.Popen(
+        [LLMLOAD, *arguments],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "160", **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def llmload(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, within_s: float = 90
+) -> subprocess.CompletedProcess[str]:
+    """A finished command: exit code, stdout and stderr."""
+    with start(*arguments, cwd=cwd, env=env) as process:
+        try:
+            out, err = process.communicate(timeout=within_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def measured(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Like `llmload`, tried again (three times in all) where the machine was too busy to measure anything.
+
+    "The client was late" is the right answer on a busy machine, and says nothing about what a test is after.
+    """
+    for _ in range(3):
+        done = llmload(*arguments, cwd=cwd, env=env)
+        if done.returncode != 5 or not ("client was late" in done.stdout or "client stalled" in done.stdout):
+            break
+    return done
+
+
+def write_scenario(directory: Path, name: str = "chat", **changes: object) -> Path:
+    """A small scenario on the embedded simulator, with `changes` by dotted path under `spec`, as YAML text.
+
+    `slo="{ttft: 1s}"`, `target__url="http://..."` (two underscores stand for a dot, None removes the key).
+    """
+    import yaml
+
+    spec: dict[str, object] = {
+        "target": {"simulator": {"decode_base": "1ms", "decode_per_seq": "10us", "prefill": "100000 tok/s"}},
+        "workload": {"prompts": {"synthetic": {"input_tokens": 32, "output_tokens": 8}}},
+        "load": {"concurrency": [4], "requests": 100, "warmup": {"requests": 4}},
+        "slo": {"e2e": "10s"},
+        "gates": ["goodput >= 90%"],
+    }
+    for path, value in changes.items():
+        place = spec
+        *parents, last = path.split("__")
+        for key in parents:
+            place = place.setdefault(key, {})  # type: ignore[assignment]  # the literal above is nested dicts
+        if value is None:
+            place.pop(last, None)
+        else:
+            place[last] = yaml.safe_load(value) if isinstance(value, str) else value
+    document = {"apiVersion": "llmload/v1", "kind": "Scenario", "metadata": {"name": name}, "spec": spec}
+    path_of_file = directory / f"{name}.yaml"
+    path_of_file.write_text(yaml.safe_dump(document, sort_keys=False))
+    return path_of_file
