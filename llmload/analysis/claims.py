@@ -77,14 +77,17 @@ def needs_tokens(gate: Gate, slo: Slo | None) -> bool:
 
 
 def missing_data(gate: Gate, attempts: Attempts, slo: Slo | None) -> str | None:
-    """Which figure the gate needs and no completed request has; None when there is data."""
+    """Which figure the gate needs and the completed requests do not have; None when there is data.
+
+    Requests whose tokens nobody counted would keep a TPOT limit for want of a figure, so nearly all must be counted.
+    """
+    if needs_tokens(gate, slo) and not are_known(attempts.output_tokens[attempts.is_ok]):
+        return "token count"
     if gate.subject in attempts.latency_ms:
         return None if attempts.term_has_data(gate.subject) else gate.subject
     if gate.subject == "goodput":
         terms = (("ttft", slo.ttft_ms), ("tpot", slo.tpot_ms), ("e2e", slo.e2e_ms)) if slo else ()
         return next((term for term, ms in terms if ms is not None and not attempts.term_has_data(term)), None)
-    if gate.subject in ("output_tps", "total_tps") and not are_known(attempts.output_tokens[attempts.is_ok]):
-        return "token count"
     if gate.subject == "total_tps" and not are_known(attempts.input_tokens[attempts.is_ok]):
         return "count of input tokens"
     return None

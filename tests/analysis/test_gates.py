@@ -171,6 +171,12 @@ def test_a_mean_of_a_few_requests_decides_nothing() -> None:
             id="tokens not told",
         ),
         pytest.param(
+            Gate("goodput", Bound(">=", 0.95)),
+            [replace(r, output_tokens=r.output_tokens if r.seq < 20 else None) for r in paced([50.0] * 200)],
+            "no token count",
+            id="a tpot term that most requests would keep for want of a count",
+        ),
+        pytest.param(
             at_least("total_tps", 0.1),
             [replace(request(i), input_tokens=None) for i in range(200)],
             "no count of input tokens",
@@ -179,7 +185,7 @@ def test_a_mean_of_a_few_requests_decides_nothing() -> None:
     ],
 )
 def test_a_gate_without_data_is_an_error_and_never_a_pass(gate: Gate, records: list[RequestRecord], why: str) -> None:
-    verdict = judged(gate, records)
+    verdict = judged(gate, records, slo=Slo(ttft_ms=100, tpot_ms=100))
     assert (verdict.status, verdict.kind) == (Status.ERROR, "NoData")
     assert why in verdict.because
 

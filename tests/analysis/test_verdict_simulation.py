@@ -31,7 +31,7 @@ LOOKS = (200, 400, 800)  # totals after which another window follows, up to 1600
 def test_four_doubling_looks_decide_as_often_as_metrics_md_says(
     true_share: float, passed: tuple[float, float], failed: tuple[float, float], requests: tuple[float, float] | None
 ) -> None:
-    chance, runs = np.random.default_rng(20261121), 6000
+    chance, runs = np.random.default_rng(20261121), 4000
     decided: Counter[Status] = Counter()
     used = 0
     for _ in range(runs):
