@@ -49,19 +49,18 @@ def read_event(payload: bytes) -> Event:
     """One streamed payload of either API; ValueError when it is not JSON or not of this protocol."""
     if payload == b"[DONE]":
         return _DONE
-    return _meaning(payload, "delta")
+    return _meaning(orjson.loads(payload), "delta")
 
 
 def read_answer(body: bytes) -> Event:
     """A whole answer of either API; ValueError when it is not JSON or has neither choices nor an error."""
-    event = _meaning(body, "message")
+    event = _meaning(orjson.loads(body), "message")
     if event.error is None and b'"choices"' not in body:
         raise ValueError("the answer has no choices")
     return event
 
 
-def _meaning(payload: bytes, part: str) -> Event:
-    document = orjson.loads(payload)
+def _meaning(document: object, part: str) -> Event:
     if not isinstance(document, dict):
         raise ValueError("the event is not a JSON object")
     choices = document.get("choices")
@@ -70,22 +69,17 @@ def _meaning(payload: bytes, part: str) -> Event:
     if not isinstance(choices, list) or not isinstance(choices[0], dict):
         raise ValueError("choices is not a list of objects")
     choice = choices[0]
-    delta = choice.get(part)
-    answer, thought = choice.get("text"), ""
+    delta, thought = choice.get(part), ""
     if isinstance(delta, dict):
         answer = delta.get("content")
         if len(delta) > 1 or answer is None:  # the usual delta has content alone, and this is the hot path
             thought = _thought(delta)
+    else:
+        answer = choice.get("text")
     finish, usage = choice.get("finish_reason"), document.get("usage")
-    if type(answer) is str and not thought and finish is None and usage is None and "error" not in document:
+    if type(answer) is str and finish is None and usage is None and not thought and "error" not in document:
         return Event(answer)
-    return Event(
-        _text(answer),
-        thought,
-        _usage(usage),
-        str(finish) if finish else None,
-        error=found_error(document),
-    )
+    return Event(_text(answer), thought, _usage(usage), str(finish) if finish else None, error=found_error(document))
 
 
 def _text(content: object) -> str:

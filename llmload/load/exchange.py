@@ -45,18 +45,21 @@ class Exchange:
     """
 
     __slots__ = (
+        "_append",
         "_body",
         "_body_bytes",
         "_connection",
-        "_cutter",
+        "_cut",
         "_deadlines",
         "_dialect",
         "_has_length",
         "_head_bytes",
         "_is_head_done",
-        "_last_text_stamp",
+        "_is_streaming",
         "_parser",
+        "_read_event",
         "_timer",
+        "_write",
         "answer_ns",
         "done_ns",
         "ended",
@@ -69,7 +72,6 @@ class Exchange:
         "is_reusable",
         "is_streamed",
         "is_unanswered",
-        "reads",
         "sent_ns",
         "stamp",
         "status",
@@ -85,16 +87,18 @@ class Exchange:
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._connection: Connection | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._cutter = Cutter()
+        self._cut = Cutter().feed
+        self._read_event = dialect.read_event
         self._body: list[bytes] = []
         self._body_bytes = self._head_bytes = 0
         self._has_length = self._is_head_done = False
-        self._last_text_stamp = -1
+        self._is_streaming = False
         self.feed: Callable[[bytes], None] = self._feed_head
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.stamp = self.sent_ns = self.done_ns = self.status = self.reads = 0
+        self.stamp = self.sent_ns = self.done_ns = self.status = 0
         self.event_ns = array("q")
         self.text = StringIO()
+        self._append, self._write = self.event_ns.append, self.text.write
         self.answer_ns: int | None = None
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
@@ -175,6 +179,7 @@ class Exchange:
         if self.is_over:
             return
         self.is_over = True
+        self._is_streaming = False
         self.done_ns = self.stamp
         self._parser = None
         if self._timer is not None:
@@ -218,33 +223,32 @@ class Exchange:
         if self._parser is not None:
             self.status = self._parser.get_status_code()
             self._is_head_done = not 100 <= self.status < 200
+            self._is_streaming = self._is_head_done and self.is_streamed and self.status < 300
 
     def on_body(self, chunk: bytes) -> None:
-        """A piece of the body: the hot path."""
-        if self.is_over:
-            return
-        if self.status >= 300 or not self.is_streamed:
+        """A piece of the body: the hot path, so no calls but those that do the work (tests/bench)."""
+        if not self._is_streaming:
             self._keep(chunk)
             return
         try:
-            for payload in self._cutter.feed(chunk):
-                event = self._dialect.read_event(payload)
-                if event.answer or event.thought:
-                    self._note_text(event)
-                if event.finish_reason is not None:
-                    self.finish_reason = event.finish_reason
-                if event.usage is not None:
-                    self.usage = event.usage
-                if event.error is not None:
-                    self._fail(Outcome.STREAM_ERROR, "ERROR_IN_STREAM", event.error)
-                    return
-                if event.is_last:
-                    self._note_last()
-                    return
-        except EventTooLargeError as error:
-            self.break_off(error)
-        except ValueError as error:
-            self._fail_to_read(error)
+            for payload in self._cut(chunk):
+                event = self._read_event(payload)
+                answer, thought, usage, finish_reason, is_last, error = event
+                if answer:
+                    self._append(self.stamp)
+                    self._write(answer)
+                    if self.answer_ns is None:
+                        self.answer_ns = self.stamp
+                elif thought:
+                    self._append(self.stamp)
+                if thought:
+                    self._write(thought)
+                if usage or finish_reason or is_last or error:
+                    self._note_rare(event)
+        except EventTooLargeError as too_large:
+            self.break_off(too_large)
+        except ValueError as unreadable:
+            self._fail_to_read(unreadable)
 
     def on_message_complete(self) -> None:
         """The end of the body, or of an interim 1xx answer, which says nothing."""
@@ -263,18 +267,16 @@ class Exchange:
 
     # ------------------------------------------------------------ what it means
 
-    def _note_text(self, event: Event) -> None:
-        stamp = self.stamp
-        self.event_ns.append(stamp)
-        if stamp != self._last_text_stamp:
-            self._last_text_stamp = stamp
-            self.reads += 1
-        if event.answer:
-            if self.answer_ns is None:
-                self.answer_ns = stamp
-            self.text.write(event.answer)
-        if event.thought:
-            self.text.write(event.thought)
+    def _note_rare(self, event: Event) -> None:
+        """What most events do not carry."""
+        if event.usage is not None:
+            self.usage = event.usage
+        if event.finish_reason is not None:
+            self.finish_reason = event.finish_reason
+        if event.error is not None:
+            self._fail(Outcome.STREAM_ERROR, "ERROR_IN_STREAM", event.error)
+        elif event.is_last and not self.is_over:
+            self._note_last()
 
     def _note_last(self) -> None:
         """`[DONE]`: the answer is whole. The end of the HTTP message belongs right behind it, but need not come."""
@@ -285,6 +287,8 @@ class Exchange:
 
     def _keep(self, chunk: bytes) -> None:
         self._body_bytes += len(chunk)
+        if self.is_over:
+            return
         if self.status >= 300:
             if self._body_bytes <= MAX_ERROR_BYTES:
                 self._body.append(chunk)
@@ -314,7 +318,9 @@ class Exchange:
         if event.error is not None:
             self.failure = Failure(Outcome.STREAM_ERROR, "ERROR_IN_BODY", event.error)
             return
-        self._note_text(event)
+        self._append(self.stamp)
+        self.answer_ns = self.stamp
+        self._write(event.answer + event.thought)
         self.usage, self.finish_reason = event.usage, event.finish_reason
 
     def _fail_to_read(self, error: ValueError) -> None:

@@ -135,7 +135,7 @@ class Sender:
             asked_output_tokens=job.output_tokens,
             answer_ns=exchange.answer_ns if exchange else None,
             connect_ns=attempt.connect_ns,
-            reads=exchange.reads if exchange else 0,
+            reads=len(set(exchange.event_ns)) if exchange else 0,  # a read has one instant
             is_streamed=exchange.is_streamed if exchange else self._endpoint.stream,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,

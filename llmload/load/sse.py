@@ -29,8 +29,13 @@ class Cutter:
     def feed(self, chunk: bytes) -> list[bytes]:
         """Payloads of the events that `chunk` completes; EventTooLargeError above MAX_EVENT_BYTES."""
         # The usual chunk is exactly one event of one line: searches in C instead of a loop (tests/bench).
-        is_usual = chunk.startswith(b"data: ") and chunk.find(b"\n") == len(chunk) - 2 and chunk.endswith(b"\n\n")
-        if is_usual and not self._held and not self._after_cr and b"\r" not in chunk and len(chunk) > 8:
+        if (
+            not self._held
+            and chunk.startswith(b"data: ")
+            and chunk.find(b"\n") == len(chunk) - 2
+            and chunk.endswith(b"\n\n", 7)  # something lies between
+            and b"\r" not in chunk
+        ):
             return [chunk[6:-2]]
         return self._feed_lines(chunk)
 
