@@ -19,6 +19,7 @@ from llmload.units import parse_duration, parse_percent, parse_rate, parse_share
 
 AXES = ("concurrency", "rate")
 EXAMPLE = "Write it like 'goodput >= 95%' or 'p95(ttft) <= 800ms at concurrency 50'"
+_VALUE = r"(?!at\b).*?(?=\s+at\b|$)"
 _DECIMALS = 9  # of a millisecond: enough for anything, and printing then reading gives the same float
 
 
@@ -130,7 +131,7 @@ def _promise(cursor: _Cursor, subject: str) -> Bound | Change:
         message = f"{op!r} is no comparison for a gate" if op else "the comparison is missing"
         raise GateError(message, "Use <= or >=; the gate says what must hold", start)
     start = cursor.next_offset
-    return Bound(op, _quantity(subject, cursor.take(r".*?(?=\s+at\b|$)") or "", start))
+    return Bound(op, _quantity(subject, cursor.take(_VALUE) or "", start))
 
 
 def _change(cursor: _Cursor, subject: str) -> Change:
@@ -141,7 +142,7 @@ def _change(cursor: _Cursor, subject: str) -> Change:
     floor = 0.0
     if cursor.take(r",\s*floor\b") is not None:
         start = cursor.next_offset
-        floor = _quantity(subject, cursor.take(r".*?(?=\s+at\b|$)") or "", start)
+        floor = _quantity(subject, cursor.take(_VALUE) or "", start)
     return Change(max_worse, floor)
 
 

@@ -42,7 +42,10 @@ class _Filling:
         references = list(_REFERENCE.finditer(text))
         if not references:
             return scalar
+        before = len(self.troubles)
         filled = _REFERENCE.sub(lambda found: self.fill(found, scalar, path), text)
+        if len(self.troubles) > before:
+            return scalar
         if all(found[0] == "$${" for found in references):
             return replace(scalar, value=filled)
         is_whole = len(references) == 1 and references[0].span() == (0, len(text))

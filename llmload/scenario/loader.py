@@ -112,7 +112,7 @@ def check_text(text: str, source: str, *, sets: Sequence[str] = (), env: Mapping
     troubles += found
     judged = validate(ScenarioDocument, current)
     unset = {trouble.path for trouble in troubles}  # what an unset variable leaves behind is not a second problem
-    troubles += [each for each in (*judged.troubles, *check(judged.node)) if each.path not in unset]
+    troubles += [each for each in (*judged.troubles, *check(judged.node, judged.value)) if each.path not in unset]
     if troubles or judged.value is None:
         raise ScenarioError(origins.problems(troubles))
     return Loaded(judged.value, judged.node, origins, source, scrub_text(text, root), notices)

@@ -15,6 +15,7 @@ _REFERENCE_ONLY = re.compile(r"(\w+ )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _SECRET_KEY = re.compile(
     r"api[_-]?key|authorization|secret|passw|credential|(^|[_-])auth$|^token$|(?<!first)[_-]token$", re.IGNORECASE
 )
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BLOCK_KEY = re.compile(r"^(\s*)(?:- )?[\"']?([\w.-]+)[\"']?\s*:")
 
 Replacement = Callable[[str], str]
@@ -61,7 +62,7 @@ def _scrub_url_text(url: str, masked: Replacement) -> str:
 
 def _secret_spans(root: Node) -> Iterator[tuple[int, int]]:
     for path, scalar in scalars(root):
-        if scalar.span != (0, 0) and is_secret_path(path) and not _is_reference(scalar):
+        if scalar.span != (0, 0) and is_secret_path(path, scalar.value) and not _is_reference(scalar):
             yield scalar.span
 
 
@@ -69,16 +70,19 @@ def _is_reference(scalar: Scalar) -> bool:
     return scalar.value is None or (isinstance(scalar.value, str) and bool(_REFERENCE_ONLY.fullmatch(scalar.value)))
 
 
-def is_secret_path(path: tuple[Step, ...]) -> bool:
-    """Whether a literal at this place would be a secret: every header, and whatever is called key or token."""
+def is_secret_path(path: tuple[Step, ...], value: object = None) -> bool:
+    """Whether a literal at this place would be a secret: every header, and whatever is called key or token.
+
+    `{env: NAME}` and `{file: path}` are no secrets, unless somebody wrote the key itself where its name belongs.
+    """
     if "headers" in path[:-1]:
         return True
     keys = [step for step in path if isinstance(step, str)]
-    if not keys:
+    if not keys or not any(_is_key(key) for key in keys[-2:]):
         return False
-    return bool(_SECRET_KEY.search(keys[-1])) or (
-        len(keys) > 1 and keys[-1] not in ("env", "file") and _is_key(keys[-2])
-    )
+    if keys[-1] == "env":
+        return not _NAME.fullmatch(str(value))
+    return keys[-1] != "file"
 
 
 def _is_key(name: str) -> bool:

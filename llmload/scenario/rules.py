@@ -12,6 +12,7 @@ from llmload.frameworks.registry import REGISTRY
 from llmload.promises import Gate
 from llmload.scenario.document.load import DEFAULT_REQUESTS, Load
 from llmload.scenario.document.promises import Decision, GateForm, Slo
+from llmload.scenario.document.root import ScenarioDocument, Spec
 from llmload.scenario.document.settings import settings_model
 from llmload.scenario.document.target import Target
 from llmload.scenario.document.workload import LognormalLengths, Spread, UniformLengths, Workload
@@ -38,13 +39,24 @@ class Sections:
     gates: tuple[tuple[int, Gate], ...]
 
 
-def check(root: Node) -> list[Trouble]:
-    """Every rule between sections that the document breaks."""
+def check(root: Node, document: ScenarioDocument | None) -> list[Trouble]:
+    """Every rule between sections that the document breaks; where it is not valid as a whole, of those that are."""
     spec = find(root, ("spec",))
     if not isinstance(spec, Entries):
         return []
     gates, troubles = _gates(spec.get("gates"))
-    sections = Sections(
+    sections = _sections(document.spec, gates) if document else _valid_sections(spec, gates)
+    for rule in (_settings, _at_names_a_step, _ids_differ, _gates_can_have_data, _slo_can_have_data, _sample):
+        troubles.extend(rule(sections, root))
+    return troubles
+
+
+def _sections(spec: Spec, gates: tuple[tuple[int, Gate], ...]) -> Sections:
+    return Sections(spec.target, spec.workload, spec.load, spec.slo, spec.decision, gates)
+
+
+def _valid_sections(spec: Entries, gates: tuple[tuple[int, Gate], ...]) -> Sections:
+    return Sections(
         target=_valid(spec, "target", Target),
         workload=_valid(spec, "workload", Workload) if spec.get("workload") else Workload(),
         load=_valid(spec, "load", Load) if spec.get("load") else Load(),
@@ -52,9 +64,6 @@ def check(root: Node) -> list[Trouble]:
         decision=_valid(spec, "decision", Decision) if spec.get("decision") else Decision(),
         gates=gates,
     )
-    for rule in (_settings, _at_names_a_step, _ids_differ, _gates_can_have_data, _slo_can_have_data, _sample):
-        troubles.extend(rule(sections, root))
-    return troubles
 
 
 def _valid(spec: Entries, name: str, model: type[Model]) -> Model | None:

@@ -118,6 +118,8 @@ def read(text: str, file: str, first_line: int = 1, first_column: int = 1) -> tu
     except yaml.MarkedYAMLError as error:
         place = builder.place(error.problem_mark or error.context_mark)
         message = f"not valid YAML: {error.problem or error.context}"
+        if error.context_mark and error.context_mark.line + first_line != place.line:
+            message += f", {error.context} that begins on line {error.context_mark.line + first_line}"
         line = lines_of(text)[place.line - first_line]
         return None, [*builder.troubles, Trouble(place, "document", message, _syntax_hint(str(error.problem), line))]
     return root, builder.troubles
@@ -126,7 +128,7 @@ def read(text: str, file: str, first_line: int = 1, first_column: int = 1) -> tu
 def _syntax_hint(problem: str, line: str) -> str:
     if "expected ','" in problem and "${" in line:
         return 'Put variables in quotes inside { } and [ ]: "${NAME}"'
-    if "\\t" in problem or "tab" in problem:
+    if "\t" in line:
         return "Indent with spaces, never with tabs"
     if "mapping values" in problem:
         return "Check the indentation, or quote a text that contains ': '"
@@ -191,7 +193,12 @@ class _Builder:
 
     def refuse_decoration(self, event: yaml.Event, path: tuple[Step, ...]) -> None:
         if tag := getattr(event, "tag", None):
-            self.trouble(event, path, f"a YAML tag ({tag})", "Delete it; the schema knows the type of every field")
+            self.trouble(
+                event,
+                path,
+                f"a YAML tag ({tag.replace('tag:yaml.org,2002:', '!!')})",
+                "Delete it; the schema knows the type of every field",
+            )
         if anchor := getattr(event, "anchor", None):
             self.trouble(event, path, f"an anchor (&{anchor})", "Delete it; anchors and aliases are not supported")
 

@@ -80,14 +80,12 @@ def _trouble(model: type[BaseModel], error: ErrorDetails, root: Node, prefix: tu
         shown = format_path((*prefix, *path, str(last)))
         return Trouble(node.place, shown, f"{last} is missing", _missing_hint(str(last)))
     message, hint = say(error)
-    place = node.place
-    if isinstance(node, Scalar):
-        offset = int(error.get("ctx", {}).get("offset", 0))
-        place = node.inside(offset) if offset else node.place
-        if node.is_from_env or is_secret_path(prefix + path):
-            scrubber = Scrubber([str(node.value)] if str(node.value) else [])
-            message, hint = scrubber.scrub(message), scrubber.scrub(hint)
-    return Trouble(place, format_path(prefix + path), message, hint)
+    if field := error.get("ctx", {}).get("field"):
+        path = written_path(root, (*path, str(field)))
+    if isinstance(node, Scalar) and (node.is_from_env or is_secret_path(prefix + path, node.value)):
+        scrubber = Scrubber([str(node.value)])
+        message, hint = scrubber.scrub(message), scrubber.scrub(hint)
+    return Trouble((find(root, path) or root).place, format_path(prefix + path), message, hint)
 
 
 def key_place(root: Node, path: tuple[Step, ...]) -> Place:

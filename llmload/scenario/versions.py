@@ -29,12 +29,18 @@ def to_current(root: Node) -> tuple[Node | None, tuple[str, ...], list[Trouble]]
         notices += said
         if troubles:
             return None, (), troubles
-    return None, (), [Trouble(root.place, "document", "expected a map", f"Begin with apiVersion: {CURRENT}")]
+    return (
+        None,
+        (),
+        [Trouble(root.place, "document", "a scenario is a map, and this is not", f"Begin with apiVersion: {CURRENT}")],
+    )
 
 
 def _unknown(root: Entries, version: Node | None) -> Trouble:
     known = (CURRENT, *CONVERTERS)
     if version is None:
         return Trouble(root.place, "apiVersion", "apiVersion is missing", f"Begin with apiVersion: {CURRENT}")
-    shown = repr(version.value) if isinstance(version, Scalar) else "a map or list"
-    return Trouble(version.place, "apiVersion", f"unknown version {shown}", nearest(str(shown).strip("'"), known))
+    if not isinstance(version, Scalar):
+        return Trouble(version.place, "apiVersion", "not a version", f"Use one of: {', '.join(known)}")
+    hint = nearest(str(version.value), known)
+    return Trouble(version.place, "apiVersion", f"unknown version {str(version.value)!r}", hint)

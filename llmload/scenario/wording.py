@@ -30,6 +30,7 @@ _CHOICES = {
         "not a length in tokens",
         "Write 256, {mean: 256, stdev: 64}, {uniform: [64, 512]} or {lognormal: {mean: 256, stdev: 64}}",
     ),
+    "which_workers()": ("not a number of worker processes", "Write auto, or a whole number"),
     "which_gate()": ("not a gate", "Write a text like 'goodput >= 95%', or a map with metric and max"),
 }
 """By the function that tells the members of a union apart."""

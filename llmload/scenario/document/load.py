@@ -91,13 +91,15 @@ class Guards(Section):
     no_first_token: Patience | None = None
 
 
-def _workers(value: object) -> str:
-    return "workers:auto" if isinstance(value, str) else "workers:count"
+def which_workers(value: object) -> str | None:
+    if value == "auto":
+        return "workers:auto"
+    return "workers:count" if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 Workers = Annotated[
     Annotated[Literal["auto"], Tag("workers:auto")] | Annotated[int, Ge(1), Le(256), Tag("workers:count")],
-    Discriminator(_workers),
+    Discriminator(which_workers),
 ]
 
 
@@ -111,14 +113,14 @@ class Load(Section):
     ramp: Annotated[Duration | None, Field(description="Time of the linear ramp between two steps")] = None
     requests: Count | None = None
     duration: Patience | None = None
-    warmup: Warmup = Warmup()
+    warmup: Warmup = Warmup.model_construct()
     cooldown: Duration = 0.0
     max_duration: Patience = 300.0
     max_in_flight: Count = 1000
     workers: Workers = "auto"
     engine: Literal["local", "ray"] = "local"
     address: Text | None = None
-    guards: Guards = Guards()
+    guards: Guards = Guards.model_construct()
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:
@@ -126,9 +128,11 @@ class Load(Section):
         if len(shapes) > 1:
             raise wrong(f"{' and '.join(shapes)} exclude each other", "Keep one of concurrency, rate and trace")
         if self.arrival is not None and self.rate is None:
-            raise wrong("arrival says how a rate arrives, and no rate is written", "Add rate: [2/s], or delete arrival")
+            raise wrong(
+                "arrival says how a rate arrives, and no rate is written", "Add rate: [2/s], or delete it", "arrival"
+            )
         if self.duration is not None and self.duration > self.max_duration:
-            raise wrong("duration is longer than max_duration", "Raise max_duration, or shorten duration")
+            raise wrong("duration is longer than max_duration", "Raise max_duration, or shorten it", "duration")
         return self
 
     @property

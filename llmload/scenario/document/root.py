@@ -43,7 +43,7 @@ class GpuTelemetry(Section):
     @model_validator(mode="after")
     def _url_for_dcgm(self) -> Self:
         if self.url is not None and self.source != "dcgm":
-            raise wrong("url belongs to source: dcgm", "Write source: dcgm, or delete url")
+            raise wrong("url belongs to source: dcgm", "Write source: dcgm, or delete url", "url")
         return self
 
 
@@ -86,7 +86,7 @@ ServerMetrics = Annotated[
 class Telemetry(Section):
     """What is read beside the load."""
 
-    gpu: GpuTelemetry = GpuTelemetry()
+    gpu: GpuTelemetry = GpuTelemetry.model_construct()
     server_metrics: ServerMetrics = "auto"
     server_logs: Logs = "none"
 
@@ -98,7 +98,7 @@ def _without_alias(value: object) -> object:
 def _different(formats: list[str]) -> list[str]:
     for position, name in enumerate(formats):
         if name in formats[:position]:
-            raise wrong(f"the format {name} stands twice", "Keep one")
+            raise wrong(f"the format {name} stands twice", "Keep one; xlsx is another name of excel")
     return formats
 
 
@@ -116,14 +116,14 @@ class Spec(Section):
     """What to run, against what, judged how."""
 
     target: Target
-    workload: Workload = Workload()
-    load: Load = Load()
+    workload: Workload = Workload.model_construct()
+    load: Load = Load.model_construct()
     slo: Slo | None = None
     gates: list[GateItem] = Field(default_factory=list)
-    decision: Decision = Decision()
+    decision: Decision = Decision.model_construct()
     recommend: Recommend | None = None
-    telemetry: Telemetry = Telemetry()
-    reports: Reports = Reports()
+    telemetry: Telemetry = Telemetry.model_construct()
+    reports: Reports = Reports.model_construct()
     matrix: dict[str, JsonValue] | None = None
 
 

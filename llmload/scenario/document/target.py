@@ -143,7 +143,7 @@ class Simulator(Section):
     replicas: Annotated[int, Ge(1), Le(64)] = 1
     seed: Whole = 0
     api_key: Secret | None = None
-    faults: Faults = Faults()
+    faults: Faults = Faults.model_construct()
     mean_answer_tokens: Count = 128
     refuse_fields: list[Text] = Field(default_factory=list)
 
@@ -192,8 +192,8 @@ class Target(Section):
     api: Literal["chat", "completions", "generate"] | None = None
     api_key: Secret | None = None
     headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = Field(default_factory=dict)
-    tls: Tls = Tls()
-    timeout: Timeout = Timeout()
+    tls: Tls = Tls.model_construct()
+    timeout: Timeout = Timeout.model_construct()
     transport: Literal["auto", "fast", "httpx"] = "auto"
 
     @model_validator(mode="after")

@@ -29,7 +29,7 @@ class Spread(Section):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.longest < self.min:
-            raise wrong(f"max {self.longest} is below min {self.min}", "Write min first, then a max above it")
+            raise wrong(f"max {self.longest} is below min {self.min}", "Write a larger max", "max")
         return self
 
 
@@ -83,7 +83,7 @@ class Synthetic(Section):
 
     input_tokens: Length = 256
     output_tokens: Length = 512
-    shared_prefix: SharedPrefix = SharedPrefix()
+    shared_prefix: SharedPrefix = SharedPrefix.model_construct()
     unique: bool = True
 
 
@@ -134,7 +134,7 @@ Sampling = Annotated[dict[str, JsonValue], AfterValidator(_check_sampling)]
 class Workload(Section):
     """What requests say."""
 
-    prompts: Prompts = Prompts()
+    prompts: Prompts = Prompts.model_construct()
     mixture: Annotated[JsonValue, Field(description="Kinds of traffic in one run; detailed by a later version")] = None
     sessions: Annotated[JsonValue, Field(description="Conversations of turns; detailed by a later version")] = None
     tokenizer: Tokenizer | None = None
