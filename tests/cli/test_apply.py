@@ -14,6 +14,8 @@ import pytest
 
 from tests.command import llmload, measured, start, write_scenario
 
+pytestmark = pytest.mark.measuring
+
 ROOT = Path(__file__).parent.parent.parent
 
 
