@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -89,7 +90,7 @@ def healthy(*models: str, template: int = 7, per_word: int = 1) -> Script:
 
 
 @contextmanager
-def serving(script: Script) -> Iterator[Script]:
+def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[Script]:
     """Serve `script` on a free port for the time of the block; its `url` is set."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -121,9 +122,11 @@ def serving(script: Script) -> Iterator[Script]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        script.url = f"http://127.0.0.1:{server.server_port}"
+        script.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
         try:
             yield script
         finally:
