@@ -20,7 +20,7 @@ BAD_COUNTS = (0, 1, 2, 3, 5, 10)
 """Numbers of bad requests that the table of METRICS.md shows."""
 
 _SMALL_FOR_P99 = 1000
-_LARGEST = 10_000_000
+_LARGEST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +159,14 @@ def _problem(outlook: Outlook, scenario: Scenario) -> Problem:
 
 
 def _way_out(outlook: Outlook, scenario: Scenario) -> str:
-    if outlook.target >= 1:
-        return "No sample proves 100 %: promise a little less, such as 99.9%, and raise decision.max_requests to match"
+    if outlook.table[0] is None:
+        return f"No sample of up to {_LARGEST:,} requests proves so much: promise a little less, such as 99.9%"
+    needed = max(outlook.table[0], LEAST_EFFECTIVE)
     if outlook.blocks < LEAST_BLOCKS:
         size = max(1, int(outlook.step.value))
-        return f"A verdict needs {LEAST_BLOCKS} blocks of {size} requests: set load.requests to {LEAST_BLOCKS * size}"
-    needed = max(outlook.table[0] or _LARGEST, LEAST_EFFECTIVE)
+        # with only four blocks a request is worth less than half an independent one
+        wanted = max(LEAST_BLOCKS * size, _round_up(3 * needed))
+        return f"A verdict needs {LEAST_BLOCKS} blocks of {size} requests or more: set load.requests to {wanted}"
     return (
         f"Even without one bad request it takes {needed} independent ones, and a few more for their dependence: "
         f"set decision.max_requests to {_enough(outlook, scenario, needed)}"

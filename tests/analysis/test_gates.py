@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from llmload.analysis.attempts import attempts_of
 from llmload.analysis.gates import judge_step
-from llmload.analysis.shares import decide_share
+from llmload.analysis.shares import decide_share, least_block
 from llmload.domain import Caveat, Ending, Observation, Outcome, RequestRecord, Status, Step, TokenSource, Verdict
 from llmload.promises import At, Bound, Change, Gate, Slo
 from tests.analysis.builders import GOODPUT_95, MS, SLO, STEP, good_and_bad, paced, request, scenario, window
@@ -138,6 +139,13 @@ def test_a_pass_needs_the_worth_of_59_independent_requests_even_for_a_modest_tar
 
 def test_a_mean_of_a_few_requests_decides_nothing() -> None:
     assert judged(at_most("ttft", "mean", 100), paced([50.0] * 19)).status is Status.INCONCLUSIVE
+
+
+def test_blocks_of_an_open_loop_last_as_long_as_the_slowest_answers() -> None:
+    """At 100 requests a second and a p99 of 150 ms, 15 requests are on the server together."""
+    attempts = attempts_of([window(paced([50.0] * 200))])
+    assert least_block(Step(0, "rate", 100.0), attempts) == 15
+    assert least_block(Step(0, "concurrency", 7.0), attempts) == 7
 
 
 # ---------------------------------------------------------------- no data

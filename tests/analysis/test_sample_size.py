@@ -40,12 +40,13 @@ def test_no_sample_proves_a_hundred_percent() -> None:
 
 
 REFUSED = [
+    pytest.param(scenario(Gate("goodput", Bound(">=", 0.9999999))), "promise a little less", id="seven nines"),
     pytest.param(scenario(GOODPUT_95, requests=59, max_requests=59), "set decision.max_requests to", id="too few"),
     pytest.param(
         scenario(Gate("ttft", Bound("<=", 1), "p99"), requests=200, max_requests=300), "takes 368", id="p99 of 300"
     ),
-    pytest.param(scenario(Gate("goodput", Bound(">=", 1.0))), "No sample proves 100 %", id="100 percent"),
-    pytest.param(scenario(Gate("error_rate", Bound("<=", 0.0))), "No sample proves 100 %", id="no error ever"),
+    pytest.param(scenario(Gate("goodput", Bound(">=", 1.0))), "promise a little less", id="100 percent"),
+    pytest.param(scenario(Gate("error_rate", Bound("<=", 0.0))), "promise a little less", id="no error ever"),
     pytest.param(
         scenario(GOODPUT_95, concurrency=(100,), requests=200, max_requests=200),
         "set load.requests to 400",
@@ -75,6 +76,15 @@ def test_what_the_refusal_proposes_is_enough(gate: Gate) -> None:
         check_reachable(asked)
     proposed = int(caught.value.problems[0].hint.rsplit(" ", 1)[1])
     check_reachable(scenario(gate, requests=30, max_requests=proposed))
+
+
+@pytest.mark.parametrize("concurrency", [1, 10, 50, 300])
+def test_the_window_that_the_refusal_proposes_has_blocks_enough(concurrency: int) -> None:
+    few = 3 * concurrency
+    with pytest.raises(ScenarioError) as caught:
+        check_reachable(scenario(GOODPUT_95, concurrency=(concurrency,), requests=few, max_requests=few))
+    proposed = int(caught.value.problems[0].hint.rsplit(" ", 1)[1])
+    check_reachable(scenario(GOODPUT_95, concurrency=(concurrency,), requests=proposed, max_requests=proposed))
 
 
 @pytest.mark.parametrize(
