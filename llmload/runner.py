@@ -63,7 +63,7 @@ def run(
                 observations.append(measure(scenario, look, probed, edges, run_id=header.run_id))
                 metrics = fold(_of_step(observations, look), scenario.slo)
                 edges.remember(observations[-1], metrics)
-                log.info("window ended", step=look.step.label, ending=observations[-1].ending, attempts=metrics.attempts)
+                log.info("window ended", step=look.step.label, attempts=metrics.attempts)
                 if not observations[-1].is_whole:
                     break
     except TargetError as error:

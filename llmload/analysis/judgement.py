@@ -72,7 +72,18 @@ def judge(
         fingerprint=fingerprint_of(header, scenario, facts),
         caveats=caveats,
         notices=scenario.notices,
+        fails_on=_strict_policies(scenario.decision),
     )
+
+
+def _strict_policies(decision: Decision) -> tuple[str, ...]:
+    """What breaks the build although no gate failed."""
+    policies = {
+        "inconclusive": decision.on_inconclusive,
+        "incomparable": decision.on_incomparable,
+        "missing_baseline": decision.on_missing_baseline,
+    }
+    return tuple(name for name, policy in policies.items() if policy == "fail")
 
 
 # ---------------------------------------------------------------- what speaks against the whole run

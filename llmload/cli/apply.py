@@ -20,7 +20,7 @@ class DryRun(StrEnum):
     SERVER = "server"
 
 
-def apply(  # noqa: PLR0913 - options of the command line
+def apply(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenario files, run one after another.")],
     store: options.Store = options.DEFAULT_STORE,
     out: Annotated[Path | None, typer.Option(help="Directory for reports, in place of spec.reports.dir.")] = None,
@@ -53,5 +53,7 @@ def apply(  # noqa: PLR0913 - options of the command line
         case DryRun.SERVER:
             code = rehearse(loaders, env, stop_before="load")
         case None:
-            code = apply_all(loaders, Batch(store, out, resume, env, progress and not json, json, log_format, log_level))
+            code = apply_all(
+                loaders, Batch(store, out, resume, env, progress and not json, json, log_format, log_level)
+            )
     raise typer.Exit(code)

@@ -11,13 +11,13 @@ from pathlib import Path
 from llmload import __version__
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.strategy import next_look
+from llmload.cli.report_files import write_reports
 from llmload.cli.stopping import StopRequest, listening
 from llmload.cli.stored import judged
 from llmload.domain import Observation, Progress, RunHeader, RunResult, StepMetrics, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.load.pool import Pool
 from llmload.load.window import Window
-from llmload.cli.report_files import write_reports
 from llmload.runner import Edges, run
 from llmload.scenario.asked import Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
@@ -114,7 +114,7 @@ def _header(scenario: Scenario) -> RunHeader:
     )
 
 
-def _edges(  # noqa: PLR0913 - the one place where everything is plugged together
+def _edges(
     scenario: Scenario,
     header: RunHeader,
     store: Store,
@@ -152,9 +152,7 @@ def _edges(  # noqa: PLR0913 - the one place where everything is plugged togethe
     )
 
 
-def _keep(
-    store: Store, header: RunHeader, scenario: Scenario, order: Order, status: str, error: BaseException
-) -> None:
+def _keep(store: Store, header: RunHeader, scenario: Scenario, order: Order, status: str, error: BaseException) -> None:
     """Store and report what an interrupted run measured; a full disk must not hide the first error."""
     try:
         result = judged(store, header.run_id)

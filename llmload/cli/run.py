@@ -14,7 +14,7 @@ from llmload.cli import options
 from llmload.errors import UsageError
 
 
-def run(  # noqa: PLR0913 - options of the command line
+def run(
     server: Annotated[str, typer.Option(help="Base URL of the server, like http://localhost:8000.")],
     model: Annotated[str | None, typer.Option(help="Model name; optional when the server serves exactly one.")] = None,
     concurrency: Annotated[str, typer.Option(help="Steps of requests in flight.")] = "1,10,50,100,200",
@@ -46,6 +46,7 @@ def run(  # noqa: PLR0913 - options of the command line
     import yaml
 
     from llmload.cli.batch import Batch, apply_all
+    from llmload.scenario.conversion import overridden
     from llmload.scenario.loader import load_runnable_text
 
     target: dict[str, object] = {"url": server, "framework": framework or adapter or "openai"}
@@ -68,14 +69,21 @@ def run(  # noqa: PLR0913 - options of the command line
     if goodput is not None:
         spec["slo"] = _slo(goodput)
     document = {"apiVersion": "llmload/v1", "kind": "Scenario", "metadata": {"name": name}, "spec": spec}
-    text = yaml.safe_dump(document, sort_keys=False)
+    text = overridden(yaml.safe_dump(document, sort_keys=False), "command line", sets)
     env = dict(os.environ)
-    load_it = partial(load_runnable_text, text, "command line", sets=sets, env=env, directory=Path.cwd())
+    load_it = partial(load_runnable_text, text, "command line", env=env, directory=Path.cwd())
     if save is not None:
         load_it()
-        save.write_text(text, encoding="utf-8")
+        _save(save, text)
     batch = Batch(store, out, None, env, progress and not json, json, log_format, log_level, output)
     raise typer.Exit(apply_all([load_it], batch))
+
+
+def _save(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError("--save", f"{path} cannot be written ({error.strerror})", "Name another file") from None
 
 
 def _whole_numbers(text: str) -> Sequence[int]:

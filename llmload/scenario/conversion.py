@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import yaml
 
 from llmload.errors import ScenarioError
-from llmload.scenario.masking import quotable_lines
+from llmload.scenario.masking import quotable_lines, quotable_sets
+from llmload.scenario.overrides import FILE, override
 from llmload.scenario.source import Source
-from llmload.scenario.tree import Place, Trouble, plain, read
+from llmload.scenario.tree import Node, Place, Trouble, plain, read
 from llmload.scenario.versions import to_current
 
 
@@ -31,5 +34,20 @@ def convert_text(text: str, source: str) -> tuple[str, tuple[str, ...]]:
         raise ScenarioError(origins.problems(troubles))
     if current is root:
         return text, ("is llmload/v1 already.",)
-    written = yaml.dump(plain(current), Dumper=_Indented, sort_keys=False, allow_unicode=True, width=120)
-    return written, notices
+    return _written(current), notices
+
+
+def overridden(text: str, source: str, sets: Sequence[str]) -> str:
+    """The text of a v1 document with every `--set` written into it; ScenarioError for a set that cannot be."""
+    root, troubles = read(text, source)
+    origins = Source({source: quotable_lines(text, root), FILE: quotable_sets(sets)})
+    if root is not None:
+        root, found = override(root, sets)
+        troubles += found
+    if root is None or troubles:
+        raise ScenarioError(origins.problems(troubles))
+    return _written(root)
+
+
+def _written(root: Node) -> str:
+    return yaml.dump(plain(root), Dumper=_Indented, sort_keys=False, allow_unicode=True, width=120)

@@ -59,8 +59,8 @@ def test_the_quickstart_passes_and_leaves_everything_behind(tmp_path: Path) -> N
             {"slo": "{e2e: 1ms}", "gates": "[{metric: goodput, min: 90%, level: warn}]"}, 0, "fail", id="only warned of"
         ),
         pytest.param(
-            {"gates": "[goodput >= 95%]", "load__requests": 60, "decision": "{max_requests: 150, on_inconclusive: fail}",
-             "target__simulator__faults": "{error_rate: 4%}", "target__simulator__seed": 3},
+            {"gates": "[goodput >= 95%]", "load__requests": 60,
+             "decision": "{max_requests: 150, on_inconclusive: fail}", "target__simulator__faults": "{error_rate: 4%}", "target__simulator__seed": 3},
             4, "inconclusive", id="undecided where that fails",
         ),
         pytest.param({"target__simulator__faults": "{error_rate: 100%}"}, 5, "could not", id="nothing ever succeeded"),

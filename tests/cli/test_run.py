@@ -1,0 +1,65 @@
+"""`llmload run`: a run from flags alone, and the scenario file that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from llmload.scenario.asked import Simulator
+from llmload.simulator.process import start
+from tests.command import llmload, measured
+
+FLAGS = ("--concurrency", "2", "--num-requests", "30", "--input-len", "32", "--output-len", "8", "--warmup", "2")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with start(Simulator(decode_base_ms=1.0, prefill_tokens_per_s=1e5), api_key="sk-9d1f") as process:
+        yield process.url
+
+
+@pytest.mark.measuring
+def test_flags_run_a_scenario_and_save_it(tmp_path: Path, server: str) -> None:
+    env = {"KEY": "sk-9d1f"}
+    flags = (*FLAGS, "--goodput", "ttft:5000,tpot:500", "--api-key-env", "KEY", "--save", "saved.yaml")
+    done = measured("run", "--server", server, *flags, "--output", "copy.json", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "copy.json").read_bytes() == (tmp_path / "reports/run/result.json").read_bytes()
+    assert "sk-9d1f" not in (tmp_path / "saved.yaml").read_text()
+    again = measured("apply", "saved.yaml", cwd=tmp_path, env=env)
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+@pytest.mark.measuring
+def test_without_streaming_there_is_no_ttft_to_show(tmp_path: Path, server: str) -> None:
+    done = measured(
+        "run", "--server", server, *FLAGS, "--no-stream", "--api-key-env", "KEY", cwd=tmp_path, env={"KEY": "sk-9d1f"}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    header, row = (tmp_path / "reports/run/steps.csv").read_text().splitlines()
+    cells = dict(zip(header.split(","), row.split(","), strict=True))
+    assert (cells["TTFT p50 (ms)"], cells["TPOT p50 (ms)"], float(cells["E2E p50 (ms)"]) > 0) == ("", "", True)
+
+
+def test_what_is_saved_is_what_is_run(tmp_path: Path) -> None:
+    sets = ("--set", "spec.load.duration=7s", "--save", "saved.yaml")
+    llmload("run", "--server", "http://127.0.0.1:9", *sets, cwd=tmp_path)
+    assert "duration: 7s" in (tmp_path / "saved.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        pytest.param(("--goodput", "ttft=5"), "--goodput", id="a bound that is none"),
+        pytest.param(("--concurrency", "1;2"), "--concurrency", id="a list that is none"),
+        pytest.param(("--adapter", "triton"), "triton", id="a framework of a later version"),
+        pytest.param(("--set", "load=3"), "--set", id="a path that is none"),
+        pytest.param(("--save", "no/such/folder.yaml"), "--save", id="a place that cannot be written"),
+    ],
+)
+def test_bad_flags_are_exit_2_and_named(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
+    done = llmload("run", "--server", "http://127.0.0.1:9", *flags, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
