@@ -18,6 +18,7 @@ from llmload.frameworks.error_body import error_message, found_error
 __all__ = ["ADAPTER", "DIALECTS", "OpenAISettings", "error_message", "read_answer", "read_event"]
 
 _DONE = Event(is_last=True)
+_new = tuple.__new__  # spares the hot path the defaults of Event, a tenth of what reading an event costs
 _THOUGHTS = ("reasoning_content", "reasoning")
 
 
@@ -49,7 +50,17 @@ def read_event(payload: bytes) -> Event:
     """One streamed payload of either API; ValueError when it is not JSON or not of this protocol."""
     if payload == b"[DONE]":
         return _DONE
-    return _meaning(orjson.loads(payload), "delta")
+    document = orjson.loads(payload)
+    try:  # nearly every event is a chat delta with nothing but text, and this is the hot path (tests/bench)
+        choice = document["choices"][0]
+        delta = choice["delta"]
+        text = delta["content"]
+        is_plain = type(text) is str and len(delta) == 1 and choice["finish_reason"] is None
+        if is_plain and "usage" not in document and "error" not in document:
+            return _new(Event, (text, "", None, None, False, None))
+    except (LookupError, TypeError):  # one of the many other shapes
+        pass
+    return _meaning(document, "delta")
 
 
 def read_answer(body: bytes) -> Event:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from llmload.domain import Ending
+from llmload.domain import Ending, Progress
 from llmload.errors import LlmloadError
 from llmload.load.pool import Pool
 from tests.load.windows import endpoint, window
@@ -41,9 +41,13 @@ def test_a_pool_outside_its_with_block_is_a_defect_that_says_so() -> None:
 
 def test_a_worker_ignores_ctrl_c_since_the_runner_decides() -> None:
     with ScriptedServer(lambda request: stream(2, 0.3, 0)) as server, Pool() as pool:
-        threading.Timer(0.3, os.kill, (pool.pid, signal.SIGINT)).start()
+
+        def interrupt(progress: Progress) -> None:
+            if server.requests:
+                os.kill(pool.pid, signal.SIGINT)
+
         asked = window(endpoint(server.url), requests=3, warmup=0)
-        assert pool.observe(asked, on_progress=lambda p: None, stop=threading.Event()).ending is Ending.COMPLETE
+        assert pool.observe(asked, on_progress=interrupt, stop=threading.Event()).ending is Ending.COMPLETE
 
 
 def test_a_pool_leaves_no_process_even_when_the_window_is_abandoned() -> None:

@@ -1,0 +1,1 @@
+"""The measurer, measured: `python -m tests.bench` holds llmload against the numbers of docs/performance.md."""

@@ -1,0 +1,165 @@
+"""A server that sends one token to each of its streams every 20 ms and writes down when: `URL` on stdout first.
+
+    python -m tests.bench.paced_server TRUTH_FILE FIRST_MS TOKENS GAP_MS
+
+With GAP_MS 0 it sends as fast as the socket takes. On SIGTERM the truth (instants per prompt) goes to TRUTH_FILE.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import os
+import pickle
+import signal
+import sys
+from array import array
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic_ns
+
+import uvloop
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+_EVENT = (
+    b'data: {"id":"chatcmpl-9d282316a9ff6c61","object":"chat.completion.chunk","created":1795219612,"model":"tiny",'
+    b'"choices":[{"index":0,"delta":{"content":" the"},"logprobs":null,"finish_reason":null,"token_ids":null}]}\n\n'
+)
+_FINISH = (
+    b'data: {"choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}]}\n\n',
+    b'data: {"choices":[],"usage":{"prompt_tokens":24,"total_tokens":65,"completion_tokens":%d}}\n\n',
+    b"data: [DONE]\n\n",
+)
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+TOKEN = _chunk(_EVENT)
+_BURST = 64  # events per write when there is no pace
+
+
+def key_of(body: bytes) -> bytes:
+    """What a request is known by on both sides."""
+    return hashlib.blake2b(body, digest_size=8).digest()
+
+
+class Paced:
+    """The streams that go on, in one slot per millisecond of the gap: a tick serves one slot."""
+
+    def __init__(self, first_ms: int, tokens: int, gap_ms: int) -> None:
+        self.first_ms, self.tokens, self.gap_ms = first_ms, tokens, gap_ms
+        self.end = b"".join(_chunk(part) for part in (_FINISH[0], _FINISH[1] % tokens, _FINISH[2])) + b"0\r\n\r\n"
+        self.slots: list[list[Stream]] = [[] for _ in range(max(gap_ms, 1))]
+        self.truth: dict[bytes, array[int]] = {}
+        self.late_ns = array("q")
+
+    def tokens_for(self, key: bytes) -> int:
+        """Half to one and a half times the mean, so that streams do not all end in the same instant."""
+        return self.tokens // 2 + self.tokens * key[0] // 256 if self.gap_ms else self.tokens
+
+    async def tick(self) -> None:
+        """Every millisecond, on a schedule that does not drift."""
+        now_ms = monotonic_ns() // 1_000_000
+        while True:
+            due = now_ms * 1_000_000
+            if (wait := due - monotonic_ns()) > 0:
+                await asyncio.sleep(wait / 1e9)
+                continue
+            if self.slots[now_ms % self.gap_ms]:
+                self.late_ns.append(monotonic_ns() - due)
+                self._serve(now_ms)
+            now_ms += 1
+
+    def _serve(self, now_ms: int) -> None:
+        going = []
+        for stream in self.slots[now_ms % self.gap_ms]:
+            if stream.is_lost:
+                continue
+            stream.truth.append(monotonic_ns())
+            with suppress(OSError):  # hung up a moment ago
+                os.write(stream.descriptor, TOKEN)  # uvloop's own write costs three times as much
+            if len(stream.truth) <= stream.tokens:  # the first instant is the request's arrival
+                going.append(stream)
+            else:
+                stream.transport.write(self.end)
+        self.slots[now_ms % self.gap_ms] = going
+
+    def begin(self, stream: Stream) -> None:
+        """Put a stream where its first token comes after `first_ms`, within two milliseconds."""
+        if self.gap_ms:
+            asyncio.get_running_loop().call_later((self.first_ms - 1) / 1000, self._place, stream)
+        else:
+            stream.pump()
+
+    def _place(self, stream: Stream) -> None:
+        self.slots[(monotonic_ns() // 1_000_000 + 1) % self.gap_ms].append(stream)
+
+
+class Stream(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, paced: Paced) -> None:
+        self.paced = paced
+        self.truth = array("q")
+        self.received = b""
+        self.left = self.tokens = 0
+        self.is_paused = self.is_lost = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert hasattr(transport, "write")
+        self.transport: asyncio.Transport = transport  # type: ignore[assignment]  # uvloop's own class
+        self.descriptor = transport.get_extra_info("socket").fileno()
+
+    def data_received(self, data: bytes) -> None:
+        arrived = monotonic_ns()
+        self.received += data
+        head, found, body = self.received.partition(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]) if found else 0
+        if not found or len(body) < length:
+            return
+        self.received = b""
+        key = key_of(body)
+        self.truth = self.paced.truth[key] = array("q", [arrived])
+        self.left = self.tokens = self.paced.tokens_for(key)
+        self.transport.write(HEAD)
+        self.paced.begin(self)
+
+    def pump(self) -> None:
+        """Without a pace: bursts until the socket is full."""
+        while self.left > 0 and not self.is_paused and not self.is_lost:
+            self.left -= _BURST
+            self.transport.write(TOKEN * _BURST if self.left > 0 else TOKEN * _BURST + self.paced.end)
+
+    def pause_writing(self) -> None:
+        self.is_paused = True
+
+    def resume_writing(self) -> None:
+        self.is_paused = False
+        self.pump()
+
+
+async def main() -> None:
+    """Serve until SIGTERM."""
+    truth_file, *numbers = sys.argv[1:]
+    paced = Paced(*(int(number) for number in numbers))
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Stream(paced), "127.0.0.1", 0, backlog=1024)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    gc.disable()
+    stopped = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    ticking = asyncio.create_task(paced.tick()) if paced.gap_ms else None
+    await stopped.wait()
+    if ticking is not None:
+        ticking.cancel()
+    Path(truth_file).write_bytes(pickle.dumps((paced.truth, paced.late_ns)))
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,186 @@
+"""The rows about streams: price per event, truth of the stamps, speed and memory of one worker."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from time import monotonic_ns
+
+from llmload.domain import Endpoint, Look, Observation, Phase, Progress, Step, TokenFit, TokenSource
+from llmload.frameworks.openai import DIALECTS
+from llmload.load.pool import Pool
+from llmload.load.window import Window
+from llmload.scenario.asked import Fixed
+from llmload.workload.plan import Plan
+from tests.bench.paced_server import key_of
+from tests.bench.table import Row
+
+STREAMS, FIRST_MS, TOKENS, GAP_MS = 500, 200, 256, 20
+SERVER_CORE, CLIENT_CORE = 0, 1
+_ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A window, and what its worker cost between two instants of it."""
+
+    window: Window
+    observation: Observation
+    from_ns: int
+    to_ns: int
+    cpu_ns: int
+    peak_bytes: int
+
+    @property
+    def cpu_us_per_event(self) -> float:
+        """CPU time of the worker per text event, in the steady state."""
+        events = sum(
+            bisect_left(record.event_ns, self.to_ns) - bisect_left(record.event_ns, self.from_ns)
+            for record in self.observation.records
+        )
+        return self.cpu_ns / events / 1000
+
+
+def rows() -> list[Row]:
+    """Every row about streams; takes about two minutes."""
+    with _served(FIRST_MS, TOKENS, GAP_MS) as server:
+        null = _client("null_client", *server.url.removeprefix("http://").split(":"), str(STREAMS), "12")
+        paced = watch(_window(server.url, STREAMS, requests=STREAMS * 3), steady_s=5)
+        httpx = _client("httpx_client", server.url, "30", "9")
+    ours = paced.cpu_us_per_event
+    ttft_ms, itl_ms = _errors(paced, server.truth)
+    calm = (
+        f"p99 of our heartbeat {_percentile(paced.observation.heartbeat_late_ns, 0.99) / 1e6:.1f} ms late, "
+        f"of the server's ticks {_percentile(server.late_ns, 0.99) / 1e6:.1f} ms"
+    )
+    with _served(0, 6400, 0) as server:
+        fast = watch(_window(server.url, 4, requests=150), steady_s=2)
+    events = sum(len(record.event_ns) for record in fast.observation.records)
+    rate = events / ((fast.observation.records[-1].done_ns - fast.observation.records[0].due_ns) / 1e9)
+    paced_events = sum(len(record.event_ns) for record in paced.observation.records)
+    return [
+        Row("CPU per event against the null client", 1.3, ours / null, "x", f"{ours:.1f} µs against {null:.1f} µs"),
+        Row("CPU per event, httpx loop against ours", 10, httpx / ours, "x", f"{httpx:.0f} µs, 30 streams", True),
+        Row("TTFT error, p50", 1, _percentile(ttft_ms, 0.50), "ms", f"{len(ttft_ms)} requests; {calm}"),
+        Row("TTFT error, p99", 10, _percentile(ttft_ms, 0.99), "ms", f"{STREAMS} streams x {1000 // GAP_MS} tokens/s"),
+        Row("ITL error, p99", 5, _percentile(itl_ms, 0.99), "ms", f"{len(itl_ms)} gaps"),
+        Row("events back to back, one worker", 60_000, rate, "/s", f"{events} events", True),
+        _memory("memory of a worker, paced streams", paced, paced_events),
+        _memory("memory of a worker, back to back", fast, events),
+    ]
+
+
+def _memory(what: str, watched: Watched, events: int) -> Row:
+    bar = 60e6 + 16 * events
+    return Row(what, bar / 1e6, watched.peak_bytes / 1e6, "MB", f"60 MB + 16 bytes x {events} events")
+
+
+def watch(asked: Window, steady_s: float) -> Watched:
+    """One window in a worker pinned to its core; CPU is counted over `steady_s` from the third second of load on."""
+    marks: list[tuple[int, int]] = []
+    began = 0
+
+    with Pool() as pool:
+        os.sched_setaffinity(pool.pid, {CLIENT_CORE})
+
+        def mark(progress: Progress) -> None:
+            nonlocal began
+            now = monotonic_ns()
+            if progress.phase is Phase.MEASURED:
+                began = began or now
+                if not marks or (len(marks) == 1 and now - marks[0][0] >= steady_s * 1e9):
+                    marks.append((now, _cpu_ns(pool.pid)))
+
+        observation = pool.observe(asked, on_progress=mark, stop=threading.Event())
+        peak = _peak_bytes(pool.pid)
+    (from_ns, cpu_before), (to_ns, cpu_after) = marks[:2]
+    return Watched(asked, observation, from_ns, to_ns, cpu_after - cpu_before, peak)
+
+
+def _window(url: str, streams: int, requests: int) -> Window:
+    return Window(
+        look=Look(Step(0, "concurrency", streams), 0, requests),
+        endpoint=Endpoint(url, "openai", "chat", "tiny", True, {}),
+        plan=Plan(1, 0, 0, Fixed(32), Fixed(TOKENS), True, TokenFit(0.0, 1.0, 0.0, TokenSource.USAGE)),
+        slo=None,
+        concurrency=streams,
+        warmup=streams,
+        duration_s=None,
+        cooldown_s=0,
+        max_duration_s=60,
+    )
+
+
+def _errors(watched: Watched, truth: dict[bytes, Sequence[int]]) -> tuple[list[float], list[float]]:
+    """Of each measured request |TTFT - the server's own|, and of each gap |gap - the server's own|, in ms."""
+    body, window = DIALECTS["chat"].body, watched.window
+    ttft, itl = [], []
+    for record in watched.observation.records:
+        if record.phase is not Phase.MEASURED or record.sent_ns is None or not record.event_ns:
+            continue
+        arrived, *sent = truth[key_of(body(window.endpoint, window.plan.request(record.seq)))]
+        ttft.append(abs((record.event_ns[0] - record.sent_ns) - (sent[0] - arrived)) / 1e6)
+        gaps = zip(pairwise(record.event_ns), pairwise(sent), strict=True)
+        itl += [abs((b - a) - (d - c)) / 1e6 for (a, b), (c, d) in gaps]
+    return ttft, itl
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
+
+
+@dataclass
+class Served:
+    """A paced server that runs; its truth is there once it has stopped."""
+
+    url: str
+    truth: dict[bytes, Sequence[int]]
+    late_ns: Sequence[int] = ()
+
+
+@contextmanager
+def _served(first_ms: int, tokens: int, gap_ms: int) -> Iterator[Served]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "truth"
+        numbers = [str(first_ms), str(tokens), str(gap_ms)]
+        command = [sys.executable, "-m", "tests.bench.paced_server", str(path), *numbers]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as server:
+            os.sched_setaffinity(server.pid, {SERVER_CORE})
+            assert server.stdout is not None
+            served = Served(server.stdout.readline().strip(), {})
+            try:
+                yield served
+            finally:
+                server.send_signal(signal.SIGTERM)
+                server.wait()
+        served.truth, served.late_ns = pickle.loads(path.read_bytes())
+
+
+def _client(name: str, *arguments: str) -> float:
+    command = [sys.executable, "-m", f"tests.bench.{name}", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as client:
+        os.sched_setaffinity(client.pid, {CLIENT_CORE})
+        output, _ = client.communicate()
+    return float(output)
+
+
+def _cpu_ns(pid: int) -> int:
+    """CPU time of every thread of a process: the scheduler's own nanoseconds."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+
+
+def _peak_bytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
