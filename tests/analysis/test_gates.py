@@ -137,6 +137,23 @@ def test_a_pass_needs_the_worth_of_59_independent_requests_even_for_a_modest_tar
     assert decide_share([np.ones(70, dtype=np.bool_)], 0.5, block=1, alpha=0.05).status is Status.PASS
 
 
+@pytest.mark.parametrize(
+    ("gate", "records", "kind", "hint"),
+    [
+        pytest.param(
+            at_least("goodput", 0.5), good_and_bad(60, 0), "TooFewRequests", "needs 59", id="too few effective"
+        ),
+        pytest.param(GOODPUT_95, good_and_bad(190, 10), "TooCloseToCall", "more concurrency", id="target inside"),
+    ],
+)
+def test_an_open_verdict_says_what_would_close_it(
+    gate: Gate, records: list[RequestRecord], kind: str, hint: str
+) -> None:
+    verdict = judged(gate, records)
+    assert (verdict.status, verdict.kind) == (Status.INCONCLUSIVE, kind)
+    assert hint in verdict.remedy
+
+
 def test_a_mean_of_a_few_requests_decides_nothing() -> None:
     assert judged(at_most("ttft", "mean", 100), paced([50.0] * 19)).status is Status.INCONCLUSIVE
 

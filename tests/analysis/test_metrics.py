@@ -145,6 +145,10 @@ def test_events_that_came_in_one_read_are_a_share_of_all_events() -> None:
     assert measure([window([at_ms(150, 160), merged])], None).shared_reads == pytest.approx(5 / 8)
 
 
+def test_an_empty_answer_does_not_shift_whose_events_are_shared() -> None:
+    assert measure([window([at_ms(), at_ms(150, 160), at_ms(170, 170)])], None).shared_reads == pytest.approx(2 / 4)
+
+
 def test_an_event_is_not_shared_because_another_request_had_one_at_the_same_instant() -> None:
     assert measure([window([at_ms(150, 160), at_ms(160, 170)])], None).shared_reads == 0
 

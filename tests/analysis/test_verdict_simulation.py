@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from llmload.analysis.shares import decide_share, replay_looks
-from llmload.analysis.stats import clopper_pearson
+from llmload.analysis.stats import clopper_pearson, ratio_interval
 from llmload.domain import Status
 
 TARGET = 0.95
@@ -96,3 +96,14 @@ def test_a_naive_point_gate_would_fail_every_fifth_healthy_run() -> None:
         for row in np.random.default_rng(4).random((2000, 200)) < 0.96
     )
     assert ours[Status.FAIL] / 2000 < 0.01
+
+
+def test_the_bounds_of_a_mean_miss_the_truth_as_often_as_their_level_says() -> None:
+    """Twenty slices of ten requests each around a true mean of 100, 5 % on each side."""
+    chance = np.random.default_rng(11)
+    runs = 2000
+    sums = chance.normal(100, 20, size=(runs, 20, 10)).sum(axis=2)
+    bounds = [ratio_interval(row, np.full(20, 10.0), 0.05) for row in sums]
+    over = sum(b is not None and b.low > 100 for b in bounds) / runs
+    under = sum(b is not None and b.high < 100 for b in bounds) / runs
+    assert (over, under) == (pytest.approx(0.05, abs=0.015), pytest.approx(0.05, abs=0.015))
