@@ -23,17 +23,22 @@ ORIGIN = "x-origin"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What is known of a document beside itself."""
+    """What is known of a document beside itself; `sha256` is its fingerprint before file names were led back."""
 
     source: str
-    gate_lines: tuple[int | None, ...]
+    sha256: str
     notices: tuple[str, ...]
 
 
-def canonical(document: ScenarioDocument, gates: Sequence[Gate], source: str, notices: Sequence[str]) -> str:
+def canonical(document: ScenarioDocument, gates: Sequence[Gate], origin: Origin) -> str:
     """The document to store: the same text for the same meaning, and `load_resolved` reads it back."""
-    origin = {"source": source, "gate_lines": [gate.line for gate in gates], "notices": list(notices)}
-    return _dump({**_written_out(document), ORIGIN: origin})
+    beside = {
+        "source": origin.source,
+        "sha256": origin.sha256,
+        "notices": list(origin.notices),
+        "gate_lines": [gate.line for gate in gates],
+    }
+    return _dump({**_written_out(document), ORIGIN: beside})
 
 
 def fingerprint(document: ScenarioDocument) -> str:

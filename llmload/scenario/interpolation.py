@@ -12,6 +12,7 @@ from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, f
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _MATRIX = "matrix."
+_UNTYPED = ("spec", "workload", "sampling")  # sent as given: the schema wants no type, so a number is a number
 
 
 def interpolate(root: Node, env: Mapping[str, str]) -> tuple[Node, list[Trouble]]:
@@ -49,7 +50,10 @@ class _Filling:
         if all(found[0] == "$${" for found in references):
             return replace(scalar, value=filled)
         is_whole = len(references) == 1 and references[0].span() == (0, len(text))
-        return replace(scalar, value=filled, otherwise=_typed(filled) if is_whole else (), is_from_env=True)
+        typed = _typed(filled) if is_whole else ()
+        if typed and path[: len(_UNTYPED)] == _UNTYPED:
+            return replace(scalar, value=typed[0], is_from_env=True)
+        return replace(scalar, value=filled, otherwise=typed, is_from_env=True)
 
     def fill(self, found: re.Match[str], scalar: Scalar, path: tuple[Step, ...]) -> str:
         if found[0] == "$${":

@@ -13,7 +13,7 @@ from pathlib import Path
 from llmload.errors import ScenarioError, StoreError, UsageError
 from llmload.promises import Gate
 from llmload.scenario import asked
-from llmload.scenario.canonical import ORIGIN, canonical, fingerprint
+from llmload.scenario.canonical import ORIGIN, Origin, canonical, fingerprint
 from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.features import leave_out, refuse_unbuilt
 from llmload.scenario.files import beside
@@ -59,15 +59,15 @@ def load_resolved(resolved: str) -> asked.Scenario:
     try:
         whole = json.loads(resolved)
         origin = whole.pop(ORIGIN)
-        lines, notices, source = origin["gate_lines"], tuple(origin["notices"]), str(origin["source"])
+        lines, notices = origin["gate_lines"], tuple(origin["notices"])
+        kept = asked.Document(source=origin["source"], text="", resolved=resolved, sha256=origin["sha256"])
         document = ScenarioDocument.model_validate(whole)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         kind = type(error).__name__
         remedy = "It was written by another version of llmload; read it with that one"
         raise StoreError("resolved document", f"cannot be read ({kind})", remedy) from None
     gates = tuple(gate_of(item, line) for item, line in zip(document.spec.gates, lines, strict=True))
-    origin_document = asked.Document(source=source, text="", resolved=resolved, sha256=fingerprint(document))
-    return resolve_scenario(document, gates, origin_document, notices)
+    return resolve_scenario(document, gates, kept, notices)
 
 
 def read_document(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> Loaded:
@@ -127,13 +127,9 @@ def _runnable(loaded: Loaded) -> Loaded:
 def _scenario(loaded: Loaded, directory: Path) -> asked.Scenario:
     document = beside(loaded.document, directory)
     gates = tuple(_read_gates(loaded))
-    origin = asked.Document(
-        source=loaded.name,
-        text=loaded.text,
-        resolved=canonical(document, gates, loaded.name, loaded.notices),
-        sha256=fingerprint(loaded.document),
-    )
-    return resolve_scenario(document, gates, origin, loaded.notices)
+    origin = Origin(loaded.name, fingerprint(loaded.document), loaded.notices)
+    kept = asked.Document(loaded.name, loaded.text, canonical(document, gates, origin), origin.sha256)
+    return resolve_scenario(document, gates, kept, loaded.notices)
 
 
 def _read_gates(loaded: Loaded) -> Iterator[Gate]:

@@ -9,8 +9,8 @@ from llmload.scenario.secrets import MASK
 from llmload.scenario.tree import Node, Place, Scalar, Step, lines_of, scalars
 
 _USER_INFO = re.compile(r"(?<=://)[^/\s\"'@]+(?=@)")
-_QUERY = re.compile(r"(?<=[?&])([^=&\s\"'#]+=)([^&\s\"'#}\]]+)")
-_URL = re.compile(r"\w+://[^\s\"']+")
+_QUERY = re.compile(r"(?<=[?&])([^?=&\s\"'#]+=)([^&\s\"'#}\]]+)")
+_URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"']+")  # bounded: a megabyte of letters must stay cheap
 _REFERENCE_ONLY = re.compile(r"(\w+ )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _SECRET_KEY = re.compile(
     r"api[_-]?key|authorization|secret|passw|credential|(^|[_-])auth$|^token$|(?<!first)[_-]token$", re.IGNORECASE
@@ -78,6 +78,8 @@ def is_secret_path(path: tuple[Step, ...], value: object = None) -> bool:
     if "headers" in path[:-1]:
         return True
     keys = [step for step in path if isinstance(step, str)]
+    if keys and keys[-1].endswith("url") and isinstance(value, str) and "@" in value and "://" not in value:
+        return True  # no URL yet, but somebody's password may stand in it
     if not keys or not any(_is_key(key) for key in keys[-2:]):
         return False
     if keys[-1] == "env":

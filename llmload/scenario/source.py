@@ -9,6 +9,8 @@ from llmload.errors import Problem
 from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.tree import Node, Trouble
 
+_LONGEST = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -31,7 +33,13 @@ class Source:
         quoted = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
         if len(quoted) > 200 or place.column > 200:
             quoted = ""
-        return Problem(place.file, place.line, place.column, trouble.path, trouble.message, trouble.hint, quoted)
+        path, message, hint = _short(trouble.path), _short(trouble.message), _short(trouble.hint)
+        return Problem(place.file, place.line, place.column, path, message, hint, quoted)
+
+
+def _short(text: str) -> str:
+    """What a hostile file says at length is told in brief."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 @dataclass(frozen=True, slots=True)

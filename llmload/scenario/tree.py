@@ -120,7 +120,7 @@ def read(text: str, file: str, first_line: int = 1, first_column: int = 1) -> tu
         message = f"not valid YAML: {error.problem or error.context}"
         if error.context_mark and error.context_mark.line + first_line != place.line:
             message += f", {error.context} that begins on line {error.context_mark.line + first_line}"
-        line = lines_of(text)[place.line - first_line]
+        line = (*lines_of(text), "")[place.line - first_line]
         return None, [*builder.troubles, Trouble(place, "document", message, _syntax_hint(str(error.problem), line))]
     return root, builder.troubles
 

@@ -1,4 +1,4 @@
-"""Every file in `bad/` is one mistake; its `#!` lines are everything that may be said of it: place, path, what, remedy."""
+"""Every file in `bad/` is one mistake; its `#!` lines are all that may be said of it: place, path, what, remedy."""
 
 from __future__ import annotations
 

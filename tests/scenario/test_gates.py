@@ -65,7 +65,7 @@ def _members(gate: Gate) -> dict[str, object]:
         pytest.param("goodput >= 105%", 11, "'105%' is more than 100%", id="more than everything"),
         pytest.param("goodput >= 95ms", 11, "'95ms' is not a share", id="unit of another metric"),
         pytest.param("rps >= 5 tok/s", 7, "'5 tok/s' counts tokens, and rps requests", id="tokens for requests"),
-        pytest.param("p95(ttft) <= 9" + "9" * 400 + "s", 13, "the number is too large", id="too large"),
+        pytest.param("p95(ttft) <= 9" + "9" * 400 + "s", 0, "longer than 200 characters", id="too long"),
         pytest.param("goodput >= 95% at", 17, "unknown axis '' after 'at'", id="no axis"),
         pytest.param("goodput >= 95% at concurrency", 29, "the concurrency of the step is missing", id="no step"),
         pytest.param("rps within 5%", 13, "what it is relative to is missing", id="relative to what"),
@@ -156,10 +156,7 @@ def test_parsing_a_printed_gate_gives_the_gate(text):
 
 
 @given(st.text(max_size=60))
-def test_any_other_text_is_refused_with_a_place_inside_it(text):
-    try:
-        gate = parse_gate(text)
-    except GateError as error:
-        assert 0 <= error.offset <= len(text)
-    else:
-        assert parse_gate(str(gate)) == gate
+def test_a_text_that_is_no_gate_is_refused_with_a_place_inside_it(text):
+    with pytest.raises(GateError) as caught:
+        parse_gate("?" + text)
+    assert 0 <= caught.value.offset <= len(text) + 1

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
+from llmload.errors import ScenarioError
+from llmload.scenario.loader import load_text
 from llmload.scenario.scalars import resolve
 from llmload.scenario.tree import MAX_BYTES, Entries, Scalar, find, plain, read
 
@@ -103,3 +106,23 @@ def test_the_first_of_two_keys_is_kept_and_the_second_told():
 def test_every_trouble_of_form_is_told_at_once():
     _, troubles = read("a: &x 1\nb: *x\na: 007\n", "f")
     assert [trouble.place.line for trouble in troubles] == [1, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("x" * 900_000, id="letters"),
+        pytest.param("1" * 900_000, id="digits"),
+        pytest.param("http://h/" + "?" * 900_000, id="question marks"),
+        pytest.param("'goodput >= 95%" + " " * 900_000 + "x'", id="blanks"),
+        pytest.param("'" + "${" * 400_000 + "'", id="variables that never close"),
+        pytest.param("'" + "a://" * 200_000 + "'", id="schemes"),
+    ],
+)
+@pytest.mark.parametrize("key", ["slo: {ttft: %s}", "gates: [%s]", "target: {url: %s}", "%s: 1"])
+@pytest.mark.timeout(20)
+def test_a_megabyte_of_anything_is_judged_quickly_and_told_briefly(key, value):
+    head = "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  "
+    with pytest.raises(ScenarioError) as caught:
+        load_text(head + key % value, "s.yaml", env={}, directory=Path())
+    assert len(str(caught.value)) < 20_000

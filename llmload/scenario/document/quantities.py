@@ -33,6 +33,9 @@ def wrong(message: str, hint: str, field: str = "") -> PydanticCustomError:
     return PydanticCustomError("llmload", "{message}", {"message": message, "hint": hint, "field": field})
 
 
+_LONGEST = 100  # characters; the patterns that read quantities are not made for novels
+
+
 def _quantity(kind: str, parse: Callable[[str], float], intent: Callable[[float], str]) -> Callable[[object], object]:
     def read(value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -40,14 +43,13 @@ def _quantity(kind: str, parse: Callable[[str], float], intent: Callable[[float]
         if not isinstance(value, str):
             likely = intent(value) if math.isfinite(value) else intent(1)
             raise wrong(f"{kind} needs a unit, and {value} has none", f"Did you mean {likely}?")
+        if len(value) > _LONGEST:
+            raise wrong(f"{kind} of {len(value)} characters", f"Write it like {intent(1)}")
         try:
-            number = parse(value)
+            return parse(value)
         except ValueError as error:
             message, _, advice = str(error).partition("; ")
             raise wrong(message, advice[:1].upper() + advice[1:] or f"Write it like {intent(1)}") from None
-        if not math.isfinite(number):
-            raise wrong(f"{kind} is too large", f"Write it like {intent(1)}")
-        return number
 
     return read
 

@@ -12,6 +12,7 @@ from pydantic import (
     JsonValue,
     StringConstraints,
     Tag,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -102,7 +103,7 @@ def _different(formats: list[str]) -> list[str]:
     return formats
 
 
-Format = Annotated[FormatName, BeforeValidator(_without_alias)]
+Format = Annotated[FormatName, BeforeValidator(_without_alias), WithJsonSchema({"enum": [*FORMATS, "xlsx"]})]
 
 
 class Reports(Section):

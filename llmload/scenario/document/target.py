@@ -29,6 +29,7 @@ PROFILES = ("laptop", "a10g", "l4", "a100", "h100", "h200")
 """Machines that the simulator knows (a test holds this against simulator/profiles.py)."""
 API_HINT = "Write api_key: {env: LLM_API_KEY} or api_key: {file: path}; a scenario never holds a secret"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LONGEST_URL = 2000
 _OUR_HEADERS = ("host", "content-length", "content-type", "transfer-encoding", "connection")
 
 
@@ -55,6 +56,8 @@ Secret = Annotated[Reference, BeforeValidator(_refuse_literal)]
 
 
 def _check_url(url: str) -> str:
+    if len(url) > _LONGEST_URL:
+        raise wrong(f"a URL of {len(url)} characters", f"Write it like {API_URL}")
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname

@@ -1,0 +1,107 @@
+"""What this version cannot do yet: refused where it is written, left out with one notice where only a default asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from llmload.errors import NotBuiltError
+from llmload.scenario.loader import load_runnable, load_runnable_text, load_text
+
+HEAD = "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nspec:\n"
+URL = "  target: {url: http://localhost:8000}\n"
+
+
+def refused(text: str) -> list[str]:
+    load_text(text, "s.yaml", env={}, directory=Path())
+    with pytest.raises(NotBuiltError) as caught:
+        load_runnable_text(text, "s.yaml", env={}, directory=Path())
+    return [f"{problem.line}:{problem.column} {problem.path}" for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        pytest.param("  load: {rate: [2/s]}\n", "6:10 spec.load.rate", id="open loop"),
+        pytest.param("  load: {trace: {file: t.jsonl}}\n", "6:10 spec.load.trace", id="trace"),
+        pytest.param("  load: {ramp: 5s}\n", "6:10 spec.load.ramp", id="ramp"),
+        pytest.param("  load: {engine: ray}\n", "6:10 spec.load.engine", id="ray"),
+        pytest.param("  load: {workers: 2}\n", "6:10 spec.load.workers", id="two workers"),
+        pytest.param("  load: {guards: {error_rate: 5%}}\n", "6:10 spec.load.guards", id="guards"),
+        pytest.param("  decision: {repeats: 3}\n", "6:14 spec.decision.repeats", id="repeats"),
+        pytest.param("  recommend: {peak_concurrency: 5}\n", "6:3 spec.recommend", id="recommend"),
+        pytest.param("  matrix: {target.model: [a, b]}\n", "6:3 spec.matrix", id="matrix"),
+        pytest.param("  workload: {mixture: []}\n", "6:14 spec.workload.mixture", id="mixture"),
+        pytest.param("  workload: {sessions: {}}\n", "6:14 spec.workload.sessions", id="sessions"),
+        pytest.param("  workload: {api: embeddings}\n", "6:14 spec.workload.api", id="embeddings"),
+        pytest.param("  workload: {prompts: {file: {path: a, format: csv}}}\n",
+                     "6:24 spec.workload.prompts.file", id="prompts from a file"),
+        pytest.param("  workload: {prompts: {synthetic: {shared_prefix: {tokens: 9}}}}\n",
+                     "6:36 spec.workload.prompts.synthetic.shared_prefix", id="shared prefix"),
+        pytest.param("  telemetry: {gpu: {source: auto}}\n", "6:15 spec.telemetry.gpu", id="GPU telemetry"),
+        pytest.param("  telemetry: {server_metrics: auto}\n", "6:15 spec.telemetry.server_metrics", id="metrics"),
+        pytest.param("  telemetry: {server_logs: {file: a}}\n", "6:15 spec.telemetry.server_logs", id="server logs"),
+        pytest.param("  reports: {formats: [json, html]}\n", "6:29 spec.reports.formats[1]", id="html"),
+        pytest.param("  reports: {formats: [xlsx]}\n", "6:23 spec.reports.formats[0]", id="excel by its alias"),
+        pytest.param("  gates: [p50(tpot) within 5% of baseline]\n", "6:11 spec.gates[0]", id="relative gate"),
+        pytest.param("  gates: [{metric: rps, relative: {max_decrease: 5%}}]\n",
+                     "6:25 spec.gates[0].relative", id="relative gate, long form"),
+        pytest.param("  gates: [{metric: goodput, min: 5%, class: chat}]\n", "6:38 spec.gates[0].class", id="class"),
+    ],
+)  # fmt: skip
+def test_what_a_later_version_builds_is_refused_where_it_is_written(spec, place):
+    assert refused(HEAD + URL + spec) == [place]
+
+
+@pytest.mark.parametrize(
+    ("target", "place"),
+    [
+        pytest.param("launch: {command: [a]}", "5:12 spec.target.launch", id="launch"),
+        pytest.param("url: http://h, transport: httpx", "5:27 spec.target.transport", id="transport"),
+        pytest.param("url: http://h, framework: ollama", "5:38 spec.target.framework", id="a protocol not spoken yet"),
+        pytest.param("url: http://h, api: generate", "5:32 spec.target.api", id="an API the framework does not have"),
+    ],
+)
+def test_targets_of_later_versions_are_refused_too(target, place):
+    assert refused(f"{HEAD}  target: {{{target}}}\n") == [place]
+
+
+def test_everything_unbuilt_is_told_at_once():
+    everything = Path(__file__).parent / "good" / "later-features.yaml"
+    with pytest.raises(NotBuiltError) as caught:
+        load_runnable(everything, env={})
+    assert len(caught.value.problems) >= 20
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("  load: {workers: 1, engine: local, guards: {}, ramp: 0s}\n", id="harmless loads"),
+        pytest.param("  decision: {repeats: 1}\n", id="one run"),
+        pytest.param(
+            "  telemetry: {gpu: {source: none}, server_metrics: none, server_logs: none}\n", id="no telemetry"
+        ),
+        pytest.param("  workload: {prompts: {synthetic: {shared_prefix: {tokens: 0, groups: 1}}}}\n", id="no prefix"),
+        pytest.param("  reports: {formats: [json, junit]}\n", id="built formats"),
+        pytest.param("  matrix: null\n  recommend: null\n", id="written as nothing"),
+    ],
+)
+def test_what_asks_for_nothing_unbuilt_runs(spec):
+    found = load_runnable_text(HEAD + URL + spec, "s.yaml", env={}, directory=Path())
+    assert set(found.reports.formats) <= {"markdown", "junit", "csv", "json"}
+
+
+def test_unbuilt_defaults_are_left_out_with_one_notice():
+    found = load_runnable_text(HEAD + URL, "s.yaml", env={}, directory=Path())
+    assert found.notices == ("Left out in this version: html and excel reports, GPU and server telemetry.",)
+
+
+def test_there_is_no_notice_where_nothing_is_left_out():
+    spec = (
+        "  telemetry: {gpu: {source: none}, server_metrics: none, server_logs: none}\n"
+        "  reports: {formats: [markdown, json]}\n"
+    )
+    assert load_runnable_text(HEAD + URL + spec, "s.yaml", env={}, directory=Path()).notices == ()
