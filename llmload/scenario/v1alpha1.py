@@ -27,7 +27,6 @@ KNOWN = (
     "goodput_thresholds",
     "api_key_env",
 )
-_FRAMEWORKS = ("vllm", "sglang", "ollama", "triton", "lmdeploy", "openai")
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
 
 

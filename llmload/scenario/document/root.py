@@ -24,7 +24,6 @@ from llmload.scenario.document.workload import Workload
 
 FormatName = Literal["markdown", "html", "junit", "excel", "csv", "json"]
 FORMATS: tuple[FormatName, ...] = ("markdown", "html", "junit", "excel", "csv", "json")
-MAX_CELLS = 64
 
 
 class Metadata(Section):
