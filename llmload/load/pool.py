@@ -20,6 +20,7 @@ from llmload.domain import Observation, Phase, Progress
 from llmload.errors import LlmloadError
 from llmload.load.handover import read_frame, read_observation, write_frame
 from llmload.load.live import Cell, Live
+from llmload.load.sender import Sender
 from llmload.load.window import Window
 
 _READ_EVERY_S = 0.25
@@ -54,12 +55,14 @@ class Pool:
         return self._running().pid
 
     def observe(self, window: Window, *, on_progress: Callable[[Progress], None], stop: threading.Event) -> Observation:
-        """Everything that one window leaves behind; LlmloadError when the worker died.
+        """Everything that one window leaves behind; LlmloadError when the worker died, UsageError when the endpoint
+        cannot be sent to at all.
 
         `on_progress` is called 4 times a second in the calling thread. Once `stop` is set, requests in flight are
         cancelled and what there is comes back, `interrupted`, within 2 s.
         """
         worker = self._running()
+        Sender(window.endpoint)  # what would end the worker is told here instead
         worker.live.reset()
         worker.send(window)
         display = _Display(window, worker.live)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from llmload.domain import Endpoint, Outcome, Phase, RequestRecord, TokenSource
-from llmload.frameworks.adapter import Usage
+from llmload.errors import UsageError
+from llmload.frameworks.adapter import Dialect, Usage
 from llmload.frameworks.address import join_url
 from llmload.frameworks.registry import adapter_for
 from llmload.load.exchange import Exchange, Failure
@@ -47,10 +48,13 @@ class _Attempt:
 
 
 class Sender:
-    """Sends jobs to one endpoint and tells what became of each. `in_flight` are the exchanges going on now."""
+    """Sends jobs to one endpoint and tells what became of each. `in_flight` are the exchanges going on now.
+
+    UsageError where the endpoint cannot be sent to at all: its URL, a header, the CA file, the API.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self.dialect = adapter_for(endpoint.framework).dialects[endpoint.api]
+        self.dialect = _dialect(endpoint)
         self._address = address_of(endpoint, join_url(endpoint.url, self.dialect.path))
         self.connector = Connector(endpoint, self._address)
         self._endpoint = endpoint
@@ -160,6 +164,14 @@ class Sender:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+
+def _dialect(endpoint: Endpoint) -> Dialect:
+    dialects = adapter_for(endpoint.framework).dialects
+    if endpoint.api not in dialects:
+        known = f"Use one of: {', '.join(dialects)}" if dialects else "A later version will speak its protocol"
+        raise UsageError("target.api", f"{endpoint.framework} has no API {endpoint.api!r} that we speak", known)
+    return dialects[endpoint.api]
 
 
 def _secrets_in(endpoint: Endpoint) -> tuple[str, ...]:

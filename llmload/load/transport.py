@@ -187,7 +187,11 @@ class Connector:
 
 
 def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=endpoint.tls_ca_file)
+    try:
+        context = ssl.create_default_context(cafile=endpoint.tls_ca_file)
+    except OSError as error:  # no such file, or no certificate in it
+        remedy = "Name a PEM file with the certificate of the authority"
+        raise UsageError("target.tls.ca_file", f"{endpoint.tls_ca_file} cannot be used ({error})", remedy) from None
     if not endpoint.tls_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -145,6 +145,8 @@ class _ClosedLoop:
             self._deadline = monotonic() + self._window.max_duration_s
             self._next_beat_ns = now_ns() + _TICK_NS
         if not self._wants_more(due_ns):
+            if not self._measured_open:  # the time ran out while nothing measured was in flight
+                self._over.set()
             return Phase.FILLER
         self._measured_begun += 1
         self._measured_open += 1

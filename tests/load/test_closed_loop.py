@@ -131,3 +131,15 @@ def test_one_pool_observes_many_windows(observe: Observe) -> None:
     with ScriptedServer(lambda request: stream(2, 0, 0)) as server:
         for number in range(5):
             assert len(observe(window(endpoint(server.url), requests=number + 1, warmup=0)).records) > number
+
+
+def test_a_window_by_duration_ends_even_when_nobody_answers(observe: Observe) -> None:
+    with ScriptedServer(lambda request: stream(1, 0, 0)) as server:
+        nobody = server.url
+    asked = window(endpoint(nobody), requests=0, warmup=0, duration_s=0.2)
+    began = time.monotonic()
+    observation = observe(asked)
+    assert time.monotonic() - began < 10
+    assert observation.ending is Ending.COMPLETE
+    measured = {r.outcome for r in observation.records if r.phase is Phase.MEASURED}
+    assert measured == {Outcome.CONNECT_ERROR}

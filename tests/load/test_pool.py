@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from llmload.domain import Ending, Progress
-from llmload.errors import LlmloadError
+from llmload.errors import LlmloadError, UsageError
 from llmload.load.pool import Pool
 from tests.load.windows import endpoint, window
 from tests.scripted_server import ScriptedServer, stream
@@ -107,3 +107,22 @@ def _is_gone_within(pid: int, seconds: float) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"url": "ftp://h"}, "target.url", id="no http URL"),
+        pytest.param({"framework": "triton", "api": "generate"}, "no API 'generate' that we speak", id="no dialect"),
+        pytest.param({"url": "https://h", "tls_ca_file": "no-such.pem"}, "no-such.pem cannot be used", id="no CA file"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_sent_to_is_told_before_anything_is_sent(
+    changes: dict[str, object], message: str
+) -> None:
+    with Pool() as pool, pytest.raises(UsageError, match=message):
+        pool.observe(
+            window(endpoint(**{"url": "http://h", **changes})),
+            on_progress=lambda progress: None,
+            stop=threading.Event(),
+        )
