@@ -12,8 +12,9 @@ from llmload.analysis.attempts import Attempts, attempts_of, slo_terms
 from llmload.analysis.claims import PERCENTILES, Claim, claim_of, judged_ms, missing_data, needs_tokens
 from llmload.analysis.looks import gates_at, look_level, planned_totals, windows_at
 from llmload.analysis.shares import LEAST_EFFECTIVE, ShareDecision, least_block, replay_looks
-from llmload.analysis.slices import SLICES, Amounts, Sliced, rate_amounts, sliced_mean, sliced_rate
+from llmload.analysis.slices import SLICES, Sliced, rate_amounts, sliced_mean, sliced_rate
 from llmload.analysis.stats import LEAST_BLOCKS, percentiles
+from llmload.analysis.traffic import Amounts
 from llmload.analysis.wording import counted, figure, level, name, percent
 from llmload.domain import Caveat, Evidence, Observation, Status, Step, Verdict
 from llmload.promises import RATES, Bound, Change, Gate
@@ -269,7 +270,7 @@ def _judge_sliced(gate: Gate, bound: Bound, sample: Sample) -> Verdict:
 def _slice_status(gate: Gate, bound: Bound, sample: Sample, upto: int) -> tuple[Status, Sliced]:
     observations = sample.observations[:upto]
     if gate.subject in RATES:
-        amounts = _within(rate_amounts(gate.subject, sample.attempts, sample.observations), upto)
+        amounts = _within(rate_amounts(gate.subject, sample.observations), upto)
         sliced = sliced_rate(amounts, observations, sample.alpha)
     else:
         sliced = sliced_mean(_within(_latency_amounts(gate, bound, sample), upto), observations, sample.alpha)

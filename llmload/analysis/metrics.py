@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from llmload.analysis.attempts import Attempts, Ints, attempts_of
+from llmload.analysis.attempts import Attempts, attempts_of
 from llmload.analysis.histogram import histogram_of
 from llmload.analysis.shares import clustered_bounds, least_block
 from llmload.analysis.stats import Bools, Floats, percentiles
+from llmload.analysis.traffic import traffic_of
 from llmload.domain import Histogram, LatencySummary, Observation, StepMetrics
 from llmload.promises import Slo
 
@@ -33,9 +34,11 @@ def measure_attempts(attempts: Attempts, observations: Sequence[Observation], sl
     window_s = sum(o.end_ns - o.start_ns for o in observations) / _NS_PER_S
     good = attempts.good(slo)
     n, ok, good_count = len(attempts), int(attempts.is_ok.sum()), int(good.sum())
-    output = per_second(float(event_tokens(attempts, observations).sum()), window_s) if ok else None
+    traffic = traffic_of(observations)
+    output, prompts = float(traffic.output.amount.sum()), float(traffic.input.amount.sum())
     low, high = _goodput_bounds(attempts, good, observations)
     is_counted = are_known(attempts.output_tokens[attempts.is_ok])
+    has_prompts = are_known(attempts.input_tokens[attempts.is_ok])
     latency, histograms = _latencies(attempts)
     return StepMetrics(
         window_s=window_s,
@@ -48,9 +51,9 @@ def measure_attempts(attempts: Attempts, observations: Sequence[Observation], sl
         goodput_high=high,
         goodput_rps=per_second(good_count, window_s) if n else None,
         error_rate=(n - ok) / n if n else None,
-        rps=per_second(ok, window_s) if n else None,
-        output_tps=output if is_counted else None,
-        total_tps=_total_tps(attempts, output, window_s) if is_counted else None,
+        rps=per_second(len(traffic.requests.at_ns), window_s) if n else None,
+        output_tps=per_second(output, window_s) if is_counted else None,
+        total_tps=per_second(output + prompts, window_s) if is_counted and has_prompts else None,
         input_tokens=_total(attempts.input_tokens[attempts.is_ok]),
         output_tokens=_total(attempts.output_tokens[attempts.is_ok]),
         cached_tokens=_total_or_none(attempts.cached_tokens[attempts.is_ok]),
@@ -66,29 +69,6 @@ def measure_attempts(attempts: Attempts, observations: Sequence[Observation], sl
 def per_second(amount: float, window_s: float) -> float | None:
     """A rate over the measured windows; None for windows without length."""
     return amount / window_s if window_s > 0 else None
-
-
-def event_tokens(attempts: Attempts, observations: Sequence[Observation]) -> Floats:
-    """Output tokens that each event of a completed request stands for: its usage spread evenly, inside the window."""
-    counts = attempts.events.counts
-    each = np.where(attempts.is_ok, np.nan_to_num(attempts.output_tokens), 0.0) / np.maximum(counts, 1)
-    begin, end = window_edges(attempts, observations)
-    at = attempts.events.at_ns
-    inside = (at >= np.repeat(begin, counts)) & (at <= np.repeat(end, counts))
-    return np.repeat(each, counts) * inside
-
-
-def window_edges(attempts: Attempts, observations: Sequence[Observation]) -> tuple[Ints, Ints]:
-    """Begin and end of each attempt's own window."""
-    begins = np.array([o.start_ns for o in observations], dtype=np.int64)
-    ends = np.array([o.end_ns for o in observations], dtype=np.int64)
-    return begins[attempts.window], ends[attempts.window]
-
-
-def _total_tps(attempts: Attempts, output_tps: float | None, window_s: float) -> float | None:
-    if output_tps is None or window_s <= 0 or not are_known(attempts.input_tokens[attempts.is_ok]):
-        return None
-    return output_tps + _total(attempts.input_tokens[attempts.is_ok]) / window_s
 
 
 def _goodput_bounds(

@@ -7,21 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmload.analysis.attempts import Attempts, Ints
-from llmload.analysis.metrics import event_tokens
 from llmload.analysis.stats import Floats, Interval, ratio_interval
+from llmload.analysis.traffic import Amounts, traffic_of
 from llmload.domain import Observation
 
 SLICES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """Something that happened at instants inside windows: `amount[i]` at `at_ns[i]` of window `window[i]`."""
-
-    at_ns: Ints
-    window: Ints
-    amount: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +23,20 @@ class Sliced:
     n: int
 
 
-def rate_amounts(subject: str, attempts: Attempts, observations: Sequence[Observation]) -> Amounts:
-    """What `rps`, `output_tps` or `total_tps` counts, and when; input tokens count at the first text of the answer."""
-    completed = attempts.is_ok
-    requests = Amounts(attempts.done_ns[completed], attempts.window[completed], np.ones(int(completed.sum())))
-    if subject == "rps":
-        return requests
-    counts = attempts.events.counts
-    output = Amounts(attempts.events.at_ns, np.repeat(attempts.window, counts), event_tokens(attempts, observations))
-    if subject == "output_tps":
-        return output
-    first = np.where(counts > 0, attempts.events.first_ns(), attempts.done_ns)[completed]
-    prompts = np.nan_to_num(attempts.input_tokens[completed])
-    return Amounts(
-        np.concatenate([output.at_ns, first]),
-        np.concatenate([output.window, requests.window]),
-        np.concatenate([output.amount, prompts]),
-    )
+def rate_amounts(subject: str, observations: Sequence[Observation]) -> Amounts:
+    """What `rps`, `output_tps` or `total_tps` counts, and when."""
+    traffic = traffic_of(observations)
+    match subject:
+        case "rps":
+            return traffic.requests
+        case "output_tps":
+            return traffic.output
+        case _:
+            return Amounts(
+                np.concatenate([traffic.output.at_ns, traffic.input.at_ns]),
+                np.concatenate([traffic.output.window, traffic.input.window]),
+                np.concatenate([traffic.output.amount, traffic.input.amount]),
+            )
 
 
 def sliced_rate(amounts: Amounts, observations: Sequence[Observation], alpha: float) -> Sliced:

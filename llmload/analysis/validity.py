@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +11,7 @@ import numpy as np
 from llmload.analysis.attempts import Attempts, Ints, attempts_of
 from llmload.analysis.stats import Floats, percentiles
 from llmload.analysis.wording import counted, milliseconds, percent
-from llmload.domain import Caveat, Ending, Observation, Phase, StepMetrics, TargetFacts, TokenSource
+from llmload.domain import Caveat, Ending, Observation, StepMetrics, TargetFacts, TokenSource
 from llmload.scenario.asked import Scenario
 from llmload.units import format_number
 
@@ -164,28 +162,6 @@ def _reads_are_shared(window: Window) -> Caveat | None:
     return Caveat("several events per read", figure, "Trust TTFT and E2E; take ITL from a client nearer the server")
 
 
-def _throughput_is_understated(window: Window) -> Caveat | None:
-    """Rates count measured requests only, though warm-up requests end and fillers begin inside the window."""
-    measured = others = 0
-    for o in window.observations:
-        for record in o.records:
-            inside = _events_inside(record.event_ns, o.start_ns, o.end_ns)
-            if record.phase is Phase.MEASURED:
-                measured += inside
-            else:
-                others += inside
-    share = others / (measured + others) if measured else 0.0
-    if share <= UNDERSTATED:
-        return None
-    figure = f"{percent(share)} of the text events in the window belong to warm-up requests and fillers"
-    remedy = "Throughput is at least what is shown; 20 requests per unit of concurrency show nearly all of it"
-    return Caveat("throughput understated", figure, remedy)
-
-
-def _events_inside(event_ns: array[int], start_ns: int, end_ns: int) -> int:
-    return bisect_right(event_ns, end_ns) - bisect_left(event_ns, start_ns)
-
-
 def _warmup_is_short(window: Window) -> Caveat | None:
     """The first tenth of each window against the other nine, by medians, which outliers do not move."""
     for metric in ("ttft", "e2e"):
@@ -246,7 +222,6 @@ _RULES: tuple[Callable[[Window], Caveat | None], ...] = (
     _ended_early,
     _output_length_is_off,
     _reads_are_shared,
-    _throughput_is_understated,
     _warmup_is_short,
     _tokens_are_estimated,
     _prompts_are_unfitted,

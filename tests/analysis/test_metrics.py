@@ -293,3 +293,22 @@ def test_a_step_is_measured_over_all_its_windows_together() -> None:
     assert (metrics.attempts, metrics.goodput) == (40, 0.25)
     assert metrics.window_s == pytest.approx(sum((w.end_ns - w.start_ns) / 1e9 for w in (first, second)))
     assert metrics.token_sources == {TokenSource.USAGE.value: 40}
+
+
+def test_throughput_counts_all_that_the_server_did_inside_the_window_and_nothing_outside() -> None:
+    measured = [request(seq, at_ms=100 * seq) for seq in range(1, 5)]
+    whole = window(measured)
+    warmup = replace(request(0, at_ms=0), phase=Phase.WARMUP)
+    filler = replace(
+        request(5, at_ms=250), phase=Phase.FILLER, outcome=Outcome.CANCELLED, output_tokens=None, input_tokens=None
+    )
+    with_others = replace(whole, records=(warmup, *measured, filler), start_ns=warmup.event_ns[5])
+    inside_of_warmup = sum(at >= with_others.start_ns for at in warmup.event_ns) / len(warmup.event_ns)
+    inside_of_filler = sum(at <= with_others.end_ns for at in filler.event_ns) / len(filler.event_ns)
+    tokens = measured[0].output_tokens
+    assert tokens is not None
+    metrics = measure([with_others], None)
+    expected = tokens * (4 + inside_of_warmup + inside_of_filler)
+    assert metrics.output_tps == pytest.approx(expected / metrics.window_s)
+    assert metrics.rps == pytest.approx(5 / metrics.window_s)
+    assert (metrics.attempts, metrics.ok) == (4, 4)

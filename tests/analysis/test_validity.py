@@ -14,8 +14,6 @@ from llmload.domain import (
     Caveat,
     Ending,
     Observation,
-    Outcome,
-    Phase,
     RequestRecord,
     TargetFacts,
     TokenFit,
@@ -141,15 +139,6 @@ def test_a_doubt_that_is_not_fatal_is_shown_with_its_remedy(observation: Observa
 )
 def test_prompts_that_could_not_be_fitted_are_a_caveat(fit: TokenFit) -> None:
     assert [c.rule for c in caveats(window(HEALTHY), facts=replace(FACTS, fit=fit))] == ["input length unsure"]
-
-
-def test_a_window_shared_with_many_fillers_says_that_throughput_is_understated() -> None:
-    fillers = [replace(request(200 + i, at_ms=2000), phase=Phase.FILLER, outcome=Outcome.CANCELLED) for i in range(30)]
-    fillers = [replace(r, event_ns=HEALTHY[100].event_ns) for r in fillers]
-    few, many = (caveats(window([*HEALTHY, *fillers[:count]])) for count in (20, 30))
-    assert few == ()
-    assert [(caveat.rule, caveat.is_fatal) for caveat in many] == [("throughput understated", False)]
-    assert many[0].figure.startswith("13.04% of the text events")
 
 
 def test_drifting_latency_is_not_mistaken_for_a_short_warm_up() -> None:
