@@ -1,6 +1,6 @@
 """The facts that every room of the house shares: frozen, plain, without behaviour beyond derived values.
 
-Instants are machine-wide `monotonic_ns`, rounded by the worker to whole microseconds, which is what the store keeps.
+Instants are machine-wide `monotonic_ns` in whole microseconds, which is what the store keeps.
 """
 
 from __future__ import annotations
@@ -186,9 +186,6 @@ class Progress:
     elapsed_s: float
 
 
-# ---------------------------------------------------------------- the server
-
-
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where and how to send: all that a worker needs to know of the target. Secrets live in `headers` only."""
@@ -298,7 +295,7 @@ class Status(StrEnum):
 class Evidence:
     """The figures behind a verdict. For shares: `low`..`high` bound the true share of good requests at `confidence`
     (one-sided each), from `n` requests worth `effective_n` independent ones after the design effect `deff`.
-    For means and rates `low`..`high` are in the gate's own unit. `target` is what they are held against.
+    For means and rates all are in the gate's own unit.
     """
 
     observed: float | None

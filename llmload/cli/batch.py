@@ -11,7 +11,7 @@ from pathlib import Path
 from llmload.cli import logs
 from llmload.cli.display import display
 from llmload.cli.execution import Executed, Order, execute
-from llmload.domain import RunResult
+from llmload.cli.stored import print_json, print_tables
 from llmload.errors import LlmloadError
 from llmload.reporters import result_json
 from llmload.scenario.asked import Scenario
@@ -71,17 +71,8 @@ def tell(done: Executed, batch: Batch) -> None:
     if batch.output is not None:
         batch.output.write_bytes(result_json.render(done.result))
     if batch.is_json:
-        sys.stdout.write(result_json.render(done.result).decode())
+        print_json(done.result)
         return
-    print_result(done.result)
+    print_tables(done.result)
     print("Reports: " + ", ".join(str(path) for path in done.files))
     print(f"Stored as {done.result.header.run_id} in {batch.store}")
-
-
-def print_result(result: RunResult) -> None:
-    """The tables of one run on the terminal."""
-    from rich.console import Console
-
-    from llmload.reporters import console
-
-    console.render(result, Console())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 from llmload import __version__
 from llmload.analysis.sample_size import check_reachable
@@ -27,6 +28,9 @@ from llmload.target.probe import probe
 from llmload.telemetry.environment import environment_facts
 from llmload.workload.counting import count_answers
 from llmload.workload.tokens import counter_for
+
+STORE_EVERY_S = 1.0
+"""How often the store learns where a window stands; the display hears it four times as often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +127,13 @@ def _edges(
     order: Order,
     scrub: Callable[[str], str],
 ) -> Edges:
+    stored_s = -STORE_EVERY_S
+
     def show(progress: Progress) -> None:
-        store.progress(header.run_id, progress)
+        nonlocal stored_s
+        if (now_s := monotonic()) - stored_s >= STORE_EVERY_S:
+            stored_s = now_s
+            store.progress(header.run_id, progress)
         order.show(progress)
 
     def observe(window: Window) -> Observation:

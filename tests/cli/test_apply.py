@@ -60,7 +60,8 @@ def test_the_quickstart_passes_and_leaves_everything_behind(tmp_path: Path) -> N
         ),
         pytest.param(
             {"gates": "[goodput >= 95%]", "load__requests": 60,
-             "decision": "{max_requests: 150, on_inconclusive: fail}", "target__simulator__faults": "{error_rate: 4%}", "target__simulator__seed": 3},
+             "decision": "{max_requests: 150, on_inconclusive: fail}",
+             "target__simulator__faults": "{error_rate: 4%}", "target__simulator__seed": 3},
             4, "inconclusive", id="undecided where that fails",
         ),
         pytest.param({"target__simulator__faults": "{error_rate: 100%}"}, 5, "could not", id="nothing ever succeeded"),
