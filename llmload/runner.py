@@ -14,10 +14,11 @@ import structlog
 
 from llmload.analysis.judgement import judge
 from llmload.analysis.metrics import measure as fold
-from llmload.domain import Look, Observation, RunHeader, RunResult, StepMetrics, TargetFacts
+from llmload.domain import Endpoint, Look, Observation, RunHeader, RunResult, StepMetrics, TargetFacts
 from llmload.errors import TargetError
 from llmload.load.window import Window
 from llmload.scenario.asked import Scenario
+from llmload.target.identity import Identity, change
 from llmload.target.probe import Probed
 from llmload.workload.planning import plan_look
 
@@ -32,6 +33,7 @@ class Edges:
 
     open_target: Callable[[], AbstractContextManager[str]]  # yields the base URL
     probe: Callable[[str], Probed]
+    identify: Callable[[Endpoint], Identity | None]
     observe: Callable[[Window], Observation]
     count_tokens: Callable[[Observation, TargetFacts], Observation]  # where the server did not
     scrub: Callable[[str], str]
@@ -75,9 +77,11 @@ def run(
 def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run_id: str) -> Observation:
     """Observe one window: plan it, send it, count what the server did not count, scrub what it said.
 
-    The run's id salts the prompts, so that a server's cache of an earlier run with the same seed cannot answer them.
+    Who the server is, is asked before and after: a window during which it changed measures nothing. The run's id
+    salts the prompts, so that a server's cache of an earlier run with the same seed cannot answer them.
     """
     concurrency = int(look.step.value)
+    before = edges.identify(probed.endpoint)
     seen = edges.observe(
         Window(
             look=look,
@@ -91,12 +95,14 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
             max_duration_s=scenario.load.max_duration_s,
         )
     )
+    changed = change(before, edges.identify(probed.endpoint)) if seen.is_whole else None
     counted = edges.count_tokens(seen, probed.facts)
     records = tuple(
         replace(record, error_text=edges.scrub(record.error_text)) if record.error_text else record
         for record in counted.records
     )
-    return replace(counted, records=records)
+    caveats = counted.caveats if changed is None else (*counted.caveats, changed)
+    return replace(counted, records=records, caveats=caveats)
 
 
 def _of_step(observations: Sequence[Observation], look: Look) -> list[Observation]:

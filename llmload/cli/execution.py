@@ -23,6 +23,7 @@ from llmload.runner import Edges, run
 from llmload.scenario.asked import Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.store.database import Store, new_run_id, open_store
+from llmload.target.identity import identify
 from llmload.target.place import open_target
 from llmload.target.probe import probe
 from llmload.telemetry.environment import environment_facts
@@ -152,6 +153,7 @@ def _edges(
     return Edges(
         open_target=lambda: open_target(scenario.target, env=order.env),
         probe=lambda url: probe(scenario.target, url, workload=scenario.workload, env=order.env),
+        identify=identify,
         observe=observe,
         count_tokens=count,
         scrub=scrub,

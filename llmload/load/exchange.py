@@ -17,12 +17,14 @@ from llmload.domain import Outcome
 from llmload.frameworks.adapter import Dialect, Event, Usage
 from llmload.frameworks.error_body import error_message
 from llmload.load.sse import Cutter, EventTooLargeError
+from llmload.load.stencil import Stencil
 from llmload.load.transport import Connection, now_ns
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 DONE_GRACE_S = 1.0
+_PLAIN = Event()[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Exchange:
         "_body",
         "_body_bytes",
         "_connection",
-        "_cut",
+        "_cutter",
         "_deadlines",
         "_dialect",
         "_has_length",
@@ -57,7 +59,8 @@ class Exchange:
         "_is_head_done",
         "_is_streaming",
         "_parser",
-        "_read_event",
+        "_stencil",
+        "_text_in",
         "_timer",
         "_write",
         "answer_ns",
@@ -87,8 +90,8 @@ class Exchange:
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._connection: Connection | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._cut = Cutter().feed
-        self._read_event = dialect.read_event
+        self._cutter, self._stencil = Cutter(), Stencil()
+        self._text_in = self._stencil.text_in
         self._body: list[bytes] = []
         self._body_bytes = self._head_bytes = 0
         self._has_length = self._is_head_done = False
@@ -230,21 +233,15 @@ class Exchange:
         if not self._is_streaming:
             self._keep(chunk)
             return
+        if not self._cutter.held and (text := self._text_in(chunk)):
+            self._append(self.stamp)
+            self._write(text)
+            return
         try:
-            for payload in self._cut(chunk):
-                event = self._read_event(payload)
-                answer, thought, usage, finish_reason, is_last, error = event
-                if answer:
-                    self._append(self.stamp)
-                    self._write(answer)
-                    if self.answer_ns is None:
-                        self.answer_ns = self.stamp
-                elif thought:
-                    self._append(self.stamp)
-                if thought:
-                    self._write(thought)
-                if usage or finish_reason or is_last or error:
-                    self._note_rare(event)
+            for payload in self._cutter.feed(chunk):
+                self._note(self._dialect.read_event(payload), chunk)
+                if self.is_over or self.is_last_seen:
+                    return
         except EventTooLargeError as too_large:
             self.break_off(too_large)
         except ValueError as unreadable:
@@ -267,15 +264,23 @@ class Exchange:
 
     # ------------------------------------------------------------ what it means
 
-    def _note_rare(self, event: Event) -> None:
-        """What most events do not carry."""
+    def _note(self, event: Event, chunk: bytes) -> None:
+        if event.answer:
+            self._append(self.stamp)
+            if self.answer_ns is None:
+                self.answer_ns = self.stamp
+            if event == (event.answer, *_PLAIN):
+                self._stencil.learn(chunk, event.answer)
+        elif event.thought:
+            self._append(self.stamp)
+        self._write(event.thought + event.answer)
         if event.usage is not None:
             self.usage = event.usage
         if event.finish_reason is not None:
             self.finish_reason = event.finish_reason
         if event.error is not None:
             self._fail(Outcome.STREAM_ERROR, "ERROR_IN_STREAM", event.error)
-        elif event.is_last and not self.is_over:
+        elif event.is_last:
             self._note_last()
 
     def _note_last(self) -> None:

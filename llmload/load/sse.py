@@ -18,19 +18,19 @@ class Cutter:
     without its closing blank line held at the end of the stream is dropped, as the standard demands.
     """
 
-    __slots__ = ("_after_cr", "_data", "_data_bytes", "_held", "_partial")
+    __slots__ = ("_after_cr", "_data", "_data_bytes", "_partial", "held")
 
     def __init__(self) -> None:
         self._partial: list[bytes] = []  # pieces of a line whose end has not come
         self._data: list[bytes] = []  # data lines of an event whose end has not come
-        self._held = 0  # what both cost in bytes
+        self.held = 0  # what both cost in bytes; 0 = the stream stands between two events
         self._data_bytes = 0
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Payloads of the events that `chunk` completes; EventTooLargeError above MAX_EVENT_BYTES."""
         # The usual chunk is exactly one event of one line: one search in C instead of a loop (tests/bench).
-        if not self._held and len(lines := chunk.splitlines()) == 2:
+        if not self.held and len(lines := chunk.splitlines()) == 2:
             line, blank = lines
             if not blank and line[:6] == b"data: " and chunk[-1] == _LF and (payload := line[6:]):
                 return [payload]
@@ -52,8 +52,8 @@ class Cutter:
             payloads = self._dispatch(lines)
         if chunk:
             self._partial.append(chunk)
-            self._held += len(chunk)
-        if self._held > MAX_EVENT_BYTES:
+            self.held += len(chunk)
+        if self.held > MAX_EVENT_BYTES:
             raise EventTooLargeError(f"one event has more than {MAX_EVENT_BYTES} bytes")
         return payloads
 
@@ -74,5 +74,5 @@ class Cutter:
             elif line == b"data":
                 data.append(b"")
                 held += _LINE_COST
-        self._data_bytes = self._held = held
+        self._data_bytes = self.held = held
         return payloads

@@ -215,3 +215,34 @@ def test_a_dry_run_sends_no_load(tmp_path: Path, stop: str) -> None:
     done = llmload("apply", "--dry-run", stop, write_scenario(tmp_path).name, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "llmload.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("faults", "error_type"),
+    [
+        pytest.param("{error_rate: 30%, error_status: 500}", "HTTP_500", id="internal error"),
+        pytest.param("{error_rate: 30%, error_status: 429}", "HTTP_429", id="too many requests"),
+        pytest.param("{disconnect_rate: 30%}", "CONNECTION_ERROR", id="hangs up in the middle"),
+        pytest.param("{stall_rate: 30%}", "TIMEOUT_TOTAL", id="stalls in the middle"),
+        pytest.param("{malformed_rate: 30%}", "JSON_PARSE_ERROR", id="sends what is not JSON"),
+        pytest.param("{slow_first_byte_rate: 30%, slow_first_byte: 5s}", "TIMEOUT_FIRST_TOKEN", id="says nothing"),
+    ],
+)
+def test_every_fault_is_a_record_that_is_not_good(tmp_path: Path, faults: str, error_type: str) -> None:
+    path = write_scenario(
+        tmp_path, target__simulator__faults=faults, target__timeout="{first_token: 1s, total: 2s}", load__requests=80
+    )
+    done = measured("apply", path.name, cwd=tmp_path)
+    assert done.returncode == 3, done.stdout + done.stderr
+    (step,) = json.loads((tmp_path / "reports/chat/result.json").read_bytes())["steps"]
+    metrics = step["metrics"]
+    assert set(metrics["errors"]) == {error_type}
+    assert metrics["ok"] + metrics["errors"][error_type] == metrics["attempts"]
+    assert metrics["good"] <= metrics["ok"]
+
+
+def test_a_server_that_restarts_measures_nothing(tmp_path: Path) -> None:
+    faults = "{restart_after: 60}"
+    done = llmload("apply", write_scenario(tmp_path, target__simulator__faults=faults).name, cwd=tmp_path)
+    assert done.returncode == 5, done.stdout
+    assert "the server changed" in done.stdout

@@ -1,0 +1,66 @@
+"""Is it still the same server? Asked before and after every window, never within one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from llmload.domain import Caveat, Endpoint
+from llmload.errors import TargetError
+from llmload.target.models import list_models, read_version
+from llmload.target.server import Disconnected, Server, connected
+
+_STARTED = re.compile(rb"^process_start_time_seconds(?:\{[^}\n]*\})? +(\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a server says of itself. `started` is its process's start as Prometheus libraries tell it, if they do."""
+
+    models: tuple[str, ...]
+    version: str | None
+    started: str | None
+
+
+def identify(endpoint: Endpoint) -> Identity | None:
+    """Who answers now; None where nobody does, which the requests of the window say better."""
+    try:
+        with connected(endpoint) as server:
+            served, software = list_models(server)
+            names = tuple(sorted(name for model in served for name in model.names))
+            return Identity(names, read_version(server, software), _started(server))
+    except TargetError:
+        return None
+
+
+def change(before: Identity | None, after: Identity | None) -> Caveat | None:
+    """The validity rule "the server restarted, or the model changed, during the window"; None while it holds."""
+    if before is None or after is None:
+        return None
+    differences = [
+        f"{what} {then} before the window, {now} after it"
+        for what, then, now in (
+            ("models", ", ".join(before.models) or "none", ", ".join(after.models) or "none"),
+            ("version", before.version, after.version),
+            ("process started at", before.started, after.started),
+        )
+        if then != now
+    ]
+    if not differences:
+        return None
+    return Caveat(
+        rule="the server changed",
+        figure="; ".join(differences),
+        remedy="Find out why it restarted or was replaced, then measure again",
+        is_fatal=True,
+        kind="ServerChanged",
+    )
+
+
+def _started(server: Server) -> str | None:
+    try:
+        reply = server.get("/metrics")
+    except Disconnected:
+        return None
+    found = _STARTED.search(reply.body) if reply.is_success else None
+    return found[1].decode("ascii", "replace") if found else None
