@@ -160,11 +160,11 @@ def _overall(scenario: Scenario, steps: Sequence[StepResult], caveats: Sequence[
     failed = [verdict for verdict in binding if verdict.status is Status.FAIL]
     erred = [verdict for verdict in binding if verdict.status is Status.ERROR]
     if failed:
-        return _Outcome(Status.FAIL, FAILED, _told("failed", failed, binding))
+        return _Outcome(Status.FAIL, FAILED, _told(failed))
     if caveats:
         return _Outcome(Status.ERROR, UNMEASURED, f"could not measure: {caveats[0].rule}: {caveats[0].figure}")
     if erred:
-        return _Outcome(Status.ERROR, UNMEASURED, _told("could not be measured", erred, binding))
+        return _Outcome(Status.ERROR, UNMEASURED, _told(erred))
     return _unbroken(scenario.decision, verdicts, binding) if scenario.gates else _ungated(steps)
 
 
@@ -173,11 +173,11 @@ def _unbroken(decision: Decision, verdicts: Sequence[Verdict], binding: Sequence
         return _Outcome(Status.ERROR, UNMEASURED, "could not measure: no gate speaks of any step of this run")
     still_open = [verdict for verdict in binding if verdict.status is not Status.PASS]
     if still_open:
-        return _open(decision, still_open, binding)
+        return _open(decision, still_open)
     warned = [verdict for verdict in verdicts if verdict.status is not Status.PASS]
     if warned:
-        return _Outcome(Status.PASS, PASSED, f"no binding gate is broken; {_told('did not hold', warned, verdicts)}")
-    return _Outcome(Status.PASS, PASSED, f"{counted(len(verdicts), 'verdict')}, all pass")
+        return _Outcome(Status.PASS, PASSED, f"no binding gate is broken; only warned of: {_told(warned)}")
+    return _Outcome(Status.PASS, PASSED, "every gate holds")
 
 
 def _ungated(steps: Sequence[StepResult]) -> _Outcome:
@@ -190,11 +190,11 @@ def _ungated(steps: Sequence[StepResult]) -> _Outcome:
     return _Outcome(Status.NOT_GATED, PASSED, f"measured {counted(attempts, 'request')}; the scenario has no gates")
 
 
-def _open(decision: Decision, still_open: Sequence[Verdict], binding: Sequence[Verdict]) -> _Outcome:
+def _open(decision: Decision, still_open: Sequence[Verdict]) -> _Outcome:
     strict = any(_policy(decision, verdict) == "fail" for verdict in still_open)
     inconclusive = any(verdict.status is Status.INCONCLUSIVE for verdict in still_open)
     status = Status.INCONCLUSIVE if inconclusive else Status.INCOMPARABLE
-    return _Outcome(status, OPEN if strict else PASSED, _told("stayed open", still_open, binding))
+    return _Outcome(status, OPEN if strict else PASSED, _told(still_open))
 
 
 def _policy(decision: Decision, verdict: Verdict) -> Policy:
@@ -203,7 +203,8 @@ def _policy(decision: Decision, verdict: Verdict) -> Policy:
     return decision.on_missing_baseline if verdict.kind == "NoBaseline" else decision.on_incomparable
 
 
-def _told(what: str, found: Sequence[Verdict], among: Sequence[Verdict]) -> str:
-    first = found[0]
+def _told(found: Sequence[Verdict]) -> str:
+    """The first of these verdicts in its own words, and how many more there are; reporters tell the counts."""
+    first, more = found[0], len(found) - 1
     where = "" if first.gate.at is not None and first.gate.at.op == "==" else f" at {first.step}"
-    return f"{len(found)} of {counted(len(among), 'verdict')} {what}: {first.gate}{where}: {first.because}"
+    return f"{first.gate}{where}: {first.because}" + (f" (and {more} more)" if more else "")

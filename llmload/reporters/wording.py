@@ -205,7 +205,8 @@ def _off_by(gate: Gate, evidence: Evidence | None) -> str:
         return "exactly the target"
     side = "above" if gap > 0 else "below"
     if gate.subject in SHARES or is_share_in_time(gate, evidence):
-        return f"{percent(abs(gap)).removesuffix('%')} points {side} the target"
+        points = percent(abs(gap)).removesuffix("%")
+        return f"{points} {'point' if points == '1' else 'points'} {side} the target"
     relative = f" ({percent(abs(gap) / evidence.target)})" if abs(gap) <= evidence.target else ""
     return f"{of_gate(gate, abs(gap))}{relative} {side} the target"
 

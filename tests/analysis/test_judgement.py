@@ -134,12 +134,12 @@ def test_an_interrupted_run_is_judged_on_its_whole_windows_and_says_so() -> None
 
 
 def test_a_run_that_is_complete_does_not_say_so() -> None:
-    assert run(once(GOODPUT_95), GOOD).because == "1 verdict, all pass"
+    assert run(once(GOODPUT_95), GOOD).because == "every gate holds"
 
 
 def test_the_reason_of_a_failed_run_names_the_gate_the_step_and_the_figures() -> None:
     because = run(once(GOODPUT_95), BAD).because
-    assert because.startswith("1 of 1 verdict failed: goodput >= 95% at concurrency 8: 100 of 200 requests good (50%)")
+    assert because.startswith("goodput >= 95% at concurrency 8: 100 of 200 requests good (50%)")
 
 
 def test_resuming_needs_no_more_than_the_whole_windows() -> None:
