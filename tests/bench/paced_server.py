@@ -88,14 +88,14 @@ class Paced:
         self.slots[now_ms % self.gap_ms] = going
 
     def begin(self, stream: Stream) -> None:
-        """Put a stream where its first token comes after `first_ms`, within two milliseconds."""
+        """Its first token comes after `first_ms` and up to one gap, so that the streams are spread over the gap."""
         if self.gap_ms:
-            asyncio.get_running_loop().call_later((self.first_ms - 1) / 1000, self._place, stream)
+            asyncio.get_running_loop().call_later(self.first_ms / 1000, self._place, stream)
         else:
             stream.pump()
 
     def _place(self, stream: Stream) -> None:
-        self.slots[(monotonic_ns() // 1_000_000 + 1) % self.gap_ms].append(stream)
+        self.slots[stream.slot].append(stream)
 
 
 class Stream(asyncio.Protocol):
@@ -105,7 +105,7 @@ class Stream(asyncio.Protocol):
         self.paced = paced
         self.truth = array("q")
         self.received = b""
-        self.left = self.tokens = 0
+        self.left = self.tokens = self.slot = 0
         self.is_paused = self.is_lost = False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -127,6 +127,7 @@ class Stream(asyncio.Protocol):
         key = key_of(body)
         self.truth = self.paced.truth[key] = array("q", [arrived])
         self.left = self.tokens = self.paced.tokens_for(key)
+        self.slot = key[1] % len(self.paced.slots)
         self.transport.write(HEAD)
         self.paced.begin(self)
 
