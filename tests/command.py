@@ -8,6 +8,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+UNCOVERED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+"""The environment for a child that must not carry the coverage tool, which imports and writes things itself."""
+
 LLMLOAD = str(Path(sys.executable).parent / "llmload")
 
 

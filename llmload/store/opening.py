@@ -19,8 +19,9 @@ _PRIMARY = 0xFF  # the low byte of an extended result code
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection in WAL mode to an up-to-date store; made when the file is not there. Raises StoreError."""
-    if not path.parent.is_dir():
-        raise StoreError(str(path), "its folder does not exist", "Create the folder, or name another file with --store")
+    if not _is_folder(path.parent):
+        problem = "its folder does not exist, or may not be entered"
+        raise StoreError(str(path), problem, "Create the folder, or name another file with --store")
     with explained(path):
         connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         try:
@@ -33,6 +34,13 @@ def connect(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except PermissionError:
+        return False
 
 
 @contextmanager

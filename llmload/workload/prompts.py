@@ -9,9 +9,10 @@ from itertools import accumulate
 from llmload.workload.words import WORDS
 
 SALT_WORDS = 6
-"""Words of the salt: three for the request, which tell 256^3 apart, then three for its window."""
+"""Words of the salt: three that tell 256^3 requests of a window apart, then three for the window."""
 
 _BASE = len(WORDS)
+_STRIDE, *_SMALL_STRIDES = 0x9E3779, 0x35, 0x5B, 0xA7  # odd, so that each step through 256 or 256^3 meets all
 _ROUNDS = 32
 
 
@@ -32,13 +33,15 @@ def plain_text(words: int, start: int = 0) -> str:
 def salt(window: bytes, index: int) -> list[str]:
     """Words that no other request of the window begins with; another window's differ too.
 
-    The digits of `index` come first, lowest first, shifted by what `window` (at least six bytes that stand for the
-    window) says: two prompts part after their first word or soon after, before a cache block is full.
+    The first three are the digits, lowest first, of a permutation of the indexes, so that two prompts part after
+    their first word or soon after, before a cache block is full. `window` (at least six bytes that stand for the
+    window) shifts them all. Every word goes through all words as `index` counts up: words that stood still would
+    make every prompt of a window too long, or too short, by the same few tokens.
     """
-    low, rest = divmod(index, _BASE)[::-1]
-    middle, high = rest % _BASE, rest // _BASE
-    digits = (low + window[0], middle + window[1], high + window[2], window[3], window[4], window[5])
-    return [WORDS[digit % _BASE] for digit in digits]
+    number = (index * _STRIDE + int.from_bytes(window[:3], "little")) % _BASE**3
+    digits = [number % _BASE, number // _BASE % _BASE, number // _BASE**2]
+    digits += [(start + stride * index) % _BASE for start, stride in zip(window[3:6], _SMALL_STRIDES, strict=True)]
+    return [WORDS[digit] for digit in digits]
 
 
 @lru_cache(maxsize=1)

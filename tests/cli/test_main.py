@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.command import llmload
+from tests.command import UNCOVERED, llmload
 
 HEAVY = ("pydantic", "rich", "httpx", "datasette", "openpyxl", "scipy", "numpy", "yaml", "jinja2", "sqlite3")
 
@@ -18,7 +18,9 @@ def test_help_imports_nothing_heavy() -> None:
         "try: main()\n"
         f"except SystemExit: print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])"
     )
-    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        [sys.executable, "-c", program], env=UNCOVERED, capture_output=True, text=True, check=True
+    ).stdout
     assert "LOADED []" in out
     assert "apply" in out
 

@@ -15,6 +15,7 @@ import pytest
 from llmload.domain import Ending, Progress
 from llmload.errors import LlmloadError, UsageError
 from llmload.load.pool import Pool
+from tests.command import UNCOVERED
 from tests.load.windows import endpoint, window
 from tests.scripted_server import ScriptedServer, stream
 
@@ -23,8 +24,8 @@ HEAVY = {"pydantic", "rich", "httpx", "numpy", "scipy", "typer", "yaml", "sqlite
 
 def test_a_worker_carries_nothing_heavy() -> None:
     code = "import sys, llmload.load.process; print(*sorted({name.split('.')[0] for name in sys.modules}))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert HEAVY.isdisjoint(loaded)
+    done = subprocess.run([sys.executable, "-c", code], env=UNCOVERED, capture_output=True, text=True, check=True)
+    assert HEAVY.isdisjoint(done.stdout.split())
 
 
 def test_a_worker_that_is_killed_is_an_error_that_says_so() -> None:

@@ -14,6 +14,7 @@ import pytest
 from llmload.errors import TargetError, UsageError
 from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
+from tests.command import UNCOVERED
 from tests.simulator.asking import chat, look, stream
 
 PARENT = """
@@ -99,7 +100,8 @@ def test_the_child_imports_nothing_heavy():
         "heavy = {'pydantic', 'rich', 'httpx', 'scipy', 'numpy', 'typer', 'yaml', 'sqlite3'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    done = subprocess.run([sys.executable, "-c", code], env=UNCOVERED, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
