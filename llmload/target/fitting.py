@@ -19,7 +19,7 @@ _LONG_WORDS = 256  # one round of the endless text, which says every word once
 _SHORT_WORDS = 64
 _FEWEST_WORDS = 8
 _FEWEST_TOKENS_PER_WORD = 0.25  # below, the server does not count the prompt, and ours would become endless
-_TOKENS_PER_WORD = 5  # more than any vocabulary needs for our words, for the first guess at what fits the context
+_TOKENS_PER_WORD = 3  # more than a vocabulary of 1,000 needs for our words: a guess at what fits the context
 
 
 def fit_words(
@@ -63,7 +63,8 @@ def fit_line(one_word_tokens: int, points: Iterable[tuple[int, int]], source: To
 
 
 def _lengths(context: int | None) -> tuple[int, int]:
-    room = _LONG_WORDS if context is None else max(_FEWEST_WORDS, context // (2 * _TOKENS_PER_WORD))
+    """A short prompt and a long one, which says every word once wherever the context has room for that."""
+    room = _LONG_WORDS if context is None else max(_FEWEST_WORDS, context // _TOKENS_PER_WORD)
     return min(_SHORT_WORDS, max(_FEWEST_WORDS // 2, room // 4)), min(_LONG_WORDS, room)
 
 
