@@ -125,7 +125,7 @@ CLEAN = RunResult(
     ),
     status=Status.PASS,
     exit_code=0,
-    because="every gate holds",
+    because="Every gate holds",
     fingerprint={"framework": "vllm 0.9.1", "load": "concurrency [1, 8, 32]", "model": "qwen3-14b", "workload": "9c1f"},
     findings=(),
     caveats=(),

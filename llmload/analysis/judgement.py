@@ -177,7 +177,7 @@ def _unbroken(decision: Decision, verdicts: Sequence[Verdict], binding: Sequence
     warned = [verdict for verdict in verdicts if verdict.status is not Status.PASS]
     if warned:
         return _Outcome(Status.PASS, PASSED, f"no binding gate is broken; only warned of: {_told(warned)}")
-    return _Outcome(Status.PASS, PASSED, "every gate holds")
+    return _Outcome(Status.PASS, PASSED, "Every gate holds")
 
 
 def _ungated(steps: Sequence[StepResult]) -> _Outcome:

@@ -167,10 +167,10 @@ def _keep(store: Store, header: RunHeader, scenario: Scenario, order: Order, sta
     """Store and report what an interrupted run measured; a full disk must not hide the first error."""
     try:
         result = judged(store, header.run_id)
-        store.finish(header.run_id, result, status)
         tell(result, scenario, order)
+        store.finish(header.run_id, result, status)
     except (StoreError, OSError) as second:
-        error.add_note(f"and what was measured could not be kept: {second}")
+        error.add_note(f"and what was measured could not be kept whole: {second}")
 
 
 def _iso(now: datetime) -> str:

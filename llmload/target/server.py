@@ -107,7 +107,7 @@ class Server:
         if "SSL" in reason or "TLS" in reason:
             return TargetError(self.name, f"no TLS there ({reason})", "Check http:// or https://", kind="TlsFailed")
         return TargetError(
-            self.name, f"cannot connect ({reason})", "Start the server, or correct target.url; is the port right?"
+            self.name, f"cannot connect ({reason})", "Start the server, or correct the host and port in target.url"
         )
 
 

@@ -134,7 +134,7 @@ def test_an_interrupted_run_is_judged_on_its_whole_windows_and_says_so() -> None
 
 
 def test_a_run_that_is_complete_does_not_say_so() -> None:
-    assert run(once(GOODPUT_95), GOOD).because == "every gate holds"
+    assert run(once(GOODPUT_95), GOOD).because == "Every gate holds"
 
 
 def test_the_reason_of_a_failed_run_names_the_gate_the_step_and_the_figures() -> None:
