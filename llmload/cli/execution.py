@@ -15,7 +15,7 @@ from llmload.analysis.strategy import next_look
 from llmload.cli.report_files import write_reports
 from llmload.cli.stopping import StopRequest, listening
 from llmload.cli.stored import judged
-from llmload.domain import Observation, Progress, RunHeader, RunResult, StepMetrics, TargetFacts
+from llmload.domain import Observation, Progress, RunHeader, RunResult, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.load.pool import Pool
 from llmload.load.window import Window
@@ -60,18 +60,16 @@ def execute(scenario: Scenario, order: Order) -> Executed:
     in the reports before the exception goes on.
     """
     check_reachable(scenario)
-    scrub = Scrubber(secrets_of(scenario, order.env)).scrub
     with open_store(order.store) as store, listening() as stop, Pool() as pool:
         store.recover()
         header, earlier = _begin(store, scenario, order)
-        edges = _edges(scenario, header, store, pool, stop, order, scrub)
+        session = _Session(scenario, header, order, store, pool, stop)
         try:
-            result = run(scenario, header, edges, next_look, earlier)
+            result = run(scenario, header, session.edges(), next_look, earlier)
         except BaseException as error:
-            _keep(store, header, scenario, order, "interrupted" if stop.signum else "failed", error)
+            session.keep("interrupted" if stop.signum else "failed", error)
             raise
-        status = "interrupted" if stop.signum else "finished"
-        store.finish(header.run_id, result, status)
+        store.finish(header.run_id, result, "interrupted" if stop.signum else "finished")
     files = tell(result, scenario, order)
     if stop.signum:
         raise stop.error()
@@ -119,58 +117,56 @@ def _header(scenario: Scenario) -> RunHeader:
     )
 
 
-def _edges(
-    scenario: Scenario,
-    header: RunHeader,
-    store: Store,
-    pool: Pool,
-    stop: StopRequest,
-    order: Order,
-    scrub: Callable[[str], str],
-) -> Edges:
-    stored_s = -STORE_EVERY_S
+class _Session:
+    """One run with everything around it: what the runner calls, and what is left when it is interrupted."""
 
-    def show(progress: Progress) -> None:
-        nonlocal stored_s
-        if (now_s := monotonic()) - stored_s >= STORE_EVERY_S:
-            stored_s = now_s
-            store.progress(header.run_id, progress)
-        order.show(progress)
+    def __init__(
+        self, scenario: Scenario, header: RunHeader, order: Order, store: Store, pool: Pool, stop: StopRequest
+    ) -> None:
+        self._scenario, self._header, self._order = scenario, header, order
+        self._store, self._pool, self._stop = store, pool, stop
+        self._stored_s = -STORE_EVERY_S
 
-    def observe(window: Window) -> Observation:
-        stop.is_observing = True
+    def edges(self) -> Edges:
+        """The functions that the runner reaches the world through."""
+        target, env, run_id = self._scenario.target, self._order.env, self._header.run_id
+        return Edges(
+            open_target=lambda: open_target(target, env=env),
+            probe=lambda url: probe(target, url, workload=self._scenario.workload, env=env),
+            identify=identify,
+            observe=self._observe,
+            count_tokens=self._count,
+            scrub=Scrubber(secrets_of(self._scenario, env)).scrub,
+            describe=lambda facts: self._store.describe(run_id, facts),
+            remember=lambda seen, metrics: self._store.remember(run_id, seen, metrics),
+            now=lambda: _iso(datetime.now(UTC)),
+        )
+
+    def keep(self, status: str, error: BaseException) -> None:
+        """Report and store what an interrupted run measured; a full disk must not hide the first error."""
         try:
-            return pool.observe(window, on_progress=show, stop=stop.event)
+            result = judged(self._store, self._header.run_id)
+            tell(result, self._scenario, self._order)
+            self._store.finish(self._header.run_id, result, status)
+        except (StoreError, OSError) as second:
+            error.add_note(f"and what was measured could not be kept whole: {second}")
+
+    def _observe(self, window: Window) -> Observation:
+        self._stop.is_observing = True
+        try:
+            return self._pool.observe(window, on_progress=self._show, stop=self._stop.event)
         finally:
-            stop.is_observing = False
+            self._stop.is_observing = False
 
-    def remember(seen: Observation, metrics: StepMetrics) -> None:
-        store.remember(header.run_id, seen, metrics)
+    def _show(self, progress: Progress) -> None:
+        now_s = monotonic()
+        if now_s - self._stored_s >= STORE_EVERY_S:
+            self._stored_s = now_s
+            self._store.progress(self._header.run_id, progress)
+        self._order.show(progress)
 
-    def count(seen: Observation, facts: TargetFacts) -> Observation:
-        return count_answers(seen, counter_for(facts.model, scenario.workload.tokenizer_file))
-
-    return Edges(
-        open_target=lambda: open_target(scenario.target, env=order.env),
-        probe=lambda url: probe(scenario.target, url, workload=scenario.workload, env=order.env),
-        identify=identify,
-        observe=observe,
-        count_tokens=count,
-        scrub=scrub,
-        describe=lambda facts: store.describe(header.run_id, facts),
-        remember=remember,
-        now=lambda: _iso(datetime.now(UTC)),
-    )
-
-
-def _keep(store: Store, header: RunHeader, scenario: Scenario, order: Order, status: str, error: BaseException) -> None:
-    """Store and report what an interrupted run measured; a full disk must not hide the first error."""
-    try:
-        result = judged(store, header.run_id)
-        tell(result, scenario, order)
-        store.finish(header.run_id, result, status)
-    except (StoreError, OSError) as second:
-        error.add_note(f"and what was measured could not be kept whole: {second}")
+    def _count(self, seen: Observation, facts: TargetFacts) -> Observation:
+        return count_answers(seen, counter_for(facts.model, self._scenario.workload.tokenizer_file))
 
 
 def _iso(now: datetime) -> str:
