@@ -22,7 +22,6 @@ STALL_SHARE = 0.01
 CACHED_SHARE = 0.05
 UNFITTED = 0.10
 SHARED_READS = 0.20
-UNDERSTATED = 0.10
 DECILES = 10
 LEAST_WARMED = 100
 """Attempts from which on the first tenth is compared with the rest."""
@@ -125,7 +124,7 @@ def _prompts_are_cached(window: Window) -> Caveat | None:
     figure = (
         f"{percent(cached / prompts)} of prompt tokens came from the cache, at most {percent(CACHED_SHARE)} allowed"
     )
-    remedy = "Another run with the same seed may have filled the cache: restart the server or change workload.seed"
+    remedy = "Restart the server, or write prompts.synthetic.unique: false to measure with its cache"
     return Caveat("unique prompts hit the prefix cache", figure, remedy, is_fatal=True, kind="PrefixCacheHit")
 
 
