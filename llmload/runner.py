@@ -14,7 +14,16 @@ import structlog
 
 from llmload.analysis.judgement import judge
 from llmload.analysis.metrics import measure as fold
-from llmload.domain import Endpoint, Look, Observation, RunHeader, RunResult, StepMetrics, TargetFacts
+from llmload.domain import (
+    Endpoint,
+    Look,
+    Observation,
+    RequestRecord,
+    RunHeader,
+    RunResult,
+    StepMetrics,
+    TargetFacts,
+)
 from llmload.errors import TargetError
 from llmload.load.window import Window
 from llmload.scenario.asked import Scenario
@@ -23,6 +32,9 @@ from llmload.target.probe import Probed
 from llmload.workload.planning import plan_look
 
 Strategy = Callable[[Scenario, Sequence[Observation]], Look | None]
+
+_USUAL_FINISH = (None, "stop", "length")
+_LONGEST_FINISH = 40
 
 _log = structlog.get_logger("llmload.runner")
 
@@ -39,35 +51,41 @@ class Edges:
     scrub: Callable[[str], str]
     describe: Callable[[TargetFacts], None]
     remember: Callable[[Observation, StepMetrics], None]
+    is_stopped: Callable[[], bool]
     now: Callable[[], str]  # UTC, ISO 8601
 
 
-def run(
-    scenario: Scenario, header: RunHeader, edges: Edges, strategy: Strategy, earlier: Sequence[Observation] = ()
-) -> RunResult:
-    """Measure until the strategy is content, then judge; `earlier` are the windows of a run that is resumed.
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a run that is resumed has already: the windows, and the server that they were measured on."""
 
-    A server that cannot be used ends as a result ("could not measure"), not as an exception. A request to stop
-    travels as `Interrupted` or `Terminated`; the windows observed until then are remembered by then.
+    observations: tuple[Observation, ...] = ()
+    facts: TargetFacts | None = None
+
+
+def run(
+    scenario: Scenario, header: RunHeader, edges: Edges, strategy: Strategy, earlier: Earlier = Earlier()
+) -> RunResult:
+    """Measure until the strategy is content or somebody asks to stop, then judge what there is.
+
+    A server that cannot be used ends as a result ("could not measure"), not as an exception.
     """
     log = _log.bind(run_id=header.run_id, scenario=scenario.name)
-    observations = [seen for seen in earlier if seen.is_whole]
-    facts: TargetFacts | None = None
+    observations = [seen for seen in earlier.observations if seen.is_whole]
+    facts = earlier.facts
     trouble: TargetError | None = None
     try:
         with edges.open_target() as url:
-            probed = edges.probe(url)
+            probed = _same_server(edges.probe(url), earlier)
             facts = probed.facts
             edges.describe(facts)
             log = log.bind(model=facts.model)
-            while (look := strategy(scenario, observations)) is not None:
+            while not edges.is_stopped() and (look := strategy(scenario, observations)) is not None:
                 log.info("window begins", step=look.step.label, look=look.number, requests=look.requests)
                 observations.append(measure(scenario, look, probed, edges, run_id=header.run_id))
                 metrics = fold(_of_step(observations, look), scenario.slo)
                 edges.remember(observations[-1], metrics)
                 log.info("window ended", step=look.step.label, attempts=metrics.attempts)
-                if not observations[-1].is_whole:
-                    break
     except TargetError as error:
         trouble = TargetError(edges.scrub(error.where), edges.scrub(error.problem), error.remedy, kind=error.kind)
         log.error("target cannot be used", reason=str(trouble))
@@ -97,12 +115,41 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
     )
     changed = change(before, edges.identify(probed.endpoint)) if seen.is_whole else None
     counted = edges.count_tokens(seen, probed.facts)
-    records = tuple(
-        replace(record, error_text=edges.scrub(record.error_text)) if record.error_text else record
-        for record in counted.records
-    )
+    records = tuple(_scrubbed(record, edges.scrub) for record in counted.records)
     caveats = counted.caveats if changed is None else (*counted.caveats, changed)
-    return replace(counted, records=records, caveats=caveats)
+    told = tuple(replace(caveat, figure=edges.scrub(caveat.figure)) for caveat in caveats)
+    return replace(counted, records=records, caveats=told)
+
+
+def _scrubbed(record: RequestRecord, scrub: Callable[[str], str]) -> RequestRecord:
+    """Servers repeat what they were sent, in errors and in answers; most records hold no word of theirs."""
+    if record.error_text is None and record.text is None and record.finish_reason in _USUAL_FINISH:
+        return record
+    return replace(
+        record,
+        error_text=scrub(record.error_text) if record.error_text is not None else None,
+        text=scrub(record.text) if record.text is not None else None,
+        finish_reason=scrub(record.finish_reason)[:_LONGEST_FINISH] if record.finish_reason is not None else None,
+    )
+
+
+def _same_server(probed: Probed, earlier: Earlier) -> Probed:
+    """The windows of one run are one server's: TargetError where a resumed run meets another one.
+
+    The fit of words to tokens stays the one that the earlier windows were planned with.
+    """
+    then, now = earlier.facts, probed.facts
+    if then is None or not earlier.observations:
+        return probed
+    if (then.model, then.version, then.max_model_len) != (now.model, now.version, now.max_model_len):
+        raise TargetError(
+            now.url,
+            f"the run began on {then.model} ({then.version or 'unknown version'}), and this is {now.model}"
+            f" ({now.version or 'unknown version'})",
+            "Start a new run instead of resuming this one",
+            kind="ServerChanged",
+        )
+    return replace(probed, facts=replace(now, fit=then.fit))
 
 
 def _of_step(observations: Sequence[Observation], look: Look) -> list[Observation]:

@@ -82,11 +82,15 @@ class Attempts:
         return [column[kept & (self.window == number)] for number in range(self.windows)]
 
     def good(self, slo: Slo | None) -> Bools:
-        """Which attempts completed and met every term of the SLO that applies to them."""
+        """Which attempts completed and met every term of the SLO that applies to them.
+
+        Only TPOT may not apply. An answer without any text has no TTFT and no end: it keeps no limit on either.
+        """
         met = self.is_ok.copy()
         for metric, limit in slo_terms(slo):
+            values = self.latency_ms[metric]
             with np.errstate(invalid="ignore"):
-                met &= ~(self.latency_ms[metric] > limit)
+                met &= ~(values > limit) if metric == "tpot" else values <= limit
         return met
 
     def term_has_data(self, metric: str) -> bool:

@@ -12,6 +12,7 @@ from llmload.analysis.stats import Bools, Floats
 from llmload.domain import Step
 from llmload.promises import Bound, Gate, Slo
 
+_OF_TEXT = ("ttft", "ttfo", "e2e")
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
@@ -63,10 +64,14 @@ def claim_of(gate: Gate, bound: Bound, attempts: Attempts, slo: Slo | None, step
 def judged_ms(subject: str, attempts: Attempts, step: Step) -> Floats:
     """A latency over attempts: failed ones are over every limit (infinite), NaN where it does not apply.
 
-    In open loop TTFT counts from the due instant, so that our own queue cannot hide the server's.
+    A completed answer without any text never came to its first or last word, so it is over every such limit too. In
+    open loop TTFT counts from the due instant, so that our own queue cannot hide the server's.
     """
     metric = "ttft_due" if subject == "ttft" and step.axis != "concurrency" else subject
-    return np.where(attempts.is_ok, attempts.latency_ms[metric], np.inf)
+    values = attempts.latency_ms[metric]
+    if subject in _OF_TEXT:
+        values = np.nan_to_num(values, nan=np.inf)
+    return np.where(attempts.is_ok, values, np.inf)
 
 
 def needs_tokens(gate: Gate, slo: Slo | None) -> bool:

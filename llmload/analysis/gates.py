@@ -287,7 +287,7 @@ def _latency_amounts(gate: Gate, bound: Bound, sample: Sample) -> Amounts:
     """One latency per attempt at its start; a failed attempt counts as what it took, and never less than the bound."""
     attempts = sample.attempts
     values = judged_ms(gate.subject, attempts, sample.step)
-    values = np.where(attempts.is_ok, values, np.maximum(attempts.elapsed_ms, bound.value))
+    values = np.where(np.isinf(values), np.maximum(attempts.elapsed_ms, bound.value), values)
     applies = ~np.isnan(values)
     begun = np.where(attempts.sent_ns >= 0, attempts.sent_ns, attempts.due_ns)
     return Amounts(begun[applies], attempts.window[applies], values[applies])

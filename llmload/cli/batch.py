@@ -11,7 +11,7 @@ from pathlib import Path
 from llmload.cli import logs
 from llmload.cli.display import display
 from llmload.cli.execution import Executed, Order, execute
-from llmload.cli.stored import print_json, print_tables
+from llmload.cli.stored import print_json, print_tables, print_text, write_file
 from llmload.errors import LlmloadError
 from llmload.reporters import result_json
 from llmload.scenario.asked import Scenario
@@ -54,6 +54,7 @@ def _apply_one(load: Callable[[], Scenario], batch: Batch) -> int:
         logs.configure(batch.log_format, batch.log_level, scrub)
         with display(batch.is_shown) as show:
             done = execute(scenario, Order(batch.store, batch.out, batch.resume, batch.env, show))
+        tell(done, batch)
     except LlmloadError as error:
         for text in (f"llmload: {error}", *getattr(error, "__notes__", ())):
             print(scrub(text), file=sys.stderr)
@@ -62,17 +63,18 @@ def _apply_one(load: Callable[[], Scenario], batch: Batch) -> int:
         print(scrub("".join(traceback.format_exception(error))), file=sys.stderr)
         print("llmload: internal error. Please report it with the lines above.", file=sys.stderr)
         return 70
-    tell(done, batch)
     return done.result.exit_code
 
 
 def tell(done: Executed, batch: Batch) -> None:
     """Print the result: the JSON document alone, or tables and the paths of what was written."""
     if batch.output is not None:
-        batch.output.write_bytes(result_json.render(done.result))
+        write_file(batch.output, result_json.render(done.result))
     if batch.is_json:
         print_json(done.result)
         return
     print_tables(done.result)
-    print("Reports: " + ", ".join(str(path) for path in done.files))
-    print(f"Stored as {done.result.header.run_id} in {batch.store}")
+    print_text(
+        f"Reports: {', '.join(str(path) for path in done.files)}\n"
+        f"Stored as {done.result.header.run_id} in {batch.store}\n"
+    )

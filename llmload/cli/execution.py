@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +20,13 @@ from llmload.domain import Observation, Progress, RunHeader, RunResult, TargetFa
 from llmload.errors import StoreError, UsageError
 from llmload.load.pool import Pool
 from llmload.load.window import Window
-from llmload.runner import Edges, run
+from llmload.runner import Earlier, Edges, run
 from llmload.scenario.asked import Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.store.database import Store, new_run_id, open_store
 from llmload.target.identity import identify
 from llmload.target.place import open_target
-from llmload.target.probe import probe
+from llmload.target.probe import Probed, probe
 from llmload.telemetry.environment import environment_facts
 from llmload.workload.counting import count_answers
 from llmload.workload.tokens import counter_for
@@ -70,7 +71,7 @@ def execute(scenario: Scenario, order: Order) -> Executed:
             session.keep("interrupted" if stop.signum else "failed", error)
             raise
         store.finish(header.run_id, result, "interrupted" if stop.signum else "finished")
-    files = tell(result, scenario, order)
+        files = tell(result, scenario, order)
     if stop.signum:
         raise stop.error()
     return Executed(result, files)
@@ -82,11 +83,11 @@ def tell(result: RunResult, scenario: Scenario, order: Order) -> tuple[Path, ...
     return write_reports(result, directory, scenario.reports.formats)
 
 
-def _begin(store: Store, scenario: Scenario, order: Order) -> tuple[RunHeader, Sequence[Observation]]:
+def _begin(store: Store, scenario: Scenario, order: Order) -> tuple[RunHeader, Earlier]:
     if order.resume is None:
         header = _header(scenario)
         store.begin(header)
-        return header, ()
+        return header, Earlier()
     run_id = store.find(order.resume)
     stored = store.load(run_id)
     if stored.header.document_hash != scenario.document.sha256:
@@ -98,7 +99,7 @@ def _begin(store: Store, scenario: Scenario, order: Order) -> tuple[RunHeader, S
     if stored.status in ("finished", "running"):
         raise UsageError("--resume", f"run {run_id} is {stored.status}", "Only a run that ended early can go on")
     store.resume(run_id)
-    return stored.header, stored.observations
+    return stored.header, Earlier(stored.observations, stored.facts)
 
 
 def _header(scenario: Scenario) -> RunHeader:
@@ -132,13 +133,14 @@ class _Session:
         target, env, run_id = self._scenario.target, self._order.env, self._header.run_id
         return Edges(
             open_target=lambda: open_target(target, env=env),
-            probe=lambda url: probe(target, url, workload=self._scenario.workload, env=env),
+            probe=self._probe,
             identify=identify,
             observe=self._observe,
             count_tokens=self._count,
             scrub=Scrubber(secrets_of(self._scenario, env)).scrub,
             describe=lambda facts: self._store.describe(run_id, facts),
             remember=lambda seen, metrics: self._store.remember(run_id, seen, metrics),
+            is_stopped=self._stop.event.is_set,
             now=lambda: _iso(datetime.now(UTC)),
         )
 
@@ -151,18 +153,19 @@ class _Session:
         except (StoreError, OSError) as second:
             error.add_note(f"and what was measured could not be kept whole: {second}")
 
+    def _probe(self, url: str) -> Probed:
+        with self._stop.interruptible():
+            return probe(self._scenario.target, url, workload=self._scenario.workload, env=self._order.env)
+
     def _observe(self, window: Window) -> Observation:
-        self._stop.is_observing = True
-        try:
-            return self._pool.observe(window, on_progress=self._show, stop=self._stop.event)
-        finally:
-            self._stop.is_observing = False
+        return self._pool.observe(window, on_progress=self._show, stop=self._stop.event)
 
     def _show(self, progress: Progress) -> None:
         now_s = monotonic()
         if now_s - self._stored_s >= STORE_EVERY_S:
             self._stored_s = now_s
-            self._store.progress(self._header.run_id, progress)
+            with suppress(StoreError):  # a row for onlookers is not worth a window; what matters fails by itself
+                self._store.progress(self._header.run_id, progress)
         self._order.show(progress)
 
     def _count(self, seen: Observation, facts: TargetFacts) -> Observation:

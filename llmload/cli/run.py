@@ -49,6 +49,8 @@ def run(
     from llmload.scenario.conversion import overridden
     from llmload.scenario.loader import load_runnable_text
 
+    if output is not None and not (output.parent.is_dir() and os.access(output.parent, os.W_OK)):
+        raise UsageError("--output", f"{output} cannot be written", "Name a file in a folder that can be")
     target: dict[str, object] = {"url": server, "framework": framework or adapter or "openai"}
     target["timeout"] = {"total": f"{timeout:g}s"}
     if model is not None:

@@ -14,13 +14,14 @@ from llmload.errors import Interrupted, LlmloadError, Terminated
 
 @dataclass(slots=True)
 class StopRequest:
-    """`event` is set by the first signal. While `is_observing`, the load notices it by itself and hands over its
-    records; anywhere else the signal becomes the exception at once.
+    """`event` is set by the first signal, and whoever works looks at it: a window hands over its records, the runner
+    begins no further one, and what is being written is written to its end. Only inside `interruptible` the signal
+    becomes an exception at once.
     """
 
     event: threading.Event = field(default_factory=threading.Event)
     signum: int = 0
-    is_observing: bool = False
+    _is_waiting: bool = False
 
     def error(self) -> LlmloadError:
         """The exception, and so the exit code, that this signal stands for."""
@@ -28,20 +29,31 @@ class StopRequest:
             return Terminated("run", "stopped by SIGTERM", "What was measured is stored; --resume goes on with it")
         return Interrupted("run", "stopped by Ctrl-C", "What was measured is stored; --resume goes on with it")
 
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """A block that only waits, such as for a server that does not answer: nothing is lost by leaving it."""
+        if self.event.is_set():
+            raise self.error()
+        self._is_waiting = True
+        try:
+            yield
+        finally:
+            self._is_waiting = False
+
+    def receive(self, signum: int, _: FrameType | None) -> None:
+        """The handler of both signals."""
+        is_second = self.event.is_set()
+        self.signum = signum
+        self.event.set()
+        if is_second or self._is_waiting:
+            raise self.error()
+
 
 @contextmanager
 def listening() -> Iterator[StopRequest]:
     """Turn SIGINT and SIGTERM into a `StopRequest` inside the block; needs the main thread."""
     request = StopRequest()
-
-    def receive(signum: int, _: FrameType | None) -> None:
-        is_second = request.event.is_set()
-        request.signum = signum
-        request.event.set()
-        if is_second or not request.is_observing:
-            raise request.error()
-
-    former = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    former = {number: signal.signal(number, request.receive) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield request
     finally:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,7 +52,10 @@ def print_tables(result: RunResult) -> None:
 
     from llmload.reporters import console
 
-    console.render(result, Console())
+    terminal = Console()
+    with terminal.capture() as captured:  # rich itself would end the command with 1 where nobody reads
+        console.render(result, terminal)
+    print_text(captured.get())
 
 
 def print_json(result: RunResult) -> None:
@@ -59,11 +65,26 @@ def print_json(result: RunResult) -> None:
     print_bytes(result_json.render(result))
 
 
+def print_text(text: str) -> None:
+    """Print, and let the exit code be the verdict's even where nobody reads to the end, as with `| head`."""
+    with _until_nobody_reads():
+        sys.stdout.write(text)
+
+
 def print_bytes(rendered: bytes) -> None:
     """A rendering as it is: no other line ends, no other encoding."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(rendered)
-    sys.stdout.buffer.flush()
+    with _until_nobody_reads():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(rendered)
+
+
+@contextmanager
+def _until_nobody_reads() -> Iterator[None]:
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refuse_unknown(formats: Sequence[str], known: Sequence[str]) -> None:

@@ -120,7 +120,8 @@ class Exchange:
         self.sent_ns = now_ns()
         connection.send(request, self)
         first_s, total_s = self._deadlines
-        self._arm(total_s if first_s is None else min(first_s, total_s))
+        if not self.is_over:  # it is where the connection was lost already
+            self._arm(total_s if first_s is None else min(first_s, total_s))
 
     def lose(self) -> None:
         """The connection ended before the answer did, unless the end of the connection is the end of the body."""

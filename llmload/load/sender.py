@@ -13,6 +13,7 @@ from llmload.domain import Endpoint, Outcome, Phase, RequestRecord, TokenSource
 from llmload.errors import UsageError
 from llmload.frameworks.adapter import Dialect, Usage
 from llmload.frameworks.address import join_url
+from llmload.frameworks.error_body import LONGEST_TOLD
 from llmload.frameworks.registry import adapter_for
 from llmload.load.exchange import Exchange, Failure
 from llmload.load.transport import Connection, Connector, address_of, now_ns
@@ -20,6 +21,7 @@ from llmload.load.transport import Connection, Connector, address_of, now_ns
 _LOG = logging.getLogger(__name__)
 _NO_USAGE = Usage()
 _SHORTEST_SECRET = 4
+_DEAD_SHOWS_WITHIN_NS = 500_000_000  # a round trip to the other side of the world, and some
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class Sender:
         """One attempt, and a second one where a kept-alive connection turns out to be dead already.
 
         llama.cpp closes after every stream while promising keep-alive. That is no error of the answer's, so the
-        request goes out again on a fresh connection, once, as long as no byte of an answer has come.
+        request goes out again on a fresh connection, once, as long as no byte of an answer has come. A dead
+        connection shows at once: a server that first sat on the request has failed it.
         """
         began_ns = now_ns()
         connection = self.connector.take()
@@ -95,7 +98,8 @@ class Sender:
             attempt.connect_ns = now_ns() - began_ns
         is_reused = connection.uses > 0
         exchange = await self._exchange(attempt, connection)
-        if is_reused and exchange.is_unanswered and exchange.was_lost:
+        is_prompt = exchange.done_ns - exchange.sent_ns <= _DEAD_SHOWS_WITHIN_NS
+        if is_reused and exchange.is_unanswered and exchange.was_lost and is_prompt:
             attempt.retried = True
             attempt.exchange = None
             fresh = await self.connector.open()
@@ -163,7 +167,7 @@ class Sender:
         """Servers repeat what they were sent; our secrets end here."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        return text[:LONGEST_TOLD]
 
 
 def _dialect(endpoint: Endpoint) -> Dialect:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import orjson
 
 _FRAME_START, _FRAME_END = b"data: ", b"\n\n"
+_NAMES_OF_TEXT = (b'"content":', b'"text":')
 
 
 class Stencil:
@@ -39,6 +40,8 @@ class Stencil:
         self._trials -= 1
         quoted = orjson.dumps(text)
         if chunk.count(quoted) != 1 or not chunk.endswith(_FRAME_END) or b"\r" in chunk:
+            return
+        if not chunk[: chunk.index(quoted)].rstrip().endswith(_NAMES_OF_TEXT):  # another field that says the same
             return
         self._start = chunk.index(quoted) + 1
         self._end = self._start + len(quoted) - 2 - len(chunk)

@@ -11,6 +11,7 @@ import gc
 import os
 from array import array
 from collections import deque
+from dataclasses import replace
 from math import inf
 from time import monotonic
 
@@ -55,7 +56,7 @@ class _ClosedLoop:
         self._events_done = 0
         self._records: list[RequestRecord] = []
         self._start_ns: int | None = None
-        self._last_done_ns = 0
+        self._last_done_ns = self._longest_ns = 0
         self._over = asyncio.Event()
         self._ending = Ending.COMPLETE
         self._is_stopped = False
@@ -75,7 +76,7 @@ class _ClosedLoop:
             ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)
             await self._sender.connector.close()
-        records = sorted(self._records, key=lambda record: record.seq)
+        records = sorted(map(self._given_up, self._records), key=lambda record: record.seq)
         start_ns = self._start_ns if self._start_ns is not None else now_ns()
         end_ns = self._last_done_ns if self._ending is Ending.COMPLETE else self._end_ns
         return Observation(
@@ -168,6 +169,8 @@ class _ClosedLoop:
         self._measured_open -= 1
         self._measured_done += 1
         self._live.note(record, self._window.slo)
+        if record.outcome is Outcome.OK and record.sent_ns is not None:
+            self._longest_ns = max(self._longest_ns, record.done_ns - record.sent_ns)
         self._last_done_ns = max(self._last_done_ns, record.done_ns)
         if not self._measured_open and not self._wants_more(record.done_ns):
             self._over.set()
@@ -177,6 +180,27 @@ class _ClosedLoop:
         self._made += 1
         body = self._sender.dialect.body(self._window.endpoint, request)
         self._bodies.append((body, request.input_tokens, request.output_tokens))
+
+    def _given_up(self, record: RequestRecord) -> RequestRecord:
+        """A request that `max_duration` cut off, as a timeout where it had already broken what it was to keep.
+
+        Hanging up is our doing and says nothing of a request that was on its way; but a server that hangs would
+        otherwise pass, since cancelled requests leave every denominator. It had its chance when it took longer than
+        any request of the window that completed, or than the SLO allows.
+        """
+        if record.outcome is not Outcome.CANCELLED or record.phase is not Phase.MEASURED or record.sent_ns is None:
+            return record
+        waited_ns = record.done_ns - record.sent_ns
+        slo = self._window.slo
+        limits_ns = [self._longest_ns]
+        if slo is not None and slo.e2e_ms is not None:
+            limits_ns.append(round(slo.e2e_ms * 1e6))
+        if slo is not None and slo.ttft_ms is not None and not record.event_ns:
+            limits_ns.append(round(slo.ttft_ms * 1e6))
+        if self._ending is not Ending.MAX_DURATION or waited_ns <= min(limits_ns):
+            return record
+        text = f"not complete after {waited_ns / 1e9:.3g} s, when max_duration ended the window"
+        return replace(record, outcome=Outcome.TIMEOUT, error_type="TIMEOUT_WINDOW", error_text=text)
 
     # ------------------------------------------------------------ the heartbeat
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from llmload.domain import Observation, Progress, RunHeader, RunResult, StepMetrics, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.store import runs
-from llmload.store.opening import connect, explained, writing
+from llmload.store.opening import BUSY_S, connect, explained, writing
 from llmload.store.process import SILENCE_S, Life, Process, life_of, this_process
 from llmload.store.results import caveats_of_run, put_result, put_step
 from llmload.store.runs import RunSummary, StoredRun, new_run_id
@@ -20,6 +20,8 @@ from llmload.store.windows import WindowRows, observation_of, rows_of
 __all__ = ["RunSummary", "Store", "StoredRun", "new_run_id", "open_existing", "open_store"]
 
 STATUSES = ("running", "finished", "failed", "interrupted", "aborted")
+
+_PROGRESS_BUSY_MS = 100
 
 
 @contextmanager
@@ -106,7 +108,14 @@ class Store:
             connection.execute("UPDATE progress SET seen_s = ? WHERE run = ?", (time.time(), run))
 
     def progress(self, run_id: str, now: Progress) -> None:
-        """Overwrite where the run stands."""
+        """Overwrite where the run stands. Gives up at once where another process is writing: the next one comes."""
+        self._connection.execute(f"PRAGMA busy_timeout = {_PROGRESS_BUSY_MS}")
+        try:
+            self._put_progress(run_id, now)
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
+
+    def _put_progress(self, run_id: str, now: Progress) -> None:
         with self._writing() as connection:
             run, _ = self._run(run_id)
             connection.execute(

@@ -15,7 +15,10 @@ _STARTED = re.compile(rb"^process_start_time_seconds(?:\{[^}\n]*\})? +(\S+)", re
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a server says of itself. `started` is its process's start as Prometheus libraries tell it, if they do."""
+    """What a server says of itself; a part that it did not tell is empty.
+
+    `started` is its process's start as Prometheus libraries tell it, if one process tells it every time.
+    """
 
     models: tuple[str, ...]
     version: str | None
@@ -34,17 +37,20 @@ def identify(endpoint: Endpoint) -> Identity | None:
 
 
 def change(before: Identity | None, after: Identity | None) -> Caveat | None:
-    """The validity rule "the server restarted, or the model changed, during the window"; None while it holds."""
+    """The validity rule "the server restarted, or the model changed, during the window"; None while it holds.
+
+    What was told only once says nothing: a server that is busy may leave a question unanswered.
+    """
     if before is None or after is None:
         return None
     differences = [
         f"{what} {then} before the window, {now} after it"
         for what, then, now in (
-            ("models", ", ".join(before.models) or "none", ", ".join(after.models) or "none"),
+            ("models", ", ".join(before.models), ", ".join(after.models)),
             ("version", before.version, after.version),
             ("process started at", before.started, after.started),
         )
-        if then != now
+        if then and now and then != now
     ]
     if not differences:
         return None
@@ -58,6 +64,12 @@ def change(before: Identity | None, after: Identity | None) -> Caveat | None:
 
 
 def _started(server: Server) -> str | None:
+    """Asked twice: several replicas behind one address answer in turn, each with a start of its own."""
+    first, second = _one_start(server), _one_start(server)
+    return first if first == second else None
+
+
+def _one_start(server: Server) -> str | None:
     try:
         reply = server.get("/metrics")
     except Disconnected:

@@ -16,7 +16,7 @@ import httpx
 from llmload.domain import Endpoint
 from llmload.errors import TargetError, UsageError
 from llmload.frameworks.address import join_url
-from llmload.frameworks.error_body import error_message
+from llmload.frameworks.error_body import LONGEST_TOLD, error_message
 from llmload.scenario.secrets import Scrubber, scrub_url, url_secrets
 
 _LONGEST_BODY = 8 * 1024 * 1024
@@ -61,7 +61,7 @@ class Server:
 
     def words_of(self, reply: Reply) -> str:
         """Status and message of a refusal, in one line."""
-        said = self.scrub(error_message(reply.body))
+        said = self.scrub(error_message(reply.body))[:LONGEST_TOLD]
         return f"HTTP {reply.status}" + (f", {said!r}" if said else "")
 
     def _send(self, method: str, path: str, body: bytes | None) -> Reply:

@@ -327,3 +327,10 @@ def test_only_gates_that_speak_of_the_step_are_judged() -> None:
 def test_cancelled_requests_neither_pass_nor_fail_a_gate() -> None:
     cancelled = [replace(request(1000 + i), outcome=Outcome.CANCELLED) for i in range(100)]
     assert judged(GOODPUT_95, [*good_and_bad(200, 0), *cancelled]).status is Status.PASS
+
+
+@pytest.mark.parametrize("gate", [at_most("ttft", "p90", 1e9), at_most("e2e", "p50", 1e9)], ids=str)
+def test_empty_answers_are_beyond_every_latency_limit(gate: Gate) -> None:
+    whole = paced([50.0] * 200)
+    silent = [whole[0], *(replace(record, event_ns=array("q"), answer_ns=None) for record in whole[1:])]
+    assert judged(gate, silent).status is Status.FAIL

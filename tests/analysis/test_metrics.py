@@ -312,3 +312,11 @@ def test_throughput_counts_all_that_the_server_did_inside_the_window_and_nothing
     assert metrics.output_tps == pytest.approx(expected / metrics.window_s)
     assert metrics.rps == pytest.approx(5 / metrics.window_s)
     assert (metrics.attempts, metrics.ok) == (4, 4)
+
+
+def test_an_answer_without_any_text_keeps_no_limit_on_its_first_or_last_word() -> None:
+    silent = replace(request(1, at_ms=50), event_ns=array("q"), answer_ns=None)
+    observed = window([request(0, at_ms=0), silent])
+    assert measure([observed], Slo(ttft_ms=1e9)).good == 1
+    assert measure([observed], Slo(e2e_ms=1e9)).good == 1
+    assert measure([observed], Slo(tpot_ms=1e9)).good == 2

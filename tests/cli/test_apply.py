@@ -246,3 +246,44 @@ def test_a_server_that_restarts_measures_nothing(tmp_path: Path) -> None:
     done = llmload("apply", write_scenario(tmp_path, target__simulator__faults=faults).name, cwd=tmp_path)
     assert done.returncode == 5, done.stdout
     assert "the server changed" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["apply", "gate"])
+def test_the_exit_code_is_the_verdict_even_where_nobody_reads_the_output(tmp_path: Path, verb: str) -> None:
+    name = write_scenario(tmp_path, slo="{e2e: 1ms}").name
+    if verb == "gate":
+        measured("apply", name, cwd=tmp_path)
+    arguments = ["apply", "--no-progress", name] if verb == "apply" else ["gate", "latest"]
+    with start(*arguments, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(60) in (3, 5)  # 5: this machine was too busy to measure
+
+
+def test_a_resumed_run_refuses_another_server(tmp_path: Path) -> None:
+    name = slow_ladder(tmp_path).name
+    process = start("apply", "--no-progress", name, cwd=tmp_path)
+    wait_for(lambda: windows_of(tmp_path / "llmload.db") == 1)
+    process.kill()
+    process.communicate()
+    connection = sqlite3.connect(tmp_path / "llmload.db")
+    connection.execute("update runs set framework_version = 'another'")
+    connection.commit()
+    connection.close()
+    done = llmload("apply", "--no-progress", "--resume", "latest", name, cwd=tmp_path)
+    assert done.returncode == 5
+    assert "the run began on simulated (another)" in done.stdout
+
+
+def test_a_signal_while_a_window_is_stored_waits_for_it(tmp_path: Path) -> None:
+    """Signals at many instants: whatever was measured whole is stored whole, and the run is never left running."""
+    for delay_s in (0.6, 0.8, 1.0, 1.2):
+        store = tmp_path / f"{delay_s}.db"
+        scenario = write_scenario(tmp_path, load="{concurrency: [2, 3], requests: 20, warmup: {requests: 2}}")
+        process = start("apply", "--no-progress", "--store", store.name, scenario.name, cwd=tmp_path)
+        time.sleep(delay_s)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+        assert process.returncode in (0, 143, -signal.SIGTERM, 5), delay_s
+        if process.returncode == 143 and store.exists():
+            assert rows(store, "select status from runs where status = 'running'") == []

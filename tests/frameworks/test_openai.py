@@ -170,3 +170,8 @@ def test_any_error_body_gives_one_short_line(body: bytes) -> None:
     words = error_message(body)
     assert len(words) <= 500
     assert words.isprintable()
+
+
+def test_a_long_message_comes_whole_so_that_secrets_in_it_are_found_before_it_is_cut() -> None:
+    body = b'{"error": {"message": "' + b"x" * 600 + b' sk-secret"}}'
+    assert error_message(body).endswith(" sk-secret")

@@ -14,7 +14,7 @@ from llmload.load.pool import Pool
 from llmload.load.window import Window
 from llmload.promises import Slo
 from tests.load.windows import endpoint, window
-from tests.scripted_server import Request, Script, ScriptedServer, stream
+from tests.scripted_server import Piece, Request, Script, ScriptedServer, stream
 
 Observe = Callable[[Window], Observation]
 
@@ -143,3 +143,28 @@ def test_a_window_by_duration_ends_even_when_nobody_answers(observe: Observe) ->
     assert observation.ending is Ending.COMPLETE
     measured = {r.outcome for r in observation.records if r.phase is Phase.MEASURED}
     assert measured == {Outcome.CONNECT_ERROR}
+
+
+def test_requests_that_hang_until_max_duration_are_timeouts_and_no_way_to_pass(observe: Observe) -> None:
+    def script(request: Request) -> Script:
+        return stream(2, 0.02, 0) if request.number + request.connection < 10 else Script([], "stall")
+
+    with ScriptedServer(script) as server:
+        observation = observe(window(endpoint(server.url), concurrency=2, requests=1000, warmup=0, max_duration_s=1.5))
+    cut_off = [r for r in observation.records if r.outcome is not Outcome.OK]
+    assert observation.ending is Ending.MAX_DURATION
+    assert {(r.phase, r.outcome, r.error_type) for r in cut_off} == {
+        (Phase.MEASURED, Outcome.TIMEOUT, "TIMEOUT_WINDOW")
+    }
+    assert len(cut_off) == 2
+
+
+def test_a_server_that_sits_on_a_request_and_then_hangs_up_has_failed_it(observe: Observe) -> None:
+    def script(request: Request) -> Script:
+        return stream(2, 0.01, 0) if request.number == 0 else Script([Piece(0.8, b"")], "close")
+
+    with ScriptedServer(script) as server:
+        observation = observe(window(endpoint(server.url), requests=2, warmup=0))
+    kept, failed = [r for r in observation.records if r.phase is Phase.MEASURED]
+    assert kept.outcome is Outcome.OK
+    assert (failed.outcome, failed.error_type, failed.retried) == (Outcome.CONNECT_ERROR, "CONNECTION_ERROR", False)

@@ -71,3 +71,9 @@ def test_a_server_that_changes_the_frame_with_every_event_is_not_tried_for_ever(
         stencil.learn(_chunk(" a", model=f"m{number}"), " a")
     assert stencil.text_in(_chunk(" b", model="m19")) == ""
     assert stencil.text_in(_chunk(" b", model="m7")) == " b"
+
+
+def test_a_field_that_happens_to_say_the_same_is_not_taken_for_the_text() -> None:
+    stencil = Stencil()
+    stencil.learn(b'data: {"id":"Hi","choices":[{"delta":{"content":"\\u0048i"}}]}\n\n', "Hi")
+    assert not stencil.text_in(b'data: {"id":"No","choices":[{"delta":{"content":"\\u0048i"}}]}\n\n')

@@ -46,7 +46,8 @@ def test_a_server_that_is_gone_is_nobody() -> None:
         pytest.param(replace(SAME, models=("tiny", "adapter")), True, id="one model more"),
         pytest.param(replace(SAME, version="1.1"), True, id="another version"),
         pytest.param(replace(SAME, started="1795000099.5"), True, id="another process"),
-        pytest.param(replace(SAME, started=None), True, id="it tells less than before"),
+        pytest.param(replace(SAME, started=None), False, id="it tells less than before"),
+        pytest.param(replace(SAME, models=()), False, id="it does not list its models this time"),
     ],
 )
 def test_any_difference_is_told(after: Identity | None, is_changed: bool) -> None:
