@@ -187,9 +187,9 @@ def _between_ms(begin: Ints, end: Ints) -> Floats:
 
 
 def _per_token(events: Events, output_tokens: Floats) -> Floats:
-    """(last - first) / (tokens - 1) from two tokens on; an answer that came in one event shows no pace at all."""
-    applies = (events.counts >= 2) & (output_tokens >= 2)
+    """(last - first) / (tokens - 1) from two tokens on; an answer that came in one read shows no pace at all."""
     span = (events.last_ns() - events.first_ns()) / _NS_PER_MS
+    applies = (span > 0) & (output_tokens >= 2)
     found = np.full(len(span), np.nan)
     found[applies] = span[applies] / (output_tokens[applies] - 1)
     return found

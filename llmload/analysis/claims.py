@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmload.analysis.attempts import Attempts
+from llmload.analysis.attempts import Attempts, slo_terms
 from llmload.analysis.metrics import are_known
 from llmload.analysis.stats import Bools, Floats
 from llmload.domain import Step
 from llmload.promises import Bound, Gate, Slo
 
+MOST_WITHOUT_PACE = 0.2
 _OF_TEXT = ("ttft", "ttfo", "e2e")
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
@@ -81,6 +82,17 @@ def needs_tokens(gate: Gate, slo: Slo | None) -> bool:
     return gate.subject in ("tpot", "output_tps", "total_tps")
 
 
+def needs_pace(gate: Gate, slo: Slo | None) -> bool:
+    """Whether the gate's figure rests on the time between tokens."""
+    return gate.subject == "tpot" or (gate.subject == "goodput" and slo is not None and slo.tpot_ms is not None)
+
+
+def _has_pace(attempts: Attempts) -> bool:
+    """Whether most answers of several tokens show a TPOT: a proxy that holds text back leaves them none."""
+    several = attempts.is_ok & (attempts.output_tokens >= 2)
+    return not several.any() or float(np.isnan(attempts.latency_ms["tpot"][several]).mean()) <= MOST_WITHOUT_PACE
+
+
 def missing_data(gate: Gate, attempts: Attempts, slo: Slo | None) -> str | None:
     """Which figure the gate needs and the completed requests do not have; None when there is data.
 
@@ -88,11 +100,13 @@ def missing_data(gate: Gate, attempts: Attempts, slo: Slo | None) -> str | None:
     """
     if needs_tokens(gate, slo) and not are_known(attempts.output_tokens[attempts.is_ok]):
         return "token count"
-    if gate.subject in attempts.latency_ms:
-        return None if attempts.term_has_data(gate.subject) else gate.subject
+    terms = [gate.subject] if gate.subject in attempts.latency_ms else []
     if gate.subject == "goodput":
-        terms = (("ttft", slo.ttft_ms), ("tpot", slo.tpot_ms), ("e2e", slo.e2e_ms)) if slo else ()
-        return next((term for term, ms in terms if ms is not None and not attempts.term_has_data(term)), None)
+        terms = [term for term, _ in slo_terms(slo)]
+    if missing := next((term for term in terms if not attempts.term_has_data(term)), None):
+        return missing
+    if needs_pace(gate, slo) and not _has_pace(attempts):
+        return "pace between tokens, since answers came in one read"
     if gate.subject == "total_tps" and not are_known(attempts.input_tokens[attempts.is_ok]):
         return "count of input tokens"
     return None

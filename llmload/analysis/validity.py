@@ -128,6 +128,18 @@ def _prompts_are_cached(window: Window) -> Caveat | None:
     return Caveat("unique prompts hit the prefix cache", figure, remedy, is_fatal=True, kind="PrefixCacheHit")
 
 
+def _answers_are_empty(window: Window) -> Caveat | None:
+    """An answer without any text completed, and shows nothing; where all are like that, nothing was measured."""
+    a = window.attempts
+    completed, empty = int(a.is_ok.sum()), int((a.is_ok & (a.events.counts == 0)).sum())
+    if not empty:
+        return None
+    figure = f"{empty} of {counted(completed, 'completed answer')} had no text"
+    remedy = "Ask the server by hand what it answers; sampling.ignore_eos keeps a model from stopping at once"
+    is_fatal = empty == completed
+    return Caveat("answers without text", figure, remedy, is_fatal, "NoData" if is_fatal else "")
+
+
 # ---------------------------------------------------------------- shown, not fatal
 
 
@@ -158,7 +170,11 @@ def _reads_are_shared(window: Window) -> Caveat | None:
     if share is None or share <= SHARED_READS:
         return None
     figure = f"{percent(share)} of text events shared one read with another, so their gaps are not the server's"
-    return Caveat("several events per read", figure, "Trust TTFT and E2E; take ITL from a client nearer the server")
+    return Caveat(
+        "several events per read",
+        figure,
+        "Take TPOT and ITL from a client nearer the server; a proxy between may hold text back",
+    )
 
 
 def _warmup_is_short(window: Window) -> Caveat | None:
@@ -217,6 +233,7 @@ _RULES: tuple[Callable[[Window], Caveat | None], ...] = (
     _client_stalled,
     _clock_is_sound,
     _prompts_are_cached,
+    _answers_are_empty,
     _no_heartbeat,
     _ended_early,
     _output_length_is_off,

@@ -51,7 +51,7 @@ def run(
 
     if output is not None and not (output.parent.is_dir() and os.access(output.parent, os.W_OK)):
         raise UsageError("--output", f"{output} cannot be written", "Name a file in a folder that can be")
-    target: dict[str, object] = {"url": server, "framework": framework or adapter or "openai"}
+    target: dict[str, object] = {"url": server, "framework": _framework(framework, adapter)}
     target["timeout"] = {"total": f"{timeout:g}s"}
     if model is not None:
         target["model"] = model
@@ -82,10 +82,23 @@ def run(
 
 
 def _save(path: Path, text: str) -> None:
+    """Never over another scenario; one that says the same already is as good as written."""
     try:
-        path.write_text(text, encoding="utf-8")
+        if path.exists() and path.read_text(encoding="utf-8", errors="replace") == text:
+            return
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
-        raise UsageError("--save", f"{path} cannot be written ({error.strerror})", "Name another file") from None
+        raise UsageError("--save", f"{path} cannot be written ({error.strerror})", "Name a new file") from None
+
+
+def _framework(framework: str | None, adapter: str | None) -> str:
+    """The framework of both its names; they may not contradict each other."""
+    if adapter not in (None, "openai", "triton"):
+        raise UsageError("--adapter", f"{adapter!r} is none of openai, triton", "Write --framework for the others")
+    if framework is not None and adapter == "triton" and framework != "triton":
+        raise UsageError("--adapter", f"triton contradicts --framework {framework}", "Leave --adapter out")
+    return framework or adapter or "openai"
 
 
 def _whole_numbers(text: str) -> Sequence[int]:
@@ -102,5 +115,7 @@ def _slo(text: str) -> Mapping[str, str]:
         metric, colon, limit = part.strip().partition(":")
         if not colon or metric not in ("ttft", "tpot", "e2e") or not limit.replace(".", "", 1).isdigit():
             raise UsageError("--goodput", f"{part!r} is not a bound in ms", "Write it like ttft:500,tpot:50,e2e:30000")
+        if metric in terms:
+            raise UsageError("--goodput", f"{metric} stands there twice", "Write each bound once")
         terms[metric] = f"{limit}ms"
     return terms

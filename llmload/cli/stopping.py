@@ -11,6 +11,8 @@ from types import FrameType
 
 from llmload.errors import Interrupted, LlmloadError, Terminated
 
+_REMEDY = "Every window that was complete is judged and stored; apply --resume goes on from there"
+
 
 @dataclass(slots=True)
 class StopRequest:
@@ -26,8 +28,8 @@ class StopRequest:
     def error(self) -> LlmloadError:
         """The exception, and so the exit code, that this signal stands for."""
         if self.signum == signal.SIGTERM:
-            return Terminated("run", "stopped by SIGTERM", "What was measured is stored; --resume goes on with it")
-        return Interrupted("run", "stopped by Ctrl-C", "What was measured is stored; --resume goes on with it")
+            return Terminated("run", "stopped by SIGTERM", _REMEDY)
+        return Interrupted("run", "stopped by Ctrl-C", _REMEDY)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:

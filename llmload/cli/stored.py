@@ -52,10 +52,8 @@ def print_tables(result: RunResult) -> None:
 
     from llmload.reporters import console
 
-    terminal = Console()
-    with terminal.capture() as captured:  # rich itself would end the command with 1 where nobody reads
-        console.render(result, terminal)
-    print_text(captured.get())
+    with _while_somebody_reads():
+        console.render(result, Console())
 
 
 def print_json(result: RunResult) -> None:
@@ -67,23 +65,25 @@ def print_json(result: RunResult) -> None:
 
 def print_text(text: str) -> None:
     """Print, and let the exit code be the verdict's even where nobody reads to the end, as with `| head`."""
-    with _until_nobody_reads():
+    with _while_somebody_reads():
         sys.stdout.write(text)
 
 
 def print_bytes(rendered: bytes) -> None:
     """A rendering as it is: no other line ends, no other encoding."""
-    with _until_nobody_reads():
+    with _while_somebody_reads():
         sys.stdout.flush()
         sys.stdout.buffer.write(rendered)
 
 
 @contextmanager
-def _until_nobody_reads() -> Iterator[None]:
+def _while_somebody_reads() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            print(f"llmload: the output cannot be written ({error.strerror})", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -41,7 +41,7 @@ def open_existing(path: Path) -> Iterator[Store]:
     Runs whose process died are recognised here too, so that no verb shows them as running.
     """
     if not path.exists():
-        raise StoreError(str(path), "there is no store here", "Run `llmload apply` first, or name one with --store")
+        raise UsageError(str(path), "there is no store here", "Run `llmload apply` first, or name one with --store")
     with open_store(path) as store:
         store.recover()
         yield store

@@ -334,3 +334,13 @@ def test_empty_answers_are_beyond_every_latency_limit(gate: Gate) -> None:
     whole = paced([50.0] * 200)
     silent = [whole[0], *(replace(record, event_ns=array("q"), answer_ns=None) for record in whole[1:])]
     assert judged(gate, silent).status is Status.FAIL
+
+
+@pytest.mark.parametrize("gate", [at_most("tpot", "p90", 1e9), at_most("tpot", "mean", 1e9)], ids=str)
+def test_answers_that_came_in_one_read_show_no_pace_and_pass_no_promise_of_it(gate: Gate) -> None:
+    held_back = [
+        replace(record, event_ns=array("q", [record.event_ns[-1]] * len(record.event_ns)))
+        for record in paced([50.0] * 200)
+    ]
+    verdict = judged(gate, held_back)
+    assert (verdict.status, verdict.kind) == (Status.ERROR, "NoData")

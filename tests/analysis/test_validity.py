@@ -163,3 +163,10 @@ def test_caveats_that_the_worker_left_are_carried_once_and_fatal_ones_come_first
 def test_an_empty_window_breaks_no_rule_of_its_own() -> None:
     assert caveats(window([])) == ()
     assert not [c for c in caveats(window([request()])) if c.is_fatal]
+
+
+@pytest.mark.parametrize(("empty", "is_fatal"), [pytest.param(1, False, id="one"), pytest.param(200, True, id="all")])
+def test_answers_without_text_are_told_and_where_all_are_nothing_was_measured(empty: int, is_fatal: bool) -> None:
+    silent = [replace(record, event_ns=array("q"), answer_ns=None) for record in HEALTHY[:empty]]
+    found = {caveat.rule: caveat.is_fatal for caveat in caveats(window([*silent, *HEALTHY[empty:]]))}
+    assert found["answers without text"] is is_fatal

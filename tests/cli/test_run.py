@@ -57,9 +57,16 @@ def test_what_is_saved_is_what_is_run(tmp_path: Path) -> None:
         pytest.param(("--adapter", "triton"), "triton", id="a framework of a later version"),
         pytest.param(("--set", "load=3"), "--set", id="a path that is none"),
         pytest.param(("--save", "no/such/folder.yaml"), "--save", id="a place that cannot be written"),
+        pytest.param(("--save", "mine.yaml"), "mine.yaml", id="a file that is there"),
+        pytest.param(("--output", "no/such/folder.json"), "--output", id="a result that cannot be written"),
+        pytest.param(("--adapter", "vllm"), "--adapter", id="an adapter that never was"),
+        pytest.param(("--adapter", "triton", "--framework", "sglang"), "--adapter", id="two frameworks"),
+        pytest.param(("--goodput", "ttft:5,ttft:6"), "twice", id="a bound given twice"),
     ],
 )
 def test_bad_flags_are_exit_2_and_named(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
+    (tmp_path / "mine.yaml").write_text("precious: true\n")
     done = llmload("run", "--server", "http://127.0.0.1:9", *flags, cwd=tmp_path)
+    assert (tmp_path / "mine.yaml").read_text() == "precious: true\n"
     assert done.returncode == 2, done.stderr
     assert words in done.stderr

@@ -171,7 +171,7 @@ def test_export_writes_a_file_or_prints(stored: Path, tmp_path: Path) -> None:
         pytest.param(
             ["export", FIRST, "--format", "csv", "--output", "no/where"], 2, "cannot be written", id="no folder"
         ),
-        pytest.param(["runs", "--store", "none.db"], 5, "there is no store here", id="no store"),
+        pytest.param(["runs", "--store", "none.db"], 2, "there is no store here", id="no store"),
     ],
 )
 def test_mistakes_are_told_in_one_sentence(stored: Path, arguments: list[str], code: int, said: str) -> None:

@@ -165,6 +165,6 @@ def test_the_history_is_newest_first_and_can_be_narrowed(store: Store) -> None:
 
 def test_reading_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
     path = tmp_path / "none.db"
-    with pytest.raises(StoreError, match="there is no store here"), open_existing(path):
+    with pytest.raises(UsageError, match="there is no store here"), open_existing(path):
         pass
     assert not path.exists()
