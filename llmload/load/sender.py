@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import traceback
 from array import array
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
@@ -161,7 +162,8 @@ class Sender:
         name = type(error).__name__
         if name not in self._seen:
             self._seen.add(name)
-            _LOG.error("unforeseen %s in the load; further ones are only counted", name, exc_info=error)
+            frames = "".join(traceback.format_tb(error.__traceback__))  # not its text, which may hold a secret
+            _LOG.error("unforeseen %s in the load; further ones are only counted\n%s", name, frames)
 
     def _scrubbed(self, text: str) -> str:
         """Servers repeat what they were sent; our secrets end here."""
