@@ -24,9 +24,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+READER_GONE = 141
+"""What a shell shows for a command that wrote to a closed pipe. Verbs that carry a verdict keep the verdict's code."""
+
 
 def main() -> None:
-    """Run one verb; every exit code is one of METRICS.md's, and Python's own 1 never leaves here."""
+    """Run one verb; every exit code is one of METRICS.md's or READER_GONE, and Python's own 1 never leaves here."""
     gc.set_threshold(50_000)  # start-up makes objects that stay; collecting among them took a fifth of `validate`
     from llmload.cli import verbs
 
@@ -36,9 +39,11 @@ def main() -> None:
     except LlmloadError as error:
         print(f"llmload: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except SystemExit as ended:  # 1 is how typer and rich end a verb whose reader is gone, as in `llmload plan | head`
+        sys.exit(READER_GONE if ended.code == 1 else ended.code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(READER_GONE)
     except Exception as error:  # the last line of defence: 70 is "a defect of ours", and 1 must never mean "slower"
         traceback.print_tb(error.__traceback__, file=sys.stderr)
         name = type(error).__name__

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 
 from llmload import __version__
+from llmload.analysis.judgement import STOPPED
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.strategy import next_look
 from llmload.cli.report_files import write_reports
@@ -70,7 +71,7 @@ def execute(scenario: Scenario, order: Order) -> Executed:
         except BaseException as error:
             session.keep("interrupted" if stop.signum else "failed", error)
             raise
-        store.finish(header.run_id, result, "interrupted" if stop.signum else "finished")
+        store.finish(header.run_id, result, _status(result, stop))
         files = tell(result, scenario, order)
     if stop.signum:
         raise stop.error()
@@ -81,6 +82,13 @@ def tell(result: RunResult, scenario: Scenario, order: Order) -> tuple[Path, ...
     """Write the scenario's reports; all files of a run are replaced together."""
     directory = (order.out or Path(scenario.reports.directory)) / scenario.name
     return write_reports(result, directory, scenario.reports.formats)
+
+
+def _status(result: RunResult, stop: StopRequest) -> str:
+    """How the store remembers the end; what a server cut short may be resumed once the server is back."""
+    if stop.signum:
+        return "interrupted"
+    return "failed" if any(caveat.rule == STOPPED for caveat in result.caveats) else "finished"
 
 
 def _begin(store: Store, scenario: Scenario, order: Order) -> tuple[RunHeader, Earlier]:

@@ -273,17 +273,4 @@ def test_a_resumed_run_refuses_another_server(tmp_path: Path) -> None:
     done = llmload("apply", "--no-progress", "--resume", "latest", name, cwd=tmp_path)
     assert done.returncode == 5
     assert "the run began on simulated (another)" in done.stdout
-
-
-def test_a_signal_while_a_window_is_stored_waits_for_it(tmp_path: Path) -> None:
-    """Signals at many instants: whatever was measured whole is stored whole, and the run is never left running."""
-    for delay_s in (0.6, 0.8, 1.0, 1.2):
-        store = tmp_path / f"{delay_s}.db"
-        scenario = write_scenario(tmp_path, load="{concurrency: [2, 3], requests: 20, warmup: {requests: 2}}")
-        process = start("apply", "--no-progress", "--store", store.name, scenario.name, cwd=tmp_path)
-        time.sleep(delay_s)
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
-        assert process.returncode in (0, 143, -signal.SIGTERM, 5), delay_s
-        if process.returncode == 143 and store.exists():
-            assert rows(store, "select status from runs where status = 'running'") == []
+    assert rows(tmp_path / "llmload.db", "select status from runs") == [("failed",)]  # not the end: it can go on

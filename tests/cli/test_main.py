@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.command import UNCOVERED, llmload
+from tests.command import UNCOVERED, llmload, start, write_scenario
 
 HEAVY = ("pydantic", "rich", "httpx", "datasette", "openpyxl", "scipy", "numpy", "yaml", "jinja2", "sqlite3")
 
@@ -35,3 +35,11 @@ def test_an_env_file_fills_what_the_environment_leaves_open(tmp_path: Path) -> N
     done = llmload("apply", "--env-file", ".env", "s.yaml", cwd=tmp_path)
     assert done.returncode == 2
     assert ".env:3" in done.stderr
+
+
+def test_a_reader_that_is_gone_is_no_verdict_and_never_1(tmp_path: Path) -> None:
+    name = write_scenario(tmp_path).name
+    with start("plan", name, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(30) == 141
