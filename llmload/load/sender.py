@@ -16,7 +16,8 @@ from llmload.frameworks.adapter import Dialect, Usage
 from llmload.frameworks.address import join_url
 from llmload.frameworks.error_body import LONGEST_TOLD
 from llmload.frameworks.registry import adapter_for
-from llmload.load.exchange import Exchange, Failure
+from llmload.load.answer import Failure
+from llmload.load.exchange import Exchange
 from llmload.load.transport import Connection, Connector, address_of, now_ns
 
 _LOG = logging.getLogger(__name__)

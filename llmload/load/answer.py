@@ -1,0 +1,265 @@
+"""What the bytes of one answer mean, whichever transport brings them: instants, text, counts, and how it ended.
+
+A transport sets `stamp` to the instant of a read, then says what came in it: `start_body`, `read` for each piece,
+`finish` for the end of the body, or `lose` where the connection ended before it. After `is_over`, nothing matters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from dataclasses import dataclass
+from io import StringIO
+
+from llmload.domain import Outcome
+from llmload.frameworks.adapter import Dialect, Event, Usage
+from llmload.frameworks.error_body import error_message
+from llmload.load.sse import Cutter, EventTooLargeError
+from llmload.load.stencil import Stencil
+from llmload.load.transport import now_ns
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+DONE_GRACE_S = 1.0
+_PLAIN = Event()[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request did not end well: the outcome, its finer type, and words for a person."""
+
+    outcome: Outcome
+    error_type: str
+    text: str
+
+
+class TooLargeError(ValueError):
+    """The head or the body is larger than any honest server sends."""
+
+
+class Answer:
+    """The answer to one request. `ended` resolves when it is over; what came is in the attributes.
+
+    No method raises for what a server did: that is a `failure`. `is_streamed` is what was asked for, until a transport
+    learns from the head that the answer is one document.
+    """
+
+    __slots__ = (
+        "_append",
+        "_body",
+        "_body_bytes",
+        "_cutter",
+        "_deadlines",
+        "_dialect",
+        "_is_streaming",
+        "_stencil",
+        "_text_in",
+        "_timer",
+        "_write",
+        "answer_ns",
+        "done_ns",
+        "ended",
+        "event_ns",
+        "failure",
+        "finish_reason",
+        "is_last_seen",
+        "is_over",
+        "is_streamed",
+        "is_unanswered",
+        "sent_ns",
+        "stamp",
+        "status",
+        "text",
+        "unforeseen",
+        "usage",
+    )
+
+    def __init__(self, dialect: Dialect, first_token_s: float | None, total_s: float) -> None:
+        self._dialect = dialect
+        self._deadlines = (first_token_s, total_s)
+        self._timer: asyncio.TimerHandle | None = None
+        self._cutter, self._stencil = Cutter(), Stencil()
+        self._text_in = self._stencil.text_in
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._is_streaming = False
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.stamp = self.sent_ns = self.done_ns = self.status = 0
+        self.event_ns = array("q")
+        self.text = StringIO()
+        self._append, self._write = self.event_ns.append, self.text.write
+        self.answer_ns: int | None = None
+        self.usage: Usage | None = None
+        self.finish_reason: str | None = None
+        self.failure: Failure | None = None
+        self.unforeseen: Exception | None = None
+        self.is_streamed = first_token_s is not None
+        self.is_last_seen = self.is_over = False
+        self.is_unanswered = True
+
+    # ------------------------------------------------------------ told by the transport
+
+    def start_clock(self) -> None:
+        """The request is about to go out on a ready connection: from here on the deadlines run."""
+        first_s, total_s = self._deadlines
+        self._arm(total_s if first_s is None else min(first_s, total_s))
+        self.sent_ns = now_ns()
+
+    def start_body(self, status: int) -> None:
+        """The head of the answer has come."""
+        self.status = status
+        self.is_unanswered = False
+        self._is_streaming = self.is_streamed and status < 300
+
+    def read(self, piece: bytes) -> None:
+        """A piece of the body: the hot path, so no calls but those that do the work (tests/bench)."""
+        if not self._is_streaming:
+            self._keep(piece)
+            return
+        if not self._cutter.held and (text := self._text_in(piece)):
+            self._append(self.stamp)
+            self._write(text)
+            return
+        try:
+            for payload in self._cutter.feed(piece):
+                self._note(self._dialect.read_event(payload), piece)
+                if self.is_over or self.is_last_seen:
+                    return
+        except EventTooLargeError as too_large:
+            self.break_off(too_large)
+        except ValueError as unreadable:
+            self._fail_to_read(unreadable)
+
+    def finish(self) -> None:
+        """The whole answer is here: what was it?"""
+        if self.is_over:
+            return
+        if self.status >= 300:
+            text = error_message(b"".join(self._body)) or "the server gave no reason"
+            self.failure = Failure(Outcome.HTTP_ERROR, f"HTTP_{self.status}", text)
+        elif not self.is_streamed:
+            self._read_whole(b"".join(self._body))
+        elif self._dialect.tells_finish and self.finish_reason is None and not self.is_last_seen:
+            text = "the stream ended without a finish reason"
+            self.failure = Failure(Outcome.TRUNCATED, "TRUNCATED", text)
+        self._end()
+
+    def lose(self) -> None:
+        """The connection ended before the body did."""
+        self.stamp = now_ns()
+        if self.is_unanswered:
+            self.fail(Outcome.CONNECT_ERROR, "CONNECTION_ERROR", "the server closed the connection without an answer")
+        elif self.is_last_seen or self.finish_reason is not None:
+            self._end()
+        else:
+            self.fail(Outcome.TRUNCATED, "CONNECTION_ERROR", "the connection broke in the middle of the answer")
+
+    def break_off(self, error: Exception) -> None:
+        """Bytes came that cannot be read: more than we hold, or a defect of ours, which `unforeseen` keeps."""
+        match error:
+            case TooLargeError() | EventTooLargeError():
+                self.fail(Outcome.PROTOCOL_ERROR, "ANSWER_TOO_LARGE", str(error))
+            case _:
+                self.unforeseen = error
+                self.fail(Outcome.PROTOCOL_ERROR, f"UNEXPECTED:{type(error).__name__}", str(error))
+
+    def cancel(self) -> None:
+        """Our own doing: hang up now. No effect on an answer that is over."""
+        self.stamp = now_ns()
+        self.fail(Outcome.CANCELLED, "CANCELLED", "cancelled by us")
+
+    def fail(self, outcome: Outcome, error_type: str, text: str) -> None:
+        """It ends here, and not well; `stamp` is its end."""
+        if not self.is_over:
+            self.failure = Failure(outcome, error_type, text)
+            self._end()
+
+    # ------------------------------------------------------------ deadlines and the end
+
+    def _arm(self, delay_s: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._check_deadlines)
+
+    def _check_deadlines(self) -> None:
+        now = now_ns()
+        first_s, total_s = self._deadlines
+        waited_s = (now - self.sent_ns) / 1e9 + 0.001  # timers of the loop count whole milliseconds
+        if waited_s >= total_s:
+            self._expire(now, "TIMEOUT_TOTAL", f"the answer was not complete after {total_s:g} s")
+        elif first_s is not None and not self.event_ns and waited_s >= first_s:
+            self._expire(now, "TIMEOUT_FIRST_TOKEN", f"no text came within {first_s:g} s")
+        else:
+            self._arm(total_s - waited_s + 0.001)
+
+    def _expire(self, now: int, error_type: str, text: str) -> None:
+        self.stamp = now
+        self.fail(Outcome.TIMEOUT, error_type, text)
+
+    def _end(self) -> None:
+        """Nothing more is wanted."""
+        if self.is_over:
+            return
+        self.is_over = True
+        self._is_streaming = False
+        self.done_ns = self.stamp
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self.ended.done():  # it is when the task that waited for it was cancelled
+            self.ended.set_result(None)
+
+    # ------------------------------------------------------------ what it means
+
+    def _note(self, event: Event, piece: bytes) -> None:
+        if event.answer:
+            self._append(self.stamp)
+            if self.answer_ns is None:
+                self.answer_ns = self.stamp
+            if event == (event.answer, *_PLAIN):
+                self._stencil.learn(piece, event.answer)
+        elif event.thought:
+            self._append(self.stamp)
+        self._write(event.thought + event.answer)
+        if event.usage is not None:
+            self.usage = event.usage
+        if event.finish_reason is not None:
+            self.finish_reason = event.finish_reason
+        if event.error is not None:
+            self.fail(Outcome.STREAM_ERROR, "ERROR_IN_STREAM", event.error)
+        elif event.is_last:
+            self._note_last()
+
+    def _note_last(self) -> None:
+        """`[DONE]`: the answer is whole. The end of the HTTP message belongs right behind it, but need not come."""
+        self.is_last_seen = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(DONE_GRACE_S, self._end)
+
+    def _keep(self, piece: bytes) -> None:
+        self._body_bytes += len(piece)
+        if self.is_over:
+            return
+        if self.status >= 300:
+            if self._body_bytes <= MAX_ERROR_BYTES:
+                self._body.append(piece)
+        elif self._body_bytes > MAX_BODY_BYTES:
+            self.break_off(TooLargeError(f"the answer has more than {MAX_BODY_BYTES} bytes"))
+        else:
+            self._body.append(piece)
+
+    def _read_whole(self, body: bytes) -> None:
+        try:
+            event = self._dialect.read_answer(body)
+        except ValueError as error:
+            self._fail_to_read(error)
+            return
+        if event.error is not None:
+            self.failure = Failure(Outcome.STREAM_ERROR, "ERROR_IN_BODY", event.error)
+            return
+        self._append(self.stamp)
+        self.answer_ns = self.stamp
+        self._write(event.answer + event.thought)
+        self.usage, self.finish_reason = event.usage, event.finish_reason
+
+    def _fail_to_read(self, error: ValueError) -> None:
+        self.fail(Outcome.PROTOCOL_ERROR, "JSON_PARSE_ERROR", f"an event is not what the API promises: {error}")
