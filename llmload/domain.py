@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from llmload.promises import Gate
@@ -153,8 +153,26 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """What one worker process was and cost in one window. `cpu_share` is of one core, 0..1, over the window.
+
+    `node` names another machine, "" this one; `clock_error_ns` bounds how far its clock may be from ours.
+    """
+
+    number: int
+    node: str
+    cpu_share: float | None
+    opened: int  # connections
+    clock_error_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
-    """Everything one window left behind. Heartbeats are the lateness of each 10 ms tick inside the window."""
+    """Everything one window left behind. Heartbeats are the lateness of each 10 ms tick of every worker.
+
+    `planned` counts the measured requests that were due inside the window, whatever became of them; None in closed
+    loop, where nothing is due by itself. `workers_because` says why there were so many worker processes.
+    """
 
     look: Look
     records: tuple[RequestRecord, ...]
@@ -163,45 +181,14 @@ class Observation:
     ending: Ending
     heartbeat_late_ns: array[int]
     caveats: tuple[Caveat, ...] = ()
+    planned: int | None = None
+    workers: tuple[WorkerFacts, ...] = ()
+    workers_because: str = ""
 
     @property
     def is_whole(self) -> bool:
         """An interrupted window is stored, but not judged: a resumed run measures it again."""
         return self.ending is not Ending.INTERRUPTED
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a running window stands; overwritten in place, never queued."""
-
-    step: str
-    phase: Phase
-    done: int
-    planned: int
-    in_flight: int
-    output_events_per_s: float
-    ttft_p50_ms: float | None
-    ttft_p95_ms: float | None
-    goodput: float | None
-    elapsed_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where and how to send: all that a worker needs to know of the target. Secrets live in `headers` only."""
-
-    url: str
-    framework: str
-    api: str
-    model: str
-    stream: bool
-    sampling: Mapping[str, object]
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    tls_verify: bool = True
-    tls_ca_file: str | None = None
-    connect_timeout_s: float = 5.0
-    first_token_timeout_s: float = 60.0
-    total_timeout_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,22 +14,14 @@ import structlog
 
 from llmload.analysis.judgement import judge
 from llmload.analysis.metrics import measure as fold
-from llmload.domain import (
-    Endpoint,
-    Look,
-    Observation,
-    RequestRecord,
-    RunHeader,
-    RunResult,
-    StepMetrics,
-    TargetFacts,
-)
+from llmload.domain import Look, Observation, RequestRecord, RunHeader, RunResult, StepMetrics, TargetFacts
+from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
 from llmload.load.window import Window
 from llmload.scenario.asked import Scenario
 from llmload.target.identity import Identity, change
 from llmload.target.probe import Probed
-from llmload.workload.planning import plan_look
+from llmload.workload.planning import pace_of, plan_look
 
 Strategy = Callable[[Scenario, Sequence[Observation]], Look | None]
 
@@ -98,7 +90,6 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
     Who the server is, is asked before and after: a window during which it changed measures nothing. The run's id
     salts the prompts, so that a server's cache of an earlier run with the same seed cannot answer them.
     """
-    concurrency = int(look.step.value)
     before = edges.identify(probed.endpoint)
     seen = edges.observe(
         Window(
@@ -106,11 +97,12 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
             endpoint=probed.endpoint,
             plan=plan_look(scenario, look, probed.facts.fit, run=run_id),
             slo=scenario.slo,
-            concurrency=concurrency,
-            warmup=scenario.load.warmup_for(concurrency),
+            pace=pace_of(scenario, look),
+            warmup=scenario.load.warmup_for(max(1, round(look.step.value))),
             duration_s=scenario.load.duration_s,
             cooldown_s=scenario.load.cooldown_s,
             max_duration_s=scenario.load.max_duration_s,
+            max_in_flight=scenario.load.max_in_flight,
         )
     )
     changed = change(before, edges.identify(probed.endpoint)) if seen.is_whole else None

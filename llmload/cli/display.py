@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from llmload.domain import Progress
+from llmload.progress import Progress
 from llmload.reporters import live
 
 LINE_EVERY_S = 5.0

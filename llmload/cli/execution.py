@@ -17,10 +17,11 @@ from llmload.analysis.strategy import next_look
 from llmload.cli.report_files import write_reports
 from llmload.cli.stopping import StopRequest, listening
 from llmload.cli.stored import judged
-from llmload.domain import Observation, Progress, RunHeader, RunResult, TargetFacts
+from llmload.domain import Observation, RunHeader, RunResult, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.load.pool import Pool
 from llmload.load.window import Window
+from llmload.progress import Progress
 from llmload.runner import Earlier, Edges, run
 from llmload.scenario.asked import Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of

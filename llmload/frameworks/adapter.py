@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from llmload.domain import Endpoint, PlannedRequest
+from llmload.domain import PlannedRequest
+from llmload.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True)

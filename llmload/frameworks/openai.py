@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from llmload.domain import Endpoint, PlannedRequest
+from llmload.domain import PlannedRequest
+from llmload.endpoint import Endpoint
 from llmload.frameworks.adapter import Adapter, Dialect, Event, Usage
 from llmload.frameworks.error_body import error_message, found_error
 

@@ -16,12 +16,13 @@ from time import monotonic
 from types import TracebackType
 from typing import IO, Self, cast
 
-from llmload.domain import Observation, Phase, Progress
+from llmload.domain import Observation, Phase
 from llmload.errors import LlmloadError
 from llmload.load.handover import read_frame, read_observation, write_frame
 from llmload.load.live import Cell, Live
 from llmload.load.sender import Sender
 from llmload.load.window import Window
+from llmload.progress import Progress
 
 _READ_EVERY_S = 0.25
 _RATE_OVER_S = 1.0

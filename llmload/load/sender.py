@@ -10,7 +10,8 @@ from array import array
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-from llmload.domain import Endpoint, Outcome, Phase, RequestRecord, TokenSource
+from llmload.domain import Outcome, Phase, RequestRecord, TokenSource
+from llmload.endpoint import Endpoint
 from llmload.errors import UsageError
 from llmload.frameworks.adapter import Dialect, Usage
 from llmload.frameworks.address import join_url

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from urllib.parse import quote, unquote, urlsplit
 
 from llmload import __version__
-from llmload.domain import Endpoint
+from llmload.endpoint import Endpoint
 from llmload.errors import UsageError
 
 _SAFE = "/%:@!$&'()*+,;=~-._?[]"

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmload.domain import Endpoint, Look
+from llmload.domain import Look
+from llmload.endpoint import Endpoint
 from llmload.promises import Slo
+from llmload.workload.pace import Pace
 from llmload.workload.plan import Plan
+from llmload.workload.shard import WHOLE, Shard
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One measured window in closed loop: `concurrency` requests in flight until the last measured one is done.
+    """One measured window: its requests, when they are due, and when it ends.
 
-    `plan.request(i)` gives the i-th request of the window: warm-up first, then measured ones, then endless fillers.
+    `plan.request(i)` gives the i-th request of the window: those of the ramp, warm-up, then measured ones, then
+    fillers, which keep the load up until the last measured one is done. A worker sends those of its `shard`.
     """
 
     look: Look
     endpoint: Endpoint
     plan: Plan
     slo: Slo | None  # only for the figures shown while it runs
-    concurrency: int
+    pace: Pace
     warmup: int
     duration_s: float | None
     cooldown_s: float
     max_duration_s: float
+    max_in_flight: int = 1000  # open loop: a request due beyond it is dropped
     keep_texts: int = 20  # answers per window whose text is kept, to hold the server's count against ours
+    shard: Shard = WHOLE

@@ -20,6 +20,7 @@ from llmload.load.live import Cell, Live
 from llmload.load.sender import Job, Sender
 from llmload.load.transport import now_ns
 from llmload.load.window import Window
+from llmload.workload.pace import Slots
 
 _TICK_NS = 10_000_000
 _PAUSE_AFTER_NO_CONNECTION_S = 0.05
@@ -46,6 +47,8 @@ class _ClosedLoop:
 
     def __init__(self, window: Window, live: Live) -> None:
         self._window, self._live = window, live
+        assert isinstance(window.pace, Slots)  # noqa: S101 - open loop is refused before this
+        self._concurrency = window.pace.concurrency
         self._sender = Sender(window.endpoint)
         self._bodies: deque[tuple[bytes, int, int]] = deque()
         self._made = 0
@@ -88,20 +91,20 @@ class _ClosedLoop:
         window = self._window
         measured = window.look.requests
         if window.duration_s is not None:  # how many that takes, only the server knows
-            measured = max(measured, 20 * window.concurrency)
-        wanted = window.warmup + measured + window.concurrency
+            measured = max(measured, 20 * self._concurrency)
+        wanted = window.warmup + measured + self._concurrency
         while self._made < min(wanted, _MOST_PREPARED) and not self._over.is_set():
             for _ in range(_BATCH):
                 self._make_body()
             await asyncio.sleep(0)
         try:
-            await self._sender.connector.fill(window.concurrency)
+            await self._sender.connector.fill(self._concurrency)
         except OSError:
             return  # the requests themselves will meet it, and say so in their records
 
     async def _load(self) -> None:
         self._deadline = monotonic() + self._window.max_duration_s
-        slots = [asyncio.create_task(self._slot()) for _ in range(self._window.concurrency)]
+        slots = [asyncio.create_task(self._slot()) for _ in range(self._concurrency)]
         await self._over.wait()
         self._end_ns = now_ns()
         for slot in slots:

@@ -7,7 +7,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from llmload.domain import Progress
+from llmload.progress import Progress
 from llmload.reporters.escaping import plain
 from llmload.reporters.figures import amount, milliseconds, percent
 

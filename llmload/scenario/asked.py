@@ -176,24 +176,59 @@ class ClosedLoop:
 
 
 @dataclass(frozen=True, slots=True)
+class Poisson:
+    """Independent arrivals: exponential gaps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Every gap the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gamma:
+    """Gamma-distributed gaps of shape `burstiness`: 1 is Poisson, smaller is burstier."""
+
+    burstiness: float
+
+
+Arrival = Poisson | Constant | Gamma
+
+
+@dataclass(frozen=True, slots=True)
 class OpenLoop:
     """Requests at a rate whatever the server does, one step each."""
 
     rate_per_s: tuple[float, ...]
-    arrival: str
+    arrival: Arrival
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Recorded arrivals."""
+    """Recorded arrivals, at `speed` times their pace. `sha256` is the file's, so that another one is noticed."""
 
     file: str
     speed: float
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Worker processes on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ray:
+    """Worker processes on the nodes of a Ray cluster; no address = the one that Ray finds by itself."""
+
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """How requests arrive. A window ends after `requests` and `duration_s`, whichever is later, or at `max_duration_s`.
+
+    Each step is reached by a linear climb (or descent) from the one before, of `ramp_s`; the first one from nothing.
 
     `requests` is None only where the author wrote a duration alone. `warmup_requests` None = max(2 x concurrency, 8).
     """
@@ -206,6 +241,8 @@ class Load:
     max_duration_s: float
     max_in_flight: int
     workers: int | None  # None = auto
+    ramp_s: float = 0.0
+    engine: Local | Ray = Local()
 
     def warmup_for(self, concurrency: int) -> int:
         """Warm-up requests of a step: as written, or max(2 x concurrency, 8)."""

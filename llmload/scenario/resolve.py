@@ -167,6 +167,8 @@ def resolve_load(load: Load) -> asked.Load:
         max_duration_s=load.max_duration,
         max_in_flight=load.max_in_flight,
         workers=None if load.workers == "auto" else load.workers,
+        ramp_s=load.ramp or 0.0,
+        engine=asked.Ray(load.address) if load.engine == "ray" else asked.Local(),
     )
 
 
@@ -178,14 +180,14 @@ def _shape(load: Load) -> asked.ClosedLoop | asked.OpenLoop | asked.Trace:
     return asked.ClosedLoop(tuple(load.concurrency or DEFAULT_LADDER))
 
 
-def _arrival(load: Load) -> str:
+def _arrival(load: Load) -> asked.Arrival:
     match load.arrival:
-        case None:
-            return "poisson"
+        case None | "poisson":
+            return asked.Poisson()
+        case "constant":
+            return asked.Constant()
         case Gamma(gamma=gamma):
-            return f"gamma({gamma.burstiness:g})"
-        case "poisson" | "constant":
-            return load.arrival
+            return asked.Gamma(gamma.burstiness)
         case _:
             assert_never(load.arrival)
 

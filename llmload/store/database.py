@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from llmload.domain import Observation, Progress, RunHeader, RunResult, StepMetrics, TargetFacts
+from llmload.domain import Observation, RunHeader, RunResult, StepMetrics, TargetFacts
 from llmload.errors import StoreError, UsageError
+from llmload.progress import Progress
 from llmload.store import runs
 from llmload.store.opening import BUSY_S, connect, explained, writing
 from llmload.store.process import SILENCE_S, Life, Process, life_of, this_process

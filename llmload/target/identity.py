@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from llmload.domain import Caveat, Endpoint
+from llmload.domain import Caveat
+from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
 from llmload.target.models import list_models, read_version
 from llmload.target.server import Disconnected, Server, connected

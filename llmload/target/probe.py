@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from llmload.domain import Endpoint, TargetFacts
+from llmload.domain import TargetFacts
+from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
 from llmload.frameworks.registry import adapter_for
 from llmload.scenario.asked import Target, Workload

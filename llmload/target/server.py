@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from llmload.domain import Endpoint
+from llmload.endpoint import Endpoint
 from llmload.errors import TargetError, UsageError
 from llmload.frameworks.address import join_url
 from llmload.frameworks.error_body import LONGEST_TOLD, error_message

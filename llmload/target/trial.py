@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from llmload.domain import Endpoint, PlannedRequest
+from llmload.domain import PlannedRequest
+from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
 from llmload.frameworks.adapter import Dialect, Event, Usage
 from llmload.target.models import unauthorized

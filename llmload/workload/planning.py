@@ -1,9 +1,13 @@
-"""From a scenario and what the probe learnt to the plan of one look."""
+"""From a scenario and what the probe learnt to the plan of one look: what its requests say, and when they are due."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from hashlib import blake2b
+
 from llmload.domain import Look, TokenFit
-from llmload.scenario.asked import Scenario
+from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
+from llmload.workload.pace import Arrivals, Pace, Ramp, Slots
 from llmload.workload.plan import Plan
 
 
@@ -20,3 +24,23 @@ def plan_look(scenario: Scenario, look: Look, fit: TokenFit, *, run: str = "") -
         fit=fit,
         run=run,
     )
+
+
+def pace_of(scenario: Scenario, look: Look) -> Pace:
+    """When the requests of `look` are due. Only the first look at a step is reached by a ramp."""
+    shape, seed = scenario.load.shape, scenario.workload.seed
+    key = int.from_bytes(blake2b(f"{seed}/{look.step.index}/{look.number}".encode(), digest_size=8).digest())
+    match shape:
+        case ClosedLoop(concurrency):
+            return Slots(int(look.step.value), _ramp(scenario, look, concurrency))
+        case OpenLoop(rate_per_s, arrival):
+            return Arrivals(look.step.value, arrival, key, _ramp(scenario, look, rate_per_s))
+        case Trace():
+            raise AssertionError("a trace is refused before this")
+
+
+def _ramp(scenario: Scenario, look: Look, levels: Sequence[float]) -> Ramp | None:
+    seconds, place = scenario.load.ramp_s, look.step.index
+    if not seconds or look.number:
+        return None
+    return Ramp(float(levels[place - 1]) if place else 0.0, seconds)

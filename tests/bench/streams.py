@@ -18,11 +18,14 @@ from pathlib import Path
 from statistics import mean
 from time import monotonic_ns
 
-from llmload.domain import Endpoint, Look, Observation, Phase, Progress, Step, TokenFit, TokenSource
+from llmload.domain import Look, Observation, Phase, Step, TokenFit, TokenSource
+from llmload.endpoint import Endpoint
 from llmload.frameworks.openai import DIALECTS
 from llmload.load.pool import Pool
 from llmload.load.window import Window
+from llmload.progress import Progress
 from llmload.scenario.asked import Fixed
+from llmload.workload.pace import Slots
 from llmload.workload.plan import Plan
 from tests.bench.paced_server import key_of
 from tests.bench.table import Row
@@ -121,7 +124,7 @@ def _window(url: str, streams: int, requests: int) -> Window:
         endpoint=Endpoint(url, "openai", "chat", "tiny", True, {}),
         plan=Plan(1, 0, 0, Fixed(32), Fixed(TOKENS), True, TokenFit(0.0, 1.0, 0.0, TokenSource.USAGE)),
         slo=None,
-        concurrency=streams,
+        pace=Slots(streams),
         warmup=streams,
         duration_s=None,
         cooldown_s=0,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmload.domain import Endpoint, PlannedRequest
+from llmload.domain import PlannedRequest
+from llmload.endpoint import Endpoint
 from llmload.frameworks.adapter import Event, Usage
 from llmload.frameworks.openai import ADAPTER, error_message, read_answer, read_event
 

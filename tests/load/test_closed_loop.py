@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from llmload.domain import Ending, Observation, Outcome, Phase, Progress, RequestRecord
+from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord
 from llmload.load.pool import Pool
 from llmload.load.window import Window
+from llmload.progress import Progress
 from llmload.promises import Slo
 from tests.load.windows import endpoint, window
 from tests.scripted_server import Piece, Request, Script, ScriptedServer, stream

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from llmload.domain import Ending, Progress
+from llmload.domain import Ending
 from llmload.errors import LlmloadError, UsageError
 from llmload.load.pool import Pool
+from llmload.progress import Progress
 from tests.command import UNCOVERED
 from tests.load.windows import endpoint, window
 from tests.scripted_server import ScriptedServer, stream

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from llmload.domain import Endpoint, Look, Observation, Step, TokenFit, TokenSource
+from llmload.domain import Look, Observation, Step, TokenFit, TokenSource
+from llmload.endpoint import Endpoint
 from llmload.load.pool import Pool
 from llmload.load.window import Window
 from llmload.scenario.asked import Fixed
+from llmload.workload.pace import Slots
 from llmload.workload.plan import Plan
 
 FIT = TokenFit(0.0, 1.0, 0.0, TokenSource.USAGE)
@@ -37,7 +39,7 @@ def window(target: Endpoint, *, concurrency: int = 1, requests: int = 5, **chang
         endpoint=target,
         plan=Plan(1, 0, 0, Fixed(8), Fixed(5), True, FIT),
         slo=None,
-        concurrency=concurrency,
+        pace=Slots(concurrency),
         warmup=2,
         duration_s=None,
         cooldown_s=0,

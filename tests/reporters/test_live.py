@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from llmload.domain import Phase, Progress
+from llmload.domain import Phase
+from llmload.progress import Progress
 from llmload.reporters import live
 
 RUNNING = Progress("concurrency 50", Phase.MEASURED, 120, 200, 50, 1234.5, 100.2, 333.3, 0.93, 12.3)

@@ -7,18 +7,8 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from llmload.domain import (
-    Caveat,
-    Ending,
-    Look,
-    Observation,
-    Outcome,
-    Phase,
-    Progress,
-    RequestRecord,
-    Step,
-    TokenSource,
-)
+from llmload.domain import Caveat, Ending, Look, Observation, Outcome, Phase, RequestRecord, Step, TokenSource
+from llmload.progress import Progress
 
 START_NS = 123_456_789_000_000
 _STEP = Step(1, "concurrency", 8)

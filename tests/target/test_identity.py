@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from llmload.domain import Endpoint
+from llmload.endpoint import Endpoint
 from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
 from llmload.target.identity import Identity, change, identify

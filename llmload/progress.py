@@ -1,0 +1,23 @@
+"""Where a running window stands: what worker, store and display tell each other while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmload.domain import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a running window stands; overwritten in place, never queued."""
+
+    step: str
+    phase: Phase
+    done: int
+    planned: int
+    in_flight: int
+    output_events_per_s: float
+    ttft_p50_ms: float | None
+    ttft_p95_ms: float | None
+    goodput: float | None
+    elapsed_s: float
