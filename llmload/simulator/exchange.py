@@ -31,6 +31,7 @@ class Told:
     fault: Fault | None
     depth: float
     request_id: str | None
+    body_hash: str
     arrived_ns: int
     keep_alive: bool
     tells_cached: bool
@@ -96,6 +97,7 @@ class Exchange:
         admitted_ns = generation.admitted_ns
         return RequestTruth(
             request_id=told.request_id,
+            body_hash=told.body_hash,
             outcome=fate.value,
             fault=told.fault.value if told.fault else None,
             status=200,

@@ -31,7 +31,7 @@ from llmload.simulator.openai import (
 from llmload.simulator.profiles import machine_of
 from llmload.simulator.replicas import Router
 from llmload.simulator.tokens import block_hashes, token_id
-from llmload.simulator.truth import Fate, Ledger, RequestTruth
+from llmload.simulator.truth import Fate, Ledger, RequestTruth, body_hash
 from llmload.simulator.wire import Finish
 
 _Route = Callable[[HttpRequest, Connection], None]
@@ -136,6 +136,7 @@ class Server:
             fault=fault,
             depth=depth,
             request_id=_request_id(request),
+            body_hash=body_hash(request.body),
             arrived_ns=request.arrived_ns,
             keep_alive=request.keep_alive,
             tells_cached=self._settings.prefix_cache,
@@ -160,6 +161,7 @@ class Server:
         self._ledger.add(
             RequestTruth(
                 request_id=_request_id(request),
+                body_hash=body_hash(request.body),
                 outcome=fate.value,
                 fault=fault.value if fault else None,
                 status=status,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter, deque
 from enum import StrEnum
+from hashlib import blake2b
 from typing import TypedDict
 
 MAX_REQUESTS = 50_000
@@ -29,9 +30,13 @@ class Fate(StrEnum):
 
 
 class RequestTruth(TypedDict):
-    """One request. `queue_ns` is the time until the engine took it on; tokens are those really sent."""
+    """One request. `queue_ns` is the time until the engine took it on; tokens are those really sent.
+
+    `body_hash` (`body_hash` of its body) is what a client finds its own request by.
+    """
 
     request_id: str | None
+    body_hash: str
     outcome: str
     fault: str | None
     status: int
@@ -43,6 +48,11 @@ class RequestTruth(TypedDict):
     prompt_tokens: int
     cached_tokens: int
     output_tokens: int
+
+
+def body_hash(body: bytes) -> str:
+    """The name of a request body: 64 bits of its BLAKE2b hash, in hexadecimal."""
+    return blake2b(body, digest_size=8).hexdigest()
 
 
 class Spread(TypedDict):

@@ -123,6 +123,7 @@ def test_memory_is_bounded_and_totals_are_not():
     ledger = Ledger()
     one = RequestTruth(
         request_id=None,
+        body_hash="",
         outcome="ok",
         fault=None,
         status=200,

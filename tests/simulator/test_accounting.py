@@ -1,0 +1,98 @@
+"""Every request is accounted for exactly once, whatever the server does to it: our records against its own ledger."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Mapping
+
+import httpx
+import pytest
+
+from llmload.domain import Observation, Outcome, RequestRecord
+from llmload.frameworks.openai import DIALECTS
+from llmload.load.pool import Pool
+from llmload.load.window import Window
+from llmload.scenario.asked import Faults, Fixed, Simulator
+from llmload.simulator.process import SimulatorProcess, start
+from llmload.simulator.truth import RequestTruth, Truth, body_hash
+from llmload.workload.plan import Plan
+from tests.load.windows import FIT, endpoint, window
+from tests.simulator.asking import DIRECT
+
+SHARE = 0.05
+FAULTY = Simulator(
+    decode_base_ms=2,
+    decode_per_seq_ms=0,
+    faults=Faults(error_rate=SHARE, error_status=503, disconnect_rate=SHARE, stall_rate=SHARE, malformed_rate=SHARE),
+)
+EXPECTED: Mapping[str | None, tuple[Outcome, str | None]] = {
+    None: (Outcome.OK, None),
+    "error": (Outcome.HTTP_ERROR, "HTTP_503"),
+    "disconnect": (Outcome.TRUNCATED, "CONNECTION_ERROR"),
+    "stall": (Outcome.TIMEOUT, "TIMEOUT_TOTAL"),
+    "malformed": (Outcome.PROTOCOL_ERROR, "JSON_PARSE_ERROR"),
+}
+"""What each fault is to a client that reads a stream of several tokens."""
+PLAN = Plan(1, 0, 0, Fixed(8), Fixed(8), True, FIT)
+
+
+def keys_of(asked: Window, records: tuple[RequestRecord, ...]) -> list[str]:
+    """What the server calls the request of each record."""
+    body = DIALECTS["chat"].body
+    return [body_hash(body(asked.endpoint, asked.plan.request(record.seq))) for record in records]
+
+
+def settled(server: SimulatorProcess) -> Truth:
+    """The ledger once nothing is under way any more: fillers are hung up on when a window ends."""
+    for _ in range(500):
+        truth = server.truth()
+        if not truth["in_flight"]:
+            return truth
+        threading.Event().wait(0.01)
+    raise AssertionError("the server still answers requests that the client has left")
+
+
+def finished(server: SimulatorProcess) -> Counter[str]:
+    """How the page of metrics says requests ended."""
+    page = httpx.get(server.url + "/metrics", timeout=10, **DIRECT).text
+    found = re.findall(r'vllm:request_success_total\{.*finished_reason="(\w+)"\} ([\d.]+)', page)
+    return Counter({reason: int(float(count)) for reason, count in found})
+
+
+def assert_one_record_each(observation: Observation) -> None:
+    """No planned request is missing, none is there twice."""
+    assert [record.seq for record in observation.records] == list(range(len(observation.records)))
+
+
+def assert_same(asked: Window, observation: Observation, truth: Truth) -> None:
+    """Request by request, what we say of it is what the server did to it."""
+    told: dict[str, list[RequestTruth]] = {}
+    for request in truth["requests"]:
+        told.setdefault(request["body_hash"], []).append(request)
+    assert truth["forgotten"] == 0
+    for key, record in zip(keys_of(asked, observation.records), observation.records, strict=True):
+        known = told.pop(key, [])
+        if record.outcome is Outcome.CANCELLED:  # a filler: hung up on, at whatever point
+            assert len(known) <= 1
+            continue
+        assert len(known) == 1, (record.seq, record.outcome, record.error_text, known)
+        assert (record.outcome, record.error_type) == EXPECTED[known[0]["fault"]], (record, known[0])
+    assert not told, "the server knows of requests that have no record"
+
+
+@pytest.mark.measuring
+def test_every_request_has_one_record_that_says_what_the_server_did() -> None:
+    with start(FAULTY, api_key=None) as server, Pool() as pool:
+        target = endpoint(server.url, model=FAULTY.model, total_timeout_s=2)
+        asked = window(target, concurrency=16, requests=600, warmup=16, plan=PLAN, max_duration_s=60)
+        observation = pool.observe(asked, on_progress=lambda progress: None, stop=threading.Event())
+        truth, ended = settled(server), finished(server)
+    assert_one_record_each(observation)
+    assert_same(asked, observation, truth)
+    totals, outcomes = truth["totals"], Counter(record.outcome for record in observation.records)
+    assert min(outcomes[outcome] for outcome, _ in EXPECTED.values()) >= 10, "all faults happened"
+    assert outcomes[Outcome.HTTP_ERROR] == totals["failed"]
+    assert ended["stop"] + ended["length"] == totals["ok"] + totals["malformed"]
+    assert ended["abort"] == totals["disconnected"] + totals["stalled"] + totals["cancelled"]
