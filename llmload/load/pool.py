@@ -20,7 +20,7 @@ from llmload.domain import Observation, Phase
 from llmload.errors import LlmloadError
 from llmload.load.handover import read_frame, read_observation, write_frame
 from llmload.load.live import Cell, Live
-from llmload.load.sender import Sender
+from llmload.load.sender import sender_for
 from llmload.load.window import Window
 from llmload.progress import Progress
 
@@ -63,7 +63,7 @@ class Pool:
         cancelled and what there is comes back, `interrupted`, within 2 s.
         """
         worker = self._running()
-        Sender(window.endpoint)  # what would end the worker is told here instead
+        sender_for(window.endpoint)  # what would end the worker is told here instead
         worker.live.reset()
         worker.send(window)
         display = _Display(window, worker.live)

@@ -3,77 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import ssl
 import traceback
 from array import array
-from dataclasses import dataclass
+from collections.abc import Collection
+from typing import assert_never
 from urllib.parse import parse_qsl, urlsplit
 
-from llmload.domain import Outcome, Phase, RequestRecord, TokenSource
+from llmload.domain import Outcome, RequestRecord, TokenSource
 from llmload.endpoint import Endpoint
 from llmload.errors import UsageError
 from llmload.frameworks.adapter import Dialect, Usage
-from llmload.frameworks.address import join_url
 from llmload.frameworks.error_body import LONGEST_TOLD
 from llmload.frameworks.registry import adapter_for
-from llmload.load.answer import Failure
-from llmload.load.exchange import Exchange
-from llmload.load.transport import Connection, Connector, address_of, now_ns
+from llmload.load.answer import Answer, Failure
+from llmload.load.attempt import Attempt, Job, Transport
+from llmload.load.fast_transport import FastTransport
+from llmload.load.transport import now_ns
 
 _LOG = logging.getLogger(__name__)
 _NO_USAGE = Usage()
 _SHORTEST_SECRET = 4
-_DEAD_SHOWS_WITHIN_NS = 500_000_000  # a round trip to the other side of the world, and some
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One request, ready to be sent, and what its record must say of it."""
-
-    seq: int
-    look: int
-    phase: Phase
-    body: bytes
-    input_tokens: int
-    output_tokens: int
-    keeps_text: bool
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """What is known of a job while it runs."""
-
-    job: Job
-    due_ns: int
-    connect_ns: int = 0
-    retried: bool = False
-    exchange: Exchange | None = None
-    failure: Failure | None = None
 
 
 class Sender:
-    """Sends jobs to one endpoint and tells what became of each. `in_flight` are the exchanges going on now.
+    """Sends jobs to one endpoint and tells what became of each, whichever transport carries them."""
 
-    UsageError where the endpoint cannot be sent to at all: its URL, a header, the CA file, the API.
-    """
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.dialect = _dialect(endpoint)
-        self._address = address_of(endpoint, join_url(endpoint.url, self.dialect.path))
-        self.connector = Connector(endpoint, self._address)
-        self._endpoint = endpoint
+    def __init__(self, endpoint: Endpoint, dialect: Dialect, transport: Transport) -> None:
+        self.dialect = dialect
+        self._endpoint, self._transport = endpoint, transport
         self._secrets = _secrets_in(endpoint)
         self._seen: set[str] = set()
-        self.in_flight: set[Exchange] = set()
+
+    @property
+    def in_flight(self) -> Collection[Answer]:
+        """The answers going on now."""
+        return self._transport.in_flight
+
+    @property
+    def opened(self) -> int:
+        """Connections opened so far."""
+        return self._transport.opened
+
+    async def open(self, count: int) -> None:
+        """Open `count` connections ahead of the requests, where the transport can; OSError where none opens."""
+        await self._transport.open(count)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._transport.close()
 
     async def send(self, job: Job, due_ns: int) -> RequestRecord:
         """The record of `job`; cancelling the task hangs up and gives a `cancelled` record as well."""
-        attempt = _Attempt(job, due_ns)
+        attempt = Attempt(job, due_ns)
         try:
-            await self._try(attempt)
+            await self._transport.carry(attempt)
         except asyncio.CancelledError:
-            if attempt.exchange is None:  # else the exchange knows, which may have ended well just before
+            if attempt.answer is None:  # else the answer knows, which may have ended well just before
                 attempt.failure = Failure(Outcome.CANCELLED, "CANCELLED", "cancelled by us")
         except TimeoutError:
             text = f"no connection within {self._endpoint.connect_timeout_s:g} s"
@@ -81,57 +69,18 @@ class Sender:
         except ssl.SSLError as error:
             attempt.failure = Failure(Outcome.CONNECT_ERROR, "TLS_ERROR", str(error))
         except OSError as error:
-            attempt.failure = Failure(Outcome.CONNECT_ERROR, "CONNECTION_ERROR", str(error))
+            attempt.failure = Failure(Outcome.CONNECT_ERROR, _connect_error_type(error), str(error))
         except Exception as error:  # a defect of ours must not end the run: it is a record, and logged
             attempt.failure = Failure(Outcome.PROTOCOL_ERROR, f"UNEXPECTED:{type(error).__name__}", str(error))
             self._log_once(error)
+        if attempt.answer is not None and attempt.answer.unforeseen is not None:
+            self._log_once(attempt.answer.unforeseen)
         return self._record(attempt)
 
-    async def _try(self, attempt: _Attempt) -> None:
-        """One attempt, and a second one where a kept-alive connection turns out to be dead already.
-
-        llama.cpp closes after every stream while promising keep-alive. That is no error of the answer's, so the
-        request goes out again on a fresh connection, once, as long as no byte of an answer has come. A dead
-        connection shows at once: a server that first sat on the request has failed it.
-        """
-        began_ns = now_ns()
-        connection = self.connector.take()
-        if connection is None:
-            connection = await self.connector.open()
-            attempt.connect_ns = now_ns() - began_ns
-        is_reused = connection.uses > 0
-        exchange = await self._exchange(attempt, connection)
-        is_prompt = exchange.done_ns - exchange.sent_ns <= _DEAD_SHOWS_WITHIN_NS
-        if is_reused and exchange.is_unanswered and exchange.was_lost and is_prompt:
-            attempt.retried = True
-            attempt.exchange = None
-            fresh = await self.connector.open()
-            attempt.connect_ns = now_ns() - began_ns
-            await self._exchange(attempt, fresh)
-
-    async def _exchange(self, attempt: _Attempt, connection: Connection) -> Exchange:
-        endpoint = self._endpoint
-        first_token_s = endpoint.first_token_timeout_s if endpoint.stream else None
-        exchange = Exchange(self.dialect, first_token_s, endpoint.total_timeout_s)
-        attempt.exchange = exchange
-        body = attempt.job.body
-        self.in_flight.add(exchange)
-        try:
-            exchange.begin(connection, b"%b%d\r\n\r\n%b" % (self._address.head, len(body), body))
-            await exchange.ended
-        finally:
-            self.in_flight.discard(exchange)
-            exchange.cancel()  # no effect on one that is over
-            if exchange.is_reusable:
-                self.connector.put_back(connection)
-        if exchange.unforeseen is not None:
-            self._log_once(exchange.unforeseen)
-        return exchange
-
-    def _record(self, attempt: _Attempt) -> RequestRecord:
-        job, exchange = attempt.job, attempt.exchange
-        failure = attempt.failure or (exchange.failure if exchange else None)
-        usage = (exchange.usage if exchange else None) or _NO_USAGE
+    def _record(self, attempt: Attempt) -> RequestRecord:
+        job, answer = attempt.job, attempt.answer
+        failure = attempt.failure or (answer.failure if answer else None)
+        usage = (answer.usage if answer else None) or _NO_USAGE
         is_counted = usage.output_tokens is not None
         return RequestRecord(
             seq=job.seq,
@@ -139,25 +88,25 @@ class Sender:
             phase=job.phase,
             outcome=failure.outcome if failure else Outcome.OK,
             due_ns=attempt.due_ns,
-            sent_ns=exchange.sent_ns if exchange else None,
-            done_ns=exchange.done_ns if exchange else now_ns(),
-            event_ns=exchange.event_ns if exchange else array("q"),
+            sent_ns=answer.sent_ns if answer else None,
+            done_ns=answer.done_ns if answer else now_ns(),
+            event_ns=answer.event_ns if answer else array("q"),
             asked_input_tokens=job.input_tokens,
             asked_output_tokens=job.output_tokens,
-            answer_ns=exchange.answer_ns if exchange else None,
+            answer_ns=answer.answer_ns if answer else None,
             connect_ns=attempt.connect_ns,
-            reads=len(set(exchange.event_ns)) if exchange else 0,  # a read has one instant
-            is_streamed=exchange.is_streamed if exchange else self._endpoint.stream,
+            reads=len(set(answer.event_ns)) if answer else 0,  # a read has one instant
+            is_streamed=answer.is_streamed if answer else self._endpoint.stream,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             cached_tokens=usage.cached_tokens,
             token_source=TokenSource.USAGE if is_counted else None,
-            finish_reason=exchange.finish_reason if exchange else None,
-            http_status=exchange.status or None if exchange else None,
+            finish_reason=answer.finish_reason if answer else None,
+            http_status=answer.status or None if answer else None,
             error_type=failure.error_type if failure else None,
             error_text=self._scrubbed(failure.text) if failure else None,
             retried=attempt.retried,
-            text=exchange.text.getvalue() if exchange and (job.keeps_text or not is_counted) else None,
+            text=answer.text.getvalue() if answer and (job.keeps_text or not is_counted) else None,
         )
 
     def _log_once(self, error: Exception) -> None:
@@ -172,6 +121,34 @@ class Sender:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text[:LONGEST_TOLD]
+
+
+def sender_for(endpoint: Endpoint) -> Sender:
+    """The sender over the transport that `endpoint` names.
+
+    UsageError where the endpoint cannot be sent to at all: its URL, a header, the CA file, the API.
+    """
+    dialect = _dialect(endpoint)
+    match endpoint.transport:
+        case "fast":
+            return Sender(endpoint, dialect, FastTransport(endpoint, dialect))
+        case "httpx":
+            raise UsageError(
+                "target.transport", "the httpx transport is not in this version yet", "Write transport: fast"
+            )
+        case _:
+            assert_never(endpoint.transport)
+
+
+def _connect_error_type(error: OSError) -> str:
+    """Our own limits have types of their own: a server is not to blame for them."""
+    match error.errno:
+        case errno.EMFILE | errno.ENFILE:
+            return "CLIENT_OUT_OF_FILES"
+        case errno.EADDRNOTAVAIL:
+            return "CLIENT_OUT_OF_PORTS"
+        case _:
+            return "CONNECTION_ERROR"
 
 
 def _dialect(endpoint: Endpoint) -> Dialect:

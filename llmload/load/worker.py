@@ -16,8 +16,9 @@ from math import inf
 from time import monotonic
 
 from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord
+from llmload.load.attempt import Job
 from llmload.load.live import Cell, Live
-from llmload.load.sender import Job, Sender
+from llmload.load.sender import sender_for
 from llmload.load.transport import now_ns
 from llmload.load.window import Window
 from llmload.workload.pace import Slots
@@ -49,7 +50,7 @@ class _ClosedLoop:
         self._window, self._live = window, live
         assert isinstance(window.pace, Slots)  # noqa: S101 - open loop is refused before this
         self._concurrency = window.pace.concurrency
-        self._sender = Sender(window.endpoint)
+        self._sender = sender_for(window.endpoint)
         self._bodies: deque[tuple[bytes, int, int]] = deque()
         self._made = 0
         self._begun = 0
@@ -78,7 +79,7 @@ class _ClosedLoop:
         finally:
             ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)
-            await self._sender.connector.close()
+            await self._sender.close()
         records = sorted(map(self._given_up, self._records), key=lambda record: record.seq)
         start_ns = self._start_ns if self._start_ns is not None else now_ns()
         end_ns = self._last_done_ns if self._ending is Ending.COMPLETE else self._end_ns
@@ -98,7 +99,7 @@ class _ClosedLoop:
                 self._make_body()
             await asyncio.sleep(0)
         try:
-            await self._sender.connector.fill(self._concurrency)
+            await self._sender.open(self._concurrency)
         except OSError:
             return  # the requests themselves will meet it, and say so in their records
 

@@ -12,7 +12,8 @@ from llmload.domain import Outcome, Phase, RequestRecord
 from llmload.errors import UsageError
 from llmload.frameworks.adapter import Event
 from llmload.frameworks.openai import DIALECTS
-from llmload.load.sender import Job, Sender
+from llmload.load.attempt import Job
+from llmload.load.sender import Sender, sender_for
 from llmload.load.transport import address_of
 from tests.load.windows import endpoint
 from tests.scripted_server import ScriptedServer, stream
@@ -26,13 +27,13 @@ def _defective(payload: bytes) -> Event:
 
 async def _sent_twice(sender: Sender) -> list[RequestRecord]:
     records = [await sender.send(JOB, 0), await sender.send(JOB, 0)]
-    await sender.connector.close()
+    await sender.close()
     return records
 
 
 def test_a_defect_of_ours_is_a_record_and_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with ScriptedServer(lambda request: stream(3, 0, 0)) as server:
-        sender = Sender(endpoint(server.url))
+        sender = sender_for(endpoint(server.url))
         sender.dialect = replace(DIALECTS["chat"], read_event=_defective)
         with caplog.at_level(logging.ERROR):
             records = asyncio.run(_sent_twice(sender))
@@ -45,7 +46,7 @@ def test_a_defect_of_ours_is_a_record_and_one_line_in_the_log(caplog: pytest.Log
 def test_reasoning_and_answer_are_both_text_to_be_counted() -> None:
     both = replace(DIALECTS["chat"], read_event=lambda payload: Event("b", "a", is_last=payload == b"[DONE]"))
     with ScriptedServer(lambda request: stream(1, 0, 0)) as server:
-        sender = Sender(endpoint(server.url))
+        sender = sender_for(endpoint(server.url))
         sender.dialect = both
         record = asyncio.run(_sent_twice(sender))[0]
     assert record.text is not None

@@ -1,0 +1,58 @@
+"""A request on its way, and the seam between those who send requests and the transports that carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from llmload.domain import Phase
+from llmload.load.answer import Answer, Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request, ready to be sent, and what its record must say of it."""
+
+    seq: int
+    look: int
+    phase: Phase
+    body: bytes
+    input_tokens: int
+    output_tokens: int
+    keeps_text: bool
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What is known of a job while it runs. `answer` is None until a connection is ready to take the request."""
+
+    job: Job
+    due_ns: int
+    connect_ns: int = 0
+    retried: bool = False
+    answer: Answer | None = None
+    failure: Failure | None = None
+
+
+class Transport(Protocol):
+    """Who speaks HTTP to one endpoint. `in_flight` are the answers going on now, `opened` counts connections."""
+
+    @property
+    def in_flight(self) -> Collection[Answer]: ...
+
+    @property
+    def opened(self) -> int: ...
+
+    async def open(self, count: int) -> None:
+        """Open `count` connections ahead of the requests, where it can; OSError or TimeoutError where none opens."""
+
+    async def carry(self, attempt: Attempt) -> None:
+        """Send the request of `attempt` and stay until its answer is over.
+
+        Whatever the server does once the request is out is the answer's failure. OSError, ssl.SSLError or
+        TimeoutError: no connection. Cancelling hangs up, and leaves an answer that had begun `cancelled`.
+        """
+
+    async def close(self) -> None:
+        """Close every connection."""
