@@ -10,10 +10,11 @@ import pytest
 
 from llmload.domain import Outcome, Phase, RequestRecord
 from llmload.errors import UsageError
-from llmload.frameworks.adapter import Event
+from llmload.frameworks.adapter import Dialect, Event
 from llmload.frameworks.openai import DIALECTS
 from llmload.load.attempt import Job
-from llmload.load.sender import Sender, sender_for
+from llmload.load.fast_transport import FastTransport
+from llmload.load.sender import Sender
 from llmload.load.transport import address_of
 from tests.load.windows import endpoint
 from tests.scripted_server import ScriptedServer, stream
@@ -25,6 +26,11 @@ def _defective(payload: bytes) -> Event:
     raise KeyError(payload)
 
 
+def _sender(url: str, dialect: Dialect) -> Sender:
+    target = endpoint(url)
+    return Sender(target, dialect, FastTransport(target, dialect))
+
+
 async def _sent_twice(sender: Sender) -> list[RequestRecord]:
     records = [await sender.send(JOB, 0), await sender.send(JOB, 0)]
     await sender.close()
@@ -33,8 +39,7 @@ async def _sent_twice(sender: Sender) -> list[RequestRecord]:
 
 def test_a_defect_of_ours_is_a_record_and_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with ScriptedServer(lambda request: stream(3, 0, 0)) as server:
-        sender = sender_for(endpoint(server.url))
-        sender.dialect = replace(DIALECTS["chat"], read_event=_defective)
+        sender = _sender(server.url, replace(DIALECTS["chat"], read_event=_defective))
         with caplog.at_level(logging.ERROR):
             records = asyncio.run(_sent_twice(sender))
     assert [(r.outcome, r.error_type) for r in records] == [(Outcome.PROTOCOL_ERROR, "UNEXPECTED:KeyError")] * 2
@@ -46,9 +51,7 @@ def test_a_defect_of_ours_is_a_record_and_one_line_in_the_log(caplog: pytest.Log
 def test_reasoning_and_answer_are_both_text_to_be_counted() -> None:
     both = replace(DIALECTS["chat"], read_event=lambda payload: Event("b", "a", is_last=payload == b"[DONE]"))
     with ScriptedServer(lambda request: stream(1, 0, 0)) as server:
-        sender = sender_for(endpoint(server.url))
-        sender.dialect = both
-        record = asyncio.run(_sent_twice(sender))[0]
+        record = asyncio.run(_sent_twice(_sender(server.url, both)))[0]
     assert record.text is not None
     assert sorted(set(record.text)) == ["a", "b"]
 
