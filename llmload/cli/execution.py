@@ -63,7 +63,7 @@ def execute(scenario: Scenario, order: Order) -> Executed:
     in the reports before the exception goes on.
     """
     check_reachable(scenario)
-    with open_store(order.store) as store, listening() as stop, Pool() as pool:
+    with open_store(order.store) as store, listening() as stop, Pool(scenario.load.workers) as pool:
         store.recover()
         header, earlier = _begin(store, scenario, order)
         session = _Session(scenario, header, order, store, pool, stop)

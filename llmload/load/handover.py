@@ -10,10 +10,10 @@ import pickle
 import struct
 from array import array
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import IO
 
-from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, TokenSource
+from llmload.domain import Observation, Outcome, Phase, RequestRecord, TokenSource
 
 _LENGTH = struct.Struct("<Q")
 _COLUMNS = tuple(field.name for field in fields(RequestRecord) if field.name != "event_ns")
@@ -48,8 +48,8 @@ def write_observation(stream: IO[bytes], observation: Observation) -> None:
     for record in records:
         instants += record.event_ns
     counts = array("q", [len(record.event_ns) for record in records])
-    look, heartbeat = observation.look, observation.heartbeat_late_ns
-    whole = (look, observation.start_ns, observation.end_ns, observation.ending.value, heartbeat, columns, counts)
+    rest = replace(observation, records=())
+    whole = (rest, columns, counts)
     write_frame(stream, pickle.dumps(whole, protocol=pickle.HIGHEST_PROTOCOL))
     write_frame(stream, memoryview(instants).cast("B"))
     stream.flush()
@@ -57,8 +57,8 @@ def write_observation(stream: IO[bytes], observation: Observation) -> None:
 
 def read_observation(packed: bytes, events: bytes) -> Observation:
     """The observation in the two frames of `write_observation`."""
-    look: Look
-    look, start_ns, end_ns, ending, heartbeat, columns, counts = pickle.loads(packed)  # noqa: S301 - from our own child
+    rest: Observation
+    rest, columns, counts = pickle.loads(packed)  # noqa: S301 - from our own child
     values = zip(*(_restored(name, columns[name]) for name in _COLUMNS), strict=True)
     instants = memoryview(events).cast("q")
     records, at = [], 0
@@ -66,7 +66,7 @@ def read_observation(packed: bytes, events: bytes) -> Observation:
         event_ns = array("q", instants[at : at + count])
         records.append(RequestRecord(event_ns=event_ns, **dict(zip(_COLUMNS, row, strict=True))))
         at += count
-    return Observation(look, tuple(records), start_ns, end_ns, Ending(ending), heartbeat)
+    return replace(rest, records=tuple(records))
 
 
 def _column(name: str, records: Sequence[RequestRecord]) -> list[object]:

@@ -23,13 +23,17 @@ class Cell(IntEnum):
     """What each of the first numbers means; the buckets of the TTFT histogram follow."""
 
     STOP = 0  # written by the runner: hand over what there is
-    IS_MEASURING = 1
-    DONE = 2  # requests of the phase at hand
-    PLANNED = 3
-    IN_FLIGHT = 4
-    EVENTS = 5
-    FINISHED = 6  # measured requests
-    GOOD = 7
+    READY = 1  # everything is prepared, the connections are open
+    START_NS = 2  # written by the runner: when all workers begin, on this worker's clock
+    QUOTA_DONE = 3  # this worker's measured requests are done; fillers go on
+    END = 4  # written by the runner: those of all workers are
+    IS_MEASURING = 5
+    DONE = 6  # requests of the phase at hand
+    PLANNED = 7
+    IN_FLIGHT = 8
+    EVENTS = 9
+    FINISHED = 10  # measured requests
+    GOOD = 11
 
 
 class Live:
@@ -66,21 +70,23 @@ class Live:
             bucket = min(int(log(ms / _FLOOR_MS) / log(_GROWTH)), _BUCKETS - 1)
             cells[len(Cell) + bucket] += 1
 
-    def ttft_ms(self, share: float) -> float | None:
-        """The TTFT that `share` of the measured requests kept to, within 3 %; None before the first one."""
-        counts: Sequence[int] = self.cells[len(Cell) :].tolist()
-        wanted = share * sum(counts)
-        reached = 0
-        for bucket, count in enumerate(counts):
-            reached += count
-            if count and reached >= wanted:
-                return float(_FLOOR_MS * _GROWTH ** (bucket + 0.5))
-        return None
 
-    def goodput(self) -> float | None:
-        """Share of good requests so far; None before the first one."""
-        finished = self.cells[Cell.FINISHED]
-        return self.cells[Cell.GOOD] / finished if finished else None
+def ttft_ms(numbers: Sequence[int], share: float) -> float | None:
+    """The TTFT that `share` of the measured requests kept to, within 3 %; None before the first one."""
+    counts = numbers[len(Cell) :]
+    wanted = share * sum(counts)
+    reached = 0
+    for bucket, count in enumerate(counts):
+        reached += count
+        if count and reached >= wanted:
+            return float(_FLOOR_MS * _GROWTH ** (bucket + 0.5))
+    return None
+
+
+def goodput(numbers: Sequence[int]) -> float | None:
+    """Share of good requests so far; None before the first one."""
+    finished = numbers[Cell.FINISHED]
+    return numbers[Cell.GOOD] / finished if finished else None
 
 
 def _is_good(record: RequestRecord, slo: Slo | None) -> bool:

@@ -1,183 +1,167 @@
-"""The worker process as the runner sees it: started once, given one window after the other, stopped by its own id."""
+"""The workers of a run: hired when a window needs them, begun together, ended together, stopped by their own ids."""
 
 from __future__ import annotations
 
-import pickle
-import queue
-import subprocess
-import sys
-import tempfile
 import threading
-from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from time import monotonic
+import time
+from collections.abc import Callable, Sequence
+from time import monotonic, monotonic_ns
 from types import TracebackType
-from typing import IO, Self, cast
+from typing import Protocol, Self
 
-from llmload.domain import Observation, Phase
-from llmload.errors import LlmloadError
-from llmload.load.handover import read_frame, read_observation, write_frame
-from llmload.load.live import Cell, Live
+from llmload.domain import Observation
+from llmload.load.child import Here
+from llmload.load.clock import Clock
+from llmload.load.crew import choose_crew, shards_of
+from llmload.load.display import Display
+from llmload.load.live import Cell
+from llmload.load.merging import merge
 from llmload.load.sender import sender_for
 from llmload.load.window import Window
 from llmload.progress import Progress
 
-_READ_EVERY_S = 0.25
-_RATE_OVER_S = 1.0
-_EXIT_S = 2.0
+_LOOK_EVERY_S = 0.02
+_SHOW_EVERY_S = 0.25
+_LEAD_NS = 100_000_000  # from the order to begin to the beginning: every worker reads it in time
+
+
+class Worker(Protocol):
+    """One worker process, here or on another machine, as the pool sees it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, on its machine."""
+
+    @property
+    def node(self) -> str:
+        """The machine it runs on; "" is this one."""
+
+    @property
+    def clock(self) -> Clock:
+        """Its machine's monotonic clock against ours."""
+
+    def send(self, window: Window) -> None:
+        """Hand it a window to observe; LlmloadError when it is dead."""
+
+    def read(self) -> Sequence[int]:
+        """Its live numbers now, by `Cell`."""
+
+    def write(self, cell: Cell, value: int) -> None:
+        """Set one of its live numbers."""
+
+    def receive(self) -> Observation | None:
+        """What it observed, by its own clock; None while it is not done. LlmloadError when it died."""
+
+    def stop(self) -> None:
+        """End it, whatever it does."""
+
+
+class Place(Protocol):
+    """Where workers run."""
+
+    @property
+    def cpus(self) -> int:
+        """CPUs that there are for all of them."""
+
+    def hire(self) -> Worker:
+        """Start one more."""
 
 
 class Pool:
-    """One worker process, for any number of windows, one at a time.
+    """Worker processes for any number of windows, one window at a time.
 
-    Not `multiprocessing`: its spawned children import the parent's main module again, and with it everything that
-    a worker must not carry.
+    `workers` is how many observe each window; None chooses by what the window is expected to bring.
     """
 
-    def __init__(self) -> None:
-        self._worker: _Worker | None = None
+    def __init__(self, workers: int | None = None, place: Place | None = None) -> None:
+        self._asked = workers
+        self._place: Place = place or Here()
+        self._workers: list[Worker] = []
 
     def __enter__(self) -> Self:
-        self._worker = _Worker()
+        self._hire(1)  # it starts while the server is being probed
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.stop()
+        self._dismiss()
 
     @property
-    def pid(self) -> int:
-        """The worker's process id."""
-        return self._running().pid
+    def pids(self) -> tuple[int, ...]:
+        """The process ids of the workers there are."""
+        return tuple(worker.pid for worker in self._workers)
 
     def observe(self, window: Window, *, on_progress: Callable[[Progress], None], stop: threading.Event) -> Observation:
-        """Everything that one window leaves behind; LlmloadError when the worker died, UsageError when the endpoint
+        """Everything that one window leaves behind; LlmloadError when a worker died, UsageError when the endpoint
         cannot be sent to at all.
 
         `on_progress` is called 4 times a second in the calling thread. Once `stop` is set, requests in flight are
         cancelled and what there is comes back, `interrupted`, within 2 s.
         """
-        worker = self._running()
-        sender_for(window.endpoint)  # what would end the worker is told here instead
-        worker.live.reset()
-        worker.send(window)
-        display = _Display(window, worker.live)
-        while (observation := worker.receive(_READ_EVERY_S)) is None:
-            if stop.is_set():
-                worker.live.cells[Cell.STOP] = 1
-            on_progress(display.progress())
-        on_progress(display.progress())
-        return observation
-
-    def _running(self) -> _Worker:
-        if self._worker is None:
-            raise LlmloadError("load.pool", "the pool is not open", "Use it in a `with` block")
-        return self._worker
-
-
-class _Worker:
-    """The child process, the memory shared with it, and the thread that reads what it hands over."""
-
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="llmload-")
-        path = Path(self._folder.name) / "live"
-        self.live = Live.make(path)
-        self._frames: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._process = subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "llmload.load.process", str(path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            process_group=0,  # out of reach of the terminal's Ctrl-C, from its first instant
-        )
-        self._reader = threading.Thread(target=self._read_frames, daemon=True)
-        self._reader.start()
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    def send(self, window: Window) -> None:
-        """Hand a window over."""
-        stdin = cast(IO[bytes], self._process.stdin)
+        sender_for(window.endpoint)  # what would end a worker is told here instead
+        crew = choose_crew(window, asked=self._asked, cpus=self._place.cpus)
+        workers = self._hire(crew.count)
         try:
-            write_frame(stdin, pickle.dumps(window, protocol=pickle.HIGHEST_PROTOCOL))
-            stdin.flush()
-        except OSError:
-            raise self._death() from None
+            for worker, part in zip(workers, shards_of(window, crew.count), strict=True):
+                worker.send(part)
+            seen = _Watch(workers, Display(window.look.step.label), on_progress, stop).wait()
+        except BaseException:
+            self._dismiss()  # one of them died, or we were torn away: nobody goes on with the window
+            raise
+        return merge(window, seen, crew, [worker.node for worker in workers], [worker.clock for worker in workers])
 
-    def receive(self, timeout_s: float) -> Observation | None:
-        """The observation, or None while it is not there yet."""
-        try:
-            packed = self._frames.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-        events = None if packed is None else self._frames.get()
-        if packed is None or events is None:
-            raise self._death()
-        return read_observation(packed, events)
+    def _hire(self, count: int) -> list[Worker]:
+        while len(self._workers) < count:
+            self._workers.append(self._place.hire())
+        return self._workers[:count]
 
-    def stop(self) -> None:
-        """End the process, by force after 2 s, and let go of everything shared with it."""
-        self.live.cells[Cell.STOP] = 1
-        with suppress(OSError):  # its end of the pipe may be gone already
-            cast(IO[bytes], self._process.stdin).close()
-        try:
-            self._process.wait(_EXIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join()
-        cast(IO[bytes], self._process.stdout).close()
-        self.live.close()
-        self._folder.cleanup()
-
-    def _read_frames(self) -> None:
-        stdout = cast(IO[bytes], self._process.stdout)
-        while (frame := read_frame(stdout)) is not None:
-            self._frames.put(frame)
-        self._frames.put(None)
-
-    def _death(self) -> LlmloadError:
-        code = self._process.wait()
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        remedy = "Its last words are on stderr; after signal 9, look for a lack of memory"
-        return LlmloadError("load.pool", f"the worker process died ({how})", remedy)
+    def _dismiss(self) -> None:
+        while self._workers:
+            self._workers.pop().stop()
 
 
-class _Display:
-    """Turns the shared numbers into what a person sees; rates are over the last second."""
+class _Watch:
+    """One window from its handing over to its observations. The workers never speak to each other: we relay."""
 
-    def __init__(self, window: Window, live: Live) -> None:
-        self._window, self._live = window, live
-        self._began = monotonic()
-        self._recent: deque[tuple[float, int]] = deque([(self._began, 0)])
+    def __init__(
+        self,
+        workers: Sequence[Worker],
+        display: Display,
+        on_progress: Callable[[Progress], None],
+        stop: threading.Event,
+    ) -> None:
+        self._workers, self._display = workers, display
+        self._on_progress, self._stop = on_progress, stop
+        self._has_begun = False
+        self._shown_s = 0.0
 
-    def progress(self) -> Progress:
-        """Where the window stands now."""
-        live, now = self._live, monotonic()
-        cells = live.cells
-        return Progress(
-            step=self._window.look.step.label,
-            phase=Phase.MEASURED if cells[Cell.IS_MEASURING] else Phase.WARMUP,
-            done=cells[Cell.DONE],
-            planned=cells[Cell.PLANNED],
-            in_flight=cells[Cell.IN_FLIGHT],
-            output_events_per_s=self._rate(now, cells[Cell.EVENTS]),
-            ttft_p50_ms=live.ttft_ms(0.50),
-            ttft_p95_ms=live.ttft_ms(0.95),
-            goodput=live.goodput(),
-            elapsed_s=now - self._began,
-        )
+    def wait(self) -> list[Observation]:
+        """The observation of each worker, in their order."""
+        seen: dict[int, Observation] = {}
+        while len(seen) < len(self._workers):
+            time.sleep(_LOOK_EVERY_S)
+            for place, worker in enumerate(self._workers):
+                if place not in seen and (observation := worker.receive()) is not None:
+                    seen[place] = observation
+            numbers = [worker.read() for worker in self._workers]
+            self._relay(numbers)
+            if monotonic() - self._shown_s >= _SHOW_EVERY_S or len(seen) == len(self._workers):
+                self._shown_s = monotonic()
+                self._on_progress(self._display.progress(numbers))
+        return [seen[place] for place in range(len(self._workers))]
 
-    def _rate(self, now: float, events: int) -> float:
-        while len(self._recent) > 1 and now - self._recent[0][0] > _RATE_OVER_S:
-            self._recent.popleft()
-        then, before = self._recent[0]
-        self._recent.append((now, events))
-        return max(0.0, (events - before) / (now - then)) if now > then else 0.0
+    def _relay(self, numbers: Sequence[Sequence[int]]) -> None:
+        if self._stop.is_set():
+            self._write(Cell.STOP, 1)
+        elif not self._has_begun and all(each[Cell.READY] for each in numbers):
+            self._has_begun = True
+            start_ns = monotonic_ns() + _LEAD_NS
+            for worker in self._workers:
+                worker.write(Cell.START_NS, start_ns + worker.clock.offset_ns)
+        elif self._has_begun and all(each[Cell.QUOTA_DONE] for each in numbers):
+            self._write(Cell.END, 1)
+
+    def _write(self, cell: Cell, value: int) -> None:
+        for worker in self._workers:
+            worker.write(cell, value)

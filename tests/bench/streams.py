@@ -102,7 +102,7 @@ def watch(asked: Window, steady_s: float) -> Watched:
     began = 0
 
     with Pool() as pool:
-        os.sched_setaffinity(pool.pid, {CLIENT_CORE})
+        os.sched_setaffinity(pool.pids[0], {CLIENT_CORE})
 
         def mark(progress: Progress) -> None:
             nonlocal began
@@ -110,10 +110,10 @@ def watch(asked: Window, steady_s: float) -> Watched:
             if progress.phase is Phase.MEASURED:
                 began = began or now
                 if not marks or (len(marks) == 1 and now - marks[0][0] >= steady_s * 1e9):
-                    marks.append((now, _cpu_ns(pool.pid)))
+                    marks.append((now, _cpu_ns(pool.pids[0])))
 
         observation = pool.observe(asked, on_progress=mark, stop=threading.Event())
-        peak = _peak_bytes(pool.pid)
+        peak = _peak_bytes(pool.pids[0])
     (from_ns, cpu_before), (to_ns, cpu_after) = marks[:2]
     return Watched(asked, observation, from_ns, to_ns, cpu_after - cpu_before, peak)
 

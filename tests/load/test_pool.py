@@ -31,14 +31,9 @@ def test_a_worker_carries_nothing_heavy() -> None:
 
 def test_a_worker_that_is_killed_is_an_error_that_says_so() -> None:
     with ScriptedServer(lambda request: stream(2, 5, 0)) as server, Pool() as pool:
-        threading.Timer(0.5, os.kill, (pool.pid, signal.SIGKILL)).start()
+        threading.Timer(0.5, os.kill, (pool.pids[0], signal.SIGKILL)).start()
         with pytest.raises(LlmloadError, match="the worker process died \\(signal 9\\)"):
             pool.observe(window(endpoint(server.url)), on_progress=lambda progress: None, stop=threading.Event())
-
-
-def test_a_pool_outside_its_with_block_is_a_defect_that_says_so() -> None:
-    with pytest.raises(LlmloadError, match="Use it in a `with` block"):
-        Pool().pid  # noqa: B018 - the property raises
 
 
 def test_a_worker_ignores_ctrl_c_since_the_runner_decides() -> None:
@@ -46,7 +41,7 @@ def test_a_worker_ignores_ctrl_c_since_the_runner_decides() -> None:
 
         def interrupt(progress: Progress) -> None:
             if server.requests:
-                os.kill(pool.pid, signal.SIGINT)
+                os.kill(pool.pids[0], signal.SIGINT)
 
         asked = window(endpoint(server.url), requests=3, warmup=0)
         assert pool.observe(asked, on_progress=interrupt, stop=threading.Event()).ending is Ending.COMPLETE
@@ -60,7 +55,7 @@ def test_a_pool_leaves_no_process_even_when_the_window_is_abandoned() -> None:
 
     def abandon(url: str) -> None:
         with Pool() as pool:
-            pids.append(pool.pid)
+            pids.append(pool.pids[0])
             pool.observe(window(endpoint(url)), on_progress=give_up, stop=threading.Event())
 
     with ScriptedServer(lambda request: stream(2, 5, 0)) as server, pytest.raises(KeyboardInterrupt):
@@ -76,7 +71,7 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         "from llmload.load.pool import Pool\n"
         "from tests.load.windows import endpoint, window\n"
         "with Pool() as pool:\n"
-        "    print(pool.pid, flush=True)\n"
+        "    print(pool.pids[0], flush=True)\n"
         "    asked = window(endpoint(sys.argv[1]), requests=1000)\n"
         "    pool.observe(asked, on_progress=lambda p: None, stop=threading.Event())\n"
     )

@@ -1,0 +1,202 @@
+"""The course of one window in one worker, whatever its pace: prepared, begun together, measured, ended together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from math import inf
+from time import monotonic
+
+from llmload.domain import Ending, Observation, Phase, RequestRecord, WorkerFacts
+from llmload.load.attempt import Job
+from llmload.load.heartbeat import Heartbeat
+from llmload.load.live import Cell, Live
+from llmload.load.sender import sender_for
+from llmload.load.transport import now_ns
+from llmload.load.window import Window
+from llmload.workload.pace import Replay
+
+_TICKS_PER_SHOW = 20
+_MOST_PREPARED = 20_000  # bodies made before the window; a longer window makes the rest as it goes
+_BATCH = 32
+_START_POLL_S = 0.001
+
+
+class Course:
+    """What a pace needs of the window it runs in: jobs to send, where to note their records, and when it is over."""
+
+    def __init__(self, window: Window, live: Live) -> None:
+        self.window = window
+        self.sender = sender_for(window.endpoint)
+        self.over = asyncio.Event()
+        self.begin_ns = 0  # common to all workers
+        self.measured_begun = self.measured_open = 0
+        self.planned: int | None = None
+        self._live = live
+        self._heartbeat = Heartbeat(self._look_around)
+        self._ticks = 0
+        self._indices = window.shard.indices()
+        self._bodies: deque[tuple[int, bytes, int, int]] = deque()
+        self._keep_texts = -(-window.keep_texts // window.shard.of)
+        self._records: list[RequestRecord] = []
+        self._warmup_done = self._measured_done = self._events_done = 0
+        self._start_ns: int | None = None
+        self._end_ns = self._last_done_ns = 0
+        self._cpu_from_s = self._cpu_to_s = 0.0
+        self._is_quota_done = self._is_stopped = False
+        self._ending = Ending.COMPLETE
+        self._deadline = inf
+        self._parent = os.getppid()
+
+    async def observe(self, load: Callable[[], Awaitable[None]], *, bodies: int, connections: int) -> Observation:
+        """The whole window: `load` begins requests until it is `over`, and then hangs up on those in flight."""
+        ticking = asyncio.create_task(self._heartbeat.beat())
+        try:
+            await self._prepare(bodies, connections)
+            await self._wait_for_start()
+            await load()
+            self._show()
+            await self._cool_down()
+        finally:
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
+            await self.sender.close()
+        return self._observation()
+
+    # ------------------------------------------------------------ for the paces
+
+    def next_job(self, phase: Phase) -> Job:
+        """The next request of our shard, begun now."""
+        if not self._bodies:
+            self._make_body()
+        index, body, input_tokens, output_tokens = self._bodies.popleft()
+        is_measured = phase is Phase.MEASURED
+        self.measured_begun += is_measured
+        self.measured_open += is_measured
+        keeps_text = is_measured and self.measured_begun <= self._keep_texts
+        return Job(index, self.window.look.number, phase, body, input_tokens, output_tokens, keeps_text)
+
+    def begin_measuring(self, at_ns: int) -> None:
+        """The first measured request is due: from here on everything counts. No effect on a window that does."""
+        if self._start_ns is None:
+            self._start_ns = at_ns
+            self._deadline = monotonic() + self.window.max_duration_s
+            self._cpu_from_s = time.process_time()
+            self._heartbeat.record()
+
+    @property
+    def start_ns(self) -> int | None:
+        """When measuring began."""
+        return self._start_ns
+
+    def note(self, record: RequestRecord) -> None:
+        """A request has ended, however."""
+        self._records.append(record)
+        self._events_done += len(record.event_ns)
+        self._warmup_done += record.phase is Phase.WARMUP
+        if record.phase is not Phase.MEASURED:
+            return
+        self.measured_open -= 1
+        self._measured_done += 1
+        self._live.note(record, self.window.slo)
+        self._last_done_ns = max(self._last_done_ns, record.done_ns)
+
+    def finish_quota(self) -> None:
+        """Our measured requests are done. The window goes on until those of every worker are."""
+        if not self._is_quota_done:
+            self._is_quota_done = True
+            self._live.cells[Cell.QUOTA_DONE] = 1
+            if self.window.shard.of == 1:
+                self._end(Ending.COMPLETE)
+
+    # ------------------------------------------------------------ before and after
+
+    async def _prepare(self, bodies: int, connections: int) -> None:
+        """Bodies and connections first: no measured request waits for either."""
+        wanted = min(bodies, _MOST_PREPARED)
+        while len(self._bodies) < wanted and not self.over.is_set():
+            for _ in range(_BATCH):
+                self._make_body()
+            await asyncio.sleep(0)
+        try:
+            await self.sender.open(connections)
+        except OSError:
+            return  # the requests themselves will meet it, and say so in their records
+
+    async def _wait_for_start(self) -> None:
+        cells = self._live.cells
+        cells[Cell.READY] = 1
+        if self.window.shard.of > 1:
+            while not cells[Cell.START_NS] and not self.over.is_set():
+                await asyncio.sleep(_START_POLL_S)
+            wait_s = (cells[Cell.START_NS] - now_ns()) / 1e9
+            await asyncio.sleep(max(0.0, wait_s))
+        self.begin_ns = now_ns() if self.window.shard.of == 1 else cells[Cell.START_NS] // 1000 * 1000
+        ramp_s = 0.0 if isinstance(pace := self.window.pace, Replay) or pace.ramp is None else pace.ramp.seconds
+        self._deadline = monotonic() + ramp_s + self.window.max_duration_s
+
+    async def _cool_down(self) -> None:
+        until = monotonic() + self.window.cooldown_s
+        while monotonic() < until and not self._is_stopped:
+            await asyncio.sleep(0.1)
+
+    def _make_body(self) -> None:
+        request = self.window.plan.request(next(self._indices))
+        body = self.sender.dialect.body(self.window.endpoint, request)
+        self._bodies.append((request.index, body, request.input_tokens, request.output_tokens))
+
+    def _observation(self) -> Observation:
+        start_ns = self._start_ns if self._start_ns is not None else now_ns()
+        end_ns = self._last_done_ns if self._ending is Ending.COMPLETE else self._end_ns
+        elapsed_s = (self._end_ns - start_ns) / 1e9
+        cpu_share = (self._cpu_to_s - self._cpu_from_s) / elapsed_s if elapsed_s > 0 else None
+        return Observation(
+            look=self.window.look,
+            records=tuple(self._records),
+            start_ns=start_ns,
+            end_ns=max(start_ns, end_ns),
+            ending=self._ending,
+            heartbeat_late_ns=self._heartbeat.late_ns,
+            planned=self.planned,
+            workers=(WorkerFacts(self.window.shard.number, "", cpu_share, self.sender.opened),),
+        )
+
+    # ------------------------------------------------------------ every tick
+
+    def _look_around(self) -> None:
+        """Are we to stop, is everybody done, is the time up, is our parent alive?"""
+        cells = self._live.cells
+        self._is_stopped = bool(cells[Cell.STOP]) or os.getppid() != self._parent
+        if self._is_stopped:
+            self._end(Ending.INTERRUPTED)
+        elif cells[Cell.END]:
+            self._end(Ending.COMPLETE)
+        elif monotonic() > self._deadline:
+            self._end(Ending.COMPLETE if self._is_quota_done else Ending.MAX_DURATION)
+        self._ticks += 1
+        if self._ticks % _TICKS_PER_SHOW == 1:
+            self._show()
+
+    def _end(self, ending: Ending) -> None:
+        if self.over.is_set():
+            return
+        self._ending = ending
+        self._end_ns = now_ns()
+        self._cpu_to_s = time.process_time()
+        self._heartbeat.is_recording = False
+        self._live.cells[Cell.QUOTA_DONE] = 1
+        self.over.set()
+
+    def _show(self) -> None:
+        cells, shard, window = self._live.cells, self.window.shard, self.window
+        is_measuring = self._start_ns is not None
+        warmup, both = shard.count(window.warmup), shard.count(window.warmup + window.look.requests)
+        in_flight = self.sender.in_flight
+        cells[Cell.IS_MEASURING] = int(is_measuring)
+        cells[Cell.DONE] = self._measured_done if is_measuring else self._warmup_done
+        cells[Cell.PLANNED] = both - warmup if is_measuring else warmup
+        cells[Cell.IN_FLIGHT] = len(in_flight)
+        cells[Cell.EVENTS] = self._events_done + sum(len(exchange.event_ns) for exchange in in_flight)
