@@ -21,6 +21,7 @@ from llmload.load.window import Window
 from llmload.scenario.asked import Scenario
 from llmload.target.identity import Identity, change
 from llmload.target.probe import Probed
+from llmload.target.route import slower_transport
 from llmload.workload.planning import pace_of, plan_look
 
 Strategy = Callable[[Scenario, Sequence[Observation]], Look | None]
@@ -108,8 +109,8 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
     changed = change(before, edges.identify(probed.endpoint)) if seen.is_whole else None
     counted = edges.count_tokens(seen, probed.facts)
     records = tuple(_scrubbed(record, edges.scrub) for record in counted.records)
-    caveats = counted.caveats if changed is None else (*counted.caveats, changed)
-    told = tuple(replace(caveat, figure=edges.scrub(caveat.figure)) for caveat in caveats)
+    found = (caveat for caveat in (changed, slower_transport(probed.endpoint)) if caveat is not None)
+    told = tuple(replace(caveat, figure=edges.scrub(caveat.figure)) for caveat in (*counted.caveats, *found))
     return replace(counted, records=records, caveats=told)
 
 

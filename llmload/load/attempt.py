@@ -9,6 +9,9 @@ from typing import Protocol
 from llmload.domain import Phase
 from llmload.load.answer import Answer, Failure
 
+DEAD_SHOWS_WITHIN_NS = 500_000_000
+"""How soon a dead kept-alive connection shows: a round trip to the other side of the world, and some."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

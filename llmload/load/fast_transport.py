@@ -8,11 +8,9 @@ from llmload.endpoint import Endpoint
 from llmload.frameworks.adapter import Dialect
 from llmload.frameworks.address import join_url
 from llmload.load.answer import Answer
-from llmload.load.attempt import Attempt
+from llmload.load.attempt import DEAD_SHOWS_WITHIN_NS, Attempt
 from llmload.load.exchange import Exchange
 from llmload.load.transport import Connection, Connector, address_of, now_ns
-
-_DEAD_SHOWS_WITHIN_NS = 500_000_000  # a round trip to the other side of the world, and some
 
 
 class FastTransport:
@@ -20,8 +18,9 @@ class FastTransport:
 
     def __init__(self, endpoint: Endpoint, dialect: Dialect) -> None:
         self._endpoint, self._dialect = endpoint, dialect
-        self._address = address_of(endpoint, join_url(endpoint.url, dialect.path))
-        self._connector = Connector(endpoint, self._address)
+        address = address_of(endpoint, join_url(endpoint.url, dialect.path))
+        self._head = address.head
+        self._connector = Connector(endpoint, address)
         self._in_flight: set[Exchange] = set()
 
     @property
@@ -56,7 +55,7 @@ class FastTransport:
             attempt.connect_ns = now_ns() - began_ns
         is_reused = connection.uses > 0
         exchange = await self._exchange(attempt, connection)
-        is_prompt = exchange.done_ns - exchange.sent_ns <= _DEAD_SHOWS_WITHIN_NS
+        is_prompt = exchange.done_ns - exchange.sent_ns <= DEAD_SHOWS_WITHIN_NS
         if is_reused and exchange.is_unanswered and exchange.was_lost and is_prompt:
             attempt.retried = True
             attempt.answer = None
@@ -72,7 +71,7 @@ class FastTransport:
         body = attempt.job.body
         self._in_flight.add(exchange)
         try:
-            exchange.begin(connection, b"%b%d\r\n\r\n%b" % (self._address.head, len(body), body))
+            exchange.begin(connection, b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
             await exchange.ended
         finally:
             self._in_flight.discard(exchange)

@@ -8,9 +8,10 @@ import logging
 import ssl
 import traceback
 from array import array
+from base64 import b64encode
 from collections.abc import Collection
 from typing import assert_never
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from llmload.domain import Outcome, RequestRecord, TokenSource
 from llmload.endpoint import Endpoint
@@ -133,9 +134,9 @@ def sender_for(endpoint: Endpoint) -> Sender:
         case "fast":
             return Sender(endpoint, dialect, FastTransport(endpoint, dialect))
         case "httpx":
-            raise UsageError(
-                "target.transport", "the httpx transport is not in this version yet", "Write transport: fast"
-            )
+            from llmload.load.httpx_transport import HttpxTransport  # here, since most workers never need httpx
+
+            return Sender(endpoint, dialect, HttpxTransport(endpoint, dialect))
         case _:
             assert_never(endpoint.transport)
 
@@ -163,4 +164,14 @@ def _secrets_in(endpoint: Endpoint) -> tuple[str, ...]:
     parts = urlsplit(endpoint.url)
     words = [word for _, value in endpoint.headers for word in (value, *value.split())]
     words += [parts.password or "", *(value for _, value in parse_qsl(parts.query))]
+    words += _login_of(endpoint.proxy) if endpoint.proxy is not None else ()
     return tuple(sorted({word for word in words if len(word) >= _SHORTEST_SECRET}, key=len, reverse=True))
+
+
+def _login_of(proxy: str) -> tuple[str, ...]:
+    """Password of a proxy, as written and decoded, and the login as it travels."""
+    parts = urlsplit(proxy)
+    if parts.password is None:
+        return ()
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password)}"
+    return (parts.password, unquote(parts.password), b64encode(login.encode()).decode())

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic_ns
 from typing import Protocol, cast
 from urllib.parse import quote, unquote, urlsplit
@@ -26,12 +26,28 @@ def now_ns() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a connection goes, and the part of each request's head that never changes (it holds the secrets)."""
+    """Where requests go, and the part of their head that never changes (it holds the secrets).
+
+    `target` is the path with the query, as it goes over the wire; `fields` are all but the content's length.
+    """
 
     host: str
     port: int
     is_tls: bool
-    head: bytes
+    target: str = field(repr=False)
+    fields: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @property
+    def head(self) -> bytes:
+        """The head of a request over HTTP/1.1, up to the length of its body."""
+        lines = [f"POST {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in self.fields)]
+        return "\r\n".join([*lines, "content-length: "]).encode()
+
+    @property
+    def url(self) -> str:
+        """The whole URL, as it goes over the wire."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.is_tls else 'http'}://{host}:{self.port}{self.target}"
 
 
 def address_of(endpoint: Endpoint, url: str) -> Address:
@@ -55,8 +71,7 @@ def address_of(endpoint: Endpoint, url: str) -> Address:
     if any(not sign.isprintable() for name, value in fields.items() for sign in name + value):
         raise UsageError("target.headers", "a header has a control character", "Remove line breaks from its value")
     path = quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
-    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "content-length: "]
-    return Address(parts.hostname, port, parts.scheme == "https", "\r\n".join(lines).encode())
+    return Address(parts.hostname, port, parts.scheme == "https", path, tuple(fields.items()))
 
 
 class Receiver(Protocol):
@@ -136,7 +151,7 @@ class Connector:
     def __init__(self, endpoint: Endpoint, address: Address) -> None:
         self._address = address
         self._timeout_s = endpoint.connect_timeout_s
-        self._tls = _tls_context(endpoint) if address.is_tls else None
+        self._tls = tls_context(endpoint) if address.is_tls else None
         self._idle: list[Connection] = []
         self._living: set[Connection] = set()
         self.opened = 0
@@ -186,7 +201,8 @@ class Connector:
             await asyncio.sleep(0.001)
 
 
-def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
+def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
+    """How to trust the server of `endpoint`; UsageError where its CA file is none."""
     try:
         context = ssl.create_default_context(cafile=endpoint.tls_ca_file)
     except OSError as error:  # no such file, or no certificate in it

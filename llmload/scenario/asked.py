@@ -108,7 +108,7 @@ class Target:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     tls: Tls
     timeouts: Timeouts
-    transport: str = "auto"
+    transport: Literal["auto", "fast", "httpx"] = "auto"
 
 
 # ---------------------------------------------------------------- workload

@@ -60,7 +60,6 @@ _UNBUILT = (
     Unbuilt(
         ("spec", "target", "launch"), "launch (starting the server)", "Start it yourself and write its url", _always
     ),
-    Unbuilt(("spec", "target", "transport"), "the httpx transport", "Write transport: auto", _unless("auto", "fast")),
     Unbuilt(("spec", "workload", "prompts", "file"), "prompts from files", "Use synthetic prompts", _always),
     Unbuilt(
         ("spec", "workload", "prompts", "synthetic", "shared_prefix"), "shared prefixes", "Write tokens: 0", _has_prefix

@@ -15,6 +15,7 @@ from llmload.scenario.asked import Target, Workload
 from llmload.scenario.secrets import read_secret, scrub_url
 from llmload.target.fitting import ONE_WORD, fit_words
 from llmload.target.models import choose_model, list_models, read_version, wait_until_ready
+from llmload.target.route import route_to
 from llmload.target.server import connected
 from llmload.target.trial import Trial, settle_sampling
 from llmload.workload.lengths import longest
@@ -33,7 +34,8 @@ def probe(target: Target, url: str, *, workload: Workload, env: Mapping[str, str
     """Ask the server at `url` who it is, and fit our words to its tokens.
 
     TargetError, within the connect timeout when nothing listens: cannot be reached, is not ready, wants a key, does
-    not serve the model, or cannot answer a plain request. UsageError: a secret or certificate file is missing.
+    not serve the model, or cannot answer a plain request. UsageError: a secret or certificate file is missing, or the
+    environment names a proxy that we cannot use.
     """
     adapter = adapter_for(target.framework)
     dialect = adapter.dialects[target.api]
@@ -68,6 +70,7 @@ def probe(target: Target, url: str, *, workload: Workload, env: Mapping[str, str
 
 def _endpoint(target: Target, url: str, workload: Workload, env: Mapping[str, str]) -> Endpoint:
     bare_url, login = _without_login(url)
+    route = route_to(bare_url, target.transport, env)
     headers = list(target.headers)
     is_authorized = any(name.lower() == "authorization" for name, _ in headers)
     if target.api_key is not None and not is_authorized:
@@ -82,6 +85,8 @@ def _endpoint(target: Target, url: str, workload: Workload, env: Mapping[str, st
         stream=workload.stream,
         sampling=workload.sampling,
         headers=tuple(headers),
+        transport=route.transport,
+        proxy=route.proxy,
         tls_verify=target.tls.verify,
         tls_ca_file=target.tls.ca_file,
         connect_timeout_s=target.timeouts.connect_s,

@@ -18,6 +18,7 @@ from llmload.errors import TargetError, UsageError
 from llmload.frameworks.address import join_url
 from llmload.frameworks.error_body import LONGEST_TOLD, error_message
 from llmload.scenario.secrets import Scrubber, scrub_url, url_secrets
+from llmload.target.route import host_of
 
 _LONGEST_BODY = 8 * 1024 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -80,6 +81,8 @@ class Server:
                 return Reply(response.status_code, bytes(received), head.get("server"), head.get("location"))
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise self._unreachable(error) from None
+        except httpx.ProxyError as error:
+            raise self._refused(error) from None
         except httpx.LocalProtocolError:
             raise UsageError(
                 "target.headers", "a header cannot be sent as it is written", "Use printable ASCII without line breaks"
@@ -88,6 +91,15 @@ class Server:
             raise Disconnected(
                 self.scrub(f"{type(error).__name__} ({error})" if str(error) else type(error).__name__)
             ) from None
+
+    def _refused(self, error: httpx.ProxyError) -> TargetError:
+        proxy = host_of(self._endpoint.proxy or "")
+        return TargetError(
+            self.name,
+            f"the proxy {proxy} opens no tunnel to it ({self.scrub(str(error))})",
+            "Check the proxy's login and rules, or list the server in NO_PROXY",
+            kind="ProxyFailed",
+        )
 
     def _unreachable(self, error: Exception) -> TargetError:
         if isinstance(error, httpx.ConnectTimeout):
@@ -106,6 +118,13 @@ class Server:
             )
         if "SSL" in reason or "TLS" in reason:
             return TargetError(self.name, f"no TLS there ({reason})", "Check http:// or https://", kind="TlsFailed")
+        if self._endpoint.proxy is not None:
+            return TargetError(
+                self.name,
+                f"cannot connect to the proxy {host_of(self._endpoint.proxy)} ({reason})",
+                "Check HTTP_PROXY and HTTPS_PROXY, or list the server in NO_PROXY",
+                kind="ProxyFailed",
+            )
         return TargetError(
             self.name, f"cannot connect ({reason})", "Start the server, or correct the host and port in target.url"
         )
@@ -116,7 +135,9 @@ def connected(endpoint: Endpoint) -> Iterator[Server]:
     """An open line to `endpoint`; closed at the end. TargetError when its name cannot be resolved in time."""
     name = scrub_url(endpoint.url)
     _check_resolvable(endpoint, name)
-    secrets = [value for _, value in endpoint.headers] + [value.rpartition(" ")[2] for _, value in endpoint.headers]
+    secrets = list(url_secrets(endpoint.proxy or ""))
+    secrets += [value for _, value in endpoint.headers]
+    secrets += [value.rpartition(" ")[2] for _, value in endpoint.headers]
     timeout = httpx.Timeout(
         endpoint.first_token_timeout_s, connect=endpoint.connect_timeout_s, write=endpoint.connect_timeout_s
     )
@@ -124,7 +145,8 @@ def connected(endpoint: Endpoint) -> Iterator[Server]:
         headers=list(endpoint.headers),
         timeout=timeout,
         verify=_tls_context(endpoint) if endpoint.url.startswith("https:") else False,
-        trust_env=False,
+        trust_env=False,  # the endpoint says which proxy
+        proxy=endpoint.proxy,
         # Some servers close after an answer while promising to stay: every request gets a connection of its own.
         limits=httpx.Limits(max_keepalive_connections=0),
     ) as client:
@@ -145,9 +167,12 @@ def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
 
 
 def _check_resolvable(endpoint: Endpoint, name: str) -> None:
-    """Look the host up within the connect timeout, which the system's resolver does not know."""
+    """Look the host up within the connect timeout, which the system's resolver does not know.
+
+    A proxy looks servers up by itself: then it is the proxy's host that must be known here.
+    """
     try:
-        parts = urlsplit(endpoint.url)
+        parts = urlsplit(endpoint.proxy or endpoint.url)
         host, port = parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
     except (ValueError, KeyError):
         host = None
@@ -166,4 +191,5 @@ def _check_resolvable(endpoint: Endpoint, name: str) -> None:
     thread.start()
     thread.join(endpoint.connect_timeout_s)
     if trouble:
-        raise TargetError(name, f"the host {host} is unknown ({trouble[0]})", "Correct the host in target.url")
+        place = "HTTP_PROXY or HTTPS_PROXY" if endpoint.proxy else "target.url"
+        raise TargetError(name, f"the host {host} is unknown ({trouble[0]})", f"Correct the host in {place}")

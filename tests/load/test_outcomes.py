@@ -12,6 +12,8 @@ from llmload.load.window import Window
 from tests.load.windows import endpoint, window
 from tests.scripted_server import DONE, Piece, Script, ScriptedServer, chunk, delta, event, head, stream, usage, whole
 
+pytestmark = pytest.mark.parametrize("transport", ["fast", "httpx"])
+
 Measured = Callable[[Window], list[RequestRecord]]
 OK, HTTP, CONNECT, TIMEOUT, PROTOCOL, STREAM, TRUNCATED = (
     Outcome.OK,
@@ -96,21 +98,27 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("script", "outcome", "error_type"), [pytest.param(*a[:3], id=a[3]) for a in ANSWERS])
+UNSEEN_BY_HTTPX = {"a disconnect inside the head", "another protocol"}
+"""Answers that break inside their head: httpx keeps such bytes to itself, so that none seem to have come."""
+
+
+@pytest.mark.parametrize(("script", "outcome", "error_type", "name"), [pytest.param(*a, id=a[3]) for a in ANSWERS])
 def test_an_answer_becomes_a_record(
-    measured: Measured, script: Script, outcome: Outcome, error_type: str | None
+    measured: Measured, transport: str, script: Script, outcome: Outcome, error_type: str | None, name: str
 ) -> None:
     with ScriptedServer(lambda request: script) as server:
-        target = endpoint(server.url, first_token_timeout_s=0.3, total_timeout_s=0.6)
+        target = endpoint(server.url, transport=transport, first_token_timeout_s=0.3, total_timeout_s=0.6)
         (record,) = measured(window(target, requests=1, warmup=0))
+    if transport == "httpx" and name in UNSEEN_BY_HTTPX:
+        outcome, error_type = CONNECT, "CONNECTION_ERROR"
     assert (record.outcome, record.error_type) == (outcome, error_type)
     assert (record.error_text is None) == (outcome is OK)
 
 
-def test_the_words_of_the_server_reach_the_record_without_our_secrets(measured: Measured) -> None:
+def test_the_words_of_the_server_reach_the_record_without_our_secrets(measured: Measured, transport: str) -> None:
     answer = whole("401 Unauthorized", {"error": {"message": "Incorrect API key: sk-very-secret (Bearer)"}})
     with ScriptedServer(lambda request: answer) as server:
-        target = endpoint(server.url, headers=(("Authorization", "Bearer sk-very-secret"),))
+        target = endpoint(server.url, transport=transport, headers=(("Authorization", "Bearer sk-very-secret"),))
         (record,) = measured(window(target, requests=1, warmup=0))
         assert b"authorization: Bearer sk-very-secret" in server.requests[0].head
     assert record.http_status == 401
@@ -118,68 +126,68 @@ def test_the_words_of_the_server_reach_the_record_without_our_secrets(measured: 
     assert record.error_text.startswith("Incorrect API key: ***")
 
 
-def test_a_refused_connection_is_a_connect_error(measured: Measured) -> None:
+def test_a_refused_connection_is_a_connect_error(measured: Measured, transport: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    records = measured(window(endpoint(f"http://127.0.0.1:{port}"), requests=3, warmup=0))
+    records = measured(window(endpoint(f"http://127.0.0.1:{port}", transport=transport), requests=3, warmup=0))
     assert {(record.outcome, record.error_type, record.sent_ns) for record in records} == {
         (CONNECT, "CONNECTION_ERROR", None)
     }
 
 
-def test_a_connection_that_is_never_accepted_times_out(measured: Measured) -> None:
+def test_a_connection_that_is_never_accepted_times_out(measured: Measured, transport: str) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()
         fillers = [socket.socket() for _ in range(4)]
         for filler in fillers:  # the queue of the listener is full: further connections hang
             filler.setblocking(False)
             filler.connect_ex(address)
-        target = endpoint(f"http://127.0.0.1:{address[1]}", connect_timeout_s=0.2)
+        target = endpoint(f"http://127.0.0.1:{address[1]}", transport=transport, connect_timeout_s=0.2)
         (record,) = measured(window(target, requests=1, warmup=0))
         for filler in fillers:
             filler.close()
     assert (record.outcome, record.error_type) == (TIMEOUT, "TIMEOUT_CONNECT")
 
 
-def test_an_answer_that_is_not_streamed_has_one_event_and_no_first_token(measured: Measured) -> None:
+def test_an_answer_that_is_not_streamed_has_one_event_and_no_first_token(measured: Measured, transport: str) -> None:
     answer = {
         "choices": [{"message": {"content": " a b c"}, "finish_reason": "length"}],
         "usage": {"prompt_tokens": 4, "completion_tokens": 3},
     }
     with ScriptedServer(lambda request: whole("200 OK", answer)) as server:
-        (record,) = measured(window(endpoint(server.url, stream=False), requests=1, warmup=0))
+        (record,) = measured(window(endpoint(server.url, transport=transport, stream=False), requests=1, warmup=0))
         assert server.requests[0].document["stream"] is False
     assert record.outcome is OK
     assert (len(record.event_ns), record.first_ns, record.is_streamed) == (1, None, False)
     assert (record.input_tokens, record.output_tokens, record.finish_reason) == (4, 3, "length")
 
 
-def test_without_usage_the_text_is_kept_so_that_it_can_be_counted(measured: Measured) -> None:
+def test_without_usage_the_text_is_kept_so_that_it_can_be_counted(measured: Measured, transport: str) -> None:
     answer = _body(delta(" one"), delta(" two"), delta("", "stop"), DONE, b"")
     with ScriptedServer(lambda request: answer) as server:
-        (record,) = measured(window(endpoint(server.url), requests=1, warmup=0, keep_texts=0))
+        (record,) = measured(window(endpoint(server.url, transport=transport), requests=1, warmup=0, keep_texts=0))
     assert (record.text, record.output_tokens, record.token_source) == (" one two", None, None)
 
 
-def test_with_usage_only_the_first_texts_are_kept(measured: Measured) -> None:
+def test_with_usage_only_the_first_texts_are_kept(measured: Measured, transport: str) -> None:
     with ScriptedServer(lambda request: stream(2, 0, 0)) as server:
-        records = measured(window(endpoint(server.url), requests=4, warmup=0, keep_texts=2))
+        records = measured(window(endpoint(server.url, transport=transport), requests=4, warmup=0, keep_texts=2))
     assert [record.text for record in records] == [" w0 w1", " w0 w1", None, None]
     assert {record.token_source for record in records} == {TokenSource.USAGE}
 
 
-def test_a_model_that_reasons_first_answers_later(measured: Measured) -> None:
+def test_a_model_that_reasons_first_answers_later(measured: Measured, transport: str) -> None:
     thought = event({"choices": [{"index": 0, "delta": {"reasoning_content": "hm"}, "finish_reason": None}]})
     pieces = [Piece(0, head() + chunk(thought)), Piece(0.1, chunk(delta(" a")) + chunk(delta("", "stop")) + chunk(b""))]
     with ScriptedServer(lambda request: Script(pieces)) as server:
-        (record,) = measured(window(endpoint(server.url), requests=1, warmup=0))
+        (record,) = measured(window(endpoint(server.url, transport=transport), requests=1, warmup=0))
     assert record.answer_ns is not None
     assert record.first_ns is not None
     assert record.answer_ns - record.first_ns > 50_000_000
 
 
-def test_path_and_query_of_the_url_reach_the_server(measured: Measured) -> None:
+def test_path_and_query_of_the_url_reach_the_server(measured: Measured, transport: str) -> None:
     with ScriptedServer(lambda request: stream(1, 0, 0)) as server:
-        measured(window(endpoint(server.url + "/team/v1?tenant=a%20b"), requests=1, warmup=0))
+        measured(window(endpoint(server.url + "/team/v1?tenant=a%20b", transport=transport), requests=1, warmup=0))
         first_line = server.requests[0].head.split(b"\r\n")[0]
     assert first_line == b"POST /team/v1/chat/completions?tenant=a%20b HTTP/1.1"
