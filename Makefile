@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench docs golden clean
+.PHONY: demo test check bench bench-soak docs golden clean
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -26,6 +26,9 @@ check: .venv/installed  ## formatting, lint, types, architecture, documents
 
 bench: .venv/installed  ## the numbers of docs/performance.md, measured here
 	$(BIN)/python -m tests.bench
+
+bench-soak: .venv/installed  ## a million requests through one pool: what do they leave behind?
+	$(BIN)/python -m tests.bench.soak
 
 golden: .venv/installed  ## write the expected outputs of the tests again; review the difference
 	$(BIN)/python -m pytest tests/reporters tests/scenario --update-goldens

@@ -2,7 +2,8 @@
 
     python -m tests.bench.paced_server TRUTH_FILE FIRST_MS TOKENS GAP_MS
 
-With GAP_MS 0 it sends as fast as the socket takes. On SIGTERM the truth (instants per prompt) goes to TRUTH_FILE.
+With GAP_MS 0 it sends as fast as the socket takes, and keeps no truth. On SIGTERM the truth (instants per prompt) goes
+to TRUTH_FILE. It knows as much of the API as load tools ask for before they begin: models, health, plain answers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import signal
 import sys
 from array import array
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from time import monotonic_ns
 
@@ -33,11 +35,54 @@ _FINISH = (
 )
 
 
+_WHOLE = (
+    b'{"id":"chatcmpl-1","object":"chat.completion","created":1795219612,"model":"tiny","choices":[{"index":0,'
+    b'"message":{"role":"assistant","content":" the"},"finish_reason":"length"}],'
+    b'"usage":{"prompt_tokens":24,"total_tokens":25,"completion_tokens":1}}'
+)
+_PAGES = {
+    b"/health": b"{}",
+    b"/v1/models": b'{"object":"list","data":[{"id":"tiny","object":"model","created":1795219612,"owned_by":"us"}]}',
+    b"/version": b'{"version":"paced"}',
+}
+
+
+def _document(status: bytes, body: bytes) -> bytes:
+    head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    return head % (status, len(body)) + body
+
+
+def _page(request: bytes) -> bytes:
+    """The answer to a request that wants no stream, by its first line."""
+    method, path, *_ = request.split(b" ", 2)
+    if method == b"POST" and path.endswith(b"/completions"):
+        return _document(b"200 OK", _WHOLE)
+    known = _PAGES.get(path) if method == b"GET" else None
+    return _document(b"404 Not Found", b"{}") if known is None else _document(b"200 OK", known)
+
+
+def _length(head: bytes) -> int:
+    _, found, rest = head.lower().partition(b"content-length: ")
+    return int(rest.partition(b"\r\n")[0]) if found else 0
+
+
+def _is_streamed(body: bytes) -> bool:
+    return b'"stream":true' in body or b'"stream": true' in body
+
+
 def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 TOKEN = _chunk(_EVENT)
+
+
+@cache
+def end_of(tokens: int) -> bytes:
+    """What follows the last token of an answer of so many."""
+    return b"".join(_chunk(part) for part in (_FINISH[0], _FINISH[1] % tokens, _FINISH[2])) + b"0\r\n\r\n"
+
+
 _BURST = 64  # events per write when there is no pace
 
 
@@ -51,7 +96,6 @@ class Paced:
 
     def __init__(self, first_ms: int, tokens: int, gap_ms: int) -> None:
         self.first_ms, self.tokens, self.gap_ms = first_ms, tokens, gap_ms
-        self.end = b"".join(_chunk(part) for part in (_FINISH[0], _FINISH[1] % tokens, _FINISH[2])) + b"0\r\n\r\n"
         self.slots: list[list[Stream]] = [[] for _ in range(max(gap_ms, 1))]
         self.truth: dict[bytes, array[int]] = {}
         self.late_ns = array("q")
@@ -84,7 +128,7 @@ class Paced:
             if len(stream.truth) <= stream.tokens:  # the first instant is the request's arrival
                 going.append(stream)
             else:
-                stream.transport.write(self.end)
+                stream.transport.write(end_of(stream.tokens))
         self.slots[now_ms % self.gap_ms] = going
 
     def begin(self, stream: Stream) -> None:
@@ -120,12 +164,16 @@ class Stream(asyncio.Protocol):
         arrived = monotonic_ns()
         self.received += data
         head, found, body = self.received.partition(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]) if found else 0
-        if not found or len(body) < length:
+        if not found or len(body) < _length(head):
             return
         self.received = b""
+        if not _is_streamed(body):
+            self.transport.write(_page(head))
+            return
         key = key_of(body)
-        self.truth = self.paced.truth[key] = array("q", [arrived])
+        self.truth = array("q", [arrived])
+        if self.paced.gap_ms:
+            self.paced.truth[key] = self.truth
         self.left = self.tokens = self.paced.tokens_for(key)
         self.slot = key[1] % len(self.paced.slots)
         self.transport.write(HEAD)
@@ -134,8 +182,9 @@ class Stream(asyncio.Protocol):
     def pump(self) -> None:
         """Without a pace: bursts until the socket is full."""
         while self.left > 0 and not self.is_paused and not self.is_lost:
+            burst = TOKEN * min(_BURST, self.left)
             self.left -= _BURST
-            self.transport.write(TOKEN * _BURST if self.left > 0 else TOKEN * _BURST + self.paced.end)
+            self.transport.write(burst if self.left > 0 else burst + end_of(self.tokens))
 
     def pause_writing(self) -> None:
         self.is_paused = True

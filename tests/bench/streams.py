@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import pickle
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from statistics import mean
 from time import monotonic_ns
 
@@ -28,11 +23,11 @@ from llmload.scenario.asked import Fixed
 from llmload.workload.pace import Slots
 from llmload.workload.plan import Plan
 from tests.bench.paced_server import key_of
+from tests.bench.processes import cpu_ns, peak_bytes
+from tests.bench.served import CLIENT_CORE, ROOT, percentile, served
 from tests.bench.table import Row
 
 STREAMS, FIRST_MS, TOKENS, GAP_MS = 500, 200, 256, 20
-SERVER_CORE, CLIENT_CORE = 0, 1
-_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ class Watched:
 
 def rows() -> list[Row]:
     """Every row about streams; takes about two minutes."""
-    with _served(FIRST_MS, TOKENS, GAP_MS) as server:
+    with served(FIRST_MS, TOKENS, GAP_MS) as server:
         null = [_null(server.url)]
         paced = watch(_window(server.url, STREAMS, requests=STREAMS * 3), steady_s=5)
         null.append(_null(server.url))
@@ -67,10 +62,10 @@ def rows() -> list[Row]:
     versus = f"{ours:.1f} µs against {null[0]:.1f} µs before and {null[1]:.1f} µs after"
     ttft_ms, itl_ms = _errors(paced, server.truth)
     calm = (
-        f"p99 of our heartbeat {_percentile(paced.observation.heartbeat_late_ns, 0.99) / 1e6:.1f} ms late, "
-        f"of the server's ticks {_percentile(server.late_ns, 0.99) / 1e6:.1f} ms"
+        f"p99 of our heartbeat {percentile(paced.observation.heartbeat_late_ns, 0.99) / 1e6:.1f} ms late, "
+        f"of the server's ticks {percentile(server.late_ns, 0.99) / 1e6:.1f} ms"
     )
-    with _served(0, 6400, 0) as server:
+    with served(0, 6400, 0) as server:
         fast = watch(_window(server.url, 4, requests=600), steady_s=1)
     events = sum(len(record.event_ns) for record in fast.observation.records)
     rate = events / ((fast.observation.records[-1].done_ns - fast.observation.records[0].due_ns) / 1e9)
@@ -78,9 +73,9 @@ def rows() -> list[Row]:
     return [
         Row("CPU per event against the null client", 1.3, ours / mean(null), "x", versus),
         Row("CPU per event, httpx loop against ours", 10, httpx / ours, "x", f"{httpx:.0f} µs, 30 streams", True),
-        Row("TTFT error, p50", 1, _percentile(ttft_ms, 0.50), "ms", f"{len(ttft_ms)} requests; {calm}"),
-        Row("TTFT error, p99", 10, _percentile(ttft_ms, 0.99), "ms", f"{STREAMS} streams x {1000 // GAP_MS} tokens/s"),
-        Row("ITL error, p99", 5, _percentile(itl_ms, 0.99), "ms", f"{len(itl_ms)} gaps"),
+        Row("TTFT error, p50", 1, percentile(ttft_ms, 0.50), "ms", f"{len(ttft_ms)} requests; {calm}"),
+        Row("TTFT error, p99", 10, percentile(ttft_ms, 0.99), "ms", f"{STREAMS} streams x {1000 // GAP_MS} tokens/s"),
+        Row("ITL error, p99", 5, percentile(itl_ms, 0.99), "ms", f"{len(itl_ms)} gaps"),
         Row("events back to back, one worker", 60_000, rate, "/s", f"{events} events", True),
         _memory("memory of a worker, paced streams", paced, paced_events),
         _memory("memory of a worker, back to back", fast, events),
@@ -101,7 +96,7 @@ def watch(asked: Window, steady_s: float) -> Watched:
     marks: list[tuple[int, int]] = []
     began = 0
 
-    with Pool() as pool:
+    with Pool(workers=1) as pool:
         os.sched_setaffinity(pool.pids[0], {CLIENT_CORE})
 
         def mark(progress: Progress) -> None:
@@ -110,10 +105,10 @@ def watch(asked: Window, steady_s: float) -> Watched:
             if progress.phase is Phase.MEASURED:
                 began = began or now
                 if not marks or (len(marks) == 1 and now - marks[0][0] >= steady_s * 1e9):
-                    marks.append((now, _cpu_ns(pool.pids[0])))
+                    marks.append((now, cpu_ns(pool.pids[0])))
 
         observation = pool.observe(asked, on_progress=mark, stop=threading.Event())
-        peak = _peak_bytes(pool.pids[0])
+        peak = peak_bytes(pool.pids[0])
     (from_ns, cpu_before), (to_ns, cpu_after) = marks[:2]
     return Watched(asked, observation, from_ns, to_ns, cpu_after - cpu_before, peak)
 
@@ -146,51 +141,9 @@ def _errors(watched: Watched, truth: dict[bytes, Sequence[int]]) -> tuple[list[f
     return ttft, itl
 
 
-def _percentile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
-
-
-@dataclass
-class Served:
-    """A paced server that runs; its truth is there once it has stopped."""
-
-    url: str
-    truth: dict[bytes, Sequence[int]]
-    late_ns: Sequence[int] = ()
-
-
-@contextmanager
-def _served(first_ms: int, tokens: int, gap_ms: int) -> Iterator[Served]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "truth"
-        numbers = [str(first_ms), str(tokens), str(gap_ms)]
-        command = [sys.executable, "-m", "tests.bench.paced_server", str(path), *numbers]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as server:
-            os.sched_setaffinity(server.pid, {SERVER_CORE})
-            assert server.stdout is not None
-            served = Served(server.stdout.readline().strip(), {})
-            try:
-                yield served
-            finally:
-                server.send_signal(signal.SIGTERM)
-                server.wait()
-        served.truth, served.late_ns = pickle.loads(path.read_bytes())
-
-
 def _client(name: str, *arguments: str) -> float:
     command = [sys.executable, "-m", f"tests.bench.{name}", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as client:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as client:
         os.sched_setaffinity(client.pid, {CLIENT_CORE})
         output, _ = client.communicate()
     return float(output)
-
-
-def _cpu_ns(pid: int) -> int:
-    """CPU time of every thread of a process: the scheduler's own nanoseconds."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
-
-
-def _peak_bytes(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))

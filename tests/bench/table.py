@@ -10,10 +10,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Row:
-    """One number to reach: at most `bar`, or at least where `is_floor`."""
+    """One number to reach: at most `bar`, or at least where `is_floor`. Without a bar it is only told."""
 
     what: str
-    bar: float
+    bar: float | None
     measured: float
     unit: str
     note: str = ""
@@ -22,16 +22,20 @@ class Row:
     @property
     def is_reached(self) -> bool:
         """Whether the measured figure keeps to the bar."""
+        if self.bar is None:
+            return True
         return self.measured >= self.bar if self.is_floor else self.measured <= self.bar
 
     def cells(self) -> tuple[str, ...]:
         """The columns of the table."""
         sign = ">=" if self.is_floor else "<="
-        reached = "yes" if self.is_reached else "not yet"
-        bar, measured = (
-            f"{number:,.4g}" if number < 1000 else f"{number:,.0f}" for number in (self.bar, self.measured)
-        )
-        return self.what, f"{sign} {bar} {self.unit}", f"{measured} {self.unit}", reached, self.note
+        bar = "none" if self.bar is None else f"{sign} {_told(self.bar)} {self.unit}"
+        reached = "" if self.bar is None else "yes" if self.is_reached else "not yet"
+        return self.what, bar, f"{_told(self.measured)} {self.unit}", reached, self.note
+
+
+def _told(number: float) -> str:
+    return f"{number:,.4g}" if number < 1000 else f"{number:,.0f}"
 
 
 def show(rows: Sequence[Row]) -> str:
