@@ -18,7 +18,7 @@ from llmload.units import format_number
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One load level. `axis` is "concurrency" or "rate"; `index` is its place in the ladder, from 0."""
+    """One load level. `axis` is "concurrency", "rate" or "speed"; `index` is its place in the ladder, from 0."""
 
     index: int
     axis: str
@@ -156,7 +156,8 @@ class Ending(StrEnum):
 class WorkerFacts:
     """What one worker process was and cost in one window. `cpu_share` is of one core, 0..1, over the window.
 
-    `node` names another machine, "" this one; `clock_error_ns` bounds how far its clock may be from ours.
+    `node` names another machine, "" this one; `clock_error_ns` bounds how far its clock may be from ours. The next
+    `beats` heartbeats of the observation are its own: they lie there in the order of its workers.
     """
 
     number: int
@@ -164,11 +165,12 @@ class WorkerFacts:
     cpu_share: float | None
     opened: int  # connections
     clock_error_ns: int = 0
+    beats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Everything one window left behind. Heartbeats are the lateness of each 10 ms tick of every worker.
+    """Everything one window left behind. Heartbeats are the lateness of each 10 ms tick of every worker in turn.
 
     `planned` counts the measured requests that were due inside the window, whatever became of them; None in closed
     loop, where nothing is due by itself. `workers_because` says why there were so many worker processes.
@@ -245,6 +247,8 @@ class StepMetrics:
     ok: int
     good: int
     cancelled: int
+    dropped: int  # attempts that were due when as many were in flight as may be, and so were never sent
+    planned: int | None  # measured requests that were due inside the windows; None in closed loop
     goodput: float | None
     goodput_low: float | None
     goodput_high: float | None
@@ -334,6 +338,15 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Workers:
+    """The processes that sent one step, why so many, and the largest share of a core that one of them used."""
+
+    count: int
+    because: str
+    cpu_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """One step: its figures, the windows they came from, its verdicts and what speaks against trusting them."""
 
@@ -342,6 +355,7 @@ class StepResult:
     metrics: StepMetrics
     verdicts: tuple[Verdict, ...]
     caveats: tuple[Caveat, ...]
+    workers: Workers | None = None
 
 
 # ---------------------------------------------------------------- told

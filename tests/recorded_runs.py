@@ -21,6 +21,7 @@ from llmload.domain import (
     TokenFit,
     TokenSource,
     Verdict,
+    Workers,
 )
 from llmload.promises import At, Bound, Gate, Level
 
@@ -51,6 +52,8 @@ def _metrics(requests: int, ttft_ms: float, tpot_ms: float, output_tps: float) -
         ok=requests,
         good=requests,
         cancelled=0,
+        dropped=0,
+        planned=None,
         goodput=1.0,
         goodput_low=0.9851,
         goodput_high=1.0,
@@ -90,7 +93,8 @@ def _clean_step(index: int, concurrency: int, metrics: StepMetrics) -> StepResul
         Verdict(_TTFT_TAIL, step.label, Status.PASS, "98.0% to 100% within 500ms, 95% wanted", evidence=in_time),
         Verdict(_THROUGHPUT, step.label, Status.PASS, "the whole interval is above 100 tok/s", evidence=speed),
     )
-    return StepResult(step, _looks(step, metrics.attempts), metrics, verdicts, ())
+    workers = Workers(1, "one sends so many without being late", round(0.01 * concurrency, 2))
+    return StepResult(step, _looks(step, metrics.attempts), metrics, verdicts, (), workers)
 
 
 CLEAN = RunResult(
@@ -151,6 +155,8 @@ _EMPTY = StepMetrics(
     ok=0,
     good=0,
     cancelled=3,
+    dropped=0,
+    planned=None,
     goodput=0.0,
     goodput_low=0.0,
     goodput_high=0.0457,
@@ -267,6 +273,54 @@ def _dead_step() -> StepResult:
     return StepResult(step, _looks(step, 64), _EMPTY, verdicts, caveats)
 
 
+_OFFERED = replace(
+    _metrics(2000, 481.0, 24.6, 4480.0),
+    ok=1884,
+    good=1702,
+    dropped=96,
+    planned=2000,
+    goodput=1702 / 2000,
+    goodput_low=0.8204,
+    goodput_high=0.8762,
+    error_rate=116 / 2000,
+    errors={"DROPPED_MAX_IN_FLIGHT": 96, "TIMEOUT": 20},
+)
+
+
+def _open_loop_step() -> StepResult:
+    """Twice the load of the step before, reached by a ramp, and more than the server keeps up with."""
+    step = Step(3, "rate", 40.0)
+    latency = {**_OFFERED.latency, "ttft_due": _latency(484.5, count=1884)}
+    late = Evidence(1702 / 2000, 0.95, 0.8204, 0.8762, 2000, 3.02, 2000 / 3.02, 0.95, 1)
+    verdicts = (
+        Verdict(
+            Gate("ttft", Bound("<=", 800.0), stat="p95", id="ttft-tail", line=32),
+            step.label,
+            Status.FAIL,
+            "p95(ttft) was 1.42s, 1702 of 2,000 requests within 800ms of being due (85.1%);"
+            " at 95% confidence at most 87.62% are, 95% wanted",
+            "Lower the load, or give the server more capacity",
+            "SloViolation",
+            late,
+        ),
+    )
+    caveats = (
+        Caveat(
+            "requests were dropped",
+            "96 of 2,000 requests (4.8%) were due while 64 were in flight; none of them is good",
+            "The server answers more slowly than requests arrive: lower load.rate, or give it more capacity",
+        ),
+        Caveat(
+            "client used most of its core",
+            "worker 1 used 83.4% of its core, less than 95% allowed",
+            "Use another machine (load.engine: ray), or give each worker an idle core: 2 workers share 2 CPUs",
+        ),
+    )
+    workers = Workers(2, "40/s x 2.1 s in flight are more than one sends without being late", 0.834)
+    metrics = replace(_OFFERED, latency=latency)
+    return StepResult(step, _looks(step, 2000), metrics, verdicts, caveats, workers)
+
+
 def _clean_first_step() -> StepResult:
     step = Step(0, "concurrency", 1)
     return replace(_clean_step(0, 1, _metrics(200, 18.25, 8.12, 118.4)), step=step)
@@ -298,11 +352,16 @@ TROUBLE = RunResult(
         declared=(),
         left_out=("ignore_eos", "top_k"),
     ),
-    steps=(_clean_first_step(), _failing_step(), _dead_step()),
+    steps=(_clean_first_step(), _failing_step(), _dead_step(), _open_loop_step()),
     status=Status.FAIL,
     exit_code=3,
-    because="1 gate of level fail is broken",
-    fingerprint={"framework": "openai", "model": f"qwen3|14b {HOSTILE}", "gpu": "알 수 없음"},
+    because="2 gates of level fail are broken",
+    fingerprint={
+        "framework": "openai",
+        "gpu": "알 수 없음",
+        "load": "concurrency [1, 50, 100]; rate [40] poisson, ramp 10s",
+        "model": f"qwen3|14b {HOSTILE}",
+    },
     findings=(Finding("output tokens", "204,800", "171,002", "the server's usage counts reasoning apart"),),
     caveats=(Caveat("token fit", "31% off after three probes", "Name workload.tokenizer: {file: ...}"),),
     notices=("the server refused ignore_eos and top_k; they were left out", HOSTILE),

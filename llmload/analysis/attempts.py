@@ -44,10 +44,10 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """One row per measured request that we did not cancel, windows in order, each window in start order.
+    """One row per measured request that we did not cancel, windows in order, each window in the order of due instants.
 
-    Latencies are in ms, NaN where the metric does not apply; failed attempts have whatever they got to. Token
-    counts are NaN where nobody told. Instants are as recorded, -1 where there is none.
+    Latencies are in ms, NaN where the metric does not apply; failed attempts have whatever they got to, and dropped
+    ones nothing. Token counts are NaN where nobody told. Instants are as recorded, -1 where there is none.
     """
 
     records: tuple[RequestRecord, ...]
@@ -66,9 +66,22 @@ class Attempts:
     is_estimated: Bools
     windows: int
     cancelled: int
+    is_open_loop: bool
 
     def __len__(self) -> int:
         return len(self.records)
+
+    def judged(self, metric: str) -> str:
+        """The latency that limits on `metric` are held against.
+
+        In open loop TTFT counts from the due instant, so that our own queue cannot hide the server's.
+        """
+        return "ttft_due" if metric == "ttft" and self.is_open_loop else metric
+
+    @property
+    def dropped(self) -> int:
+        """Attempts that were due and never sent, because as many were in flight as may be."""
+        return sum(record.outcome is Outcome.DROPPED for record in self.records)
 
     @property
     def elapsed_ms(self) -> Floats:
@@ -88,14 +101,14 @@ class Attempts:
         """
         met = self.is_ok.copy()
         for metric, limit in slo_terms(slo):
-            values = self.latency_ms[metric]
+            values = self.latency_ms[self.judged(metric)]
             with np.errstate(invalid="ignore"):
                 met &= ~(values > limit) if metric == "tpot" else values <= limit
         return met
 
     def term_has_data(self, metric: str) -> bool:
         """Whether at least one completed request has this latency."""
-        return bool((self.is_ok & ~np.isnan(self.latency_ms[metric])).any())
+        return bool((self.is_ok & ~np.isnan(self.latency_ms[self.judged(metric)])).any())
 
 
 def slo_terms(slo: Slo | None) -> list[tuple[str, float]]:
@@ -107,20 +120,27 @@ def slo_terms(slo: Slo | None) -> list[tuple[str, float]]:
 
 
 def attempts_of(observations: Sequence[Observation]) -> Attempts:
-    """Fold windows into columns; warm-up and fillers are left out, requests that we cancelled only counted."""
+    """Fold windows of one step into columns; warm-up and fillers are left out, requests that we cancelled only counted.
+
+    Order is that of due instants, since several workers number their requests each by its own shard.
+    """
     records: list[RequestRecord] = []
     windows: list[int] = []
     cancelled = 0
     for number, observation in enumerate(observations):
         measured = [record for record in observation.records if record.phase is Phase.MEASURED]
-        kept = sorted((r for r in measured if r.outcome is not Outcome.CANCELLED), key=lambda r: r.seq)
+        kept = sorted((r for r in measured if r.outcome is not Outcome.CANCELLED), key=lambda r: (r.due_ns, r.seq))
         cancelled += len(measured) - len(kept)
         records += kept
         windows += [number] * len(kept)
-    return _columns(tuple(records), np.array(windows, dtype=np.int64), len(observations), cancelled)
+    is_open_loop = any(observation.look.step.axis != "concurrency" for observation in observations)
+    window = np.array(windows, dtype=np.int64)
+    return _columns(tuple(records), window, len(observations), cancelled=cancelled, is_open_loop=is_open_loop)
 
 
-def _columns(records: tuple[RequestRecord, ...], window: Ints, windows: int, cancelled: int) -> Attempts:
+def _columns(
+    records: tuple[RequestRecord, ...], window: Ints, windows: int, *, cancelled: int, is_open_loop: bool
+) -> Attempts:
     events = _events(records)
     gap_counts = np.maximum(events.counts - 1, 0)
     gaps = _gaps(events)
@@ -147,6 +167,7 @@ def _columns(records: tuple[RequestRecord, ...], window: Ints, windows: int, can
         is_estimated=_claims(r.token_source is TokenSource.ESTIMATE for r in records),
         windows=windows,
         cancelled=cancelled,
+        is_open_loop=is_open_loop,
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from llmload.analysis.attempts import Attempts, slo_terms
 from llmload.analysis.metrics import are_known
 from llmload.analysis.stats import Bools, Floats
-from llmload.domain import Step
 from llmload.promises import Bound, Gate, Slo
 
 MOST_WITHOUT_PACE = 0.2
@@ -40,7 +39,7 @@ def share_target(gate: Gate, bound: Bound) -> float | None:
     return _rest(point) if wants_more else point
 
 
-def claim_of(gate: Gate, bound: Bound, attempts: Attempts, slo: Slo | None, step: Step) -> Claim | None:
+def claim_of(gate: Gate, bound: Bound, attempts: Attempts, slo: Slo | None) -> Claim | None:
     """The claim that this gate makes; None where it is about a mean, a maximum or a rate."""
     target = share_target(gate, bound)
     if target is None:
@@ -53,23 +52,22 @@ def claim_of(gate: Gate, bound: Bound, attempts: Attempts, slo: Slo | None, step
     if gate.subject == "error_rate":
         ok = attempts.is_ok
         return Claim(~ok, everyone, target, "failed") if wants_more else Claim(ok, everyone, target, "completed")
-    values = judged_ms(gate.subject, attempts, step)
+    values = judged_ms(gate.subject, attempts)
     among = ~np.isnan(values)
+    since = "" if attempts.judged(gate.subject) == gate.subject else " of being due"
     if wants_more:
         holds = np.isfinite(values) & (np.nan_to_num(values) >= bound.value)
-        return Claim(holds, among, target, f"at or over {gate.format_value(bound.value)}")
+        return Claim(holds, among, target, f"at or over {gate.format_value(bound.value)}{since}")
     holds = among & (np.nan_to_num(values, nan=0.0, posinf=np.inf) <= bound.value)
-    return Claim(holds, among, target, f"within {gate.format_value(bound.value)}")
+    return Claim(holds, among, target, f"within {gate.format_value(bound.value)}{since}")
 
 
-def judged_ms(subject: str, attempts: Attempts, step: Step) -> Floats:
+def judged_ms(subject: str, attempts: Attempts) -> Floats:
     """A latency over attempts: failed ones are over every limit (infinite), NaN where it does not apply.
 
-    A completed answer without any text never came to its first or last word, so it is over every such limit too. In
-    open loop TTFT counts from the due instant, so that our own queue cannot hide the server's.
+    A completed answer without any text never came to its first or last word, so it is over every such limit too.
     """
-    metric = "ttft_due" if subject == "ttft" and step.axis != "concurrency" else subject
-    values = attempts.latency_ms[metric]
+    values = attempts.latency_ms[attempts.judged(subject)]
     if subject in _OF_TEXT:
         values = np.nan_to_num(values, nan=np.inf)
     return np.where(attempts.is_ok, values, np.inf)

@@ -121,7 +121,7 @@ def _wants_success(gate: Gate) -> bool:
 
 
 def _absolute(gate: Gate, bound: Bound, sample: Sample) -> Verdict:
-    claim = claim_of(gate, bound, sample.attempts, sample.scenario.slo, sample.step)
+    claim = claim_of(gate, bound, sample.attempts, sample.scenario.slo)
     if claim is not None:
         return _judge_claim(gate, bound, claim, sample)
     if gate.stat == "max":
@@ -164,7 +164,7 @@ def _observed(gate: Gate, decision: ShareDecision, claim: Claim, sample: Sample)
     counts = f"{decision.holding} of {counted(decision.n, 'request')} {claim.holding} ({percent(decision.share)})"
     if gate.stat not in PERCENTILES:
         return counts
-    values = judged_ms(gate.subject, sample.attempts, sample.step)[claim.among][: decision.n]
+    values = judged_ms(gate.subject, sample.attempts)[claim.among][: decision.n]
     point = percentiles(values, (PERCENTILES[gate.stat] * 100,))[0]
     return f"{name(gate)} was {figure(gate, point)}, {counts}"
 
@@ -203,7 +203,8 @@ def _what_broke(gate: Gate, bound: Bound, sample: Sample) -> str:
     attempts = sample.attempts
     broken = []
     for metric, limit in slo_terms(sample.scenario.slo):
-        over = int((attempts.is_ok & (np.nan_to_num(attempts.latency_ms[metric], nan=-1.0) > limit)).sum())
+        values = attempts.latency_ms[attempts.judged(metric)]
+        over = int((attempts.is_ok & (np.nan_to_num(values, nan=-1.0) > limit)).sum())
         if over:
             broken.append(f"{over} over {metric} {figure(replace(gate, subject=metric), limit)}")
     failed = int((~attempts.is_ok).sum())
@@ -220,7 +221,7 @@ def _judge_max(gate: Gate, bound: Bound, sample: Sample) -> Verdict:
 
     A failed attempt is beyond every limit. The promise is about these requests and says nothing of others.
     """
-    values = judged_ms(gate.subject, sample.attempts, sample.step)
+    values = judged_ms(gate.subject, sample.attempts)
     values = values[~np.isnan(values)]
     wants_more = bound.op == ">="
     judged = np.where(np.isinf(values), -np.inf, values) if wants_more else values
@@ -286,7 +287,7 @@ def _slice_status(gate: Gate, bound: Bound, sample: Sample, upto: int) -> tuple[
 def _latency_amounts(gate: Gate, bound: Bound, sample: Sample) -> Amounts:
     """One latency per attempt at its start; a failed attempt counts as what it took, and never less than the bound."""
     attempts = sample.attempts
-    values = judged_ms(gate.subject, attempts, sample.step)
+    values = judged_ms(gate.subject, attempts)
     values = np.where(np.isinf(values), np.maximum(attempts.elapsed_ms, bound.value), values)
     applies = ~np.isnan(values)
     begun = np.where(attempts.sent_ns >= 0, attempts.sent_ns, attempts.due_ns)

@@ -24,6 +24,7 @@ from llmload.domain import (
     StepResult,
     TargetFacts,
     Verdict,
+    Workers,
 )
 from llmload.errors import TargetError
 from llmload.promises import Level
@@ -51,10 +52,11 @@ def judge(
     """
     whole = [observation for observation in observations if observation.is_whole]
     nothing = _nothing_succeeded(whole)
+    observed = _Observed(whole, scenario, facts, _cpus(header))
     steps = tuple(
         result
         for step in _ladder(scenario, whole)
-        if (result := _step_result(step, whole, scenario, facts, nothing or _stopped(trouble)))
+        if (result := _step_result(step, observed, nothing or _stopped(trouble)))
     )
     caveats = tuple(caveat for caveat in (_stopped(trouble), nothing) if caveat is not None)
     outcome = _overall(scenario, steps, caveats)
@@ -119,22 +121,43 @@ def _ladder(scenario: Scenario, whole: Sequence[Observation]) -> list[Step]:
     return [planned.get(level, step) for level, step in by_level.items()]
 
 
-def _step_result(
-    step: Step,
-    whole: Sequence[Observation],
-    scenario: Scenario,
-    facts: TargetFacts | None,
-    of_run: Caveat | None,
-) -> StepResult | None:
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    """What every step is judged from: the whole windows of the run and what they were made with."""
+
+    windows: Sequence[Observation]
+    scenario: Scenario
+    facts: TargetFacts | None
+    cpus: int | None
+
+
+def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> StepResult | None:
     """One step; None where it was neither measured nor promised anything."""
-    mine = windows_at(step, whole)
+    mine, scenario, facts = windows_at(step, observed.windows), observed.scenario, observed.facts
     if not mine and not gates_at(scenario.gates, step):
         return None
     metrics = measure(mine, scenario.slo)
-    caveats = check(mine, metrics, scenario=scenario, facts=facts) if mine and facts is not None else ()
+    caveats: tuple[Caveat, ...] = ()
+    if mine and facts is not None:
+        caveats = check(mine, metrics, scenario=scenario, facts=facts, cpus=observed.cpus)
     against = caveats if metrics.ok else (*caveats, of_run) if of_run is not None else caveats
     verdicts = judge_step(scenario.gates, step, mine, scenario, against)
-    return StepResult(step, tuple(o.look for o in mine), metrics, verdicts, caveats)
+    return StepResult(step, tuple(o.look for o in mine), metrics, verdicts, caveats, _workers_of(mine))
+
+
+def _workers_of(windows: Sequence[Observation]) -> Workers | None:
+    """Who sent a step; where its windows differ, the one with most workers tells. None where nobody told."""
+    most = max(windows, key=lambda o: len(o.workers), default=None)
+    if most is None or not most.workers:
+        return None
+    shares = [w.cpu_share for o in windows for w in o.workers if w.cpu_share is not None]
+    return Workers(len(most.workers), most.workers_because, max(shares, default=None))
+
+
+def _cpus(header: RunHeader) -> int | None:
+    """CPUs of the machine that sent the load, as the run's environment tells them."""
+    told = header.environment.get("cpu_count", "")
+    return int(told) if told.isdecimal() else None
 
 
 def _extent(scenario: Scenario, steps: Sequence[StepResult]) -> str:

@@ -15,7 +15,7 @@ from llmload.analysis.traffic import traffic_of
 from llmload.domain import Histogram, LatencySummary, Observation, StepMetrics
 from llmload.promises import Slo
 
-_SHOWN = ("ttft", "ttfo", "tpot", "itl_max", "e2e", "lag", "connect")
+_SHOWN = ("ttft", "ttft_due", "ttfo", "tpot", "itl_max", "e2e", "lag", "connect")
 _NS_PER_S = 1e9
 _MOST_UNCOUNTED = 0.01
 
@@ -46,6 +46,8 @@ def measure_attempts(attempts: Attempts, observations: Sequence[Observation], sl
         ok=ok,
         good=good_count,
         cancelled=attempts.cancelled,
+        dropped=attempts.dropped,
+        planned=_planned(observations),
         goodput=good_count / n if n else None,
         goodput_low=low,
         goodput_high=high,
@@ -71,6 +73,11 @@ def per_second(amount: float, window_s: float) -> float | None:
     return amount / window_s if window_s > 0 else None
 
 
+def _planned(observations: Sequence[Observation]) -> int | None:
+    told = [observation.planned for observation in observations if observation.planned is not None]
+    return sum(told) if told else None
+
+
 def _goodput_bounds(
     attempts: Attempts, good: Bools, observations: Sequence[Observation]
 ) -> tuple[float | None, float | None]:
@@ -81,11 +88,14 @@ def _goodput_bounds(
 
 
 def _latencies(attempts: Attempts) -> tuple[dict[str, LatencySummary], dict[str, Histogram]]:
-    """Summaries over completed requests; `itl` pools every gap, and counts gaps rather than requests."""
+    """Summaries over completed requests; `itl` pools every gap, and counts gaps rather than requests.
+
+    `ttft_due` is told in open loop only: a slot of a closed loop is due when it is free, which says nothing more.
+    """
     ok = int(attempts.is_ok.sum())
     summaries: dict[str, LatencySummary] = {}
     histograms: dict[str, Histogram] = {}
-    for metric in _SHOWN:
+    for metric in _SHOWN if attempts.is_open_loop else [name for name in _SHOWN if name != "ttft_due"]:
         values = attempts.latency_ms[metric][attempts.is_ok]
         values = values[~np.isnan(values)]
         if len(values):

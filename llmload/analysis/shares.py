@@ -75,9 +75,18 @@ def clustered_bounds(windows: Sequence[Bools], block: int, alpha: float) -> tupl
 
 
 def least_block(step: Step, attempts: Attempts) -> int:
-    """Requests that shared the server at one time: concurrency, or in open loop rate x p99 of e2e."""
+    """Requests that shared the server at one time: concurrency, or in open loop arrivals per second x p99 of e2e."""
     if step.axis == "concurrency":
         return max(1, math.ceil(step.value))
+    rate_per_s = step.value if step.axis == "rate" else _arrivals_per_s(attempts)
     e2e_ms = attempts.latency_ms["e2e"][attempts.is_ok]
     e2e_ms = e2e_ms[~np.isnan(e2e_ms)]
-    return max(1, math.ceil(step.value * percentiles(e2e_ms, (99,))[0] / 1000)) if len(e2e_ms) else 1
+    return max(1, math.ceil(rate_per_s * percentiles(e2e_ms, (99,))[0] / 1000)) if len(e2e_ms) else 1
+
+
+def _arrivals_per_s(attempts: Attempts) -> float:
+    """Mean rate of the due instants, which a trace does not tell beforehand; 0 where they span no time."""
+    due = [attempts.due_ns[attempts.window == number] for number in range(attempts.windows)]
+    spans = [(len(instants) - 1, int(instants[-1] - instants[0])) for instants in due if len(instants)]
+    gaps, elapsed_ns = (sum(column) for column in zip(*spans, strict=True)) if spans else (0, 0)
+    return gaps / elapsed_ns * 1e9 if elapsed_ns else 0.0

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from llmload.analysis.attempts import Attempts, Ints, attempts_of
-from llmload.analysis.stats import Floats, percentiles
+from llmload.analysis.client import (
+    client_core_is_full,
+    client_fell_behind,
+    client_is_late,
+    client_out_of_files,
+    client_out_of_ports,
+    client_stalled,
+    heartbeats_ms,
+    other_clocks,
+    requests_were_dropped,
+)
+from llmload.analysis.measured import Measured
+from llmload.analysis.stats import Floats
 from llmload.analysis.wording import counted, milliseconds, percent
 from llmload.domain import Caveat, Ending, Observation, StepMetrics, TargetFacts, TokenSource
 from llmload.scenario.asked import Scenario
 from llmload.units import format_number
 
-LEAST_LATENESS_MS = 10.0
-LATENESS_SHARE = 0.05
-STALL_MS = 50.0
-STALL_SHARE = 0.01
 CACHED_SHARE = 0.05
 UNFITTED = 0.10
 SHARED_READS = 0.20
@@ -27,23 +34,20 @@ LEAST_WARMED = 100
 """Attempts from which on the first tenth is compared with the rest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Everything a rule may look at."""
-
-    observations: Sequence[Observation]
-    attempts: Attempts
-    metrics: StepMetrics
-    scenario: Scenario
-    facts: TargetFacts
-
-
 def check(
-    observations: Sequence[Observation], metrics: StepMetrics, *, scenario: Scenario, facts: TargetFacts
+    observations: Sequence[Observation],
+    metrics: StepMetrics,
+    *,
+    scenario: Scenario,
+    facts: TargetFacts,
+    cpus: int | None = None,
 ) -> tuple[Caveat, ...]:
-    """Every rule of METRICS "Validity" that one step's windows break, fatal ones first; each at most once."""
-    window = Window(observations, attempts_of(observations), metrics, scenario, facts)
-    found = [caveat for rule in _RULES if (caveat := rule(window)) is not None]
+    """Every rule of METRICS "Validity" that one step's windows break, fatal ones first; each at most once.
+
+    `cpus` are those of the machine that sent the load, for the remedies; None where it is not known.
+    """
+    measured = Measured(observations, attempts_of(observations), metrics, scenario, facts, cpus)
+    found = [caveat for rule in _RULES if (caveat := rule(measured)) is not None]
     carried = [caveat for observation in observations for caveat in observation.caveats]
     return tuple(sorted(dict.fromkeys([*found, *carried]), key=lambda caveat: not caveat.is_fatal))
 
@@ -51,42 +55,15 @@ def check(
 # ---------------------------------------------------------------- could not measure
 
 
-def _client_is_late(window: Window) -> Caveat | None:
-    """Lag alone is blind in closed loop, where a late client also sends late; the heartbeat is not."""
-    summary = window.metrics.latency.get("ttft") or window.metrics.latency.get("e2e")
-    limit = max(LEAST_LATENESS_MS, LATENESS_SHARE * summary.p50_ms) if summary else LEAST_LATENESS_MS
-    beats = _heartbeats_ms(window)
-    lag = window.attempts.latency_ms["lag"]
-    for name, late in (("heartbeat", beats), ("lag", lag[~np.isnan(lag)])):
-        if len(late) and (p99 := percentiles(late, (99,))[0]) > limit:
-            figure = f"p99 {name} lateness {milliseconds(p99)}, at most {milliseconds(limit)} allowed"
-            return Caveat("client was late", figure, _FREE_THE_CLIENT, is_fatal=True, kind="ClientSaturated")
-    return None
-
-
-_FREE_THE_CLIENT = "Give the load generator an idle core, or lower the load"
-
-
-def _client_stalled(window: Window) -> Caveat | None:
-    beats = _heartbeats_ms(window)
-    stalls = beats[beats > STALL_MS]
-    if not len(stalls):
-        return None
-    share = float(stalls.sum()) / 1000 / window.metrics.window_s if window.metrics.window_s > 0 else 1.0
-    figure = f"{counted(len(stalls), 'stall')} above {milliseconds(STALL_MS)} fill {percent(share)} of the window"
-    is_fatal = share > STALL_SHARE
-    return Caveat("client stalled", figure, _FREE_THE_CLIENT, is_fatal, "ClientSaturated" if is_fatal else "")
-
-
-def _no_heartbeat(window: Window) -> Caveat | None:
-    if len(_heartbeats_ms(window)) or window.metrics.window_s < 1:
+def _no_heartbeat(measured: Measured) -> Caveat | None:
+    if len(heartbeats_ms(measured.observations)) or measured.metrics.window_s < 1:
         return None
     return Caveat("client lateness unknown", "the worker left no heartbeat", "Run the step again")
 
 
-def _clock_is_sound(window: Window) -> Caveat | None:
+def _clock_is_sound(measured: Measured) -> Caveat | None:
     """Instants of one request must not run backwards; those it never reached are left out."""
-    a = window.attempts
+    a = measured.attempts
     answer = np.array([-1 if r.answer_ns is None else r.answer_ns for r in a.records], dtype=np.int64)
     pairs = [
         (a.due_ns, a.sent_ns),
@@ -94,12 +71,13 @@ def _clock_is_sound(window: Window) -> Caveat | None:
         (a.events.first_ns(), answer),
         (a.events.last_ns(), a.done_ns),
         (a.sent_ns, a.done_ns),
+        (a.due_ns, a.done_ns),
     ]
     bad = np.zeros(len(a), dtype=np.bool_)
     for earlier, later in pairs:
         bad |= _runs_backwards(earlier, later)
     bad[np.repeat(np.arange(len(a)), a.gap_counts)[a.gaps_ns < 0]] = True
-    windows = sum(o.end_ns < o.start_ns for o in window.observations)
+    windows = sum(o.end_ns < o.start_ns for o in measured.observations)
     if not bad.any() and not windows:
         return None
     figure = f"{counted(int(bad.sum()), 'request')} with instants that run backwards"
@@ -111,14 +89,14 @@ def _runs_backwards(earlier: Ints, later: Ints) -> np.ndarray[tuple[int], np.dty
     return (earlier >= 0) & (later >= 0) & (later < earlier)
 
 
-def _prompts_are_cached(window: Window) -> Caveat | None:
+def _prompts_are_cached(measured: Measured) -> Caveat | None:
     """Unique prompts share only the server's own template; a larger cached share flatters TTFT."""
-    a = window.attempts
+    a = measured.attempts
     told = a.is_ok & ~np.isnan(a.cached_tokens) & ~np.isnan(a.input_tokens)
     prompts = float(a.input_tokens[told].sum())
-    if not window.scenario.workload.unique or not prompts:
+    if not measured.scenario.workload.unique or not prompts:
         return None
-    cached = float(np.maximum(a.cached_tokens[told] - window.facts.fit.template, 0).sum())
+    cached = float(np.maximum(a.cached_tokens[told] - measured.facts.fit.template, 0).sum())
     if cached / prompts <= CACHED_SHARE:
         return None
     figure = (
@@ -128,9 +106,9 @@ def _prompts_are_cached(window: Window) -> Caveat | None:
     return Caveat("unique prompts hit the prefix cache", figure, remedy, is_fatal=True, kind="PrefixCacheHit")
 
 
-def _answers_are_empty(window: Window) -> Caveat | None:
+def _answers_are_empty(measured: Measured) -> Caveat | None:
     """An answer without any text completed, and shows nothing; where all are like that, nothing was measured."""
-    a = window.attempts
+    a = measured.attempts
     completed, empty = int(a.is_ok.sum()), int((a.is_ok & (a.events.counts == 0)).sum())
     if not empty:
         return None
@@ -143,17 +121,17 @@ def _answers_are_empty(window: Window) -> Caveat | None:
 # ---------------------------------------------------------------- shown, not fatal
 
 
-def _ended_early(window: Window) -> Caveat | None:
-    early = [o for o in window.observations if o.ending is Ending.MAX_DURATION]
+def _ended_early(measured: Measured) -> Caveat | None:
+    early = [o for o in measured.observations if o.ending is Ending.MAX_DURATION]
     if not early:
         return None
-    asked = sum(o.look.requests for o in window.observations)
-    figure = f"max_duration ended the window after {window.metrics.attempts} of {asked or 'the'} requests"
+    asked = sum(o.look.requests for o in measured.observations)
+    figure = f"max_duration ended the window after {measured.metrics.attempts} of {asked or 'the'} requests"
     return Caveat("window ended early", figure, "Raise load.max_duration, or ask for fewer requests")
 
 
-def _output_length_is_off(window: Window) -> Caveat | None:
-    a = window.attempts
+def _output_length_is_off(measured: Measured) -> Caveat | None:
+    a = measured.attempts
     counts = a.is_ok & ~np.isnan(a.output_tokens)
     if not counts.any():
         return None
@@ -165,8 +143,8 @@ def _output_length_is_off(window: Window) -> Caveat | None:
     return Caveat("output length off", figure, "Set sampling.ignore_eos where the server knows it")
 
 
-def _reads_are_shared(window: Window) -> Caveat | None:
-    share = window.metrics.shared_reads
+def _reads_are_shared(measured: Measured) -> Caveat | None:
+    share = measured.metrics.shared_reads
     if share is None or share <= SHARED_READS:
         return None
     figure = f"{percent(share)} of text events shared one read with another, so their gaps are not the server's"
@@ -177,19 +155,40 @@ def _reads_are_shared(window: Window) -> Caveat | None:
     )
 
 
-def _warmup_is_short(window: Window) -> Caveat | None:
+def _warmup_is_short(measured: Measured) -> Caveat | None:
+    """By what the first requests met, and in open loop also by how long requests had been arriving before them."""
+    figure = _first_tenth_differs(measured) or _begins_before_steady(measured)
+    return Caveat("warm-up too short", figure, "Raise load.warmup.requests") if figure else None
+
+
+def _first_tenth_differs(measured: Measured) -> str:
     """The first tenth of each window against the other nine, by medians, which outliers do not move."""
     for metric in ("ttft", "e2e"):
-        medians = _decile_medians(window.attempts, window.attempts.latency_ms[metric])
+        medians = _decile_medians(measured.attempts, measured.attempts.latency_ms[metric])
         if medians is None:
             continue
         first, rest = medians[0], medians[1:]
         middle = statistics.median(rest)
         spread = statistics.median(abs(value - middle) for value in rest) * 1.4826
         if abs(first - middle) > max(0.1 * middle, 5 * spread) and not min(rest) <= first <= max(rest):
-            figure = f"median {metric} of the first tenth {milliseconds(first)}, of the rest {milliseconds(middle)}"
-            return Caveat("warm-up too short", figure, "Raise load.warmup.requests")
-    return None
+            return f"median {metric} of the first tenth {milliseconds(first)}, of the rest {milliseconds(middle)}"
+    return ""
+
+
+def _begins_before_steady(measured: Measured) -> str:
+    """At a rate, as many requests are in flight as arrive in one E2E: before that, throughput is still climbing."""
+    e2e = measured.metrics.latency.get("e2e")
+    if e2e is None or measured.observations[0].look.step.axis != "rate":
+        return ""
+    leads_ms = [
+        (o.start_ns - min((r.due_ns for r in o.records), default=o.start_ns)) / 1e6 for o in measured.observations
+    ]
+    if min(leads_ms) >= e2e.p50_ms:
+        return ""
+    return (
+        f"requests arrived for {milliseconds(min(leads_ms))} before the window, one takes {milliseconds(e2e.p50_ms)}:"
+        " throughput counts the climb to the steady load"
+    )
 
 
 def _decile_medians(attempts: Attempts, values: Floats) -> list[float] | None:
@@ -204,16 +203,16 @@ def _decile_medians(attempts: Attempts, values: Floats) -> list[float] | None:
     return [float(np.median(tenth)) for tenth in pooled]
 
 
-def _tokens_are_estimated(window: Window) -> Caveat | None:
-    estimated = window.metrics.token_sources.get(TokenSource.ESTIMATE.value, 0)
+def _tokens_are_estimated(measured: Measured) -> Caveat | None:
+    estimated = measured.metrics.token_sources.get(TokenSource.ESTIMATE.value, 0)
     if not estimated:
         return None
-    figure = f"{estimated} of {counted(window.metrics.ok, 'answer')} have token counts of characters / 4"
+    figure = f"{estimated} of {counted(measured.metrics.ok, 'answer')} have token counts of characters / 4"
     return Caveat("estimate of tokens", figure, "Name the model's tokenizer.json in spec.workload.tokenizer")
 
 
-def _prompts_are_unfitted(window: Window) -> Caveat | None:
-    fit = window.facts.fit
+def _prompts_are_unfitted(measured: Measured) -> Caveat | None:
+    fit = measured.facts.fit
     if fit.source is TokenSource.ESTIMATE:
         figure = "the server does not tell how many tokens a prompt has"
     elif fit.residual > UNFITTED:
@@ -223,18 +222,19 @@ def _prompts_are_unfitted(window: Window) -> Caveat | None:
     return Caveat("input length unsure", figure, "Read the input tokens of the report, not those of the scenario")
 
 
-def _heartbeats_ms(window: Window) -> Floats:
-    ticks = [np.frombuffer(o.heartbeat_late_ns.tobytes(), dtype=np.int64) for o in window.observations]
-    return np.concatenate(ticks) / 1e6 if ticks else np.empty(0)
-
-
-_RULES: tuple[Callable[[Window], Caveat | None], ...] = (
-    _client_is_late,
-    _client_stalled,
+_RULES: tuple[Callable[[Measured], Caveat | None], ...] = (
+    client_is_late,
+    client_stalled,
+    client_fell_behind,
+    client_core_is_full,
+    client_out_of_files,
+    client_out_of_ports,
     _clock_is_sound,
+    other_clocks,
     _prompts_are_cached,
     _answers_are_empty,
     _no_heartbeat,
+    requests_were_dropped,
     _ended_early,
     _output_length_is_off,
     _reads_are_shared,

@@ -157,7 +157,11 @@ def _figures(run: RunResult, step: StepResult) -> tuple[tuple[str, str], ...]:
         "error_rate": metrics.error_rate,
         "rps": metrics.rps,
         "output_tps": metrics.output_tps,
+        "planned": metrics.planned,
+        "dropped": metrics.dropped if metrics.planned is not None else None,
     }
+    if step.workers is not None:
+        named |= {"workers": step.workers.count, "worker_cpu_share": step.workers.cpu_share}
     for name, summary in sorted(metrics.latency.items()):
         named |= {f"{name}_p50_ms": summary.p50_ms, f"{name}_p95_ms": summary.p95_ms, f"{name}_p99_ms": summary.p99_ms}
     told = tuple((name, f"{round(value, 6):.10g}") for name, value in named.items() if value is not None)

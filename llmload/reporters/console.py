@@ -16,7 +16,7 @@ from rich.text import Text
 from llmload.domain import Caveat, RunResult, Status, StepResult
 from llmload.reporters.escaping import plain
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
-from llmload.reporters.wording import Reading, caveats, figures, readings, sentence, tally, urgency, worst
+from llmload.reporters.wording import Reading, caveats, figures, readings, senders, sentence, tally, urgency, worst
 
 _STYLES = {
     Status.PASS: "bold green",
@@ -27,7 +27,7 @@ _STYLES = {
     Status.NOT_GATED: "bold",
 }
 _INDENT = 4
-_LATENCIES = ("ttft", "tpot", "e2e")
+_LATENCIES = ("ttft", "ttft_due", "tpot", "e2e")
 
 
 def render(run: RunResult, console: Console) -> None:
@@ -44,6 +44,8 @@ def _show(run: RunResult, console: Console) -> None:
     told = sorted(readings(run), key=urgency, reverse=True)
     if run.steps:
         console.print(_steps_table(run), "")
+    for where, words in senders(run, least=2):
+        _print(Text(sentence(plain(f"Sent by {words}"))).append(f"  {where}\n", style="dim"), console)
     if told:
         console.print(_gates_table(told), "")
     for notice in run.notices:
@@ -70,13 +72,14 @@ def _steps_table(run: RunResult) -> Table:
     table.add_column(axis, justify="right")
     for name in ("n", "errors", "goodput", "tok/s"):
         table.add_column(name, justify="right")
-    for metric in _LATENCIES:
-        table.add_column(f"{metric} ms\np50/p95", justify="right")
+    latencies = _latencies(run)
+    for metric in latencies:
+        table.add_column(f"{metric.replace('_due', ' since due')} ms\np50/p95", justify="right")
     table.add_column("verdict", overflow="fold")
     for step in run.steps:
         status = worst(step)
         label = step.step.label.removeprefix(axis).strip()
-        table.add_row(label, *_figures(step), Text(status.value, style=_STYLES[status]))
+        table.add_row(label, *_figures(step, latencies), Text(status.value, style=_STYLES[status]))
     return table
 
 
@@ -112,10 +115,16 @@ def _title(run: RunResult) -> Text:
     return Text(plain(f"{run.header.scenario}: {run.target.model} on {server} at {run.target.url}", 150))
 
 
-def _figures(step: StepResult) -> list[str]:
+def _latencies(run: RunResult) -> list[str]:
+    """TTFT since due only where something is due by itself."""
+    is_open_loop = any("ttft_due" in step.metrics.latency for step in run.steps)
+    return [metric for metric in _LATENCIES if is_open_loop or metric != "ttft_due"]
+
+
+def _figures(step: StepResult, latencies: Sequence[str]) -> list[str]:
     metrics = step.metrics
     rates = [amount(metrics.attempts), percent(metrics.error_rate), percent(metrics.goodput)]
-    return [*rates, amount(metrics.output_tps), *(_latency(step, metric) for metric in _LATENCIES)]
+    return [*rates, amount(metrics.output_tps), *(_latency(step, metric) for metric in latencies)]
 
 
 def _latency(step: StepResult, metric: str) -> str:

@@ -15,7 +15,7 @@ import jinja2
 from llmload.domain import Caveat, RunResult, Status, StepResult
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
-from llmload.reporters.wording import caveats, figures, readings, sentence, tally, worst
+from llmload.reporters.wording import caveats, figures, readings, senders, sentence, tally, worst
 
 SIZE_LIMIT = 80_000  # bytes
 
@@ -65,6 +65,8 @@ def _told(run: RunResult, room: _Room) -> dict[str, object]:
         "confidences": ", ".join(sorted({each.confidence for each in told if each.confidence != MISSING})),
         "caveats": spoilers,
         "errors": _errors(run.steps),
+        "senders": senders(run),
+        "is_open_loop": any(step.step.axis != "concurrency" for step in run.steps),
         "provenance": _provenance(run, room.lines),
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from math import isfinite
 
-from llmload.domain import Caveat, Evidence, Histogram, LatencySummary, StepMetrics, StepResult, Verdict
+from llmload.domain import Caveat, Evidence, Histogram, LatencySummary, StepMetrics, StepResult, Verdict, Workers
 from llmload.promises import LATENCIES, SHARES, Bound, Gate
 from llmload.reporters.escaping import plain
 from llmload.reporters.wording import in_own_terms, is_share_in_time
@@ -21,10 +21,15 @@ def step_document(result: StepResult, merged: int) -> Json:
         "axis": result.step.axis,
         "value": number(result.step.value),
         "looks": [look.requests for look in result.looks],
+        "workers": None if result.workers is None else _workers(result.workers),
         "metrics": _metrics(result.metrics, merged),
         "verdicts": [_verdict(verdict) for verdict in result.verdicts],
         "caveats": [caveat_document(caveat) for caveat in result.caveats],
     }
+
+
+def _workers(workers: Workers) -> Json:
+    return {"count": workers.count, "because": plain(workers.because), "cpu_share": number(workers.cpu_share)}
 
 
 def _metrics(metrics: StepMetrics, merged: int) -> Json:

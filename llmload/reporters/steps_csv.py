@@ -41,6 +41,14 @@ HEADERS = (
     "Scenario",
     "Model",
     "Run",
+    "Trace speed",
+    "TTFT since due p50 (ms)",
+    "TTFT since due p95 (ms)",
+    "TTFT since due p99 (ms)",
+    "Planned",
+    "Dropped",
+    "Workers",
+    "Busiest worker (% of a core)",
 )
 
 
@@ -78,6 +86,12 @@ def _row(run: RunResult, result: StepResult) -> list[str]:
         spreadsheet(run.header.scenario),
         spreadsheet(run.target.model) if run.target else "",
         spreadsheet(run.header.run_id),
+        _cell(step.value) if step.axis == "speed" else "",
+        *(_latency(result, "ttft_due", stat) for stat in ("p50", "p95", "p99")),
+        _cell(metrics.planned),
+        _cell(metrics.dropped) if metrics.planned is not None else "",
+        _cell(result.workers.count) if result.workers else "",
+        _percent(result.workers.cpu_share) if result.workers else "",
     ]
 
 

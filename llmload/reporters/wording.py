@@ -144,6 +144,22 @@ def caveats(run: RunResult) -> list[tuple[str, Caveat]]:
     return sorted(told, key=lambda each: not each[1].is_fatal)
 
 
+def senders(run: RunResult, *, least: int = 1) -> list[tuple[str, str]]:
+    """Where the load was sent by at least so many workers, by how many, and why; told once for steps that agree."""
+    groups: dict[tuple[int, str], list[StepResult]] = {}
+    for step in run.steps:
+        if step.workers is not None and step.workers.count >= least:
+            groups.setdefault((step.workers.count, step.workers.because), []).append(step)
+    told = []
+    for (count, because), steps in groups.items():
+        shares = [s.workers.cpu_share for s in steps if s.workers is not None and s.workers.cpu_share is not None]
+        parts = [f"{count:,} worker{'' if count == 1 else 's'}"]
+        parts += [because] if because else []
+        parts += [f"the busiest used {percent(max(shares))} of a core"] if shares else []
+        told.append((", ".join(step.step.label for step in steps), "; ".join(parts)))
+    return told
+
+
 def in_own_terms(gate: Gate, evidence: Evidence) -> Evidence:
     """`error_rate <= 5%` is judged as "at least 95 % complete"; told, it speaks of errors again."""
     if gate.subject not in SHARES or not isinstance(gate.promise, Bound) or gate.promise.op == ">=":

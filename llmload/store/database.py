@@ -16,7 +16,7 @@ from llmload.store.opening import BUSY_S, connect, explained, writing
 from llmload.store.process import SILENCE_S, Life, Process, life_of, this_process
 from llmload.store.results import caveats_of_run, put_result, put_step
 from llmload.store.runs import RunSummary, StoredRun, new_run_id
-from llmload.store.windows import WindowRows, observation_of, rows_of
+from llmload.store.windows import WINDOW, WindowRows, observation_of, rows_of
 
 __all__ = ["RunSummary", "Store", "StoredRun", "new_run_id", "open_existing", "open_store"]
 
@@ -260,8 +260,7 @@ class Store:
 
 def _insert_window(connection: sqlite3.Connection, run: int, rows: WindowRows) -> None:
     window = connection.execute(
-        "INSERT INTO windows (run, step, look, requests, start_us, end_us, ending, heartbeats, caveats)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO windows (run, {', '.join(WINDOW)}) VALUES (?{', ?' * len(WINDOW)})",  # noqa: S608 - our own names
         (run, *rows.window),
     ).lastrowid
     connection.executemany(

@@ -11,7 +11,7 @@ from llmload.store.runs import plain_row, to_json
 _FIGURES = (
     "window_s", "attempts", "ok", "good", "cancelled", "goodput", "goodput_low", "goodput_high", "goodput_rps",
     "error_rate", "rps", "output_tps", "total_tps", "input_tokens", "output_tokens", "cached_tokens",
-    "failed_output_tokens", "shared_reads",
+    "failed_output_tokens", "shared_reads", "dropped", "planned",
 )  # fmt: skip
 _DOCUMENTS = ("latency", "histograms", "errors", "token_sources")
 

@@ -191,7 +191,35 @@ FROM requests JOIN request_kinds USING (window, kind) JOIN windows USING (window
      JOIN runs USING (run)
 """
 
-_MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("001 runs and requests", (_RUNS, _STEPS, _RESULTS, _VIEWS)),)
+_OPEN_LOOP = """
+ALTER TABLE windows ADD COLUMN planned INTEGER;  -- measured requests that were due inside it; NULL in closed loop
+ALTER TABLE windows ADD COLUMN workers TEXT NOT NULL DEFAULT '[]';  -- JSON of WorkerFacts
+ALTER TABLE windows ADD COLUMN workers_because TEXT NOT NULL DEFAULT '';
+ALTER TABLE steps ADD COLUMN dropped INTEGER;
+ALTER TABLE steps ADD COLUMN planned INTEGER;
+
+DROP VIEW step_list;
+CREATE VIEW step_list AS
+SELECT run_id AS "run", scenario, model, steps.label AS "step", steps.attempts AS "requests", steps.ok, dropped,
+       steps.goodput * 100 AS "goodput (%)", steps.goodput_low * 100 AS "goodput low (%)",
+       steps.goodput_high * 100 AS "goodput high (%)", steps.error_rate * 100 AS "errors (%)",
+       steps.rps AS "requests/s", steps.output_tps AS "output (tok/s)",
+       json_extract(latency, '$.ttft.p50_ms') AS "TTFT p50 (ms)",
+       json_extract(latency, '$.ttft.p99_ms') AS "TTFT p99 (ms)",
+       json_extract(latency, '$.ttft_due.p50_ms') AS "TTFT since due p50 (ms)",
+       json_extract(latency, '$.ttft_due.p99_ms') AS "TTFT since due p99 (ms)",
+       json_extract(latency, '$.tpot.p50_ms') AS "TPOT p50 (ms)",
+       json_extract(latency, '$.tpot.p99_ms') AS "TPOT p99 (ms)",
+       json_extract(latency, '$.e2e.p50_ms') AS "E2E p50 (ms)",
+       json_extract(latency, '$.e2e.p99_ms') AS "E2E p99 (ms)",
+       window_s AS "window (s)"
+FROM steps JOIN runs USING (run)
+"""
+
+_MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("001 runs and requests", (_RUNS, _STEPS, _RESULTS, _VIEWS)),
+    ("002 open loop and workers", (_OPEN_LOOP,)),
+)
 
 NAMES = tuple(name for name, _ in _MIGRATIONS)
 """Every migration that this version knows, in order."""

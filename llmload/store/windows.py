@@ -20,6 +20,7 @@ from llmload.domain import (
     RequestRecord,
     Step,
     TokenSource,
+    WorkerFacts,
 )
 from llmload.errors import StoreError
 from llmload.store.packing import pack, unpack
@@ -30,11 +31,18 @@ Kind = tuple[Phase, Outcome, str | None, int | None, str | None, TokenSource | N
 """phase, outcome, error_type, http_status, finish_reason, token_source, is_streamed, retried"""
 
 
+WINDOW = (
+    "step", "look", "requests", "start_us", "end_us", "ending", "heartbeats", "caveats", "planned", "workers",
+    "workers_because",
+)  # fmt: skip
+"""Columns of `windows`, its keys to others left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class WindowRows:
     """One observation, ready to insert; every row lacks only the window's key, which comes first."""
 
-    window: tuple[int, int, int, int, int, str, bytes, str]  # step, look, requests, start, end, ending, beats, caveats
+    window: tuple[str | bytes | int | None, ...]  # the columns named in WINDOW
     kinds: list[tuple[str | int | None, ...]]
     requests: Iterator[tuple[int | None, ...]]
     texts: list[tuple[int, str | None, str | None]]
@@ -60,6 +68,9 @@ def rows_of(observation: Observation) -> WindowRows:
             observation.ending.value,
             pack(observation.heartbeat_late_ns),
             to_json(tuple(asdict(caveat) for caveat in observation.caveats)),
+            observation.planned,
+            to_json(tuple(asdict(worker) for worker in observation.workers)),
+            plain(observation.workers_because),
         ),
         kinds=[(number, *_kind_row(kind)) for kind, number in kinds.items()],
         requests=(_request_row(*one, start_us) for one in zip(records, numbers, largest, strict=True)),
@@ -139,6 +150,9 @@ def observation_of(connection: sqlite3.Connection, window: sqlite3.Row, where: P
             ending=Ending(window["ending"]),
             heartbeat_late_ns=array("q", unpack(window["heartbeats"]).tobytes()),
             caveats=tuple(Caveat(**caveat) for caveat in json.loads(window["caveats"])),
+            planned=window["planned"],
+            workers=tuple(WorkerFacts(**worker) for worker in json.loads(window["workers"])),
+            workers_because=window["workers_because"],
         )
     except (zlib.error, ValueError, KeyError) as error:
         place = f"window {look.number} of {look.step.label}"

@@ -18,6 +18,7 @@ from llmload.domain import (
     TargetFacts,
     TokenFit,
     TokenSource,
+    WorkerFacts,
 )
 from llmload.promises import Bound, Gate, Slo
 from llmload.scenario.asked import (
@@ -108,8 +109,10 @@ def window(
     step: Step = STEP,
     ending: Ending = Ending.COMPLETE,
     late_ms: Sequence[float] | None = None,
+    planned: int | None = None,
+    workers: Sequence[WorkerFacts] = (),
 ) -> Observation:
-    """The window that these requests fill, from the first sent to the last done, with a punctual heartbeat."""
+    """The window that these requests fill, from the first due to the last done, with a punctual heartbeat."""
     records = [replace(record, look=number) for record in records]
     start = min((r.due_ns for r in records), default=0)
     end = max((r.done_ns for r in records), default=0)
@@ -121,6 +124,8 @@ def window(
         end_ns=end,
         ending=ending,
         heartbeat_late_ns=array("q", [round(late * MS) for late in beats]),
+        planned=planned,
+        workers=tuple(workers),
     )
 
 
@@ -132,6 +137,22 @@ def paced(ttfts_ms: Sequence[float], *, every_ms: float = 20.0, begin_ms: float 
         else request(seq, at_ms=begin_ms + seq * every_ms, ttft_ms=ttft)
         for seq, ttft in enumerate(ttfts_ms)
     ]
+
+
+def dropped(record: RequestRecord) -> RequestRecord:
+    """The same request, due when as many were in flight as may be."""
+    return replace(
+        record,
+        outcome=Outcome.DROPPED,
+        error_type="DROPPED_MAX_IN_FLIGHT",
+        sent_ns=None,
+        done_ns=record.due_ns,
+        event_ns=array("q"),
+        answer_ns=None,
+        output_tokens=None,
+        input_tokens=None,
+        http_status=None,
+    )
 
 
 def good_and_bad(good: int, bad: int, **options: float) -> list[RequestRecord]:

@@ -33,9 +33,11 @@ def test_a_recorded_run_is_shown_as_reviewed(run: RunResult, name: str, width: i
 def test_the_verdict_stands_last_with_the_gravest_gate_above_it() -> None:
     text = shown(TROUBLE)
     _, _, last = text.rpartition("─\n")
-    assert last.startswith("FAIL qwen3-14b-chat, exit code 3. 9 gate checks: 2 failed, 2 could not be measured,")
+    assert last.startswith("FAIL qwen3-14b-chat, exit code 3. 10 gate checks: 3 failed, 2 could not be measured,")
     details = re.findall(r"^(FAIL|ERROR|INCONCLUSIVE)", text, re.MULTILINE)
-    assert details == ["INCONCLUSIVE", "FAIL", "ERROR", "ERROR", "FAIL", "FAIL"], "the last one is the verdict line"
+    assert details == ["INCONCLUSIVE", "FAIL", "ERROR", "ERROR", "FAIL", "FAIL", "FAIL"], (
+        "the last one is the verdict line"
+    )
 
 
 def test_every_gate_is_shown_with_observed_value_interval_n_and_effective_n() -> None:

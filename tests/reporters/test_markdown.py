@@ -21,8 +21,8 @@ def test_the_first_lines_answer_what_why_and_which_exit_code() -> None:
     lines = text_of(TROUBLE).splitlines()
     assert lines[0] == "# ❌ FAIL: qwen3-14b-chat"
     assert lines[2] == (
-        "**9 gate checks: 2 failed, 2 could not be measured, 1 inconclusive, 4 passed.** "
-        "1 gate of level fail is broken. Exit code 3."
+        "**10 gate checks: 3 failed, 2 could not be measured, 1 inconclusive, 4 passed.** "
+        "2 gates of level fail are broken. Exit code 3."
     )
 
 
@@ -70,7 +70,7 @@ def test_every_row_of_every_table_has_as_many_cells_as_its_head() -> None:
 
 
 def test_a_missing_figure_reads_n_a() -> None:
-    assert "| ⛔ | concurrency 100 | 64 | 100% | 0% | n/a | n/a | n/a | n/a | 0 |" in text_of(TROUBLE)
+    assert "| ⛔ | concurrency 100 | 64 | 100% | 0% | n/a | n/a | n/a | n/a | n/a | 0 |" in text_of(TROUBLE)
 
 
 def test_a_huge_and_hostile_run_stays_within_its_size_and_says_what_it_left_out() -> None:

@@ -7,7 +7,18 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from llmload.domain import Caveat, Ending, Look, Observation, Outcome, Phase, RequestRecord, Step, TokenSource
+from llmload.domain import (
+    Caveat,
+    Ending,
+    Look,
+    Observation,
+    Outcome,
+    Phase,
+    RequestRecord,
+    Step,
+    TokenSource,
+    WorkerFacts,
+)
 from llmload.progress import Progress
 
 START_NS = 123_456_789_000_000
@@ -17,6 +28,15 @@ _instants = st.integers(START_NS // 1000 - 10**7, START_NS // 1000 + 10**10).map
 _counts = st.none() | st.integers(0, 2**63 - 1)
 _texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 _small = st.integers(0, 2**40)
+_workers = st.builds(
+    WorkerFacts,
+    number=_small,
+    node=st.sampled_from(["", "node-b"]),
+    cpu_share=st.none() | st.floats(0, 1),
+    opened=_small,
+    clock_error_ns=_small,
+    beats=_small,
+)
 
 
 @st.composite
@@ -63,6 +83,9 @@ def observations(draw: st.DrawFn) -> Observation:
         end_ns=draw(_instants),
         ending=draw(st.sampled_from(Ending)),
         heartbeat_late_ns=array("q", draw(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=20))),
+        planned=draw(st.none() | st.integers(0, 2**40)),
+        workers=tuple(draw(st.lists(_workers, max_size=3))),
+        workers_because=draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=20)),
         caveats=tuple(Caveat(rule, "3 of 4", "wait", True, "NoData") for rule in draw(st.lists(st.text(), max_size=2))),
     )
 
