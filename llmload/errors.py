@@ -6,6 +6,7 @@
     │   └── NotBuiltError    2  it asks for a feature that this version does not have
     ├── DataFileError        2  a file that a scenario names
     ├── TargetError          5  the server under test cannot be used
+    ├── ClientError          5  our own machine cannot send what is asked
     ├── StoreError           5  the SQLite store cannot be read or written
     ├── Interrupted        130  Ctrl-C
     └── Terminated         143  SIGTERM
@@ -89,6 +90,12 @@ class TargetError(LlmloadError):
     def __init__(self, where: str, problem: str, remedy: str, *, kind: str = "ServerNotReady") -> None:
         super().__init__(where, problem, remedy)
         self.kind = kind
+
+
+class ClientError(LlmloadError):
+    """Our own machine does not allow the load that the scenario asks for."""
+
+    exit_code = 5
 
 
 class StoreError(LlmloadError):

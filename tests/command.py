@@ -39,6 +39,9 @@ def llmload(
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
+_BUSY = ("client was late", "client stalled", "client could not keep up", "client used its whole core")
+
+
 def measured(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Like `llmload`, tried again (three times in all) where the machine was too busy to measure anything.
 
@@ -46,7 +49,7 @@ def measured(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -
     """
     for _ in range(3):
         done = llmload(*arguments, cwd=cwd, env=env)
-        if done.returncode != 5 or not ("client was late" in done.stdout or "client stalled" in done.stdout):
+        if done.returncode != 5 or not any(rule in done.stdout for rule in _BUSY):
             break
     return done
 

@@ -221,7 +221,9 @@ def relief(measured: Measured) -> str:
         now = f", {count} now on {counted(cpus, 'CPU')}" if count and cpus else ""
         said = f"Use more workers (load.workers{now}), give the load generator an idle core, or use {away}"
     if _goes_through_httpx(measured):
-        said = f"Write transport: fast where the way to the server allows it: httpx costs far more CPU. Else: {said}"
+        said = (
+            f"Write target.transport: fast where no proxy or HTTP/2 is wanted; httpx costs far more CPU. Else: {said}"
+        )
     return said
 
 

@@ -26,7 +26,12 @@ def merge(
         late_ns += observation.heartbeat_late_ns
     planned = [observation.planned for observation in shifted if observation.planned is not None]
     workers = [
-        replace(_facts(observation), node=node, clock_error_ns=clock.error_ns)
+        replace(
+            _facts(observation),
+            node=node,
+            clock_error_ns=clock.error_ns,
+            beats=len(observation.heartbeat_late_ns),
+        )
         for observation, node, clock in zip(shifted, nodes, clocks, strict=True)
     ]
     start_ns = min(observation.start_ns for observation in shifted)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import resource
 import signal
 import sys
 from asyncio import AbstractEventLoop, Runner, new_event_loop
@@ -17,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from llmload.load.handover import read_frame, write_observation
+from llmload.load.limits import raise_file_limit
 from llmload.load.live import Live
 from llmload.load.window import Window
 from llmload.load.worker import observe_window
@@ -26,20 +26,13 @@ def main() -> None:
     """Observe one window after the other until stdin ends, which it also does when the parent dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
     logging.basicConfig(format="llmload worker: %(message)s", level=logging.ERROR)
-    _allow_many_connections()
+    raise_file_limit()
     with os.fdopen(os.dup(1), "wb") as replies, closing(Live(Path(sys.argv[1]))) as live:
         os.dup2(2, 1)  # whatever prints by mistake must not end up between two frames
         with Runner(loop_factory=_loop_factory()) as runner:
             while (packed := read_frame(sys.stdin.buffer)) is not None:
                 window: Window = pickle.loads(packed)  # noqa: S301 - from our own parent
                 write_observation(replies, runner.run(observe_window(window, live)))
-
-
-def _allow_many_connections() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else hard
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _loop_factory() -> Callable[[], AbstractEventLoop]:

@@ -250,10 +250,10 @@ def test_a_late_client_on_many_nodes_needs_more_of_them() -> None:
 
 def test_a_late_client_behind_the_slower_transport_hears_of_the_faster_one_first() -> None:
     seen = replace(window(HEALTHY, late_ms=LATE), caveats=(HTTPX,))
-    assert caveats(seen)[0].remedy.startswith("Write transport: fast")
+    assert caveats(seen)[0].remedy.startswith("Write target.transport: fast")
     asked = scenario()
     through = replace(asked, target=replace(asked.target, transport="httpx"))
-    assert caveats(window(HEALTHY, late_ms=LATE), asked=through)[0].remedy.startswith("Write transport: fast")
+    assert caveats(window(HEALTHY, late_ms=LATE), asked=through)[0].remedy.startswith("Write target.transport: fast")
 
 
 def test_the_slower_transport_is_shown_and_not_fatal() -> None:
