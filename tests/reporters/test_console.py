@@ -61,6 +61,17 @@ def test_a_run_that_measured_nothing_says_why() -> None:
     assert last == "ERROR qwen3-14b-chat, exit code 5. nothing was measured. no server at http://x."
 
 
+def test_who_sent_the_load_is_told_where_it_took_several_workers() -> None:
+    told = [line for line in shown(TROUBLE).splitlines() if line.startswith("Sent by")]
+    assert [line.partition(";")[0] for line in told] == ["Sent by 2 workers"]
+    assert "Sent by" not in shown(CLEAN)
+
+
+def test_ttft_since_due_has_a_column_only_where_requests_are_due_by_themselves() -> None:
+    assert "ttft since due" in shown(TROUBLE)
+    assert "since due" not in shown(CLEAN)
+
+
 def test_a_terminal_that_knows_only_ascii_is_not_a_crash() -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     console.render(TROUBLE, Console(file=file, width=100))

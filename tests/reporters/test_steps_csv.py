@@ -46,6 +46,19 @@ def test_an_open_loop_step_has_a_rate_and_no_concurrency() -> None:
     assert (row["Concurrency"], row["Rate (req/s)"]) == ("", "0.5")
 
 
+def test_an_open_loop_step_tells_what_was_planned_dropped_and_since_due() -> None:
+    closed, *_, opened = rows(TROUBLE)
+    columns = ("Planned", "Dropped", "TTFT p99 (ms)", "TTFT since due p99 (ms)", "Workers")
+    assert [opened[name] for name in columns] == ["2000", "96", "913.9", "920.55", "2"]
+    assert [closed[name] for name in columns] == ["", "", "34.675", "", "1"]
+    assert opened["Busiest worker (% of a core)"] == "83.4"
+
+
+def test_a_replayed_trace_has_a_speed() -> None:
+    (row,) = rows(replace(CLEAN, steps=(replace(CLEAN.steps[0], step=Step(0, "speed", 2.0)),)))
+    assert (row["Concurrency"], row["Rate (req/s)"], row["Trace speed"]) == ("", "", "2")
+
+
 def test_no_cell_is_a_formula() -> None:
     header = replace(TROUBLE.header, scenario="=1+1", run_id="@SUM(A1)")
     for row in rows(replace(TROUBLE, header=header)):

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from llmload.domain import Evidence, Status, Verdict
+from llmload.domain import Evidence, Status, Verdict, Workers
 from llmload.promises import At, Bound, Change, Gate, Level
-from llmload.reporters.wording import caveats, figures, gate_name, read, readings, sentence, tally, worst
+from llmload.reporters.wording import caveats, figures, gate_name, read, readings, senders, sentence, tally, worst
 from llmload.scenario.gates import parse_gate
 from tests.recorded_runs import CLEAN, TROUBLE
 
@@ -125,3 +125,13 @@ def test_a_sentence_has_one_full_stop(text: str, told: str) -> None:
 def test_a_warn_level_gate_is_marked() -> None:
     gate = Gate("goodput", Bound(">=", 0.95), level=Level.WARN)
     assert read(verdict(gate, 0.9, 0.95, 0.85, 0.93)).is_warning
+
+
+def test_steps_that_were_sent_alike_are_told_once_with_the_busiest_worker_of_all() -> None:
+    alike = [Workers(2, "as asked", share) for share in (0.2, None, 0.5)]
+    run = replace(CLEAN, steps=tuple(replace(s, workers=w) for s, w in zip(CLEAN.steps, alike, strict=True)))
+    where = "concurrency 1, concurrency 8, concurrency 32"
+    assert senders(run) == [(where, "2 workers; as asked; the busiest used 50% of a core")]
+    untold = replace(CLEAN, steps=tuple(replace(step, workers=None) for step in CLEAN.steps))
+    assert senders(untold) == []
+    assert senders(run, least=3) == []
