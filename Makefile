@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench bench-soak docs golden clean
+.PHONY: demo test check bench bench-soak bench-peers peers docs golden clean
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -32,6 +32,14 @@ bench-soak: .venv/installed  ## a million requests through one pool: what do the
 
 golden: .venv/installed  ## write the expected outputs of the tests again; review the difference
 	$(BIN)/python -m pytest tests/reporters tests/scenario --update-goldens
+
+bench-peers: .venv/installed  ## the same work by other load tools, where `make peers` has installed them
+	$(BIN)/python -m tests.bench.peers
+
+peers:  ## the other load tools, each in an environment of its own: some gigabytes
+	for peer in guidellm==0.8.1 aiperf==0.13.0 vllm==0.32.0; do \
+		$(PYTHON) -m venv .peers/$${peer%%==*} && .peers/$${peer%%==*}/bin/pip install --quiet $$peer; \
+	done
 
 docs: .venv/installed  ## generated schemas
 	$(BIN)/llmload schema --write schemas

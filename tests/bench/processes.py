@@ -27,17 +27,20 @@ def open_files(pid: int) -> int:
     return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
 
 
-def session_cpu_ns(leader: int) -> int:
-    """CPU time of every living process of the session that `leader` leads, in the kernel's 10 ms ticks."""
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+def family_cpu_ns(eldest: int) -> int:
+    """CPU time of a process, of all that descend from it and of those of its session, in the kernel's 10 ms ticks."""
+    ticks = {}
+    family = {eldest}
+    for stat in sorted(Path("/proc").glob("[0-9]*/stat"), key=lambda path: int(path.parent.name)):
         try:
             fields = stat.read_text().rsplit(")", 1)[1].split()
         except OSError:  # it ended while we looked
             continue
-        if int(fields[3]) == leader:
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+        pid, parent, session = int(stat.parent.name), int(fields[1]), int(fields[3])
+        ticks[pid] = int(fields[11]) + int(fields[12])
+        if parent in family or session == eldest:
+            family.add(pid)
+    return sum(ticks.get(pid, 0) for pid in family) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 def _status(pid: int, name: str) -> int:

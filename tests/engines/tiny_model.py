@@ -26,7 +26,7 @@ from tests.engines.gguf_file import Vocabulary, Weights, idle_layer, write_gguf
 ANSWER_TOKENS = 41
 """Words of every answer, plus the end of the turn."""
 
-_PAD, _USER, _END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+PAD, _USER, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 _VOCABULARY, _HIDDEN, _LAYERS = 1024, 128, 2
 
 
@@ -40,7 +40,7 @@ class TinyModel:
 
 def make_tiny_model(directory: Path) -> TinyModel:
     """Write the model into `directory`; about a second, three megabytes."""
-    tokenizer = _make_tokenizer()
+    tokenizer = make_tokenizer()
     model = TinyModel(directory / "tiny.gguf", directory / "tokenizer.json")
     tokenizer.save(str(model.tokenizer))
     index = tokenizer.get_vocab()
@@ -48,22 +48,22 @@ def make_tiny_model(directory: Path) -> TinyModel:
     vocabulary = Vocabulary(
         pieces=sorted(index, key=index.__getitem__),
         merges=[merge if isinstance(merge, str) else " ".join(merge) for merge in merges],
-        special=frozenset({_PAD, _USER, _END}),
-        end=index[_END],
+        special=frozenset({PAD, _USER, END}),
+        end=index[END],
         pretokenizer="gpt-2",
     )
     write_gguf(model.gguf, vocabulary, _make_weights(tokenizer))
     return model
 
 
-def _make_tokenizer() -> Tokenizer:
+def make_tokenizer() -> Tokenizer:
     """A byte-level BPE, so that any text can be encoded, of the English that every Python carries: its help topics."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=_VOCABULARY,
-        special_tokens=[_PAD, _USER, _END],
+        special_tokens=[PAD, _USER, END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -98,7 +98,7 @@ def _chain(tokenizer: Tokenizer, draw: np.random.Generator) -> tuple[npt.NDArray
     embedding = draw.standard_normal((size, _HIDDEN)).astype(np.float32)
     embedding *= np.sqrt(_HIDDEN) / np.linalg.norm(embedding, axis=1, keepdims=True)  # the final norm keeps it so
     output = np.zeros((size, _HIDDEN), np.float32)
-    chain = [*_whole_words(tokenizer, ANSWER_TOKENS - 1), tokenizer.token_to_id(_END)]
+    chain = [*_whole_words(tokenizer, ANSWER_TOKENS - 1), tokenizer.token_to_id(END)]
     for before, after in pairwise(chain):
         output[after] += embedding[before]
     output[chain[0]] += embedding[chain[-1]]
