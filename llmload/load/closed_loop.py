@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import inf
 
 from llmload.domain import Observation, Outcome, Phase
-from llmload.load.course import Course
+from llmload.load.course import Course, sleep_until
 from llmload.load.transport import now_ns
 from llmload.workload.pace import Slots
 from llmload.workload.shard import Shard
@@ -60,8 +60,7 @@ class _ClosedLoop:
     async def _work(self, slot: _Slot) -> None:
         """One request after the other, each due the instant the one before was done."""
         course, begin_ns = self._course, self._course.begin_ns
-        if slot.from_s:
-            await asyncio.sleep(max(0.0, slot.from_s - (now_ns() - begin_ns) / 1e9))
+        await sleep_until(begin_ns + round(slot.from_s * 1e9))
         due_ns = now_ns()
         while not course.over.is_set() and (due_ns - begin_ns) / 1e9 < slot.until_s:
             phase = self._next_phase(due_ns)

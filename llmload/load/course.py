@@ -25,6 +25,12 @@ _BATCH = 32
 _START_POLL_S = 0.001
 
 
+async def sleep_until(at_ns: int) -> None:
+    """Never shorter: timers of the loop count whole milliseconds, and may ring half of one too early."""
+    while (wait_ns := at_ns - now_ns()) > 0:
+        await asyncio.sleep(wait_ns / 1e9)
+
+
 class Course:
     """What a pace needs of the window it runs in: jobs to send, where to note their records, and when it is over."""
 
@@ -132,8 +138,7 @@ class Course:
         if self.window.shard.of > 1:
             while not cells[Cell.START_NS] and not self.over.is_set():
                 await asyncio.sleep(_START_POLL_S)
-            wait_s = (cells[Cell.START_NS] - now_ns()) / 1e9
-            await asyncio.sleep(max(0.0, wait_s))
+            await sleep_until(cells[Cell.START_NS])
         self.begin_ns = now_ns() if self.window.shard.of == 1 else cells[Cell.START_NS] // 1000 * 1000
         ramp_s = 0.0 if isinstance(pace := self.window.pace, Replay) or pace.ramp is None else pace.ramp.seconds
         self._deadline = monotonic() + ramp_s + self.window.max_duration_s

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from llmload.domain import Observation, Outcome, Phase, RequestRecord
 from llmload.load.attempt import Job
-from llmload.load.course import Course
+from llmload.load.course import Course, sleep_until
 from llmload.load.transport import now_ns
 from llmload.workload.pace import Arrivals, Replay
 
@@ -84,8 +84,7 @@ class _OpenLoop:
     async def _wait_until(self, at_ns: int) -> None:
         """At least one turn of the loop, so that being behind does not keep answers from being read."""
         await asyncio.sleep(0)
-        while (wait_ns := at_ns - now_ns()) > 0:
-            await asyncio.sleep(wait_ns / 1e9)
+        await sleep_until(at_ns)
 
     def _begin(self, due: _Due) -> None:
         if due.phase is Phase.MEASURED:
