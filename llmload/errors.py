@@ -74,9 +74,16 @@ class NotBuiltError(ScenarioError):
 
 
 class DataFileError(LlmloadError):
-    """A file named by a scenario has a bad row; `where` is file:line."""
+    """A file that a scenario names cannot be used; where a row is bad, `where` is file:line and `more` the others."""
 
     exit_code = 2
+
+    def __init__(self, where: str, problem: str, remedy: str, more: Sequence[str] = ()) -> None:
+        super().__init__(where, problem, remedy)
+        self.more = tuple(more)
+
+    def __str__(self) -> str:
+        return "\n".join((super().__str__(), *self.more))
 
 
 class TargetError(LlmloadError):

@@ -22,7 +22,7 @@ from llmload.scenario.asked import Scenario
 from llmload.target.identity import Identity, change
 from llmload.target.probe import Probed
 from llmload.target.route import slower_transport
-from llmload.workload.planning import pace_of, plan_look
+from llmload.workload.planning import pace_of, plan_look, warmup_of
 
 Strategy = Callable[[Scenario, Sequence[Observation]], Look | None]
 
@@ -99,7 +99,7 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
             plan=plan_look(scenario, look, probed.facts.fit, run=run_id),
             slo=scenario.slo,
             pace=pace_of(scenario, look),
-            warmup=scenario.load.warmup_for(max(1, round(look.step.value))),
+            warmup=warmup_of(scenario, look),
             duration_s=scenario.load.duration_s,
             cooldown_s=scenario.load.cooldown_s,
             max_duration_s=scenario.load.max_duration_s,

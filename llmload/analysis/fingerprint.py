@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
+from typing import assert_never
 
 from llmload.domain import RunHeader, TargetFacts
-from llmload.scenario.asked import Scenario
+from llmload.scenario.asked import ClosedLoop, Load, OpenLoop, Scenario, Trace
 
 _OF_THE_MACHINE = ("gpu", "gpu_count", "driver", "model_revision")
 
@@ -16,7 +17,7 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
     """Keys of METRICS "Fingerprint"; what nobody told is left out. Runs that differ in any are incomparable."""
     found = {key: header.environment[key] for key in _OF_THE_MACHINE if header.environment.get(key)}
     found["workload"] = hashlib.sha256(_canonical(asdict(scenario.workload)).encode()).hexdigest()[:16]
-    found["load"] = _canonical({type(scenario.load.shape).__name__: asdict(scenario.load.shape)})
+    found["load"] = _canonical(_shape(scenario.load))
     found["llmload"] = header.version.split(".")[0]
     if facts is not None:
         found |= {"framework": facts.framework, "model": facts.model, "api": facts.api}
@@ -24,6 +25,20 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
         if facts.version:
             found["framework_version"] = facts.version
     return dict(sorted(found.items()))
+
+
+def _shape(load: Load) -> dict[str, object]:
+    """The shape by its name and terms. A trace is known by what it holds, not by where it lies, and how far it went."""
+    match load.shape:
+        case ClosedLoop() as shape:
+            return {"ClosedLoop": asdict(shape)}
+        case OpenLoop(rate_per_s, arrival):
+            terms = {"rate_per_s": rate_per_s, "arrival": {type(arrival).__name__: asdict(arrival)}}
+            return {"OpenLoop": terms}
+        case Trace(_, speed, sha256):
+            return {"Trace": {"speed": speed, "sha256": sha256, "requests": load.requests}}
+        case _:
+            assert_never(load.shape)
 
 
 def _canonical(value: object) -> str:

@@ -9,15 +9,18 @@ from typing import assert_never
 from llmload.analysis.looks import gates_at, planned_sizes, steps_of
 from llmload.domain import Step
 from llmload.promises import Bound, Slo
-from llmload.scenario.asked import Fixed, Lengths, Lognormal, Normal, Scenario, Uniform
+from llmload.scenario.asked import ClosedLoop, Fixed, Lengths, Lognormal, Normal, OpenLoop, Scenario, Trace, Uniform
+from llmload.scenario.recording import Recording
 
 
 @dataclass(frozen=True, slots=True)
 class StepForecast:
     """One step: `requests` measured at the first look and `warmup` before it; `most_requests` with every look.
 
-    None where the load says only how long. `at_slo_s` is how long the first look takes on a server that just keeps
-    the SLO, None where the SLO does not bound a request; `at_most_s` bounds all measured windows of the step.
+    None where the load says only how long; at a rate that is the mean number. `at_slo_s` is how long the first look
+    takes on a server that just keeps the SLO, None where the SLO does not bound a request; `at_most_s` bounds all
+    measured windows of the step. `arrivals_s` is how long the requests of the first look take to come in open loop,
+    warm-up and ramp included, whatever the server does.
     """
 
     step: Step
@@ -28,35 +31,85 @@ class StepForecast:
     output_tokens: float | None
     at_slo_s: float | None
     at_most_s: float
+    arrivals_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceForecast:
+    """What is measured of a trace: `requests` of the `recorded` ones, over `span_s` at the speed that was asked for.
+
+    `repeated_share` is the share of prompt tokens in blocks that came before, 0..1: what an endless prefix cache
+    would save. None where the trace does not say which prompts begin alike.
+    """
+
+    recorded: int
+    requests: int
+    span_s: float
+    input_tokens: int
+    output_tokens: int
+    repeated_share: float | None
+
+    @property
+    def rate_per_s(self) -> float | None:
+        """Mean arrivals per second; None where all came at once."""
+        return (self.requests - 1) / self.span_s if self.span_s > 0 else None
 
 
 def forecast(scenario: Scenario) -> tuple[StepForecast, ...]:
     """Every step of the ladder; tokens are means over the declared lengths, warm-up included."""
-    sizes = planned_sizes(scenario)
-    input_mean = mean_length(scenario.workload.input_tokens)
+    return tuple(_forecast_step(scenario, step) for step in steps_of(scenario))
+
+
+def forecast_trace(scenario: Scenario, recording: Recording) -> TraceForecast:
+    """The stretch of `recording` that the scenario replays."""
+    shape, requests = scenario.load.shape, scenario.load.requests or len(recording)
+    speed = shape.speed if isinstance(shape, Trace) else 1.0
+    prompts = sum(recording.input_tokens[:requests])
+    shares = recording.has_blocks and not scenario.workload.unique
+    return TraceForecast(
+        recorded=len(recording),
+        requests=requests,
+        span_s=recording.at_ns[requests - 1] / speed / 1e9,
+        input_tokens=prompts,
+        output_tokens=sum(recording.output_tokens[:requests]),
+        repeated_share=recording.repeated_tokens(requests) / prompts if shares else None,
+    )
+
+
+def _forecast_step(scenario: Scenario, step: Step) -> StepForecast:
+    load, sizes = scenario.load, planned_sizes(scenario)
+    warmup = load.warmup_for(max(1, round(step.value)))
+    can_go_on = len(sizes) > 1 and any(isinstance(g.promise, Bound) for g in gates_at(scenario.gates, step))
+    first: int | None = sizes[0] if load.requests else None
+    arrivals_s = None
+    if isinstance(load.shape, OpenLoop):
+        first = max(first or 0, round(step.value * (load.duration_s or 0.0)))
+        before = load.shape.rate_per_s[step.index - 1] if step.index else 0.0
+        arrivals_s = load.ramp_s + (warmup + first) / step.value
+        warmup += round((before + step.value) / 2 * load.ramp_s)
+    more = sum(sizes) if can_go_on and load.requests else 0
+    sent = None if first is None else first + warmup
+    is_drawn = not isinstance(load.shape, Trace)  # a trace has its own lengths, see forecast_trace
     output_mean = mean_length(scenario.workload.output_tokens)
-    each_s = _seconds_at_slo(scenario.slo, output_mean)
-    found = []
-    for step in steps_of(scenario):
-        warmup = scenario.load.warmup_for(max(1, round(step.value)))
-        can_go_on = len(sizes) > 1 and any(isinstance(g.promise, Bound) for g in gates_at(scenario.gates, step))
-        first, most = (sizes[0], sum(sizes) if can_go_on else sizes[0]) if scenario.load.requests else (None, None)
-        sent = None if first is None else first + warmup
-        waves = None if sent is None or step.axis != "concurrency" else math.ceil(sent / step.value)
-        found.append(
-            StepForecast(
-                step=step,
-                warmup=warmup,
-                requests=first,
-                most_requests=most,
-                input_tokens=None if sent is None else sent * input_mean,
-                output_tokens=None if sent is None else sent * output_mean,
-                at_slo_s=None if waves is None or each_s is None else waves * each_s,
-                # another look begins only before max_duration is spent, and lasts no longer than that itself
-                at_most_s=scenario.load.max_duration_s * (2 if can_go_on else 1),
-            )
-        )
-    return tuple(found)
+    return StepForecast(
+        step=step,
+        warmup=warmup,
+        requests=first,
+        most_requests=None if first is None else max(first, more),
+        input_tokens=sent * mean_length(scenario.workload.input_tokens) if sent and is_drawn else None,
+        output_tokens=sent * output_mean if sent and is_drawn else None,
+        at_slo_s=_at_slo_s(scenario, step, sent, _seconds_at_slo(scenario.slo, output_mean)),
+        # another look begins only before max_duration is spent, and lasts no longer than that itself
+        at_most_s=load.max_duration_s * (2 if can_go_on else 1),
+        arrivals_s=arrivals_s,
+    )
+
+
+def _at_slo_s(scenario: Scenario, step: Step, sent: int | None, each_s: float | None) -> float | None:
+    """In closed loop the server sets the pace: so many waves of answers that each just keep the SLO."""
+    if not isinstance(scenario.load.shape, ClosedLoop) or sent is None or each_s is None:
+        return None
+    return math.ceil(sent / step.value) * each_s
 
 
 def mean_length(lengths: Lengths) -> float:

@@ -26,11 +26,14 @@ def steps_of(scenario: Scenario) -> tuple[Step, ...]:
 def planned_totals(scenario: Scenario) -> tuple[int, ...]:
     """Measured requests of a step after each of its looks: doubling from `requests` up to `max_requests`.
 
-    A load that says only how long gets one look of as many requests as fit, written as 0.
+    A load that says only how long gets one look of as many requests as fit, written as 0. A trace gets one look too:
+    what was recorded cannot go on, and the same stretch again would not be more of the same traffic.
     """
     requests = scenario.load.requests
     if requests is None:
         return (0,)
+    if isinstance(scenario.load.shape, Trace):
+        return (requests,)
     totals = [requests]
     while totals[-1] < scenario.decision.max_requests:
         totals.append(min(2 * totals[-1], scenario.decision.max_requests))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from llmload.analysis.stats import LEAST_BLOCKS, Bools, clopper_pearson
 from llmload.domain import Status, Step
 from llmload.errors import Problem, ScenarioError
 from llmload.promises import Bound, Gate
-from llmload.scenario.asked import Scenario
+from llmload.scenario.asked import Scenario, Trace
 
 BAD_COUNTS = (0, 1, 2, 3, 5, 10)
 """Numbers of bad requests that the table of METRICS.md shows."""
@@ -29,7 +30,8 @@ class Outlook:
 
     `table[i]` is the smallest number of effective requests that passes with `BAD_COUNTS[i]` bad ones at one look's
     level, None where no number does. `most_bad` is how many of `requests` may be bad, spread evenly, for a pass at
-    the last look; None means that the gate can never pass.
+    the last look; None means that the gate can never pass. In open loop the blocks are larger the slower the server
+    is: `blocks` and `most_bad` then take the SLO's e2e for its slowness, where that is written and lets a gate pass.
     """
 
     gate: Gate
@@ -89,8 +91,11 @@ def _outlook(gate: Gate, step: Step, target: float, scenario: Scenario) -> Outlo
     looks = len(planned_totals(scenario))
     alpha = look_level(scenario, looks)
     sizes = planned_sizes(scenario)
-    best = _decide(sizes, 0, target, step, alpha)
-    first = _decide(sizes[:1], 0, target, step, alpha)
+    block = _block(step, scenario)
+    best = _decide(sizes, 0, target, alpha, block)
+    if best.status is not Status.PASS and step.axis != "concurrency":
+        block = _least_block(step)  # a faster server makes smaller blocks: what passes with these is not refused
+        best = _decide(sizes, 0, target, alpha, block)
     return Outlook(
         gate=gate,
         step=step,
@@ -99,9 +104,9 @@ def _outlook(gate: Gate, step: Step, target: float, scenario: Scenario) -> Outlo
         looks=looks,
         alpha=alpha,
         blocks=best.blocks,
-        most_bad=_most_bad(sizes, target, step, alpha) if best.status is Status.PASS else None,
+        most_bad=_most_bad(sizes, target, alpha, block) if best.status is Status.PASS else None,
         table=tuple(smallest_sample(target, bad, alpha) for bad in BAD_COUNTS),
-        warnings=tuple(_warnings(gate, step, first, scenario)),
+        warnings=tuple(_warnings(gate, step, _decide(sizes[:1], 0, target, alpha, _block(step, scenario)), scenario)),
     )
 
 
@@ -111,30 +116,55 @@ def _warnings(gate: Gate, step: Step, first: ShareDecision, scenario: Scenario) 
         found.append(f"p99 rests on {first.n // 100} requests of the first {first.n}; ask for {_SMALL_FOR_P99} or more")
     if first.blocks < LEAST_BLOCKS:
         wanted = LEAST_BLOCKS * first.block_size
+        so = (
+            "so the first look stays open"
+            if step.axis == "concurrency"
+            else "if answers take as long as slo.e2e allows"
+        )
         found.append(
             f"{first.n} requests at {step.label} make {first.blocks} of the {LEAST_BLOCKS} blocks a verdict needs, "
-            f"so the first look stays open; load.requests: {wanted} would do"
+            f"{so}; load.requests: {wanted} would do"
+        )
+    if step.axis != "concurrency" and _slowest_s(scenario) is None:
+        found.append(
+            "a verdict needs 4 blocks of rate x p99(e2e) requests, and how slow the server is, only the run knows; "
+            "write slo.e2e to plan with it"
         )
     return found
 
 
-def _most_bad(sizes: Sequence[int], target: float, step: Step, alpha: float) -> int:
+def _slowest_s(scenario: Scenario) -> float | None:
+    """How long an answer may take, where the SLO says so."""
+    return scenario.slo.e2e_ms / 1000 if scenario.slo is not None and scenario.slo.e2e_ms is not None else None
+
+
+def _least_block(step: Step) -> int:
+    """Requests of a block on the fastest server: concurrency, or in open loop one."""
+    return max(1, int(step.value)) if step.axis == "concurrency" else 1
+
+
+def _block(step: Step, scenario: Scenario) -> int:
+    """Requests of a block: concurrency, or at a rate those that come while the slowest answer of the SLO takes."""
+    slowest_s = _slowest_s(scenario)
+    return math.ceil(step.value * slowest_s) if step.axis == "rate" and slowest_s is not None else _least_block(step)
+
+
+def _most_bad(sizes: Sequence[int], target: float, alpha: float, block: int) -> int:
     """Bisect for the last count that still passes; evenly spread, so that blocks cost nothing."""
     low, high = 0, sum(sizes)
     while high - low > 1:
         middle = (low + high) // 2
-        passes = _decide(sizes, middle, target, step, alpha).status is Status.PASS
+        passes = _decide(sizes, middle, target, alpha, block).status is Status.PASS
         low, high = (middle, high) if passes else (low, middle)
     return low
 
 
-def _decide(sizes: Sequence[int], bad: int, target: float, step: Step, alpha: float) -> ShareDecision:
+def _decide(sizes: Sequence[int], bad: int, target: float, alpha: float, block: int) -> ShareDecision:
     """What the verdict engine itself says of this many bad requests, spread evenly over all windows."""
     total = sum(sizes)
     count = np.arange(total + 1) * bad // total
     holds: Bools = np.diff(count) == 0
     windows = np.split(holds, np.cumsum(sizes)[:-1])
-    block = max(1, int(step.value)) if step.axis == "concurrency" else 1
     return decide_share(windows, target, block=block, alpha=alpha)
 
 
@@ -162,8 +192,10 @@ def _way_out(outlook: Outlook, scenario: Scenario) -> str:
     if outlook.table[0] is None:
         return f"No sample of up to {_LARGEST:,} requests proves so much: promise a little less, such as 99.9%"
     needed = max(outlook.table[0], LEAST_EFFECTIVE)
+    if isinstance(scenario.load.shape, Trace):
+        return f"Even without one bad request it takes {needed} independent ones: replay more of the trace"
     if outlook.blocks < LEAST_BLOCKS:
-        size = max(1, int(outlook.step.value))
+        size = _least_block(outlook.step)
         # with only four blocks a request is worth less than half an independent one
         wanted = max(LEAST_BLOCKS * size, _round_up(3 * needed))
         return f"A verdict needs {LEAST_BLOCKS} blocks of {size} requests or more: set load.requests to {wanted}"
@@ -179,7 +211,7 @@ def _enough(outlook: Outlook, scenario: Scenario, needed: int) -> int:
     while True:
         larger = replace(scenario, decision=replace(scenario.decision, max_requests=proposed))
         sizes, alpha = planned_sizes(larger), look_level(larger, len(planned_totals(larger)))
-        if _decide(sizes, 0, outlook.target, outlook.step, alpha).status is Status.PASS:
+        if _decide(sizes, 0, outlook.target, alpha, _least_block(outlook.step)).status is Status.PASS:
             return proposed
         proposed = _round_up(proposed + proposed // 10)
 

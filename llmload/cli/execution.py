@@ -31,6 +31,7 @@ from llmload.target.place import open_target
 from llmload.target.probe import Probed, probe
 from llmload.telemetry.environment import environment_facts
 from llmload.workload.counting import count_answers
+from llmload.workload.planning import longest_request
 from llmload.workload.tokens import counter_for
 
 STORE_EVERY_S = 1.0
@@ -164,7 +165,7 @@ class _Session:
 
     def _probe(self, url: str) -> Probed:
         with self._stop.interruptible():
-            return probe(self._scenario.target, url, workload=self._scenario.workload, env=self._order.env)
+            return probe(self._scenario.target, url, workload=longest_request(self._scenario), env=self._order.env)
 
     def _observe(self, window: Window) -> Observation:
         return self._pool.observe(window, on_progress=self._show, stop=self._stop.event)

@@ -12,7 +12,7 @@ from llmload.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from llmload.analysis.forecast import StepForecast
+    from llmload.analysis.forecast import StepForecast, TraceForecast
     from llmload.analysis.sample_size import Outlook
     from llmload.scenario.asked import Scenario
 
@@ -29,13 +29,20 @@ def plan(
 
     Example: llmload plan scenarios/quickstart.yaml
     """
-    from llmload.analysis.forecast import forecast
+    from dataclasses import replace
+
+    from llmload.analysis.forecast import forecast, forecast_trace
     from llmload.analysis.sample_size import check_reachable, outlooks
+    from llmload.scenario.asked import Trace
     from llmload.scenario.loader import load_runnable
+    from llmload.workload.planning import recording_of
 
     scenario = load_runnable(file, sets=sets, env=options.environment(env_file))
-    steps, gates = forecast(scenario), outlooks(scenario)
-    print(_as_json(scenario, steps, gates) if json else "\n".join(_as_text(scenario, steps, gates)))
+    steps, gates, shape = forecast(scenario), outlooks(scenario), scenario.load.shape
+    trace = forecast_trace(scenario, recording_of(shape)) if isinstance(shape, Trace) else None
+    if trace is not None:
+        steps = tuple(replace(step, arrivals_s=trace.span_s) for step in steps)
+    print(_as_json(scenario, steps, trace, gates) if json else "\n".join(_as_text(scenario, steps, trace, gates)))
     check_reachable(scenario)
 
 
@@ -49,7 +56,9 @@ def _resolved(scenario: Scenario) -> dict[str, object]:
     return {key: value for key, value in whole.items() if key != ORIGIN}
 
 
-def _as_json(scenario: Scenario, steps: Sequence[StepForecast], gates: Sequence[Outlook]) -> str:
+def _as_json(
+    scenario: Scenario, steps: Sequence[StepForecast], trace: TraceForecast | None, gates: Sequence[Outlook]
+) -> str:
     from dataclasses import asdict
     from json import dumps
 
@@ -59,6 +68,7 @@ def _as_json(scenario: Scenario, steps: Sequence[StepForecast], gates: Sequence[
         "scenario": scenario.name,
         "document": _resolved(scenario),
         "steps": [{**asdict(step), "step": step.step.label} for step in steps],
+        "trace": None if trace is None else {**asdict(trace), "rate_per_s": trace.rate_per_s},
         "gates": [
             {
                 "gate": str(outlook.gate),
@@ -80,42 +90,58 @@ def _as_json(scenario: Scenario, steps: Sequence[StepForecast], gates: Sequence[
     return dumps(document, indent=2, sort_keys=True)
 
 
-def _as_text(scenario: Scenario, steps: Sequence[StepForecast], gates: Sequence[Outlook]) -> Iterator[str]:
+def _as_text(
+    scenario: Scenario, steps: Sequence[StepForecast], trace: TraceForecast | None, gates: Sequence[Outlook]
+) -> Iterator[str]:
     import yaml
 
     yield f"# {scenario.document.source}, with every default filled in"
     yield yaml.safe_dump(_resolved(scenario), sort_keys=False).rstrip()
     yield ""
-    yield from _steps(steps)
+    yield from _steps(scenario, steps)
+    if trace is not None:
+        yield from _trace(trace)
     yield ""
     yield from _gates(scenario, gates)
     for notice in scenario.notices:
         yield f"note: {notice}"
 
 
-def _steps(steps: Sequence[StepForecast]) -> Iterator[str]:
+def _steps(scenario: Scenario, steps: Sequence[StepForecast]) -> Iterator[str]:
     yield "steps"
     for step in steps:
-        if step.requests is None or step.input_tokens is None or step.output_tokens is None:
-            sent = f"{step.warmup} warm-up requests, then as many as fit"
-        else:
-            more = (
-                f" (up to {step.most_requests:,} where a gate stays open)"
-                if step.most_requests != step.requests
-                else ""
-            )
-            tokens = f"about {step.input_tokens:,.0f} tokens in, {step.output_tokens:,.0f} out"
-            sent = f"{step.warmup} warm-up and {step.requests:,} measured requests{more}, {tokens}"
-        yield f"  {step.step.label}: {sent}"
+        yield f"  {step.step.label}: {_sent(scenario, step)}"
         yield f"    time: {_time(step)}"
 
 
+def _sent(scenario: Scenario, step: StepForecast) -> str:
+    if step.requests is None:
+        return f"{step.warmup} warm-up requests, then as many as fit"
+    more = f" (up to {step.most_requests:,} where a gate stays open)" if step.most_requests != step.requests else ""
+    about = "about " if step.arrivals_s is not None and step.requests != scenario.load.requests else ""
+    sent = f"{step.warmup} warm-up and {about}{step.requests:,} measured requests{more}"
+    if step.input_tokens is None or step.output_tokens is None:
+        return sent
+    return f"{sent}, about {step.input_tokens:,.0f} tokens in, {step.output_tokens:,.0f} out"
+
+
 def _time(step: StepForecast) -> str:
-    """Only the server knows how long; what can be said is what the scenario itself bounds."""
+    """In closed loop only the server knows how long; what can be said is what the scenario itself bounds."""
     bound = f"at most {_span(step.at_most_s)} of measured windows (load.max_duration)"
+    if step.arrivals_s is not None:
+        return f"about {_span(step.arrivals_s)} until the last request is due, whatever the server does; {bound}"
     if step.at_slo_s is None:
         return f"unknown before the server is measured; {bound}"
     return f"about {_span(step.at_slo_s)} on a server that just keeps the SLO; {bound}"
+
+
+def _trace(trace: TraceForecast) -> Iterator[str]:
+    of = "" if trace.requests == trace.recorded else f" of {trace.recorded:,}"
+    rate = "all at once" if trace.rate_per_s is None else f"{trace.rate_per_s:.3g}/s on average"
+    yield f"    trace: {trace.requests:,}{of} requests in {_span(trace.span_s)}, {rate}"
+    yield f"    {trace.input_tokens:,} tokens in, {trace.output_tokens:,} out, warm-up not counted"
+    if trace.repeated_share is not None:
+        yield f"    {trace.repeated_share:.0%} of the prompt tokens repeat what an earlier prompt began with"
 
 
 def _span(seconds: float) -> str:

@@ -14,6 +14,7 @@ from llmload.scenario.asked import Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.target.place import open_target
 from llmload.target.probe import probe
+from llmload.workload.planning import longest_request
 
 
 def rehearse(
@@ -33,7 +34,7 @@ def _rehearse_one(load: Callable[[], Scenario], env: Mapping[str, str], stop_bef
         print(f"{scenario.name}: valid, and every gate can reach a verdict")
         if stop_before == "load":
             with open_target(scenario.target, env=env) as url:
-                facts = probe(scenario.target, url, workload=scenario.workload, env=env).facts
+                facts = probe(scenario.target, url, workload=longest_request(scenario), env=env).facts
             print("\n".join(scrub(line) for line in _describe(facts)))
     except LlmloadError as error:
         print(scrub(f"llmload: {error}"), file=sys.stderr)

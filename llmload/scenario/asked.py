@@ -205,7 +205,7 @@ class OpenLoop:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Recorded arrivals, at `speed` times their pace. `sha256` is the file's, so that another one is noticed."""
+    """Recorded requests, at `speed` times their pace. `sha256` is the file's, so that another one is noticed."""
 
     file: str
     speed: float

@@ -13,10 +13,10 @@ def beside(document: ScenarioDocument, directory: Path) -> ScenarioDocument:
     spec = document.spec
     target, workload, load = spec.target, spec.workload, spec.load
     if workload.tokenizer is not None:
-        tokenizer = workload.tokenizer.model_copy(update={"file": _lead(workload.tokenizer.file, directory)})
+        tokenizer = workload.tokenizer.model_copy(update={"file": lead(workload.tokenizer.file, directory)})
         workload = workload.model_copy(update={"tokenizer": tokenizer})
     if load.trace is not None:
-        trace = load.trace.model_copy(update={"file": _lead(load.trace.file, directory)})
+        trace = load.trace.model_copy(update={"file": lead(load.trace.file, directory)})
         load = load.model_copy(update={"trace": trace})
     updates = {"target": _target(target, directory), "workload": workload, "load": load}
     return document.model_copy(update={"spec": spec.model_copy(update=updates)})
@@ -25,7 +25,7 @@ def beside(document: ScenarioDocument, directory: Path) -> ScenarioDocument:
 def _target(target: Target, directory: Path) -> Target:
     tls, simulator = target.tls, target.simulator
     if tls.ca_file is not None:
-        tls = tls.model_copy(update={"ca_file": _lead(tls.ca_file, directory)})
+        tls = tls.model_copy(update={"ca_file": lead(tls.ca_file, directory)})
     if simulator is not None:
         simulator = simulator.model_copy(update={"api_key": _secret(simulator.api_key, directory)})
     updates = {"tls": tls, "simulator": simulator, "api_key": _secret(target.api_key, directory)}
@@ -35,10 +35,11 @@ def _target(target: Target, directory: Path) -> Target:
 def _secret(secret: Reference | None, directory: Path) -> Reference | None:
     if secret is None or secret.file is None:
         return secret
-    return secret.model_copy(update={"file": _lead(secret.file, directory)})
+    return secret.model_copy(update={"file": lead(secret.file, directory)})
 
 
-def _lead(name: str, directory: Path) -> str:
+def lead(name: str, directory: Path) -> str:
+    """The name, from the working directory, of a file that a scenario in `directory` names."""
     path = directory / Path(name).expanduser()
     working = Path.cwd()
     return str(path.relative_to(working) if path.is_relative_to(working) and directory == working else path)

@@ -22,6 +22,7 @@ from llmload.scenario.interpolation import interpolate
 from llmload.scenario.masking import quotable_lines, quotable_sets, scrub_text
 from llmload.scenario.overrides import FILE as SETS
 from llmload.scenario.overrides import override
+from llmload.scenario.replay import settle
 from llmload.scenario.resolve import resolve_scenario
 from llmload.scenario.rules import check
 from llmload.scenario.source import Loaded, Source
@@ -31,7 +32,10 @@ from llmload.scenario.versions import to_current
 
 
 def load(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> asked.Scenario:
-    """The scenario in a file, of whatever version; ScenarioError carries all its problems."""
+    """The scenario in a file, of whatever version; ScenarioError carries all its problems.
+
+    DataFileError: a trace that it names cannot be used.
+    """
     return _scenario(read_document(path, sets=sets, env=env), path.parent)
 
 
@@ -125,6 +129,7 @@ def _runnable(loaded: Loaded) -> Loaded:
 
 
 def _scenario(loaded: Loaded, directory: Path) -> asked.Scenario:
+    loaded = settle(loaded, directory)
     document = beside(loaded.document, directory)
     gates = tuple(_read_gates(loaded))
     origin = Origin(loaded.name, fingerprint(loaded.document), loaded.notices)

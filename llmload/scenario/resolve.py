@@ -157,11 +157,14 @@ def _plain_map(values: dict[str, JsonValue]) -> dict[str, object]:
 
 
 def resolve_load(load: Load) -> asked.Load:
-    """How requests arrive; a duration alone leaves the number of requests open."""
+    """How requests arrive; a duration alone leaves the number of requests open.
+
+    A trace knows both: how many of its requests fall into a duration was counted when it was read (`replay.settle`).
+    """
     return asked.Load(
         shape=_shape(load),
         requests=load.requests if load.requests or load.duration else DEFAULT_REQUESTS,
-        duration_s=load.duration,
+        duration_s=None if load.trace is not None else load.duration,
         warmup_requests=load.warmup.requests,
         cooldown_s=load.cooldown,
         max_duration_s=load.max_duration,
@@ -174,7 +177,7 @@ def resolve_load(load: Load) -> asked.Load:
 
 def _shape(load: Load) -> asked.ClosedLoop | asked.OpenLoop | asked.Trace:
     if load.trace is not None:
-        return asked.Trace(load.trace.file, load.trace.speed)
+        return asked.Trace(load.trace.file, load.trace.speed, load.trace.sha256)
     if load.rate is not None:
         return asked.OpenLoop(tuple(load.rate), _arrival(load))
     return asked.ClosedLoop(tuple(load.concurrency or DEFAULT_LADDER))

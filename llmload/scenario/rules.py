@@ -19,7 +19,7 @@ from llmload.scenario.document.workload import LognormalLengths, Spread, Uniform
 from llmload.scenario.gate_form import FieldError, gate_of
 from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path
 from llmload.scenario.validation import validate
-from llmload.units import format_number
+from llmload.units import format_duration, format_number
 
 _STREAMED = ("ttft", "ttfo", "tpot", "itl_max")
 _PER_TOKEN = ("tpot", "itl_max")
@@ -46,7 +46,7 @@ def check(root: Node, document: ScenarioDocument | None) -> list[Trouble]:
         return []
     gates, troubles = _gates(spec.get("gates"))
     sections = _sections(document.spec, gates) if document else _valid_sections(spec, gates)
-    for rule in (_settings, _at_names_a_step, _ids_differ, _gates_can_have_data, _slo_can_have_data, _sample):
+    for rule in (_settings, _at_names_a_step, _ids_differ, _gates_can_have_data, _slo_can_have_data, _sample, _in_time):
         troubles.extend(rule(sections, root))
     return troubles
 
@@ -147,7 +147,7 @@ def _gates_can_have_data(sections: Sections, root: Node) -> Iterator[Trouble]:
     if workload is None:
         return
     for index, gate in sections.gates:
-        if reason := _no_data(gate.subject, workload):
+        if reason := _no_data(gate.subject, workload, sections.load):
             path: tuple[Step, ...] = ("spec", "gates", index)
             path = (*path, "metric") if find(root, (*path, "metric")) else path
             offset = max(gate_text(root, index).find(gate.subject), 0)
@@ -158,16 +158,17 @@ def _slo_can_have_data(sections: Sections, root: Node) -> Iterator[Trouble]:
     if sections.workload is None or sections.slo is None:
         return
     for term in ("ttft", "tpot"):
-        if getattr(sections.slo, term) is not None and (reason := _no_data(term, sections.workload)):
+        if getattr(sections.slo, term) is not None and (reason := _no_data(term, sections.workload, sections.load)):
             yield at_path(root, ("spec", "slo", term), f"{term} can never have data: {reason[0]}", reason[1])
 
 
-def _no_data(metric: str, workload: Workload) -> tuple[str, str] | None:
+def _no_data(metric: str, workload: Workload, load: Load | None) -> tuple[str, str] | None:
     if metric in _STREAMED and workload.api == "embeddings":
         return "embeddings are not streamed", "Use e2e instead"
     if metric in _STREAMED and not workload.stream:
         return "answers are not streamed (stream: false)", "Write stream: true, or use e2e instead"
-    if metric in _PER_TOKEN and _longest_answer(workload) == 1:
+    brings_lengths = load is not None and load.trace is not None
+    if metric in _PER_TOKEN and not brings_lengths and _longest_answer(workload) == 1:
         return "answers have one token only", "Raise output_tokens to 2 or more, or use e2e instead"
     return None
 
@@ -191,9 +192,30 @@ def _longest_answer(workload: Workload) -> int | None:
 
 def _sample(sections: Sections, root: Node) -> Iterator[Trouble]:
     load, decision = sections.load, sections.decision
-    if load is None or decision is None or decision.max_requests is None:
+    if load is None or decision is None or decision.max_requests is None or load.trace is not None:
         return
-    requests = load.requests if load.requests or load.duration else DEFAULT_REQUESTS
+    requests = _first_window(load)
     if requests is not None and decision.max_requests < requests:
         message = f"max_requests {decision.max_requests} is below the {requests} requests of the first window"
         yield at_path(root, ("spec", "decision", "max_requests"), message, f"Write {requests} or more")
+
+
+def _in_time(sections: Sections, root: Node) -> Iterator[Trouble]:
+    """A rate says how long its requests take at least, whatever the server does."""
+    load = sections.load
+    requests = _first_window(load) if load is not None else None
+    if load is None or load.rate is None or requests is None:
+        return
+    for index, rate in enumerate(load.rate):
+        takes_s = requests / rate
+        if takes_s > load.max_duration:
+            level, limit = format_number(rate), format_duration(load.max_duration)
+            took = f"{requests} requests at {level}/s take {format_duration(round(takes_s, 3))}"
+            fit = max(1, int(rate * load.max_duration))
+            hint = f"Raise max_duration, or write requests: {fit}, or a duration instead of requests"
+            yield at_path(root, ("spec", "load", "rate", index), f"{took}, and max_duration is {limit}", hint)
+
+
+def _first_window(load: Load) -> int | None:
+    """How many requests the first window of a step measures; None where the load says only how long."""
+    return load.requests if load.requests or load.duration else DEFAULT_REQUESTS

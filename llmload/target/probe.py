@@ -115,7 +115,7 @@ def _check_context(name: str, max_model_len: int | None, workload: Workload) -> 
         raise TargetError(
             name,
             f"its context is {max_model_len} tokens, and requests may ask for {prompt} in and {answer} out",
-            "Shorten workload.prompts.synthetic.input_tokens or output_tokens, or serve with a longer context",
+            "Shorten input_tokens or output_tokens (or drop such rows of a trace), or serve with a longer context",
             kind="ContextTooShort",
         )
 

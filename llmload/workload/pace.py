@@ -72,7 +72,8 @@ class Arrivals:
             return ramp.seconds + (mass - climbed) / rate
         slope = (rate - ramp.start) / ramp.seconds
         # start x t + slope x t^2 / 2 = mass, in the form that does not cancel
-        return 2 * mass / (ramp.start + math.sqrt(ramp.start**2 + 2 * slope * mass))
+        divisor = ramp.start + math.sqrt(ramp.start**2 + 2 * slope * mass)
+        return 2 * mass / divisor if divisor else 0.0  # the gaps of a very bursty process may be too small for a float
 
 
 @dataclass(frozen=True, slots=True)

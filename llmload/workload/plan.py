@@ -9,11 +9,24 @@ from hashlib import blake2b
 
 from llmload.domain import PlannedRequest, TokenFit
 from llmload.scenario.asked import Lengths
+from llmload.scenario.recording import BLOCK_TOKENS, Recording
 from llmload.workload.lengths import draw
-from llmload.workload.prompts import SALT_WORDS, plain_text, salt
+from llmload.workload.prompts import SALT_WORDS, block_text, plain_text, salt
 
 _NUMBERS = struct.Struct("<5Q")
 _ONE = 2.0**-64
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Requests as long as those of a recording. The first `lead` are warm-up, as long as those that come next."""
+
+    recording: Recording
+    lead: int
+
+    def of(self, index: int) -> int:
+        """The row that the `index`-th request of the window is made after; beyond the last it begins again."""
+        return (index - self.lead if index >= self.lead else index) % len(self.recording)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +36,9 @@ class Plan:
     Same arguments, same bytes, on any machine; another seed, step, look or index gives other words. `run` changes
     the salt and nothing else: a server that still caches the prompts of an earlier run meets new ones, of the same
     lengths.
+
+    With `rows`, lengths are recorded and not drawn. Where the recording says which prompts begin alike, and they are
+    not to be `unique`, prompts are made of blocks of words, one per block id, which another run changes altogether.
     """
 
     seed: int
@@ -33,29 +49,59 @@ class Plan:
     unique: bool
     fit: TokenFit
     run: str = ""
+    rows: Rows | None = None
 
     def request(self, index: int) -> PlannedRequest:
         """The `index`-th request of the window, counting warm-up, measured and filler requests alike."""
         # A hash, not `random`: it draws the same on every version of Python, and in a tenth of the time.
         drawn = blake2b(index.to_bytes(8, "little"), key=_key(self.seed, self.step, self.look), digest_size=40).digest()
         place, *numbers = _NUMBERS.unpack(drawn)
+        if self.rows is not None:
+            return self._recorded(self.rows, index, place)
         first, second, third, fourth = ((number + 1) * _ONE for number in numbers)
         input_tokens = draw(self.input_tokens, first, second)
-        words = max(1, round((input_tokens - self.fit.template) / self.fit.per_word))
+        words = self._words(input_tokens)
         return PlannedRequest(
             index=index,
-            prompt=self._prompt(index, words, place),
+            prompt=self._salted(index, words, place) if self.unique else plain_text(words, place),
             input_tokens=input_tokens,
             output_tokens=draw(self.output_tokens, third, fourth),
         )
 
-    def _prompt(self, index: int, words: int, place: int) -> str:
-        if not self.unique:
-            return plain_text(words, place)
+    def _words(self, input_tokens: int) -> int:
+        return max(1, round((input_tokens - self.fit.template) / self.fit.per_word))
+
+    def _salted(self, index: int, words: int, place: int) -> str:
         opening = salt(_key(self.seed, self.step, self.look, self.run), index)[:words]
         if words <= SALT_WORDS:
             return " ".join(opening)
         return " ".join(opening) + " " + plain_text(words - SALT_WORDS, place)
+
+    def _recorded(self, rows: Rows, index: int, place: int) -> PlannedRequest:
+        recording, row = rows.recording, rows.of(index)
+        input_tokens = recording.input_tokens[row]
+        words = self._words(input_tokens)
+        if not self.unique and not recording.has_blocks:
+            prompt = plain_text(words, place)
+        elif self.unique or index < rows.lead:  # warm-up must not fill the cache with what is measured afterwards
+            prompt = self._salted(index, words, place)
+        else:
+            prompt = self._of_blocks(recording, row, words, index, place)
+        return PlannedRequest(index, prompt, input_tokens, recording.output_tokens[row])
+
+    def _of_blocks(self, recording: Recording, row: int, words: int, index: int, place: int) -> str:
+        """The row's blocks as far as the words go, the last one in part; what has no block is this prompt's own."""
+        window = int.from_bytes(_key(self.seed, self.step, self.look, self.run)[:8], "little")
+        size = max(1, round(BLOCK_TOKENS / self.fit.per_word))
+        parts = []
+        for block in recording.blocks(row):
+            if words <= 0:
+                break
+            parts.append(block_text(window, block, min(size, words)))
+            words -= size
+        if words > 0:
+            parts.append(self._salted(index, words, place))
+        return " ".join(parts)
 
 
 @lru_cache(maxsize=64)

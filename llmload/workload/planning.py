@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import blake2b
 
 from llmload.domain import Look, TokenFit
-from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
-from llmload.workload.pace import Arrivals, Pace, Ramp, Slots
-from llmload.workload.plan import Plan
+from llmload.errors import DataFileError
+from llmload.scenario.asked import ClosedLoop, Fixed, OpenLoop, Scenario, Trace, Workload
+from llmload.scenario.recording import Recording
+from llmload.scenario.trace_file import open_recording
+from llmload.workload.pace import Arrivals, Pace, Ramp, Replay, Slots
+from llmload.workload.plan import Plan, Rows
+
+_LONGEST_LEAD_GAP_NS = 250_000_000
 
 
 def plan_look(scenario: Scenario, look: Look, fit: TokenFit, *, run: str = "") -> Plan:
     """Every request of `look`. `run` (the run's id) keeps its prompts apart from those of earlier runs."""
-    workload = scenario.workload
+    workload, shape = scenario.workload, scenario.load.shape
     return Plan(
         seed=workload.seed,
         step=look.step.index,
@@ -23,6 +30,7 @@ def plan_look(scenario: Scenario, look: Look, fit: TokenFit, *, run: str = "") -
         unique=workload.unique,
         fit=fit,
         run=run,
+        rows=Rows(recording_of(shape), _warmup(scenario, look)) if isinstance(shape, Trace) else None,
     )
 
 
@@ -35,8 +43,39 @@ def pace_of(scenario: Scenario, look: Look) -> Pace:
             return Slots(int(look.step.value), _ramp(scenario, look, concurrency))
         case OpenLoop(rate_per_s, arrival):
             return Arrivals(look.step.value, arrival, key, _ramp(scenario, look, rate_per_s))
-        case Trace():
-            raise AssertionError("a trace is refused before this")
+        case Trace(speed=speed):
+            due_ns = array("q", (round(at_ns / speed) for at_ns in recording_of(shape).at_ns))
+            mean_gap_ns = due_ns[-1] // max(1, len(due_ns) - 1) or _LONGEST_LEAD_GAP_NS
+            return Replay(due_ns, _warmup(scenario, look), min(mean_gap_ns, _LONGEST_LEAD_GAP_NS))
+
+
+def warmup_of(scenario: Scenario, look: Look) -> int:
+    """Warm-up requests of a window beside those that its pace leads with; those of a replay all are such."""
+    return 0 if isinstance(scenario.load.shape, Trace) else _warmup(scenario, look)
+
+
+def recording_of(trace: Trace) -> Recording:
+    """The recording that a trace names. DataFileError where the file is gone, or another one than was checked."""
+    recording = open_recording(trace.file)
+    if trace.sha256 not in (None, recording.sha256):
+        problem = "changed since the scenario was read"
+        raise DataFileError(trace.file, problem, "Start again, and leave it alone while a run reads it")
+    return recording
+
+
+def longest_request(scenario: Scenario) -> Workload:
+    """The workload with the lengths that a server must have room for: of a trace, those of its longest request."""
+    shape = scenario.load.shape
+    if not isinstance(shape, Trace):
+        return scenario.workload
+    recording = recording_of(shape)
+    lengths = zip(recording.input_tokens, recording.output_tokens, strict=True)
+    prompt, answer = max(lengths, key=lambda each: each[0] + each[1])
+    return replace(scenario.workload, input_tokens=Fixed(prompt), output_tokens=Fixed(answer))
+
+
+def _warmup(scenario: Scenario, look: Look) -> int:
+    return scenario.load.warmup_for(max(1, round(look.step.value)))
 
 
 def _ramp(scenario: Scenario, look: Look, levels: Sequence[float]) -> Ramp | None:

@@ -14,6 +14,7 @@ SALT_WORDS = 6
 _BASE = len(WORDS)
 _STRIDE, *_SMALL_STRIDES = 0x9E3779, 0x35, 0x5B, 0xA7  # odd, so that each step through 256 or 256^3 meets all
 _ROUNDS = 32
+_WORD = 2**64 - 1
 
 
 def plain_text(words: int, start: int = 0) -> str:
@@ -42,6 +43,27 @@ def salt(window: bytes, index: int) -> list[str]:
     digits = [number % _BASE, number // _BASE % _BASE, number // _BASE**2]
     digits += [(start + stride * index) % _BASE for start, stride in zip(window[3:6], _SMALL_STRIDES, strict=True)]
     return [WORDS[digit] for digit in digits]
+
+
+def block_text(window: int, block: int, words: int) -> str:
+    """`words` words that stand for a block of a recorded prompt: the same whenever `window` and `block` are.
+
+    Both are 64-bit numbers. The words of the salt are drawn per block, so that blocks part at once, and a server
+    caches one for another only where the recorded prompts were alike.
+    """
+    # The finish of splitmix64 (Steele, Lea and Flood, OOPSLA 2014): one to one, and a tenth of the time of a hash.
+    mixed = (window ^ block) & _WORD
+    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & _WORD
+    mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & _WORD
+    mixed ^= mixed >> 31
+    opening = " ".join([WORDS[digit] for digit in mixed.to_bytes(8, "little")[: min(SALT_WORDS, words)]])
+    return opening + _round(words - SALT_WORDS, (mixed >> 48) % _ROUNDS) if words > SALT_WORDS else opening
+
+
+@lru_cache(maxsize=128)
+def _round(words: int, number: int) -> str:
+    """A blank and `words` words from where one of the rounds begins; most blocks are of one length, so few are cut."""
+    return " " + plain_text(words, number * _BASE)
 
 
 @lru_cache(maxsize=1)

@@ -18,9 +18,9 @@ class Shard:
     width: int = 1
 
     def indices(self) -> Iterator[int]:
-        """The indices of this shard's requests, in order, endless."""
+        """The indices of this shard's requests, in order; endless, but for a shard that a narrow round leaves empty."""
         begin = 0
-        while True:
+        while self.number < self.width:
             yield from range(begin + self.number, begin + self.width, self.of)
             begin += self.width
 

@@ -24,7 +24,6 @@ def refused(text: str) -> list[str]:
     ("spec", "place"),
     [
         pytest.param("  load: {rate: [2/s]}\n", "6:10 spec.load.rate", id="open loop"),
-        pytest.param("  load: {trace: {file: t.jsonl}}\n", "6:10 spec.load.trace", id="trace"),
         pytest.param("  load: {ramp: 5s}\n", "6:10 spec.load.ramp", id="ramp"),
         pytest.param("  load: {engine: ray}\n", "6:10 spec.load.engine", id="ray"),
         pytest.param("  load: {workers: 2}\n", "6:10 spec.load.workers", id="two workers"),

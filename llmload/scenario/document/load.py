@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from llmload.scenario.document.quantities import (
     Count,
     Duration,
     Patience,
-    Positive,
     RequestRate,
     Section,
     Share,
@@ -50,9 +49,9 @@ Rates = Annotated[
 
 
 class Burstiness(Section):
-    """1 = Poisson; smaller is burstier."""
+    """1 = Poisson; smaller is burstier: the coefficient of variation of the gaps is 1 / sqrt(burstiness)."""
 
-    burstiness: Positive
+    burstiness: Annotated[float, Ge(0.01), Le(1000)]
 
 
 class Gamma(Section):
@@ -71,11 +70,15 @@ Arrival = Annotated[
 ]
 
 
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Trace(Section):
     """Recorded arrivals, played at `speed` times their pace."""
 
-    file: Text
-    speed: Positive = 1.0
+    file: Annotated[Text, Field(description="Mooncake's JSON lines or Azure's CSV, beside the scenario")]
+    speed: Annotated[float, Ge(0.01), Le(10_000)] = 1.0
+    sha256: Annotated[Sha256 | None, Field(description="The file's; another file is refused")] = None
 
 
 class Warmup(Section):
@@ -133,6 +136,8 @@ class Load(Section):
             )
         if self.duration is not None and self.duration > self.max_duration:
             raise wrong("duration is longer than max_duration", "Raise max_duration, or shorten it", "duration")
+        if self.address is not None and self.engine != "ray":
+            raise wrong("address names a Ray cluster, and the engine is local", "Add engine: ray", "address")
         return self
 
     @property
