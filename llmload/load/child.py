@@ -18,10 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
 
-from llmload.domain import Observation
+from llmload.domain import Caveat, Observation
 from llmload.errors import LlmloadError
 from llmload.load.clock import SAME, Clock
 from llmload.load.handover import read_frame, read_observation, write_frame
+from llmload.load.limits import check, limits_here
 from llmload.load.live import Cell, Live
 from llmload.load.window import Window
 
@@ -39,6 +40,10 @@ class Here:
     def hire(self) -> Child:
         """One more worker process."""
         return Child()
+
+    def check(self, connections: int, workers: int) -> Caveat | None:
+        """Whether this machine lets so many workers hold so many connections; ClientError where it does not."""
+        return check(connections, workers, limits_here())
 
 
 class Child:

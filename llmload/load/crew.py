@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from llmload.endpoint import Transport
 from llmload.load.window import Window
 from llmload.units import format_number
 from llmload.workload.pace import Arrivals, Replay, Slots
 from llmload.workload.shard import Shard
 
-EVENTS_PER_WORKER = 25_000
+EVENTS_PER_WORKER: dict[Transport, int] = {"fast": 25_000, "httpx": 2_500}
 """Events per second that one worker is given: about half a core, so that a read is stamped when it can be."""
 
 STREAM_EVENTS_PER_S = 50
@@ -36,9 +37,10 @@ def choose_crew(window: Window, *, asked: int | None, cpus: int) -> Crew:
             return Crew(asked, "as load.workers asks")
         return Crew(most, f"load.workers asks for {asked}, but no more than {most} requests are in flight at a time")
     events, told = _expected(window)
-    wanted = max(1, math.ceil(events / EVENTS_PER_WORKER))
+    each = EVENTS_PER_WORKER[window.endpoint.transport]
+    wanted = max(1, math.ceil(events / each))
     free = max(1, cpus - 1)  # one is left to the rest of the machine
-    need = f"{told}, and a worker is given up to {EVENTS_PER_WORKER:,}"
+    need = f"{told}, and a worker is given up to {each:,}"
     if wanted > free:
         return Crew(min(free, most), f"{need}; {wanted} would do, but there are {cpus} CPUs, and one is left free")
     return Crew(min(wanted, most), need)
@@ -48,6 +50,11 @@ def shards_of(window: Window, count: int) -> list[Window]:
     """The window as each of `count` workers is to observe it."""
     width = window.pace.concurrency if isinstance(window.pace, Slots) else count
     return [replace(window, shard=Shard(number, count, width)) for number in range(count)]
+
+
+def surely_open(window: Window) -> int:
+    """Connections that the window cannot do without; in open loop the server decides how many more it takes."""
+    return window.pace.concurrency if isinstance(window.pace, Slots) else 0
 
 
 def _most_at_once(window: Window) -> int:

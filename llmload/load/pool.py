@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import monotonic, monotonic_ns
 from types import TracebackType
 from typing import Protocol, Self
 
-from llmload.domain import Observation
+from llmload.domain import Caveat, Observation
 from llmload.load.child import Here
 from llmload.load.clock import Clock
-from llmload.load.crew import choose_crew, shards_of
+from llmload.load.crew import choose_crew, shards_of, surely_open
 from llmload.load.display import Display
 from llmload.load.live import Cell
 from llmload.load.merging import merge
@@ -66,6 +67,9 @@ class Place(Protocol):
     def hire(self) -> Worker:
         """Start one more."""
 
+    def check(self, connections: int, workers: int) -> Caveat | None:
+        """Whether so many workers can hold so many connections here; ClientError where they cannot."""
+
 
 class Pool:
     """Worker processes for any number of windows, one window at a time.
@@ -101,6 +105,7 @@ class Pool:
         """
         sender_for(window.endpoint)  # what would end a worker is told here instead
         crew = choose_crew(window, asked=self._asked, cpus=self._place.cpus)
+        caveat = self._place.check(surely_open(window), crew.count)
         workers = self._hire(crew.count)
         try:
             for worker, part in zip(workers, shards_of(window, crew.count), strict=True):
@@ -109,7 +114,8 @@ class Pool:
         except BaseException:
             self._dismiss()  # one of them died, or we were torn away: nobody goes on with the window
             raise
-        return merge(window, seen, crew, [worker.node for worker in workers], [worker.clock for worker in workers])
+        whole = merge(window, seen, crew, [worker.node for worker in workers], [worker.clock for worker in workers])
+        return whole if caveat is None else replace(whole, caveats=(caveat, *whole.caveats))
 
     def _hire(self, count: int) -> list[Worker]:
         while len(self._workers) < count:

@@ -38,8 +38,9 @@ def most_at_once(observation: Observation) -> int:
 # ---------------------------------------------------------------- how many
 
 
-def asks(pace: Pace, output_tokens: int = 100, **changes: object) -> Window:
-    asked = window(endpoint("http://127.0.0.1:1"), pace=pace, **changes)
+def asks(pace: Pace, output_tokens: int = 100, transport: str = "fast", **changes: object) -> Window:
+    target = endpoint("http://127.0.0.1:1", transport=transport)
+    asked = window(target, pace=pace, **changes)
     return replace(asked, plan=replace(asked.plan, output_tokens=Fixed(output_tokens)))
 
 
@@ -48,6 +49,7 @@ def asks(pace: Pace, output_tokens: int = 100, **changes: object) -> Window:
     [
         (asks(Slots(1)), 8, 1, "1 streams of about 50 events/s make 50/s"),
         (asks(Slots(500)), 8, 1, "make 25,000/s, and a worker is given up to 25,000"),
+        (asks(Slots(101), transport="httpx"), 8, 3, "make 5,050/s, and a worker is given up to 2,500"),
         (asks(Slots(501)), 8, 2, "make 25,050/s"),
         (asks(Slots(5000)), 8, 7, "10 would do, but there are 8 CPUs, and one is left free"),
         (asks(Slots(5000)), 1, 1, "10 would do, but there are 1 CPUs"),
@@ -62,7 +64,7 @@ def test_as_many_workers_as_the_expected_events_need_and_the_machine_has(
     crew = choose_crew(asked, asked=None, cpus=cpus)
     assert crew.count == count
     assert because in crew.because
-    assert f"{EVENTS_PER_WORKER:,}" in crew.because
+    assert f"{EVENTS_PER_WORKER[asked.endpoint.transport]:,}" in crew.because
 
 
 def test_what_the_author_asks_for_is_done_as_far_as_there_is_work() -> None:
