@@ -7,6 +7,7 @@
     ├── DataFileError        2  a file that a scenario names
     ├── TargetError          5  the server under test cannot be used
     ├── ClientError          5  our own machine cannot send what is asked
+    ├── ClusterError         5  the Ray cluster that is to carry the load cannot be used
     ├── StoreError           5  the SQLite store cannot be read or written
     ├── Interrupted        130  Ctrl-C
     └── Terminated         143  SIGTERM
@@ -101,6 +102,12 @@ class TargetError(LlmloadError):
 
 class ClientError(LlmloadError):
     """Our own machine does not allow the load that the scenario asks for."""
+
+    exit_code = 5
+
+
+class ClusterError(LlmloadError):
+    """The Ray cluster cannot be reached, has no room or lost a node: nothing could be measured."""
 
     exit_code = 5
 

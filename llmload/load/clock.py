@@ -71,5 +71,5 @@ def estimate(rounds: Sequence[Round]) -> Clock:
 
 
 def _between(low_ns: int, high_ns: int) -> Clock:
-    middle = (low_ns + high_ns) // 2
+    middle = round((low_ns + high_ns) / 2000) * 1000  # whole microseconds, as every instant of ours
     return Clock(middle, max(high_ns - middle, middle - low_ns))

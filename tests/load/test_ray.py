@@ -1,0 +1,333 @@
+"""Workers on the nodes of a real Ray cluster: two nodes on this machine, the second one with a clock of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from time import monotonic_ns
+
+import pytest
+
+from llmload.domain import Ending, Observation, Phase
+from llmload.errors import ClusterError, UsageError
+from llmload.load.clock import SAME, Clock
+from llmload.load.node import this_node
+from llmload.load.pool import Pool
+from llmload.load.ray_cluster import RayCluster
+from llmload.load.ray_worker import check_reachable
+from llmload.load.window import Window
+from llmload.progress import Progress
+from tests.command import UNCOVERED
+from tests.load.ray_nodes import Nodes, ray_nodes
+from tests.load.windows import endpoint, window
+from tests.scripted_server import ScriptedServer, stream
+
+ROOT = Path(__file__).parents[2]
+SECRET = "sk-no-log-may-hold-this-a81f20c7"
+ELSEWHERE = replace(this_node(), name="gpu-7", boot="another")
+
+real_cluster = pytest.mark.measuring
+"""These windows are real, and Ray needs the machine for itself to start in time."""
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    with ray_nodes() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cluster(nodes: Nodes) -> Iterator[RayCluster]:
+    with RayCluster(nodes.address) as connected:
+        yield connected
+
+
+@dataclass(frozen=True)
+class Hired:
+    """What two workers turned out to be, in the order of their clocks."""
+
+    ray_nodes: list[str]
+    names: list[str]
+    clocks: list[Clock]
+    estimates: list[Clock]
+
+
+@pytest.fixture(scope="module")
+def hired(cluster: RayCluster) -> Hired:
+    workers = sorted([cluster.hire(), cluster.hire()], key=lambda worker: worker.clock.offset_ns)
+    found = Hired(
+        [worker.ray_node for worker in workers],
+        [worker.node for worker in workers],
+        [worker.clock for worker in workers],
+        [worker.estimate_clock() for worker in workers],
+    )
+    for worker in workers:
+        worker.stop()
+    return found
+
+
+def observe(pool: Pool, asked: Window) -> Observation:
+    return pool.observe(asked, on_progress=lambda progress: None, stop=threading.Event())
+
+
+# ---------------------------------------------------------------- a window on two nodes
+
+
+@real_cluster
+def test_every_request_of_a_window_on_two_nodes_is_sent_once_and_told_by_our_clock(cluster: RayCluster) -> None:
+    with ScriptedServer(lambda request: stream(5, 0.01, 0)) as server, Pool(2, cluster) as pool:
+        before_ns = monotonic_ns()
+        seen = [observe(pool, window(endpoint(server.url), concurrency=4, requests=40)) for _ in range(2)]
+        after_ns = monotonic_ns()
+        received = len(server.requests)
+    assert [one.ending for one in seen] == [Ending.COMPLETE] * 2
+    assert received == sum(len(one.records) for one in seen)
+    for one in seen:
+        assert [record.seq for record in one.records] == list(range(len(one.records)))
+        assert len(one.workers) == 2
+        measured = [record for record in one.records if record.phase is Phase.MEASURED]
+        assert len(measured) >= 40
+        for record in measured:
+            assert record.sent_ns is not None
+            assert before_ns < record.due_ns <= record.sent_ns < record.event_ns[0] <= record.done_ns < after_ns
+
+
+@real_cluster
+def test_two_workers_are_on_two_nodes(hired: Hired) -> None:
+    assert len(set(hired.ray_nodes)) == 2
+
+
+@real_cluster
+def test_asking_finds_the_true_offset_of_a_clock_within_its_own_bound(hired: Hired, nodes: Nodes) -> None:
+    for clock, true_offset_ns in zip(hired.estimates, (0, nodes.ahead_ns), strict=True):
+        assert clock.admits(true_offset_ns)
+        assert clock.error_ns < 50_000_000
+
+
+@real_cluster
+def test_a_clock_that_is_ours_is_exactly_ours(hired: Hired) -> None:
+    assert hired.clocks[0] == SAME
+    assert hired.names == ["", ""]
+
+
+# ---------------------------------------------------------------- the end, wanted and unwanted
+
+
+@real_cluster
+def test_a_stop_ends_a_window_within_two_seconds_and_leaves_no_process(cluster: RayCluster) -> None:
+    stop = threading.Event()
+    asked_s: list[float] = []
+
+    def interrupt(progress: Progress) -> None:
+        if server.requests and not asked_s:
+            asked_s.append(time.monotonic())
+            stop.set()
+
+    with ScriptedServer(lambda request: stream(2, 5, 0)) as server, Pool(2, cluster) as pool:
+        seen = pool.observe(window(endpoint(server.url), concurrency=2), on_progress=interrupt, stop=stop)
+        took_s = time.monotonic() - asked_s[0]
+        pids = pool.pids
+    assert seen.ending is Ending.INTERRUPTED
+    assert took_s < 2
+    assert len(pids) == 2
+    assert all(is_gone_within(pid, 2) for pid in pids)
+
+
+@real_cluster
+def test_a_worker_process_that_dies_is_an_error_that_names_its_node(cluster: RayCluster) -> None:
+    with ScriptedServer(lambda request: stream(2, 5, 0)) as server, Pool(2, cluster) as pool:
+        threading.Timer(0.5, os.kill, (pool.pids[0], signal.SIGKILL)).start()
+        with pytest.raises(ClusterError, match=rf"node {this_node().name} .*the worker process died \(signal 9\)"):
+            observe(pool, window(endpoint(server.url), concurrency=2))
+
+
+@real_cluster
+def test_an_actor_that_dies_takes_its_worker_along_and_is_an_error_that_names_its_node(cluster: RayCluster) -> None:
+    with ScriptedServer(lambda request: stream(2, 5, 0)) as server, Pool(2, cluster) as pool:
+        pids = pool.pids
+        threading.Timer(0.5, os.kill, (parent_of(pids[0]), signal.SIGKILL)).start()
+        with pytest.raises(ClusterError, match=f"node {this_node().name} .*actor or its node died"):
+            observe(pool, window(endpoint(server.url), concurrency=2))
+    assert all(is_gone_within(pid, 5) for pid in pids)
+
+
+@real_cluster
+def test_a_driver_that_is_killed_leaves_no_worker(nodes: Nodes, tmp_path: Path) -> None:
+    program = tmp_path / "driver.py"
+    program.write_text(
+        "import sys, threading\n"
+        "from llmload.load.pool import Pool\n"
+        "from llmload.load.ray_cluster import RayCluster\n"
+        "from tests.load.windows import endpoint, window\n"
+        "with RayCluster(sys.argv[1]) as cluster, Pool(1, cluster) as pool:\n"
+        "    print(pool.pids[0], flush=True)\n"
+        "    asked = window(endpoint(sys.argv[2]), requests=1000)\n"
+        "    pool.observe(asked, on_progress=lambda p: None, stop=threading.Event())\n"
+    )
+    with ScriptedServer(lambda request: stream(2, 0.2, 0)) as server:
+        driver = subprocess.Popen(
+            [sys.executable, str(program), nodes.address, server.url],
+            stdout=subprocess.PIPE,
+            env={**UNCOVERED, "PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
+        )
+        assert driver.stdout is not None
+        with driver.stdout:
+            worker = int(driver.stdout.readline())
+            while not server.requests:
+                time.sleep(0.01)
+            driver.kill()
+            driver.wait()
+        assert is_gone_within(worker, 10)
+
+
+@real_cluster
+def test_a_node_that_loses_its_power_is_an_error_that_names_it() -> None:
+    with ray_nodes() as doomed, ScriptedServer(lambda request: stream(2, 5, 0)) as server:
+        program = (
+            "import sys, threading\n"
+            "from llmload.errors import ClusterError\n"
+            "from llmload.load.pool import Pool\n"
+            "from llmload.load.ray_cluster import RayCluster\n"
+            "from tests.load.windows import endpoint, window\n"
+            "with RayCluster(sys.argv[1]) as cluster, Pool(2, cluster) as pool:\n"
+            "    asked = window(endpoint(sys.argv[2]), concurrency=2)\n"
+            "    try:\n"
+            "        pool.observe(asked, on_progress=lambda p: None, stop=threading.Event())\n"
+            "    except ClusterError as error:\n"
+            "        print(error.exit_code, error)\n"
+        )
+        driver = subprocess.Popen(
+            [sys.executable, "-c", program, doomed.address, server.url],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**UNCOVERED, "PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
+        )
+        while len(server.requests) < 2:
+            time.sleep(0.01)
+        doomed.cut_power()
+        told, _ = driver.communicate(timeout=60)
+    assert told.startswith(f"5 node {this_node().name} (")
+
+
+# ---------------------------------------------------------------- what the cluster must not learn, and must have
+
+
+@real_cluster
+def test_no_log_of_the_cluster_and_no_word_of_ours_holds_a_secret(
+    cluster: RayCluster, nodes: Nodes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = endpoint("http://127.0.0.1:1", headers=(("Authorization", f"Bearer {SECRET}"),))
+    with Pool(2, cluster) as pool:
+        observe(pool, window(asked, concurrency=2, max_duration_s=1))
+        with pytest.raises(ClusterError) as missing:
+            pool._workers[0].send(window(replace(asked, url="https://127.0.0.1:1", tls_ca_file="/no/such.pem")))
+        threading.Timer(0.3, os.kill, (pool.pids[1], signal.SIGKILL)).start()
+        with pytest.raises(ClusterError) as death:
+            observe(pool, window(asked, concurrency=2, max_duration_s=5))
+    assert SECRET not in "".join((*capfd.readouterr(), str(missing.value), str(death.value)))
+    files = [path for path in nodes.logs.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
+@real_cluster
+def test_more_workers_than_free_cpus_are_refused_at_once(cluster: RayCluster) -> None:
+    with (
+        ScriptedServer(lambda request: stream(1, 0, 0)) as server,
+        Pool(3, cluster) as pool,
+        pytest.raises(ClusterError, match="worker 3 has no CPU: the cluster had 2 free ones"),
+    ):
+        observe(pool, window(endpoint(server.url), concurrency=3))
+
+
+@real_cluster
+def test_connecting_leaves_signals_to_us(cluster: RayCluster) -> None:
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# ---------------------------------------------------------------- no cluster
+
+
+def test_a_cluster_that_nobody_runs_is_an_error_with_exit_code_5() -> None:
+    with pytest.raises(ClusterError, match=r"no Ray cluster can be used at 127\.0\.0\.1:9: .*refused") as told:
+        RayCluster("127.0.0.1:9").__enter__()
+    assert told.value.exit_code == 5
+
+
+def test_another_server_is_told_from_a_ray_head_at_once() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with pytest.raises(ClusterError, match="something other than Ray answers"):
+            RayCluster(f"127.0.0.1:{server.server_port}").__enter__()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "http://head:8265", "local", "head"])
+def test_addresses_of_other_kinds_are_refused(address: str) -> None:
+    with pytest.raises(UsageError, match=r"load\.address: .*Write host:port"):
+        RayCluster(address).__enter__()
+
+
+def test_without_the_extra_the_remedy_is_to_install_it() -> None:
+    code = (
+        "import sys; sys.modules['ray'] = None\n"  # what an import of something that is not there comes to
+        "from llmload.load.ray_cluster import RayCluster\n"
+        "RayCluster(None).__enter__()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "UsageError: load.engine: engine: ray needs Ray. pip install 'llmload[ray]'" in done.stderr
+
+
+def test_loading_the_worker_module_does_not_load_ray() -> None:
+    code = "import sys, llmload.load.ray_cluster; print('ray' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_a_loopback_url_is_refused_on_another_machine() -> None:
+    with pytest.raises(UsageError, match="means this machine here, and gpu-7 to the worker on that node"):
+        check_reachable("http://127.0.0.1:8000", ELSEWHERE, this_node())
+
+
+@pytest.mark.parametrize(
+    ("url", "node"),
+    [
+        pytest.param("http://10.0.0.1:8000", ELSEWHERE, id="an address for everybody"),
+        pytest.param("http://127.0.0.1:8000", this_node(), id="a worker on this machine"),
+    ],
+)
+def test_a_url_that_means_one_machine_to_both_is_taken(url: str, node: object) -> None:
+    check_reachable(url, node, this_node())  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- processes
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def is_gone_within(pid: int, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":  # nobody reaps orphans in some containers
+            return True
+        time.sleep(0.02)
+    return False
