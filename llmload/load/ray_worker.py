@@ -145,8 +145,10 @@ class RayWorker:
 
     @property
     def node(self) -> str:
-        """The host name of its node; "" where that is this machine."""
-        return "" if self._node.shares_loopback(this_node()) else self._node.name
+        """The host name of its node; "" where clock and network are ours, as on this machine."""
+        here = this_node()
+        is_ours = self._node.shares_loopback(here) and self._clock == SAME
+        return "" if is_ours else self._node.name
 
     @property
     def clock(self) -> Clock:
