@@ -10,7 +10,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -31,7 +31,7 @@ class Piece:
 class Script:
     """The answer to one request, and what becomes of the connection after it."""
 
-    pieces: Sequence[Piece] = ()
+    pieces: Iterable[Piece] = ()
     then: Literal["keep", "close", "reset", "stall"] = "keep"
 
 
@@ -44,6 +44,7 @@ class Request:
     head: bytes
     body: bytes
     arrived_ns: int
+    length: int = 0
     sent_ns: list[int] = field(default_factory=list)
 
     @property
@@ -54,10 +55,19 @@ class Request:
 
 
 class ScriptedServer:
-    """`with ScriptedServer(script) as server:` answers every request with `script(request)`."""
+    """`with ScriptedServer(script) as server:` answers every request with `script(request)`.
 
-    def __init__(self, script: Callable[[Request], Script], tls: ssl.SSLContext | None = None) -> None:
-        self._script, self._tls = script, tls
+    One that reads `heads first` answers before it has read the body of the request.
+    """
+
+    def __init__(
+        self,
+        script: Callable[[Request], Script],
+        tls: ssl.SSLContext | None = None,
+        *,
+        reads: Literal["whole requests", "heads first"] = "whole requests",
+    ) -> None:
+        self._script, self._tls, self._reads = script, tls, reads
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -126,12 +136,20 @@ class ScriptedServer:
         length = next(
             int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
         )
-        while len(body) < length:
-            body += connection.recv(65536)
+        arrived_ns = time.monotonic_ns()
+        if self._reads == "whole requests":
+            body = self._read_body(connection, body, length)
         with self._lock:
-            request = Request(number, len(self.requests), head, body, time.monotonic_ns())
+            request = Request(number, len(self.requests), head, body, arrived_ns, length=length)
             self.requests.append(request)
         return request
+
+    def _read_body(self, connection: socket.socket, begun: bytes, length: int) -> bytes:
+        parts, missing = [begun], length - len(begun)
+        while missing > 0 and (part := connection.recv(min(missing, 65536))):
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
 
     def _answer(self, connection: socket.socket, request: Request) -> bool:
         script = self._script(request)
@@ -142,6 +160,8 @@ class ScriptedServer:
                 return False
             request.sent_ns.append(time.monotonic_ns())
             connection.sendall(piece.data)
+        if self._reads == "heads first":
+            request.body = self._read_body(connection, request.body, request.length)
         if script.then == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if script.then == "stall":
