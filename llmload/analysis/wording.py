@@ -22,7 +22,7 @@ def milliseconds(value_ms: float) -> str:
     """A latency with four digits; one that is infinite belongs to a request that never completed."""
     if math.isinf(value_ms):
         return "never reached"
-    return format_duration(float(f"{value_ms:.4g}") / 1000)
+    return format_duration(float(f"{value_ms / 1000:.4g}"))
 
 
 def figure(gate: Gate, value: float) -> str:
