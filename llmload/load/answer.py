@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from array import array
 from dataclasses import dataclass
-from io import StringIO
 
 from llmload.domain import Outcome
 from llmload.frameworks.adapter import Dialect, Event, Usage
@@ -21,7 +20,7 @@ from llmload.load.transport import now_ns
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 DONE_GRACE_S = 1.0
-_PLAIN = Event()[1:]
+_PLAIN = Event()[2:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +40,18 @@ class Answer:
     """The answer to one request. `ended` resolves when it is over; what came is in the attributes.
 
     No method raises for what a server did: that is a `failure`. `is_streamed` is what was asked for, until a transport
-    learns from the head that the answer is one document.
+    learns from the head that the answer is one document. `event_ns` and `texts` have one entry per event with text;
+    `shared` counts those that came in one read with an earlier one.
     """
 
     __slots__ = (
-        "_append",
         "_body",
         "_body_bytes",
         "_cutter",
         "_deadlines",
         "_dialect",
         "_is_streaming",
-        "_stencil",
-        "_text_in",
         "_timer",
-        "_write",
         "answer_ns",
         "done_ns",
         "ended",
@@ -67,9 +63,11 @@ class Answer:
         "is_streamed",
         "is_unanswered",
         "sent_ns",
+        "shared",
         "stamp",
         "status",
-        "text",
+        "stencil",
+        "texts",
         "unforeseen",
         "usage",
     )
@@ -78,16 +76,15 @@ class Answer:
         self._dialect = dialect
         self._deadlines = (first_token_s, total_s)
         self._timer: asyncio.TimerHandle | None = None
-        self._cutter, self._stencil = Cutter(), Stencil()
-        self._text_in = self._stencil.text_in
+        self._cutter, self.stencil = Cutter(), Stencil()
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._is_streaming = False
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.stamp = self.sent_ns = self.done_ns = self.status = 0
         self.event_ns = array("q")
-        self.text = StringIO()
-        self._append, self._write = self.event_ns.append, self.text.write
+        self.texts: list[str] = []
+        self.shared = 0
         self.answer_ns: int | None = None
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
@@ -116,9 +113,9 @@ class Answer:
         if not self._is_streaming:
             self._keep(piece)
             return
-        if not self._cutter.held and (text := self._text_in(piece)):
-            self._append(self.stamp)
-            self._write(text)
+        if not self._cutter.held and (text := self.stencil.text_in(piece)):
+            self._stamp_event()
+            self.texts.append(text)
             return
         try:
             for payload in self._cutter.feed(piece):
@@ -174,6 +171,21 @@ class Answer:
             self.failure = Failure(outcome, error_type, text)
             self._end()
 
+    @property
+    def is_between_events(self) -> bool:
+        """Whether the stream goes on, and what comes next in it is the beginning of an event."""
+        return self._is_streaming and not self._cutter.held
+
+    @property
+    def text(self) -> str:
+        """All the text that came, reasoning and answer in their order."""
+        return "".join(self.texts)
+
+    @property
+    def reads(self) -> int:
+        """Reads that carried text."""
+        return len(self.event_ns) - self.shared
+
     # ------------------------------------------------------------ deadlines and the end
 
     def _arm(self, delay_s: float) -> None:
@@ -209,16 +221,19 @@ class Answer:
 
     # ------------------------------------------------------------ what it means
 
+    def _stamp_event(self) -> None:
+        if self.event_ns and self.event_ns[-1] == self.stamp:
+            self.shared += 1
+        self.event_ns.append(self.stamp)
+
     def _note(self, event: Event, piece: bytes) -> None:
-        if event.answer:
-            self._append(self.stamp)
-            if self.answer_ns is None:
+        if text := event.thought + event.answer:
+            self._stamp_event()
+            self.texts.append(text)
+            if event.answer and self.answer_ns is None:
                 self.answer_ns = self.stamp
-            if event == (event.answer, *_PLAIN):
-                self._stencil.learn(piece, event.answer)
-        elif event.thought:
-            self._append(self.stamp)
-        self._write(event.thought + event.answer)
+            if event in ((text, "", *_PLAIN), ("", text, *_PLAIN)):
+                self.stencil.learn(piece, text)
         if event.usage is not None:
             self.usage = event.usage
         if event.finish_reason is not None:
@@ -231,13 +246,14 @@ class Answer:
     def _note_last(self) -> None:
         """`[DONE]`: the answer is whole. The end of the HTTP message belongs right behind it, but need not come."""
         self.is_last_seen = True
+        self._is_streaming = False
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(DONE_GRACE_S, self._end)
 
     def _keep(self, piece: bytes) -> None:
         self._body_bytes += len(piece)
-        if self.is_over:
+        if self.is_over or self.is_last_seen:
             return
         if self.status >= 300:
             if self._body_bytes <= MAX_ERROR_BYTES:
@@ -256,9 +272,9 @@ class Answer:
         if event.error is not None:
             self.failure = Failure(Outcome.STREAM_ERROR, "ERROR_IN_BODY", event.error)
             return
-        self._append(self.stamp)
+        self._stamp_event()
         self.answer_ns = self.stamp
-        self._write(event.answer + event.thought)
+        self.texts.append(event.answer + event.thought)
         self.usage, self.finish_reason = event.usage, event.finish_reason
 
     def _fail_to_read(self, error: ValueError) -> None:

@@ -78,4 +78,6 @@ class FastTransport:
             exchange.cancel()  # no effect on one that is over
             if exchange.is_reusable:
                 self._connector.put_back(connection)
+            else:
+                connection.close()
         return exchange

@@ -96,7 +96,7 @@ class Sender:
             asked_output_tokens=job.output_tokens,
             answer_ns=answer.answer_ns if answer else None,
             connect_ns=attempt.connect_ns,
-            reads=len(set(answer.event_ns)) if answer else 0,  # a read has one instant
+            reads=answer.reads if answer else 0,
             is_streamed=answer.is_streamed if answer else self._endpoint.stream,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
@@ -107,7 +107,7 @@ class Sender:
             error_type=failure.error_type if failure else None,
             error_text=self._scrubbed(failure.text) if failure else None,
             retried=attempt.retried,
-            text=answer.text.getvalue() if answer and (job.keeps_text or not is_counted) else None,
+            text=answer.text if answer and (job.keeps_text or not is_counted) else None,
         )
 
     def _log_once(self, error: Exception) -> None:

@@ -77,24 +77,22 @@ def address_of(endpoint: Endpoint, url: str) -> Address:
 class Receiver(Protocol):
     """Whoever waits for the answer on a connection."""
 
-    stamp: int
-    feed: Callable[[bytes], None]
+    def receiving(self) -> Callable[[bytes], None]:
+        """What is called with the bytes of each read, first thing; it raises nothing."""
 
     def lose(self) -> None:
         """The connection ended, by whoever's doing."""
-
-    def break_off(self, error: Exception) -> None:
-        """What came cannot be read any further."""
 
 
 class Connection(asyncio.Protocol):
     """One TCP (or TLS) connection. It serves one exchange at a time; bytes that nobody asked for close it."""
 
-    __slots__ = ("_living", "receiver", "transport", "uses")
+    __slots__ = ("_living", "_receiver", "data_received", "transport", "uses")
 
     def __init__(self, living: set[Connection]) -> None:
         self.transport: asyncio.Transport | None = None
-        self.receiver: Receiver | None = None
+        self._receiver: Receiver | None = None
+        self.data_received: Callable[[bytes], None] = self._refuse  # type: ignore[assignment]  # each exchange's own
         self.uses = 0
         self._living = living
 
@@ -103,38 +101,40 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)  # uvloop's own class is one without inheriting from it
         self._living.add(self)
 
-    def data_received(self, data: bytes) -> None:
-        """Stamp first: the instant is that of the read, whatever its bytes cost to understand."""
-        stamp = monotonic_ns()
-        receiver = self.receiver
-        if receiver is None:
-            self.close()
-            return
-        receiver.stamp = stamp - stamp % 1000
-        try:
-            receiver.feed(data)
-        except Exception as error:  # becomes the record of this request; anything unforeseen is logged there
-            receiver.break_off(error)
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio tells us of the end, ours or theirs; no bytes come after it."""
         self.transport = None
         self._living.discard(self)
-        if self.receiver is not None:
-            self.receiver.lose()
+        receiver, self._receiver = self._receiver, None
+        self.data_received = _ignore  # nobody collects garbage in a window, and this was a cycle
+        if receiver is not None:
+            receiver.lose()
 
     def send(self, request: bytes, receiver: Receiver) -> None:
         """Hand one request to the socket; the answer goes to `receiver`, and so does the end of the connection."""
-        self.receiver = receiver
         self.uses += 1
         if self.transport is None:
             receiver.lose()
-        else:
-            self.transport.write(request)
+            return
+        self._receiver = receiver
+        self.data_received = receiver.receiving()
+        self.transport.set_protocol(self)  # uvloop looks `data_received` up but once
+        self.transport.write(request)
+
+    def release(self) -> None:
+        """The answer is complete: whatever comes now was not asked for."""
+        self._receiver = None
+        if self.transport is not None:
+            self.data_received = self._refuse
+            self.transport.set_protocol(self)
+
+    def _refuse(self, _data: bytes) -> None:
+        self.close()
 
     def close(self) -> None:
         """Drop the connection at once; nothing in it is wanted any more."""
-        self.receiver = None
+        self._receiver = None
+        self.data_received = _ignore
         if self.transport is not None:
             self.transport.abort()
             self.transport = None
@@ -176,7 +176,6 @@ class Connector:
 
     def put_back(self, connection: Connection) -> None:
         """Keep a connection for the next request."""
-        connection.receiver = None
         if connection.is_open:
             self._idle.append(connection)
 
@@ -212,3 +211,7 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _ignore(_data: bytes) -> None:
+    """Bytes behind the end."""
