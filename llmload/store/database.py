@@ -259,17 +259,19 @@ class Store:
 
 
 def _insert_window(connection: sqlite3.Connection, run: int, rows: WindowRows) -> None:
+    (first_id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM requests").fetchone()
     window = connection.execute(
-        f"INSERT INTO windows (run, {', '.join(WINDOW)}) VALUES (?{', ?' * len(WINDOW)})",  # noqa: S608 - our own names
-        (run, *rows.window),
+        f"INSERT INTO windows (run, first_id, last_id, {', '.join(WINDOW)})"  # noqa: S608 - our own names
+        f" VALUES (?, ?, ?{', ?' * len(WINDOW)})",
+        (run, first_id, first_id + rows.last_seq, *rows.window),
     ).lastrowid
     connection.executemany(
-        "INSERT INTO request_kinds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO request_kinds VALUES (?{', ?' * 12})",  # noqa: S608
         ((window, *row) for row in rows.kinds),
     )
     connection.executemany(
-        "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((window, *row) for row in rows.requests),
+        f"INSERT INTO requests VALUES (? + ?{', ?' * 10})",  # noqa: S608
+        ((first_id, *row) for row in rows.requests),
     )
     connection.executemany("INSERT INTO request_texts VALUES (?, ?, ?, ?)", ((window, *row) for row in rows.texts))
     connection.executemany(

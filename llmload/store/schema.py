@@ -216,9 +216,59 @@ SELECT run_id AS "run", scenario, model, steps.label AS "step", steps.attempts A
 FROM steps JOIN runs USING (run)
 """
 
+_ONE_KEY = """
+ALTER TABLE windows ADD COLUMN first_id INTEGER NOT NULL DEFAULT 1;  -- what a request of seq 0 has as id
+ALTER TABLE windows ADD COLUMN last_id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_kinds ADD COLUMN tokens_in INTEGER;  -- the usual counts of its requests
+ALTER TABLE request_kinds ADD COLUMN tokens_out INTEGER;
+ALTER TABLE request_kinds ADD COLUMN tokens_cached INTEGER;
+
+WITH sizes AS (SELECT window, max(seq) + 1 AS size FROM requests GROUP BY window),
+     places AS (SELECT window, size, 1 + sum(size) OVER (ORDER BY window) - size AS first FROM sizes)
+UPDATE windows SET first_id = first, last_id = first + size - 1 FROM places WHERE places.window = windows.window;
+
+DROP VIEW request_list;
+ALTER TABLE requests RENAME TO requests_by_window;
+CREATE TABLE requests (               -- each instant follows from the one before it; NULL = did not happen
+    id INTEGER PRIMARY KEY,           -- from first_id to last_id of its window: first_id + seq, the order of start
+    kind INTEGER NOT NULL,
+    due_us INTEGER NOT NULL,          -- after the window's start
+    lag_us INTEGER,                   -- sent - due
+    wait_us INTEGER,                  -- first event - sent
+    span_us INTEGER,                  -- last event - first event
+    tail_us INTEGER NOT NULL,         -- done - the last instant known before it
+    gap_us INTEGER,                   -- largest gap between events
+    tokens_in INTEGER, tokens_out INTEGER, tokens_cached INTEGER  -- NULL = those of its kind
+) STRICT;
+INSERT INTO requests
+SELECT first_id + seq, kind, due_us, lag_us, wait_us, span_us, tail_us, gap_us, tokens_in, tokens_out, tokens_cached
+FROM requests_by_window JOIN windows USING (window) ORDER BY window, seq;
+DROP TABLE requests_by_window;
+
+CREATE TRIGGER requests_of_a_window AFTER DELETE ON windows BEGIN
+    DELETE FROM requests WHERE id BETWEEN OLD.first_id AND OLD.last_id;
+END;
+
+CREATE VIEW request_list AS
+SELECT run_id AS "run", steps.label AS "step", look, requests.id - first_id AS "seq", phase, outcome, error_type,
+       http_status,
+       due_us / 1e3 AS "due (ms)",
+       (due_us + lag_us) / 1e3 AS "sent (ms)",
+       (due_us + coalesce(lag_us, 0) + wait_us) / 1e3 AS "first (ms)",
+       (due_us + coalesce(lag_us, 0) + wait_us + span_us) / 1e3 AS "last (ms)",
+       (due_us + coalesce(lag_us, 0) + coalesce(wait_us, 0) + coalesce(span_us, 0) + tail_us) / 1e3 AS "done (ms)",
+       gap_us / 1e3 AS "largest gap (ms)",
+       coalesce(requests.tokens_in, request_kinds.tokens_in) AS "input tokens",
+       coalesce(requests.tokens_out, request_kinds.tokens_out) AS "output tokens", token_source
+FROM runs JOIN steps USING (run) JOIN windows USING (run, step)
+     JOIN requests ON requests.id BETWEEN first_id AND last_id
+     JOIN request_kinds ON request_kinds.window = windows.window AND request_kinds.kind = requests.kind
+"""
+
 _MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("001 runs and requests", (_RUNS, _STEPS, _RESULTS, _VIEWS)),
     ("002 open loop and workers", (_OPEN_LOOP,)),
+    ("003 one key for a request", (_ONE_KEY,)),
 )
 
 NAMES = tuple(name for name, _ in _MIGRATIONS)

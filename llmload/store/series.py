@@ -1,6 +1,7 @@
 """The many numbers of a request that nobody queries one by one, packed for a block of requests at a time.
 
-First events lie in the requests' own rows; a block keeps the gaps after them, and five small numbers a request.
+First and last events lie in the requests' own rows; a block keeps the gaps between them but for the last, which
+follows from the others, and six small numbers a request.
 """
 
 from __future__ import annotations
@@ -8,11 +9,16 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llmload.domain import RequestRecord
 from llmload.store.packing import pack, unpack
 
-REQUESTS_PER_BLOCK = 512
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+REQUESTS_PER_BLOCK = 2048
 """Enough to compress well, few enough to read one request without unpacking a whole window."""
 
 _NONE = -(2**63)
@@ -66,12 +72,14 @@ def _block(records: Sequence[RequestRecord]) -> Block:
     ]
     largest: list[int | None] = [None] * len(records)
     many = np.flatnonzero(counts > 1)
+    lengths = counts[many] - 1
+    ends = np.cumsum(lengths)
     if many.size:
-        lengths = counts[many] - 1
-        peaks = np.maximum.reduceat(gaps, np.cumsum(lengths) - lengths)
+        peaks = np.maximum.reduceat(gaps, ends - lengths)
         for place, peak in zip(many.tolist(), peaks.tolist(), strict=True):
             largest[place] = peak
-    return Block(records[0].seq, pack(np.array(details, dtype=np.int64).reshape(-1)), pack(gaps), largest)
+    packed = pack(np.array(details, dtype=np.int64).reshape(-1))
+    return Block(records[0].seq, packed, pack(np.delete(gaps, ends - 1)), largest)
 
 
 def _answer_us(record: RequestRecord) -> int:
@@ -81,22 +89,36 @@ def _answer_us(record: RequestRecord) -> int:
     return record.answer_ns // 1000 - before // 1000
 
 
-def details_of(details: bytes, gaps_us: bytes, starts_us: Sequence[int]) -> Iterator[Detail]:
-    """The requests of one block; `starts_us` are the instants of their first events, whatever where there is none."""
+def table_of(details: bytes) -> NDArray[np.int64]:
+    """The small numbers of one block: a row for each of them, a column for each request."""
+    return unpack(details).reshape(6, -1)
+
+
+def details_of(
+    table: NDArray[np.int64], gaps_us: bytes, starts_us: Sequence[int], spans_us: Sequence[int]
+) -> Iterator[Detail]:
+    """The requests of one block.
+
+    `starts_us` are the instants of their first events and `spans_us` how long after them the last ones came,
+    whatever where there is none.
+    """
     import numpy as np
 
-    table = unpack(details).reshape(6, -1)
     counts = table[0]
-    total = int(counts.sum())
-    steps = np.zeros(total, dtype=np.int64)
-    firsts = np.cumsum(counts) - counts
-    is_gap = np.ones(total, dtype=bool)
-    is_gap[firsts[counts > 0]] = False
-    steps[is_gap] = unpack(gaps_us)
+    firsts, has, many = np.cumsum(counts) - counts, counts > 0, counts > 1
+    lasts = firsts + counts - 1
+    is_packed = np.ones(int(counts.sum()), dtype=bool)
+    is_packed[firsts[has]] = False
+    gaps = unpack(gaps_us)
+    if len(gaps) < is_packed.sum():  # the first version of the store packed the last gaps as well
+        is_packed[lasts[many]] = False
+    steps = np.zeros(len(is_packed), dtype=np.int64)
+    steps[is_packed] = gaps
     since = np.cumsum(steps)
-    has = counts > 0
     since -= np.repeat(since[firsts[has]], counts[has])
-    since += np.repeat(np.asarray(starts_us, dtype=np.int64), counts)
+    starts = np.asarray(starts_us, dtype=np.int64)
+    since += np.repeat(starts, counts)
+    since[lasts[many]] = (starts + np.asarray(spans_us, dtype=np.int64))[many]
     events, at = array("q", (since * 1000).tobytes()), 0
     for count, reads, connect_us, asked_in, asked_out, answer_us in table.T.tolist():
         known = None if answer_us == _NONE else answer_us

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmload.domain import Observation, Outcome
+from llmload.domain import Ending, Observation, Outcome
 from llmload.errors import StoreError
 from llmload.store.database import Store, open_store
 from llmload.store.packing import pack, unpack
@@ -50,6 +51,44 @@ def test_more_requests_than_fit_one_block_come_back(tmp_path: Path) -> None:
         store.begin(CLEAN.header)
         store.remember(CLEAN.header.run_id, seen)
         assert store.load(CLEAN.header.run_id).observations == (seen,)
+
+
+def test_windows_between_others_come_and_go_without_touching_them(tmp_path: Path) -> None:
+    first, second, third = (window(step=step) for step in range(3))
+    sparse = replace(second, records=tuple(replace(one, seq=10 + 3 * one.seq) for one in second.records))
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(CLEAN.header)
+        for seen in (first, replace(sparse, ending=Ending.INTERRUPTED), window(step=4, requests=0), third):
+            store.remember(CLEAN.header.run_id, seen)
+        store.remember(CLEAN.header.run_id, sparse)
+        assert store.load(CLEAN.header.run_id).observations == (first, sparse, third, window(step=4, requests=0))
+
+
+def test_what_goes_with_a_run_goes_whole(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    with open_store(path) as store:
+        store.begin(CLEAN.header)
+        store.remember(CLEAN.header.run_id, window())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("DELETE FROM runs")
+        for table in ("steps", "windows", "requests", "request_kinds", "request_texts", "request_gaps"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+
+
+def test_counts_that_differ_within_a_kind_or_were_never_told_come_back(tmp_path: Path) -> None:
+    told = [(500, 20, 0), (500, 20, 0), (500, None, 0), (None, None, None), (0, 21, None), (500, 20, 16)]
+    records = tuple(
+        replace(record(seq), input_tokens=inputs, output_tokens=outputs, cached_tokens=cached)
+        for seq, (inputs, outputs, cached) in enumerate(told)
+    )
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(CLEAN.header)
+        store.remember(CLEAN.header.run_id, replace(window(), records=records))
+        assert store.load(CLEAN.header.run_id).observations[0].records == records
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
+        shown = connection.execute('SELECT "input tokens", "output tokens" FROM request_list ORDER BY seq').fetchall()
+    assert shown == [(inputs, outputs) for inputs, outputs, _ in told]
 
 
 def test_records_come_back_in_order_of_start(tmp_path: Path) -> None:
