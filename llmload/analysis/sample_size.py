@@ -125,10 +125,10 @@ def _warnings(gate: Gate, step: Step, first: ShareDecision, scenario: Scenario) 
             f"{first.n} requests at {step.label} make {first.blocks} of the {LEAST_BLOCKS} blocks a verdict needs, "
             f"{so}; load.requests: {wanted} would do"
         )
-    if step.axis != "concurrency" and _slowest_s(scenario) is None:
+    if step.axis == "rate" and _slowest_s(scenario) is None:
         found.append(
-            "a verdict needs 4 blocks of rate x p99(e2e) requests, and how slow the server is, only the run knows; "
-            "write slo.e2e to plan with it"
+            f"a verdict needs {LEAST_BLOCKS} blocks of rate x p99(e2e) requests, and only the run knows how slow "
+            "answers are; slo.e2e would let the plan reckon with it"
         )
     return found
 

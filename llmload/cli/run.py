@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
+from os.path import relpath
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +14,26 @@ import typer
 from llmload.cli import options
 from llmload.errors import UsageError
 
+DEFAULT_LADDER = "1,10,50,100,200"
+DEFAULT_REQUESTS = 200
+
 
 def run(
     server: Annotated[str, typer.Option(help="Base URL of the server, like http://localhost:8000.")],
     model: Annotated[str | None, typer.Option(help="Model name; optional when the server serves exactly one.")] = None,
-    concurrency: Annotated[str, typer.Option(help="Steps of requests in flight.")] = "1,10,50,100,200",
-    num_prompts: Annotated[int, typer.Option("--num-prompts", "--num-requests", help="Requests per step.")] = 200,
+    concurrency: Annotated[
+        str | None, typer.Option(help="Steps of requests in flight; 1,10,50,100,200 unless --rate or --trace.")
+    ] = None,
+    rate: Annotated[str | None, typer.Option(help="Steps of requests per second, like 2,8: open loop.")] = None,
+    arrival: Annotated[
+        str | None, typer.Option(help="How a rate arrives: poisson, constant, or gamma:0.5 with its burstiness.")
+    ] = None,
+    trace: Annotated[Path | None, typer.Option(help="Replay this trace, in Mooncake's or Azure's format.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; as many as are needed unless given.")] = None,
+    num_prompts: Annotated[
+        int | None,
+        typer.Option("--num-prompts", "--num-requests", help="Requests per step; 200, or all of a trace."),
+    ] = None,
     input_len: Annotated[int, typer.Option(help="Input tokens of each request.")] = 256,
     output_len: Annotated[int, typer.Option(help="Output tokens of each request.")] = 512,
     stream: Annotated[bool, typer.Option(help="Stream the answers; without, TTFT and TPOT cannot be had.")] = True,
@@ -42,6 +57,8 @@ def run(
     """Measure a server from flags alone; --save writes the scenario file that says the same.
 
     Example: llmload run --server http://localhost:8000 --concurrency 1,10,50 --num-prompts 200 --goodput ttft:500
+
+    Example: llmload run --server http://localhost:8000 --rate 2,8 --arrival poisson
     """
     import yaml
 
@@ -57,9 +74,14 @@ def run(
         target["model"] = model
     if api_key_env is not None:
         target["api_key"] = {"env": api_key_env}
-    load: dict[str, object] = {"concurrency": _whole_numbers(concurrency), "requests": num_prompts}
+    directory = save.parent if save is not None else Path()  # where files that the scenario names lie
+    load = _shape(concurrency, rate, arrival, Path(relpath(trace, directory)) if trace is not None else None)
+    if num_prompts is not None or trace is None:
+        load["requests"] = DEFAULT_REQUESTS if num_prompts is None else num_prompts
     if warmup is not None:
         load["warmup"] = {"requests": warmup}
+    if workers is not None:
+        load["workers"] = workers
     spec: dict[str, object] = {
         "target": target,
         "workload": {
@@ -73,7 +95,7 @@ def run(
     document = {"apiVersion": "llmload/v1", "kind": "Scenario", "metadata": {"name": name}, "spec": spec}
     text = overridden(yaml.safe_dump(document, sort_keys=False), "command line", sets)
     env = dict(os.environ)
-    load_it = partial(load_runnable_text, text, "command line", env=env, directory=Path.cwd())
+    load_it = partial(load_runnable_text, text, "command line", env=env, directory=directory)
     if save is not None:
         load_it()
         _save(save, text)
@@ -99,6 +121,33 @@ def _framework(framework: str | None, adapter: str | None) -> str:
     if framework is not None and adapter == "triton" and framework != "triton":
         raise UsageError("--adapter", f"triton contradicts --framework {framework}", "Leave --adapter out")
     return framework or adapter or "openai"
+
+
+def _shape(concurrency: str | None, rate: str | None, arrival: str | None, trace: Path | None) -> dict[str, object]:
+    """How requests arrive: one of three ways, closed loop unless another is named."""
+    named = {"--concurrency": concurrency, "--rate": rate, "--trace": trace}
+    written = [option for option, value in named.items() if value is not None]
+    if len(written) > 1:
+        raise UsageError(written[1], f"excludes {written[0]}", "Keep one of --concurrency, --rate and --trace")
+    if arrival is not None and rate is None:
+        raise UsageError("--arrival", "says how a rate arrives, and there is no --rate", "Add --rate 2,8")
+    if trace is not None:
+        return {"trace": {"file": str(trace)}}
+    if rate is None:
+        return {"concurrency": _whole_numbers(concurrency or DEFAULT_LADDER)}
+    steps = [step if "/" in step else f"{step.strip()}/s" for step in rate.split(",")]
+    return {"rate": steps, **({} if arrival is None else {"arrival": _arrival(arrival)})}
+
+
+def _arrival(text: str) -> object:
+    """`poisson`, `constant` or `gamma:0.5`; the scenario's own rules judge the first two."""
+    name, colon, burstiness = text.partition(":")
+    if not colon:
+        return text
+    try:
+        return {name: {"burstiness": float(burstiness)}}
+    except ValueError:
+        raise UsageError("--arrival", f"{burstiness!r} is not a number", "Write it like gamma:0.5") from None
 
 
 def _whole_numbers(text: str) -> Sequence[int]:

@@ -11,7 +11,7 @@ from llmload.analysis.judgement import judge
 from llmload.domain import Caveat, Ending, Observation, RunResult, Status
 from llmload.errors import TargetError
 from llmload.promises import At, Bound, Change, Gate, Level
-from llmload.scenario.asked import Scenario
+from llmload.scenario.asked import Constant, Gamma, OpenLoop, Poisson, Scenario, Trace
 from tests.analysis.builders import FACTS, GOODPUT_95, HEADER, good_and_bad, paced, scenario, window
 from tests.analysis.test_strategy import observed
 
@@ -178,11 +178,24 @@ def test_the_fingerprint_has_every_key_that_is_known_and_no_other() -> None:
     }
 
 
+def shaped(shape: OpenLoop | Trace) -> Scenario:
+    """The same scenario with another shape of load."""
+    return replace(once(), load=replace(once().load, shape=shape))
+
+
+def test_arrivals_of_another_kind_are_another_load() -> None:
+    kinds = (Poisson(), Constant(), Gamma(1.0), Gamma(0.5))
+    asked = [shaped(OpenLoop((8.0,), kind)) for kind in kinds]
+    prints = [judge(HEADER, each, FACTS, [], finished=None).fingerprint["load"] for each in asked]
+    assert len(set(prints)) == len(kinds)
+
+
 @pytest.mark.parametrize(
     "other",
     [
         pytest.param(replace(once(), workload=replace(once().workload, seed=43)), id="another seed"),
         pytest.param(once(concurrency=(9,)), id="another load"),
+        pytest.param(shaped(OpenLoop((8.0,), Poisson())), id="open loop"),
     ],
 )
 def test_another_workload_or_load_is_another_fingerprint(other: Scenario) -> None:

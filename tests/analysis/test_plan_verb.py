@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llmload.cli.plan import plan
-from llmload.errors import ScenarioError
+from llmload.errors import DataFileError, ScenarioError
 
 SCENARIO = """\
 apiVersion: llmload/v1
@@ -66,3 +66,54 @@ def test_plan_shows_what_it_refuses_and_then_refuses_it(
     assert caught.value.exit_code == 2
     assert "can never pass with 50 requests" in capsys.readouterr().out
     assert str(caught.value).startswith(f"{scenario_file}:9:7: spec.gates[0]: ")
+
+
+OPEN_LOOP = """\
+apiVersion: llmload/v1
+kind: Scenario
+metadata: {name: try-plan}
+spec:
+  target: {url: "http://localhost:8000", model: m}
+  load: {rate: [4/s], duration: 60s, warmup: {requests: 20}}
+  gates: [goodput >= 95% at rate <= 8/s]
+"""
+
+
+def test_plan_says_how_long_a_rate_takes_and_how_many_requests_a_duration_gives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(OPEN_LOOP)
+    plan(path)
+    shown = capsys.readouterr().out
+    assert "rate 4/s: 20 warm-up and about 240 measured requests, about 66,560 tokens in" in shown
+    assert "time: about 65 s until the last request is due, whatever the server does" in shown
+    plan(path, sets=["spec.load.requests=100"])
+    assert "about 240 measured requests" in capsys.readouterr().out
+
+
+def test_plan_tells_what_a_trace_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(__file__).parents[2] / "scenarios" / "trace.yaml"
+    plan(path)
+    shown = capsys.readouterr().out
+    for part in (
+        "speed 1: 8 warm-up and 156 measured requests\n",
+        "trace: 156 requests in 9 s, 18.1/s on average",
+        "152,375 tokens in, 3,753 out, warm-up not counted",
+        "57% of the prompt tokens repeat what an earlier prompt began with",
+        "note: The trace says which prompts begin alike",
+    ):
+        assert part in shown
+    plan(path, json=True, sets=["spec.load.requests=100"])
+    trace = json.loads(capsys.readouterr().out)["trace"]
+    assert (trace["recorded"], trace["requests"]) == (156, 100)
+    assert trace["rate_per_s"] == pytest.approx(99 / trace["span_s"])
+
+
+def test_a_bad_row_of_a_trace_is_exit_2_with_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(OPEN_LOOP.replace("rate: [4/s]", "trace: {file: t.jsonl}").replace(" at rate <= 8/s", ""))
+    (tmp_path / "t.jsonl").write_text('{"timestamp": 0, "input_length": 1, "output_length": 1}\n{}\n')
+    with pytest.raises(DataFileError, match=r"t\.jsonl:2: input_length is missing") as caught:
+        plan(path)
+    assert caught.value.exit_code == 2

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmload.analysis.forecast import forecast, mean_length
+from llmload.analysis.forecast import forecast, forecast_trace, mean_length
 from llmload.analysis.gates import judge_step
 from llmload.analysis.sample_size import BAD_COUNTS, check_reachable, outlooks, smallest_sample
 from llmload.domain import Status
 from llmload.errors import ScenarioError
 from llmload.promises import At, Bound, Change, Gate, Slo
-from llmload.scenario.asked import Document, Fixed, Lognormal, Normal, Scenario, Uniform
+from llmload.scenario.asked import (
+    Document,
+    Fixed,
+    Lognormal,
+    Normal,
+    OpenLoop,
+    Poisson,
+    Scenario,
+    Trace,
+    Uniform,
+)
+from llmload.scenario.recording import Recording
 from tests.analysis.builders import GOODPUT_95, STEP, good_and_bad, scenario, window
 
 
@@ -130,6 +144,69 @@ def test_small_p99_samples_and_missing_blocks_are_warned_of() -> None:
     assert "load.requests: 400" in blocks
 
 
+# ---------------------------------------------------------------- open loop
+
+
+def at_a_rate(*gates: Gate, rates: Sequence[float] = (8.0,), **options: Any) -> Scenario:
+    """The same scenario in open loop."""
+    closed = scenario(*gates, **options)
+    return replace(closed, load=replace(closed.load, shape=OpenLoop(tuple(rates), Poisson())))
+
+
+def replaying(*gates: Gate, requests: int, max_requests: int = 1600) -> Scenario:
+    """The same scenario, of a trace with so many requests."""
+    closed = scenario(*gates, requests=requests, max_requests=max_requests)
+    return replace(closed, load=replace(closed.load, shape=Trace("t.jsonl", 2.0, "0" * 64)))
+
+
+def test_at_a_rate_the_blocks_are_planned_for_the_slowest_answer_that_the_slo_allows() -> None:
+    (slow,) = outlooks(at_a_rate(GOODPUT_95, slo=Slo(e2e_ms=20_000.0)))
+    (fast,) = outlooks(at_a_rate(GOODPUT_95, slo=Slo(e2e_ms=1_000.0)))
+    assert slow.most_bad is not None
+    assert fast.most_bad is not None
+    assert slow.most_bad < fast.most_bad
+    assert slow.warnings == (
+        "200 requests at rate 8/s make 1 of the 4 blocks a verdict needs, if answers take as long as slo.e2e allows; "
+        "load.requests: 640 would do",
+    )
+    assert fast.warnings == ()
+
+
+def test_at_a_rate_without_a_bound_on_e2e_the_plan_says_what_it_cannot_know() -> None:
+    (outlook,) = outlooks(at_a_rate(GOODPUT_95))
+    (warning,) = outlook.warnings
+    assert "4 blocks of rate x p99(e2e) requests, and only the run knows how slow answers are" in warning
+
+
+def test_a_gate_is_not_refused_for_what_only_a_slow_server_would_do_to_it() -> None:
+    check_reachable(at_a_rate(GOODPUT_95, rates=(100.0,), slo=Slo(e2e_ms=60_000.0)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        pytest.param(at_a_rate(GOODPUT_95, requests=40, max_requests=40), "set decision.max_requests to", id="rate"),
+        pytest.param(replaying(GOODPUT_95, requests=40), "replay more of the trace", id="trace"),
+        pytest.param(replaying(GOODPUT_95, requests=2), "replay more of the trace", id="a trace of two requests"),
+    ],
+)
+def test_open_loop_gates_that_can_never_pass_are_refused_too(asked: Scenario, hint: str) -> None:
+    with pytest.raises(ScenarioError, match=hint):
+        check_reachable(asked)
+
+
+def test_what_the_refusal_proposes_at_a_rate_is_enough() -> None:
+    with pytest.raises(ScenarioError) as caught:
+        check_reachable(at_a_rate(GOODPUT_95, rates=(500.0,), requests=20, max_requests=20))
+    proposed = int(caught.value.problems[0].hint.rsplit(" ", 1)[1])
+    check_reachable(at_a_rate(GOODPUT_95, rates=(500.0,), requests=20, max_requests=proposed))
+
+
+def test_a_trace_has_one_look() -> None:
+    (outlook,) = outlooks(replaying(GOODPUT_95, requests=300))
+    assert (outlook.requests, outlook.looks) == (300, 1)
+
+
 # ---------------------------------------------------------------- forecast
 
 
@@ -163,3 +240,45 @@ def test_a_server_that_just_keeps_the_slo_takes_so_long() -> None:
 def test_how_much_a_load_by_time_sends_is_unknown() -> None:
     (step,) = forecast(scenario(GOODPUT_95, requests=None))
     assert (step.requests, step.input_tokens, step.at_slo_s) == (None, None, None)
+
+
+def test_at_a_rate_the_time_is_that_of_the_arrivals_whatever_the_server_does() -> None:
+    asked = at_a_rate(rates=(5.0, 10.0), requests=200, slo=Slo(e2e_ms=1000.0))
+    first, second = forecast(asked)
+    assert (first.warmup, first.arrivals_s, first.at_slo_s) == (10, 42.0, None)
+    assert (second.warmup, second.arrivals_s) == (20, 22.0)
+
+
+def test_a_ramp_adds_its_time_and_what_comes_in_it() -> None:
+    asked = at_a_rate(rates=(5.0, 10.0), requests=200)
+    first, second = forecast(replace(asked, load=replace(asked.load, ramp_s=4.0)))
+    assert (first.warmup, first.arrivals_s) == (10 + 10, 46.0)
+    assert (second.warmup, second.arrivals_s) == (20 + 30, 26.0)
+
+
+@pytest.mark.parametrize(
+    ("requests", "expected"),
+    [
+        pytest.param(None, 240, id="a duration alone"),
+        pytest.param(100, 240, id="the duration is later"),
+        pytest.param(400, 400, id="the requests are later"),
+    ],
+)
+def test_at_a_rate_a_duration_says_how_many_requests_come(requests: int | None, expected: int) -> None:
+    asked = at_a_rate(GOODPUT_95, requests=requests)
+    (step,) = forecast(replace(asked, load=replace(asked.load, duration_s=30.0)))
+    assert step.requests == expected
+
+
+def test_a_trace_is_forecast_as_far_as_it_is_replayed() -> None:
+    lengths, answers, ids = array("i", [600, 600, 1000]), array("i", [5, 6, 7]), array("q", [1, 2, 1, 2, 1, 3])
+    recording = Recording(array("q", [0, 4 * 10**9, 6 * 10**9]), lengths, answers, ids, array("q", [2, 4, 6]), "")
+    whole = replace(replaying(requests=3), workload=replace(scenario().workload, unique=False))
+    found = forecast_trace(whole, recording)
+    assert (found.recorded, found.requests, found.span_s, found.rate_per_s) == (3, 3, 3.0, pytest.approx(2 / 3))
+    assert (found.input_tokens, found.output_tokens) == (2200, 18)
+    assert found.repeated_share == pytest.approx((600 + 512) / 2200)
+    part = forecast_trace(replaying(requests=2), recording)
+    assert (part.requests, part.input_tokens, part.repeated_share) == (2, 1200, None)  # salted: nothing repeats
+    (step,) = forecast(whole)
+    assert (step.requests, step.most_requests, step.input_tokens) == (3, 3, None)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
@@ -50,6 +51,39 @@ def test_what_is_saved_is_what_is_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("flags", "load"),
+    [
+        pytest.param((), {"concurrency": [1, 10, 50, 100, 200], "requests": 200}, id="closed loop"),
+        pytest.param(("--rate", "2,8.5"), {"rate": ["2/s", "8.5/s"], "requests": 200}, id="a rate"),
+        pytest.param(
+            ("--rate", "120/m", "--arrival", "constant", "--num-prompts", "9", "--workers", "3"),
+            {"rate": ["120/m"], "arrival": "constant", "requests": 9, "workers": 3},
+            id="a rate, evenly, of three workers",
+        ),
+        pytest.param(
+            ("--rate", "2", "--arrival", "gamma:0.5"),
+            {"rate": ["2/s"], "arrival": {"gamma": {"burstiness": 0.5}}, "requests": 200},
+            id="a bursty rate",
+        ),
+        pytest.param(("--trace", "t.jsonl"), {"trace": {"file": "../t.jsonl"}}, id="a trace, from the saved file"),
+        pytest.param(
+            ("--trace", "t.jsonl", "--num-requests", "1"), {"trace": {"file": "../t.jsonl"}, "requests": 1}, id="part"
+        ),
+    ],
+)
+def test_each_way_of_arriving_is_saved_as_the_scenario_that_runs(
+    tmp_path: Path, flags: tuple[str, ...], load: dict[str, object]
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "t.jsonl").write_text('{"timestamp": 0, "input_length": 8, "output_length": 8}\n')
+    saved = tmp_path / "sub" / "saved.yaml"
+    done = llmload("run", "--server", "http://127.0.0.1:9", *flags, "--save", "sub/saved.yaml", cwd=tmp_path)
+    assert done.returncode == 5, done.stderr  # nobody listens there
+    assert yaml.safe_load(saved.read_text())["spec"]["load"] == load
+    assert llmload("plan", "sub/saved.yaml", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
     ("flags", "words"),
     [
         pytest.param(("--goodput", "ttft=5"), "--goodput", id="a bound that is none"),
@@ -62,6 +96,15 @@ def test_what_is_saved_is_what_is_run(tmp_path: Path) -> None:
         pytest.param(("--adapter", "vllm"), "--adapter", id="an adapter that never was"),
         pytest.param(("--adapter", "triton", "--framework", "sglang"), "--adapter", id="two frameworks"),
         pytest.param(("--goodput", "ttft:5,ttft:6"), "twice", id="a bound given twice"),
+        pytest.param(("--concurrency", "2", "--rate", "2"), "--rate: excludes --concurrency", id="two ways to arrive"),
+        pytest.param(("--rate", "2", "--trace", "t.jsonl"), "--trace: excludes --rate", id="a trace at a rate"),
+        pytest.param(("--arrival", "poisson"), "--arrival", id="arrival of no rate"),
+        pytest.param(("--rate", "2", "--arrival", "gamma:much"), "--arrival", id="a burstiness that is none"),
+        pytest.param(("--rate", "2", "--arrival", "normal"), "spec.load.arrival", id="an arrival that is none"),
+        pytest.param(("--rate", "fast"), "spec.load.rate", id="a rate that is none"),
+        pytest.param(("--trace", "none.jsonl"), "none.jsonl", id="a trace that is not there"),
+        pytest.param(("--trace", "mine.yaml"), "mine.yaml:1", id="a trace that is none"),
+        pytest.param(("--workers", "0"), "spec.load.workers", id="no worker at all"),
     ],
 )
 def test_bad_flags_are_exit_2_and_named(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
