@@ -1,4 +1,6 @@
-"""How each load tool is asked for the same work, and where it leaves its figures. Versions are those we tried."""
+"""How each load tool is asked for the same work, and where it leaves its figures.
+
+The Makefile names the versions that we tried."""
 
 from __future__ import annotations
 
@@ -9,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llmload import __version__
-
 PROMPT_TOKENS, OUTPUT_TOKENS = 32, 256
 
 
@@ -18,7 +18,6 @@ PROMPT_TOKENS, OUTPUT_TOKENS = 32, 256
 class Reported:
     """Milliseconds as a tool told them; None where it has no such figure."""
 
-    version: str
     ttft_p50: float
     ttft_p99: float
     tpot_p50: float | None
@@ -68,7 +67,7 @@ def _read_llmload(folder: Path) -> Reported:
     (result,) = folder.rglob("result.json")
     latency = _document(result)["steps"][0]["metrics"]["latency"]
     pairs = [(latency[name]["p50_ms"], latency[name]["p99_ms"]) for name in ("ttft", "tpot", "itl")]
-    return Reported(__version__, *pairs[0], *pairs[1], *pairs[2])
+    return Reported(*pairs[0], *pairs[1], *pairs[2])
 
 
 # ---------------------------------------------------------------- guidellm
@@ -88,13 +87,11 @@ def _guidellm(program: Path, url: str, folder: Path, streams: int, requests: int
 
 def _read_guidellm(folder: Path) -> Reported:
     """Its inter-token latency is one figure a request, (last - first) / (tokens - 1): what we call TPOT."""
-    document = _document(folder / "guidellm.json")
-    metrics = document["benchmarks"][0]["metrics"]
+    metrics = _document(folder / "guidellm.json")["benchmarks"][0]["metrics"]
     ttft, tpot = (
         metrics[name]["successful"]["percentiles"] for name in ("time_to_first_token_ms", "inter_token_latency_ms")
     )
-    version = document["metadata"].get("guidellm_version", "")
-    return Reported(version, ttft["p50"], ttft["p99"], tpot["p50"], tpot["p99"], None, None)
+    return Reported(ttft["p50"], ttft["p99"], tpot["p50"], tpot["p99"], None, None)
 
 
 # ---------------------------------------------------------------- aiperf
@@ -117,7 +114,7 @@ def _read_aiperf(folder: Path) -> Reported:
         (document[name]["p50"], document[name]["p99"])
         for name in ("time_to_first_token", "inter_token_latency", "inter_chunk_latency")
     )
-    return Reported(document["aiperf_version"], *ttft, *tpot, *itl)
+    return Reported(*ttft, *tpot, *itl)
 
 
 # ---------------------------------------------------------------- vllm bench serve
@@ -137,11 +134,9 @@ def _vllm(program: Path, url: str, folder: Path, streams: int, requests: int) ->
 
 def _read_vllm(folder: Path) -> Reported:
     told = _document(folder / "vllm.json")
-    figures = (told[f"{share}_{name}_ms"] for name in ("ttft", "tpot", "itl") for share in ("p50", "p99"))
-    return Reported(VERSIONS["vllm"], *figures)
+    return Reported(*(told[f"{share}_{name}_ms"] for name in ("ttft", "tpot", "itl") for share in ("p50", "p99")))
 
 
-VERSIONS = {"guidellm": "0.8.1", "aiperf": "0.13.0", "vllm": "0.32.0"}
 _NO_HUB = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 OURS = Tool("llmload", "llmload", _llmload, _read_llmload)

@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from time import monotonic, monotonic_ns, sleep
 
+from llmload import __version__
 from tests.bench.commands import PEERS, TOOLS, Reported, Tool
 from tests.bench.processes import family_cpu_ns
 from tests.bench.served import CLIENT_CORE, ROOT, served
@@ -30,7 +31,18 @@ from tests.bench.truth import Steady, Truth, steady
 REQUESTS = 3 * STREAMS
 _LOOK_EVERY_S = 0.25
 _PATIENCE_S = 400.0
-_HEADINGS = ("tool", "TTFT p50", "TTFT p99", "TPOT p50", "TPOT p99", "ITL p50", "ITL p99", "streams", "events/s", "CPU")
+_HEADINGS = (
+    "tool",
+    "TTFT p50",
+    "TTFT p99",
+    "TPOT p50",
+    "TPOT p99",
+    "ITL p50",
+    "ITL p99",
+    "streams",
+    "events/s",
+    "CPU/event",
+)
 
 
 class NotMeasuredError(Exception):
@@ -40,6 +52,15 @@ class NotMeasuredError(Exception):
 def environment_of(tool: Tool) -> Path:
     """Where a tool is, or would be, installed."""
     return Path(os.environ.get(f"PEERS_{tool.name.upper()}", ROOT / ".peers" / tool.name))
+
+
+def version_of(tool: Tool) -> str:
+    """Which release of a tool is installed."""
+    if tool not in PEERS:
+        return __version__
+    asking = f"from importlib.metadata import version; print(version({tool.name!r}))"
+    program = environment_of(tool) / "bin" / "python"
+    return subprocess.run([program, "-c", asking], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def compare(tool: Tool) -> tuple[Reported, Truth, Steady, float]:
@@ -114,11 +135,11 @@ def cells(tool: Tool, reported: Reported, truth: Truth, during: Steady, cpu_us: 
     )
     told = [f"{'-' if said is None else f'{said:.1f}'} ({known:.1f})" for said, known in pairs]
     return (
-        f"{tool.name} {reported.version}",
+        f"{tool.name} {version_of(tool)}",
         *told,
         f"{during.streams:.0f}",
         f"{during.events_per_s:,.0f}",
-        f"{cpu_us:.0f}",
+        f"{cpu_us:.0f} µs",
     )
 
 
@@ -140,7 +161,7 @@ def main() -> None:
         rows.append(cells(tool, *figures))
         reported, truth, during, cpu_us = figures
         told = {"reported": asdict(reported), "truth": asdict(truth), "steady": asdict(during)}
-        documents.append({"tool": tool.name, **told, "cpu_us_per_event": cpu_us})
+        documents.append({"tool": tool.name, "version": version_of(tool), **told, "cpu_us_per_event": cpu_us})
     print(f"{STREAMS} streams x {1000 // GAP_MS} tokens/s, {REQUESTS} requests; ms as told (as the server knows)")
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     for row in rows:

@@ -22,8 +22,10 @@ from tests.bench.scale import window_of
 from tests.bench.served import served
 from tests.bench.table import Row, show, write
 
-REQUESTS, IN_A_WINDOW, CONCURRENCY, WORKERS, TOKENS = 1_000_000, 20_000, 64, 2, 2
+REQUESTS, IN_A_WINDOW, CONCURRENCY, WORKERS, TOKENS = 1_000_000, 10_000, 64, 2, 2
 WARM_SHARE = 0.1
+SMALLEST_OBJECT = 16
+"""Bytes: the least that Python can allocate, and so the least that a request can leave behind."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,8 @@ def rows(soaked: Soaked) -> list[Row]:
     return [
         Row("soak: requests", REQUESTS, soaked.requests, "", rate, is_floor=True),
         Row("soak: failed", 0, soaked.failed, ""),
-        _growth("soak: memory of a worker", [mark.worker_bytes for mark in soaked.warm]),
-        _growth("soak: memory of the command", [mark.parent_bytes for mark in soaked.warm]),
+        _growth("soak: kept of a request, worker", [mark.worker_bytes for mark in soaked.warm], soaked.requests),
+        _growth("soak: kept of a request, command", [mark.parent_bytes for mark in soaked.warm], soaked.requests),
         Row("soak: files of a worker", first.worker_files, last.worker_files, "", "after the first window, and last"),
         Row(
             "soak: files of the command", first.parent_files, last.parent_files, "", "after the first window, and last"
@@ -118,10 +120,10 @@ def growth(values: list[int]) -> int:
     return max(values[-tenth:]) - max(values[:tenth])
 
 
-def _growth(what: str, values: list[int]) -> Row:
-    bar_mb = 0.05 * values[0] / 1e6
-    note = f"grown, of {values[0] / 1e6:.1f} MB after warm-up; {max(values) / 1e6:.1f} MB at most"
-    return Row(what, bar_mb, growth(values) / 1e6, "MB", note)
+def _growth(what: str, values: list[int], requests: int) -> Row:
+    warm, end, most = (f"{value / 1e6:.1f} MB" for value in (values[0], values[-1], max(values)))
+    note = f"{warm} after warm-up, {end} at the end, {most} at most"
+    return Row(what, SMALLEST_OBJECT, max(0, growth(values)) / requests, "bytes", note)
 
 
 def main() -> None:
