@@ -18,13 +18,12 @@ import pytest
 
 from llmload.scenario.asked import Simulator
 from llmload.simulator.process import SimulatorProcess, start
+from tests.bench.served import CLIENT_CORE, SERVER_CORE, served
 from tests.command import start as start_command
 from tests.command import write_scenario
 
 pytestmark = pytest.mark.measuring
 
-CORES = sorted(os.sched_getaffinity(0))
-SERVER_CORE, CLIENT_CORE = CORES[0], CORES[-1]
 QUICK = Simulator(
     prefill_tokens_per_s=1e6,
     decode_base_ms=10,
@@ -88,3 +87,17 @@ def test_beside_a_busy_process_on_its_core_the_client_does_not_blame_the_server(
         )
         with hog(CLIENT_CORE, processes=4):
             assert_could_not_measure(*applied(scenario))
+
+
+def test_asked_for_four_times_what_it_can_do_the_client_does_not_blame_the_server(tmp_path: Path) -> None:
+    """One worker sends some 8,000 short requests a second; the server could answer more."""
+    with served(first_ms=0, tokens=2, gap_ms=0) as server:
+        scenario = write_scenario(
+            tmp_path,
+            target={"url": server.url, "framework": "openai", "model": "tiny"},
+            workload={"prompts": {"synthetic": {"input_tokens": 16, "output_tokens": 2}}},
+            load={"rate": ["32000/s"], "requests": 32_000, "warmup": {"requests": 100}, "workers": 1},
+            slo="{ttft: 100ms}",
+            gates="[p99(ttft) <= 100ms, goodput >= 99%]",
+        )
+        assert_could_not_measure(*applied(scenario))
