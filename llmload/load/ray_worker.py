@@ -20,7 +20,9 @@ from llmload.domain import Observation
 from llmload.errors import ClusterError, LlmloadError, UsageError
 from llmload.load.child import Child
 from llmload.load.clock import SAME, Clock, Round, estimate
+from llmload.load.crew import surely_open
 from llmload.load.handover import read_observation
+from llmload.load.limits import check, limits_here
 from llmload.load.live import Cell
 from llmload.load.node import Node, is_loopback, this_node
 from llmload.load.sender import sender_for
@@ -84,6 +86,7 @@ class LlmloadHost:
         window: Window = pickle.loads(packed)  # noqa: S301 - from our own driver
         try:
             sender_for(window.endpoint)  # a CA file that is missing here would end the worker
+            check(window.shard.count(surely_open(window)), 1, limits_here())
             self._child.send(window)
         except LlmloadError as error:
             return error.problem
@@ -172,7 +175,7 @@ class RayWorker:
         packed = pickle.dumps(window, protocol=pickle.HIGHEST_PROTOCOL)
         trouble = self._answer(self._ask(LlmloadHost.send, packed))
         if trouble is not None:
-            raise self._trouble(f"cannot take a window: {trouble}", "Its last words are in Ray's logs on that node")
+            raise self._trouble(f"cannot take a window: {trouble}", "Mend it there, or leave that node out")
         self._before = self._clock = self._clock_now()
         self._frames = None
         self._numbers = self._seen(self._answer(self._look()))

@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.command import UNCOVERED
 
 _ROOT = Path(__file__).parents[2]
+_WITH_US = ["setpriv", "--pdeathsig", "TERM"]  # tests that are killed leave no cluster behind
 _RAY = [str(Path(sys.executable).parent / "ray"), "start", "--block", "--object-store-memory", str(80 * 2**20)]
 _AHEAD = ["unshare", "--map-root-user", "--time", "--monotonic", "3600"]
 
@@ -57,7 +58,7 @@ def ray_nodes(*, cpus: int = 1, nodes: int = 2, env: Mapping[str, str] | None = 
                 with (Path(folder) / f"start-{place}").open("wb") as output:
                     started.append(
                         subprocess.Popen(
-                            [*command, "--num-cpus", str(cpus)],
+                            [*_WITH_US, *command, "--num-cpus", str(cpus)],
                             env=whole_env,
                             cwd=_ROOT,
                             stdout=output,
