@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llmload.analysis.client import OUT_OF_FILES, OUT_OF_PORTS
 from llmload.analysis.fingerprint import fingerprint_of
 from llmload.analysis.gates import judge_step
 from llmload.analysis.looks import gates_at, steps_of, windows_at
@@ -105,6 +106,8 @@ def _nothing_succeeded(whole: Sequence[Observation]) -> Caveat | None:
     attempts = [record for record in measured if record.outcome is not Outcome.CANCELLED]
     if not attempts or any(record.outcome is Outcome.OK for record in attempts):
         return None
+    if any(record.error_type in (OUT_OF_FILES, OUT_OF_PORTS) for record in attempts):
+        return None  # our own machine refused them, which the step says itself
     kinds = ", ".join(sorted({record.error_type or record.outcome.value for record in attempts})[:3])
     figure = f"all {counted(len(attempts), 'request')} of the run failed ({kinds})"
     remedy = "Send one request by hand to the target's url, model and api, then run again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 
@@ -157,7 +158,11 @@ def _reads_are_shared(measured: Measured) -> Caveat | None:
 
 def _warmup_is_short(measured: Measured) -> Caveat | None:
     """By what the first requests met, and in open loop also by how long requests had been arriving before them."""
-    figure = _first_tenth_differs(measured) or _begins_before_steady(measured)
+    if figure := _begins_before_steady(measured):
+        step, e2e = measured.observations[0].look.step, measured.metrics.latency["e2e"]
+        enough = math.ceil(step.value * e2e.p99_ms / 1000)
+        return Caveat("warm-up too short", figure, f"Raise load.warmup.requests to {enough:,}, which arrive in one E2E")
+    figure = _first_tenth_differs(measured)
     return Caveat("warm-up too short", figure, "Raise load.warmup.requests") if figure else None
 
 

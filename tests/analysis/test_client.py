@@ -97,6 +97,11 @@ def test_a_client_that_leaves_planned_requests_undone_could_not_keep_up(planned:
         assert late.figure.startswith("200 of 211 planned requests (94.78%)")
 
 
+@pytest.mark.parametrize(("begun", "fatal"), [pytest.param(9, False, id="one"), pytest.param(8, True, id="two")])
+def test_one_request_may_be_due_in_the_instant_in_which_a_window_ends(begun: int, fatal: bool) -> None:
+    assert ("client could not keep up" in kinds(at_a_rate(HEALTHY[:begun], planned=10))) is fatal
+
+
 def test_each_window_must_keep_up_by_itself() -> None:
     good, bad = at_a_rate(HEALTHY, planned=200), at_a_rate(HEALTHY[:100], planned=110)
     assert kinds(good, replace(bad, look=replace(bad.look, number=1)))["client could not keep up"]
@@ -143,6 +148,7 @@ def test_a_rate_needs_a_warm_up_of_one_e2e_before_throughput_is_steady(lead_ms: 
     first = replace(paced([50.0], begin_ms=-lead_ms)[0], phase=Phase.WARMUP)
     found = caveats(replace(seen, records=(first, *seen.records)))
     assert [c.rule for c in found] == (["warm-up too short"] if is_short else [])
+    assert all("to 8, which" in c.remedy for c in found)  # 50/s x 150 ms
 
 
 # ---------------------------------------------------------------- the core

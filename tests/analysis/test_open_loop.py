@@ -207,3 +207,14 @@ def test_the_remedy_knows_the_cpus_of_the_run(told: str, remedy: str) -> None:
     (step,) = judge(header, asked_at(50.0), FACTS, [seen], finished=None).steps
     assert step.verdicts[0].kind == "ClientSaturated"
     assert (remedy in step.caveats[0].remedy) is bool(told)
+
+
+def test_a_run_that_our_own_machine_refused_is_not_blamed_on_the_server() -> None:
+    refused = [
+        replace(dropped(r), outcome=Outcome.CONNECT_ERROR, error_type="CLIENT_OUT_OF_FILES")
+        for r in good_and_bad(200, 0)
+    ]
+    result = judge(HEADER, asked_at(50.0), FACTS, [window(refused, step=RATE, planned=200)], finished=None)
+    assert (result.status, result.exit_code, result.caveats) == (Status.ERROR, 5, ())
+    assert result.steps[0].verdicts[0].kind == "ClientSaturated"
+    assert "ran out of open files" in result.because

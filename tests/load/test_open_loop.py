@@ -56,6 +56,7 @@ def test_requests_are_due_exactly_as_the_schedule_says_and_never_sent_before(wor
     assert (observation.planned, observation.ending) == (60, Ending.COMPLETE)
     assert observation.start_ns == records[3].due_ns
     assert [facts.number for facts in observation.workers] == list(range(workers))
+    assert sum(facts.beats for facts in observation.workers) == len(observation.heartbeat_late_ns) > 0
 
 
 @WORKERS
