@@ -36,7 +36,7 @@ class HttpxTransport:
         self._url = httpx.URL(address.url)
         self._fields = [(name.encode(), value.encode()) for name, value in address.fields]
         self._http = httpx.AsyncHTTPTransport(  # the layer below its clients, which add cookies and redirects
-            verify=tls_context(endpoint),
+            verify=tls_context(endpoint) if address.is_tls else False,
             http2=find_spec("h2") is not None,
             trust_env=False,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=None),
@@ -129,6 +129,8 @@ class _Exchange:
             case "http11.send_request_headers.started" | "http2.send_request_headers.started":
                 if getattr(info["request"], "method", None) != b"CONNECT":  # a proxy's: still connecting
                     self._begin()
+            case "http11.send_request_headers.complete" | "http2.send_request_headers.complete":
+                self.answer.sent_ns = now_ns()  # the loop may have turned to others before the first byte went out
 
     def _begin(self) -> None:
         """A connection is ready: from here on the deadlines of the answer run, and its end ends the exchange."""

@@ -169,9 +169,9 @@ def _secrets_in(endpoint: Endpoint) -> tuple[str, ...]:
 
 
 def _login_of(proxy: str) -> tuple[str, ...]:
-    """Password of a proxy, as written and decoded, and the login as it travels."""
+    """The secret part of a proxy's login, as written and decoded, and the login as it travels."""
     parts = urlsplit(proxy)
-    if parts.password is None:
-        return ()
-    login = f"{unquote(parts.username or '')}:{unquote(parts.password)}"
-    return (parts.password, unquote(parts.password), b64encode(login.encode()).decode())
+    user, password = parts.username or "", parts.password or ""
+    login = f"{unquote(user)}:{unquote(password)}"
+    secret = password or user  # some proxies take a token as the user
+    return (secret, unquote(secret), b64encode(login.encode()).decode())

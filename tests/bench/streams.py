@@ -55,18 +55,18 @@ def rows() -> list[Row]:
     """Every row about streams; takes about two minutes."""
     with served(FIRST_MS, TOKENS, GAP_MS) as server:
         null = [_null(server.url)]
-        paced = watch(_window(server.url, STREAMS, requests=STREAMS * 3), steady_s=5)
+        paced = watch(paced_window(server.url, STREAMS, requests=STREAMS * 3), steady_s=5)
         null.append(_null(server.url))
         httpx = _client("httpx_client", server.url, "30", "9")
     ours = paced.cpu_us_per_event
     versus = f"{ours:.1f} µs against {null[0]:.1f} µs before and {null[1]:.1f} µs after"
-    ttft_ms, itl_ms = _errors(paced, server.truth)
+    ttft_ms, itl_ms = errors(paced, server.truth)
     calm = (
         f"p99 of our heartbeat {percentile(paced.observation.heartbeat_late_ns, 0.99) / 1e6:.1f} ms late, "
         f"of the server's ticks {percentile(server.late_ns, 0.99) / 1e6:.1f} ms"
     )
     with served(0, 6400, 0) as server:
-        fast = watch(_window(server.url, 4, requests=600), steady_s=1)
+        fast = watch(paced_window(server.url, 4, requests=600), steady_s=1)
     events = sum(len(record.event_ns) for record in fast.observation.records)
     rate = events / ((fast.observation.records[-1].done_ns - fast.observation.records[0].due_ns) / 1e9)
     paced_events = sum(len(record.event_ns) for record in paced.observation.records)
@@ -113,7 +113,8 @@ def watch(asked: Window, steady_s: float) -> Watched:
     return Watched(asked, observation, from_ns, to_ns, cpu_after - cpu_before, peak)
 
 
-def _window(url: str, streams: int, requests: int) -> Window:
+def paced_window(url: str, streams: int, requests: int) -> Window:
+    """A closed loop of `streams` on a server that paces them."""
     return Window(
         look=Look(Step(0, "concurrency", streams), 0, requests),
         endpoint=Endpoint(url, "openai", "chat", "tiny", True, {}),
@@ -127,7 +128,7 @@ def _window(url: str, streams: int, requests: int) -> Window:
     )
 
 
-def _errors(watched: Watched, truth: dict[bytes, Sequence[int]]) -> tuple[list[float], list[float]]:
+def errors(watched: Watched, truth: dict[bytes, Sequence[int]]) -> tuple[list[float], list[float]]:
     """Of each measured request |TTFT - the server's own|, and of each gap |gap - the server's own|, in ms."""
     body, window = DIALECTS["chat"].body, watched.window
     ttft, itl = [], []

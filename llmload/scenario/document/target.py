@@ -197,7 +197,10 @@ class Target(Section):
     headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = Field(default_factory=dict)
     tls: Tls = Tls.model_construct()
     timeout: Timeout = Timeout.model_construct()
-    transport: Literal["auto", "fast", "httpx"] = "auto"
+    transport: Annotated[
+        Literal["auto", "fast", "httpx"],
+        Field(description="fast goes directly; httpx takes proxies and HTTP/2; auto is httpx where a proxy applies"),
+    ] = "auto"
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
