@@ -51,6 +51,7 @@ class Answer:
         "_deadlines",
         "_dialect",
         "_is_streaming",
+        "_loop",
         "_timer",
         "answer_ns",
         "done_ns",
@@ -80,7 +81,8 @@ class Answer:
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._is_streaming = False
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()  # asked once: it costs a system call
+        self.ended: asyncio.Future[None] = self._loop.create_future()
         self.stamp = self.sent_ns = self.done_ns = self.status = 0
         self.event_ns = array("q")
         self.texts: list[str] = []
@@ -189,7 +191,7 @@ class Answer:
     # ------------------------------------------------------------ deadlines and the end
 
     def _arm(self, delay_s: float) -> None:
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._check_deadlines)
+        self._timer = self._loop.call_later(delay_s, self._check_deadlines)
 
     def _check_deadlines(self) -> None:
         now = now_ns()
@@ -249,7 +251,7 @@ class Answer:
         self._is_streaming = False
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(DONE_GRACE_S, self._end)
+        self._timer = self._loop.call_later(DONE_GRACE_S, self._end)
 
     def _keep(self, piece: bytes) -> None:
         self._body_bytes += len(piece)

@@ -1,19 +1,17 @@
 """One answer over HTTP/1.1, read as it comes: reads of a socket in, pieces of the body out.
 
-`Exchange._reads` is the only frame of ours between a socket and a stamp, and for most events the only one at all.
+`transport.Connection.data_received` knows most events by themselves; every other read comes here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from time import monotonic_ns
+from collections.abc import Callable
 
 import httptools
 
 from llmload.domain import Outcome
 from llmload.frameworks.adapter import Dialect
 from llmload.load.answer import Answer, TooLargeError
-from llmload.load.stencil import NOTHING, SIZE_LINES, token_text
 from llmload.load.transport import Connection, now_ns
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -94,46 +92,15 @@ class Exchange(Answer):
         self._feed = _ignore
         super()._end()
 
-    # ------------------------------------------------------------ called by the socket
-
-    def receiving(self) -> Callable[[bytes], None]:
-        """What takes the reads of the socket."""
-        reads = self._reads()
-        next(reads)
-        return reads.send
-
-    def _reads(self) -> Generator[None, bytes, None]:
-        """Stamp first: the instant is that of the read, whatever its bytes cost to understand.
-
-        A read that is exactly one chunk with exactly one event, and differs from a parsed one of this answer in nothing
-        but its text, is understood here. A generator, since its state lies in one place and it is resumed in half the
-        time of a call (docs/performance.md).
-        """
-        instants, texts = self.event_ns, self.texts
-        stencil, size_line = self.stencil, SIZE_LINES.get
-        before: bytes | tuple[()] = NOTHING
-        chunk_end: bytes | tuple[()] = NOTHING
-        start = end = 0
-        while True:
-            data = yield
-            stamp = monotonic_ns()
-            line = size_line(len(data), NOTHING)
-            is_alike = data.startswith(line) and data.startswith(before, len(line)) and data.endswith(chunk_end)
-            if is_alike and (text := token_text(data[len(line) + start : end])):
-                instants.append(stamp - stamp % 1000)
-                texts.append(text)
-                del data, stamp  # the next read, of whichever stream, then finds their memory in the cache
-                continue
-            self.stamp = stamp - stamp % 1000
-            try:
-                self._feed(data)
-            except Exception as error:  # becomes the record of this request; anything unforeseen is logged there
-                self.break_off(error)
-            before = NOTHING
-            if self._is_between_chunks and data.endswith(b"\n") and self.is_between_events:
-                before, chunk_end = stencil.before, stencil.chunk_end
-                start, end = stencil.start, stencil.end - 2
-            del data, stamp
+    def take(self, data: bytes, stamp: int) -> None:
+        """What one read of the socket gave, where the connection could not tell what it is."""
+        self.stamp = stamp
+        try:
+            self._feed(data)
+        except Exception as error:  # becomes the record of this request; anything unforeseen is logged there
+            self.break_off(error)
+        if self._is_between_chunks and data.endswith(b"\n") and self.is_between_events and self._connection is not None:
+            self._connection.expect(self.stencil)
 
     # ------------------------------------------------------------ called by the parser
 

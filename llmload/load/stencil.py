@@ -13,6 +13,7 @@ import orjson
 
 _FRAME_START, _FRAME_END = b"data: ", b"\n\n"
 _NAMES_OF_TEXT = (b'"content":', b'"text":', b'"reasoning_content":', b'"reasoning":')
+_MOST_TEXTS, _LONGEST_TEXT = 8192, 32
 _LONGEST_LINED = 2048  # reads of one token are a few hundred bytes long
 NOTHING: tuple[()] = ()  # no bytes begin or end with it
 
@@ -26,8 +27,21 @@ def plain_text(written: bytes) -> str:
     return text if text.isprintable() and '"' not in text and "\\" not in text else ""
 
 
-token_text = lru_cache(maxsize=4096)(plain_text)
-"""`plain_text` of what comes again and again, in a third of its time."""
+class _TokenTexts(dict[bytes, str]):
+    """The texts of tokens by their bytes: most come again and again, and share one string.
+
+    The first that come are kept, since those are the usual ones: `lru_cache` costs more than it saves (tests/bench).
+    """
+
+    def __missing__(self, written: bytes) -> str:
+        text = plain_text(written)
+        if len(self) < _MOST_TEXTS and len(written) <= _LONGEST_TEXT:
+            self[written] = text
+        return text
+
+
+token_text = _TokenTexts().__getitem__
+"""`plain_text`, remembered."""
 
 
 def _size_lines() -> dict[int, bytes]:
@@ -38,7 +52,7 @@ def _size_lines() -> dict[int, bytes]:
     return lines
 
 
-SIZE_LINES = _size_lines()
+size_line = _size_lines().get
 """With what a read of so many bytes begins that is exactly one chunk of HTTP/1.1, as nearly all servers write it."""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from array import array
 from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic_ns
 from typing import Protocol, cast
@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 from llmload import __version__
 from llmload.endpoint import Endpoint
 from llmload.errors import UsageError
+from llmload.load.stencil import NOTHING, Stencil, size_line, token_text
 
 _SAFE = "/%:@!$&'()*+,;=~-._?[]"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -77,8 +78,11 @@ def address_of(endpoint: Endpoint, url: str) -> Address:
 class Receiver(Protocol):
     """Whoever waits for the answer on a connection."""
 
-    def receiving(self) -> Callable[[bytes], None]:
-        """What is called with the bytes of each read, first thing; it raises nothing."""
+    event_ns: array[int]
+    texts: list[str]
+
+    def take(self, data: bytes, stamp: int) -> None:
+        """What one read gave at the instant `stamp`; raises nothing."""
 
     def lose(self) -> None:
         """The connection ended, by whoever's doing."""
@@ -87,54 +91,83 @@ class Receiver(Protocol):
 class Connection(asyncio.Protocol):
     """One TCP (or TLS) connection. It serves one exchange at a time; bytes that nobody asked for close it."""
 
-    __slots__ = ("_living", "_receiver", "data_received", "transport", "uses")
+    __slots__ = (
+        "_before",
+        "_chunk_end",
+        "_end",
+        "_instants",
+        "_living",
+        "_receiver",
+        "_start",
+        "_texts",
+        "transport",
+        "uses",
+    )
 
     def __init__(self, living: set[Connection]) -> None:
         self.transport: asyncio.Transport | None = None
-        self._receiver: Receiver | None = None
-        self.data_received: Callable[[bytes], None] = self._refuse  # type: ignore[assignment]  # each exchange's own
         self.uses = 0
         self._living = living
+        self._receiver: Receiver | None = None
+        self._before: bytes | tuple[()] = NOTHING
+        self._chunk_end: bytes | tuple[()] = NOTHING
+        self._start = self._end = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio tells us of the open connection."""
         self.transport = cast(asyncio.Transport, transport)  # uvloop's own class is one without inheriting from it
         self._living.add(self)
 
+    def data_received(self, data: bytes) -> None:
+        """Stamp first: the instant is that of the read, whatever its bytes cost to understand.
+
+        A read that is exactly one chunk with exactly one event, and differs from a parsed one of its answer in nothing
+        but the text, is understood right here, and nothing else of the answer is touched: what an event costs is the
+        memory that was not looked at since the one before (docs/performance.md).
+        """
+        stamp = monotonic_ns()
+        line = size_line(len(data), NOTHING)
+        is_alike = data.startswith(line) and data.startswith(self._before, len(line)) and data.endswith(self._chunk_end)
+        if is_alike and (text := token_text(data[len(line) + self._start : self._end])):
+            self._instants.append(stamp - stamp % 1000)
+            self._texts.append(text)
+            return
+        self._before = NOTHING
+        if self._receiver is None:
+            self.close()
+        else:
+            self._receiver.take(data, stamp - stamp % 1000)
+
+    def expect(self, stencil: Stencil) -> None:
+        """The next read may be a chunk with an event that `stencil` fits, for the answer that is coming."""
+        self._before, self._chunk_end = stencil.before, stencil.chunk_end
+        self._start, self._end = stencil.start, stencil.end - 2
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio tells us of the end, ours or theirs; no bytes come after it."""
         self.transport = None
         self._living.discard(self)
-        receiver, self._receiver = self._receiver, None
-        self.data_received = _ignore  # nobody collects garbage in a window, and this was a cycle
-        if receiver is not None:
-            receiver.lose()
+        if self._receiver is not None:
+            self._receiver.lose()
 
     def send(self, request: bytes, receiver: Receiver) -> None:
         """Hand one request to the socket; the answer goes to `receiver`, and so does the end of the connection."""
+        self._receiver = receiver
+        self._instants, self._texts = receiver.event_ns, receiver.texts
         self.uses += 1
         if self.transport is None:
             receiver.lose()
-            return
-        self._receiver = receiver
-        self.data_received = receiver.receiving()
-        self.transport.set_protocol(self)  # uvloop looks `data_received` up but once
-        self.transport.write(request)
+        else:
+            self.transport.write(request)
 
     def release(self) -> None:
-        """The answer is complete: whatever comes now was not asked for."""
+        """The answer is over: whatever comes now was not asked for."""
         self._receiver = None
-        if self.transport is not None:
-            self.data_received = self._refuse
-            self.transport.set_protocol(self)
-
-    def _refuse(self, _data: bytes) -> None:
-        self.close()
+        self._before = NOTHING
 
     def close(self) -> None:
         """Drop the connection at once; nothing in it is wanted any more."""
-        self._receiver = None
-        self.data_received = _ignore
+        self.release()
         if self.transport is not None:
             self.transport.abort()
             self.transport = None
@@ -211,7 +244,3 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _ignore(_data: bytes) -> None:
-    """Bytes behind the end."""

@@ -19,6 +19,7 @@ from array import array
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from random import Random
 from time import monotonic_ns
 
 import uvloop
@@ -26,7 +27,7 @@ import uvloop
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _EVENT = (
     b'data: {"id":"chatcmpl-9d282316a9ff6c61","object":"chat.completion.chunk","created":1795219612,"model":"tiny",'
-    b'"choices":[{"index":0,"delta":{"content":" the"},"logprobs":null,"finish_reason":null,"token_ids":null}]}\n\n'
+    b'"choices":[{"index":0,"delta":{"content":"%b"},"logprobs":null,"finish_reason":null,"token_ids":null}]}\n\n'
 )
 _FINISH = (
     b'data: {"choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}]}\n\n',
@@ -74,7 +75,15 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-TOKEN = _chunk(_EVENT)
+def _words(count: int) -> list[bytes]:
+    """Words of one to nine letters, most behind a space: nothing may be quick because it saw the same one again."""
+    draw = Random(1)
+    lengths = (draw.randint(1, 9) for _ in range(count))
+    return [draw.choice([b"", b" ", b" "]) + bytes(draw.choices(range(97, 123), k=length)) for length in lengths]
+
+
+TOKENS = [_chunk(_EVENT % word) for word in _words(512)]
+TOKEN = TOKENS[0]
 
 
 @cache
@@ -124,7 +133,9 @@ class Paced:
                 continue
             stream.truth.append(monotonic_ns())
             with suppress(OSError):  # hung up a moment ago
-                os.write(stream.descriptor, TOKEN)  # uvloop's own write costs three times as much
+                os.write(
+                    stream.descriptor, TOKENS[(len(stream.truth) + stream.tokens) % 512]
+                )  # uvloop's own write costs three times as much
             if len(stream.truth) <= stream.tokens:  # the first instant is the request's arrival
                 going.append(stream)
             else:

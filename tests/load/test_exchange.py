@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from dataclasses import replace
 
@@ -13,11 +14,12 @@ from llmload.errors import UsageError
 from llmload.frameworks.adapter import Dialect, Event
 from llmload.frameworks.openai import DIALECTS
 from llmload.load.attempt import Job
+from llmload.load.exchange import Exchange
 from llmload.load.fast_transport import FastTransport
 from llmload.load.sender import Sender
-from llmload.load.transport import address_of
+from llmload.load.transport import Connection, address_of
 from tests.load.windows import endpoint
-from tests.scripted_server import ScriptedServer, stream
+from tests.scripted_server import Piece, Script, ScriptedServer, stream
 
 JOB = Job(0, 0, Phase.MEASURED, b"{}", 1, 1, keeps_text=True)
 
@@ -54,6 +56,59 @@ def test_reasoning_and_answer_are_both_text_to_be_counted() -> None:
         record = asyncio.run(_sent_twice(_sender(server.url, both)))[0]
     assert record.text is not None
     assert sorted(set(record.text)) == ["a", "b"]
+
+
+def test_one_connection_carries_answer_after_answer() -> None:
+    with ScriptedServer(lambda request: stream(40, 0, 0.002)) as server:
+        records = asyncio.run(_sent_twice(_sender(server.url, DIALECTS["chat"])))
+        assert server.connections == 1
+    assert [(r.outcome, len(r.event_ns), r.output_tokens) for r in records] == [(Outcome.OK, 40, 40)] * 2
+    assert [r.text for r in records] == ["".join(f" w{number}" for number in range(40))] * 2
+
+
+async def _left_behind(sender: Sender) -> list[str]:
+    """What is still alive of some requests, while no garbage is collected."""
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(6):
+            await sender.send(JOB, 0)
+        await sender.close()
+        await asyncio.sleep(0.05)
+        return [type(one).__name__ for one in gc.get_objects() if isinstance(one, Exchange | Connection)]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(stream(3, 0, 0), id="a connection that is kept"),
+        pytest.param(stream(3, 0, 0, "close"), id="a connection that is closed"),
+        pytest.param(Script([*stream(3, 0, 0).pieces[:3]], "close"), id="an answer that breaks off"),
+        pytest.param(Script([Piece(0, b"no HTTP")], "close"), id="an answer that cannot be read"),
+    ],
+)
+def test_a_request_leaves_nothing_for_the_garbage_collector(script: Script) -> None:
+    """It is off within a window, so that a cycle would stay until its end."""
+    with ScriptedServer(lambda request: script) as server:
+        assert asyncio.run(_left_behind(_sender(server.url, DIALECTS["chat"]))) == []
+
+
+async def _sent_with_a_pause(sender: Sender) -> list[RequestRecord]:
+    first = await sender.send(JOB, 0)
+    await asyncio.sleep(0.15)
+    records = [first, await sender.send(JOB, 0)]
+    await sender.close()
+    return records
+
+
+def test_bytes_that_nobody_asked_for_end_their_connection_and_no_answer() -> None:
+    answer = stream(3, 0, 0)
+    with ScriptedServer(lambda request: Script([*answer.pieces, Piece(0.05, b"HTTP/1.1 200 OK\r\n")])) as server:
+        records = asyncio.run(_sent_with_a_pause(_sender(server.url, DIALECTS["chat"])))
+        assert server.connections == 2
+    assert [(r.outcome, len(r.event_ns), r.retried) for r in records] == [(Outcome.OK, 3, False)] * 2
 
 
 @pytest.mark.parametrize(

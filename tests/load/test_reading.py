@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from llmload.frameworks.adapter import Usage
 from llmload.frameworks.openai import DIALECTS
 from llmload.load.exchange import Exchange
+from llmload.load.transport import Connection
 from tests.load.test_captures import CAPTURES, STREAMS
 from tests.scripted_server import chunk, head
 
@@ -33,6 +34,17 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 _LOOPS: list[asyncio.AbstractEventLoop] = []
+
+
+class Nowhere(asyncio.Transport):
+    """The socket of a connection whose reads are given to it by hand."""
+
+    def write(self, data: object) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def is_closing(self) -> bool:
+        return False
 
 
 @dataclass
@@ -56,11 +68,13 @@ def read_by_us(reads: Sequence[bytes], kind: type[Exchange] = Exchange) -> Told:
 
     async def read() -> Told:
         exchange = kind(DIALECTS["chat"], 5, 10)
-        receive = exchange.receiving()
+        connection = Connection(set())
+        connection.connection_made(Nowhere())
+        exchange.begin(connection, b"")
         told = Told()
         for data in reads:
             before_ns, known = monotonic_ns() // 1000 * 1000, len(exchange.texts)
-            receive(data)
+            connection.data_received(data)
             assert all(before_ns <= instant <= monotonic_ns() for instant in exchange.event_ns[known:])
             told.texts.append(exchange.texts[known:])
         if not exchange.is_over:
