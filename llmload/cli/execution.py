@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
+from typing import assert_never
 
 from llmload import __version__
 from llmload.analysis.judgement import STOPPED
@@ -19,11 +20,13 @@ from llmload.cli.stopping import StopRequest, listening
 from llmload.cli.stored import judged
 from llmload.domain import Observation, RunHeader, RunResult, TargetFacts
 from llmload.errors import StoreError, UsageError
-from llmload.load.pool import Pool
+from llmload.load.child import Here
+from llmload.load.pool import Place, Pool
+from llmload.load.ray_cluster import RayCluster
 from llmload.load.window import Window
 from llmload.progress import Progress
 from llmload.runner import Earlier, Edges, run
-from llmload.scenario.asked import Scenario
+from llmload.scenario.asked import Local, Ray, Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.store.database import Store, new_run_id, open_store
 from llmload.target.identity import identify
@@ -64,7 +67,13 @@ def execute(scenario: Scenario, order: Order) -> Executed:
     in the reports before the exception goes on.
     """
     check_reachable(scenario)
-    with open_store(order.store) as store, listening() as stop, Pool(scenario.load.workers) as pool:
+    load = scenario.load
+    with (
+        open_store(order.store) as store,
+        listening() as stop,
+        _place(load.engine) as place,
+        Pool(load.workers, place) as pool,
+    ):
         store.recover()
         header, earlier = _begin(store, scenario, order)
         session = _Session(scenario, header, order, store, pool, stop)
@@ -78,6 +87,17 @@ def execute(scenario: Scenario, order: Order) -> Executed:
     if stop.signum:
         raise stop.error()
     return Executed(result, files)
+
+
+def _place(engine: Local | Ray) -> AbstractContextManager[Place]:
+    """Where workers run, for as long as the run takes."""
+    match engine:
+        case Local():
+            return nullcontext(Here())
+        case Ray(address):
+            return RayCluster(address)
+        case _:
+            assert_never(engine)
 
 
 def tell(result: RunResult, scenario: Scenario, order: Order) -> tuple[Path, ...]:

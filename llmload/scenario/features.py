@@ -67,8 +67,6 @@ _UNBUILT = (
     Unbuilt(("spec", "workload", "mixture"), "mixtures of traffic", _DELETE, _always),
     Unbuilt(("spec", "workload", "sessions"), "conversations (sessions)", _DELETE, _always),
     Unbuilt(("spec", "workload", "api"), "embeddings", _DELETE, _always),
-    Unbuilt(("spec", "load", "engine"), "load through Ray", "Write engine: local", _unless("local")),
-    Unbuilt(("spec", "load", "address"), "load through Ray (address)", _DELETE, _always),
     Unbuilt(("spec", "load", "guards"), "guards", "Delete them; max_duration ends a step in any case", _guards),
     Unbuilt(("spec", "decision", "repeats"), "repeats of the ladder", "Write repeats: 1", _more_than_one),
     Unbuilt(("spec", "telemetry", "gpu"), "GPU telemetry", "Write gpu: {source: none}", _reads_gpu),
