@@ -93,7 +93,11 @@ def _clean_step(index: int, concurrency: int, metrics: StepMetrics) -> StepResul
         Verdict(_TTFT_TAIL, step.label, Status.PASS, "98.0% to 100% within 500ms, 95% wanted", evidence=in_time),
         Verdict(_THROUGHPUT, step.label, Status.PASS, "the whole interval is above 100 tok/s", evidence=speed),
     )
-    workers = Workers(1, "one sends so many without being late", round(0.01 * concurrency, 2))
+    workers = Workers(
+        1,
+        f"{concurrency} streams of about 50 events/s make {50 * concurrency:,}/s, and a worker is given up to 25,000",
+        round(0.01 * concurrency, 2),
+    )
     return StepResult(step, _looks(step, metrics.attempts), metrics, verdicts, (), workers)
 
 
@@ -316,7 +320,7 @@ def _open_loop_step() -> StepResult:
             "Use another machine (load.engine: ray), or give each worker an idle core: 2 workers share 2 CPUs",
         ),
     )
-    workers = Workers(2, "40/s x 2.1 s in flight are more than one sends without being late", 0.834)
+    workers = Workers(2, "as load.workers asks", 0.834)
     metrics = replace(_OFFERED, latency=latency)
     return StepResult(step, _looks(step, 2000), metrics, verdicts, caveats, workers)
 

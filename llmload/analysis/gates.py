@@ -207,9 +207,9 @@ def _what_broke(gate: Gate, bound: Bound, sample: Sample) -> str:
         over = int((attempts.is_ok & (np.nan_to_num(values, nan=-1.0) > limit)).sum())
         if over:
             broken.append(f"{over} over {metric} {figure(replace(gate, subject=metric), limit)}")
-    failed = int((~attempts.is_ok).sum())
-    if failed:
-        broken.append(f"{failed} failed")
+    dropped = attempts.dropped
+    failed = int((~attempts.is_ok).sum()) - dropped
+    broken += [f"{count} {fate}" for count, fate in ((failed, "failed"), (dropped, "dropped")) if count]
     return f"; not good: {', '.join(broken)}" if broken else ""
 
 

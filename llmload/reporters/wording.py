@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from llmload.domain import Caveat, Evidence, RunResult, Status, StepResult, Verdict
+from llmload.domain import Caveat, Evidence, RunResult, Status, StepResult, Verdict, Workers
 from llmload.promises import LATENCIES, SHARES, Bound, Gate, Level
 from llmload.reporters.figures import MISSING, amount, of_gate, percent
 from llmload.scenario.gates import derive_id
@@ -145,19 +145,22 @@ def caveats(run: RunResult) -> list[tuple[str, Caveat]]:
 
 
 def senders(run: RunResult, *, least: int = 1) -> list[tuple[str, str]]:
-    """Where the load was sent by at least so many workers, by how many, and why; told once for steps that agree."""
-    groups: dict[tuple[int, str], list[StepResult]] = {}
+    """Where the load was sent by at least so many workers, by how many, why (at the last such step), and their CPU."""
+    groups: dict[int, list[tuple[str, Workers]]] = {}
     for step in run.steps:
         if step.workers is not None and step.workers.count >= least:
-            groups.setdefault((step.workers.count, step.workers.because), []).append(step)
-    told = []
-    for (count, because), steps in groups.items():
-        shares = [s.workers.cpu_share for s in steps if s.workers is not None and s.workers.cpu_share is not None]
-        parts = [f"{count:,} worker{'' if count == 1 else 's'}"]
-        parts += [because] if because else []
-        parts += [f"the busiest used {percent(max(shares))} of a core"] if shares else []
-        told.append((", ".join(step.step.label for step in steps), "; ".join(parts)))
-    return told
+            groups.setdefault(step.workers.count, []).append((step.step.label, step.workers))
+    return [(", ".join(label for label, _ in sent), _sender(count, sent)) for count, sent in groups.items()]
+
+
+def _sender(count: int, sent: Sequence[tuple[str, Workers]]) -> str:
+    words = f"{count:,} worker{'' if count == 1 else 's'}"
+    last, workers = sent[-1]
+    if workers.because:
+        is_same = all(each.because == workers.because for _, each in sent)
+        words += f": {workers.because}" if is_same else f", at {last} because {workers.because}"
+    shares = [each.cpu_share for _, each in sent if each.cpu_share is not None]
+    return words + (f"; the busiest used {percent(max(shares))} of a core" if shares else "")
 
 
 def in_own_terms(gate: Gate, evidence: Evidence) -> Evidence:

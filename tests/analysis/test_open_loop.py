@@ -107,6 +107,11 @@ def test_dropped_requests_count_against_gates(gate: Gate, status: Status) -> Non
     assert judged(gate, DROPPED_TENTH, RATE).status is status
 
 
+def test_a_broken_goodput_tells_dropped_requests_from_failed_ones() -> None:
+    failed = [replace(r, outcome=Outcome.TIMEOUT) if r.seq % 10 == 5 else r for r in DROPPED_TENTH]
+    assert judged(GOODPUT_95, failed, RATE).because.endswith("not good: 40 failed, 40 dropped")
+
+
 def test_planned_is_summed_over_windows_and_unknown_in_closed_loop() -> None:
     looks = [window(LATE, step=RATE, number=number, planned=400) for number in range(2)]
     assert measure(looks, None).planned == 800

@@ -63,7 +63,7 @@ def test_a_run_that_measured_nothing_says_why() -> None:
 
 def test_who_sent_the_load_is_told_where_it_took_several_workers() -> None:
     told = [line for line in shown(TROUBLE).splitlines() if line.startswith("Sent by")]
-    assert [line.partition(";")[0] for line in told] == ["Sent by 2 workers"]
+    assert [line.partition(":")[0] for line in told] == ["Sent by 2 workers"]
     assert "Sent by" not in shown(CLEAN)
 
 

@@ -131,7 +131,10 @@ def test_steps_that_were_sent_alike_are_told_once_with_the_busiest_worker_of_all
     alike = [Workers(2, "as asked", share) for share in (0.2, None, 0.5)]
     run = replace(CLEAN, steps=tuple(replace(s, workers=w) for s, w in zip(CLEAN.steps, alike, strict=True)))
     where = "concurrency 1, concurrency 8, concurrency 32"
-    assert senders(run) == [(where, "2 workers; as asked; the busiest used 50% of a core")]
+    assert senders(run) == [(where, "2 workers: as asked; the busiest used 50% of a core")]
+    last = replace(CLEAN.steps[-1], workers=Workers(2, "there are more", None))
+    ((_, words),) = senders(replace(run, steps=(*run.steps[:-1], last)))
+    assert words == "2 workers, at concurrency 32 because there are more; the busiest used 20% of a core"
     untold = replace(CLEAN, steps=tuple(replace(step, workers=None) for step in CLEAN.steps))
     assert senders(untold) == []
     assert senders(run, least=3) == []
