@@ -19,7 +19,7 @@ from llmload.workload.pace import Arrivals, Pace, Slots
 from llmload.workload.plan import Plan
 from tests.bench.paced_server import key_of
 from tests.bench.processes import peak_bytes, resident_bytes
-from tests.bench.served import CLIENT_CORE, percentile, served
+from tests.bench.served import CLIENT_CORE, Served, percentile, served
 from tests.bench.table import Row
 
 _OTHER_FILES = 200
@@ -78,7 +78,7 @@ def _many_streams(count: int) -> list[Row]:
     with served(200, 48, 100) as server:
         seen = see(window_of(server.url, Slots(count), requests=2 * count, warmup=count, tokens=48))
     ttft_ms, itl_ms = errors(seen, server.truth)
-    calm = f"{seen.late}, ticks of the server {percentile(server.late_ns, 0.99) / 1e6:.1f} ms"
+    calm = f"{seen.late}, {_ticks(server)}"
     what = f"{count:,} streams x 10 tokens/s"
     return [
         Row(f"{what}: TTFT error, p99", 20, percentile(ttft_ms, 0.99), "ms", f"{len(ttft_ms)} requests; {calm}"),
@@ -91,7 +91,7 @@ def _two_workers(count: int) -> list[Row]:
     with served(200, 128, 20) as server:
         seen = see(window_of(server.url, Slots(count), requests=3 * count, warmup=count, tokens=128), workers=2)
     ttft_ms, itl_ms = errors(seen, server.truth)
-    what, calm = f"2 workers, {count} streams", f"both on the client's core; {seen.late}"
+    what, calm = f"2 workers, {count} streams", f"both on the client's core; {seen.late}, {_ticks(server)}"
     most = _most_at_once(seen.observation.records)
     off = _longest_off(seen.observation, count)
     return [
@@ -109,15 +109,20 @@ def _arrivals(rate: float) -> list[Row]:
     sent = [record for record in seen.measured if record.sent_ns is not None]
     lag_ms = [(record.sent_ns - record.due_ns) / 1e6 for record in sent if record.sent_ns is not None]
     due_ms = [_ttft_due_error(seen.window, record, server.truth) for record in sent if record.event_ns]
-    what = f"Poisson {rate:g}/s"
+    what, calm = f"Poisson {rate:g}/s", f"{len(lag_ms)} requests; {seen.late}, {_ticks(server)}"
     return [
-        Row(f"{what}: lag, p50", 1, percentile(lag_ms, 0.50), "ms", f"{len(lag_ms)} requests; {seen.late}"),
+        Row(f"{what}: lag, p50", 1, percentile(lag_ms, 0.50), "ms", calm),
         Row(f"{what}: lag, p99", 10, percentile(lag_ms, 0.99), "ms"),
         Row(
             f"{what}: error of ttft_due, p99", 10, percentile(due_ms, 0.99), "ms", "against due and the server's write"
         ),
         Row(f"{what}: requests lost or dropped", 0, seen.lost, "", f"{seen.observation.planned} were due"),
     ]
+
+
+def _ticks(server: Served) -> str:
+    """How late the server itself was: what its truth is worth on a busy machine."""
+    return f"ticks of the server {percentile(server.late_ns, 0.99) / 1e6:.1f} ms"
 
 
 # ---------------------------------------------------------------- observing
