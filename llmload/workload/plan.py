@@ -11,7 +11,7 @@ from llmload.domain import PlannedRequest, TokenFit
 from llmload.scenario.asked import Lengths
 from llmload.scenario.recording import BLOCK_TOKENS, Recording
 from llmload.workload.lengths import draw
-from llmload.workload.prompts import SALT_WORDS, block_text, plain_text, salt
+from llmload.workload.prompts import SALT_WORDS, blocks_text, plain_text, salt
 
 _NUMBERS = struct.Struct("<5Q")
 _ONE = 2.0**-64
@@ -93,15 +93,11 @@ class Plan:
         """The row's blocks as far as the words go, the last one in part; what has no block is this prompt's own."""
         window = int.from_bytes(_key(self.seed, self.step, self.look, self.run)[:8], "little")
         size = max(1, round(BLOCK_TOKENS / self.fit.per_word))
-        parts = []
-        for block in recording.blocks(row):
-            if words <= 0:
-                break
-            parts.append(block_text(window, block, min(size, words)))
-            words -= size
-        if words > 0:
-            parts.append(self._salted(index, words, place))
-        return " ".join(parts)
+        text, lacking = blocks_text(window, recording.blocks(row), size, words)
+        if not lacking:
+            return text
+        own = self._salted(index, lacking, place)
+        return f"{text} {own}" if text else own
 
 
 @lru_cache(maxsize=64)

@@ -64,12 +64,12 @@ def recording_of(trace: Trace) -> Recording:
 
 
 def longest_request(scenario: Scenario) -> Workload:
-    """The workload with the lengths that a server must have room for: of a trace, those of its longest request."""
+    """The workload with the lengths that a server must have room for: of a trace, those of its longest measured one."""
     shape = scenario.load.shape
     if not isinstance(shape, Trace):
         return scenario.workload
-    recording = recording_of(shape)
-    lengths = zip(recording.input_tokens, recording.output_tokens, strict=True)
+    recording, requests = recording_of(shape), scenario.load.requests
+    lengths = zip(recording.input_tokens[:requests], recording.output_tokens[:requests], strict=True)
     prompt, answer = max(lengths, key=lambda each: each[0] + each[1])
     return replace(scenario.workload, input_tokens=Fixed(prompt), output_tokens=Fixed(answer))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import accumulate
 
@@ -14,7 +15,7 @@ SALT_WORDS = 6
 _BASE = len(WORDS)
 _STRIDE, *_SMALL_STRIDES = 0x9E3779, 0x35, 0x5B, 0xA7  # odd, so that each step through 256 or 256^3 meets all
 _ROUNDS = 32
-_WORD = 2**64 - 1
+_WORD, _GOLDEN = 2**64 - 1, 0x9E3779B97F4A7C15  # 2^64 over the golden ratio, and odd
 
 
 def plain_text(words: int, start: int = 0) -> str:
@@ -45,25 +46,30 @@ def salt(window: bytes, index: int) -> list[str]:
     return [WORDS[digit] for digit in digits]
 
 
-def block_text(window: int, block: int, words: int) -> str:
-    """`words` words that stand for a block of a recorded prompt: the same whenever `window` and `block` are.
+def blocks_text(window: int, blocks: Iterable[int], size: int, words: int) -> tuple[str, int]:
+    """Up to `words` words that stand for the blocks of a recorded prompt, `size` for each, and how many are lacking.
 
-    Both are 64-bit numbers. The words of the salt are drawn per block, so that blocks part at once, and a server
-    caches one for another only where the recorded prompts were alike.
+    The words of a block depend on `window` and the block alone, both 64-bit numbers. Each begins with a salt of its
+    own, so that blocks part at once, and a server caches one for another only where the recorded prompts were alike.
     """
-    # The finish of splitmix64 (Steele, Lea and Flood, OOPSLA 2014): one to one, and a tenth of the time of a hash.
-    mixed = (window ^ block) & _WORD
-    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & _WORD
-    mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & _WORD
-    mixed ^= mixed >> 31
-    opening = " ".join([WORDS[digit] for digit in mixed.to_bytes(8, "little")[: min(SALT_WORDS, words)]])
-    return opening + _round(words - SALT_WORDS, (mixed >> 48) % _ROUNDS) if words > SALT_WORDS else opening
+    parts: list[str] = []
+    for block in blocks:
+        if words <= 0:
+            break
+        # Multiplicative hashing (Knuth, TAOCP 3, 6.4): one to one, and neighbours part in a word or two.
+        mixed = (window ^ block) * _GOLDEN & _WORD
+        own = min(size, words)
+        parts += map(WORDS.__getitem__, mixed.to_bytes(8)[: min(SALT_WORDS, own)])
+        if own > SALT_WORDS:
+            parts.append(_round(own - SALT_WORDS, mixed % _ROUNDS))
+        words -= own
+    return " ".join(parts), words
 
 
 @lru_cache(maxsize=128)
 def _round(words: int, number: int) -> str:
-    """A blank and `words` words from where one of the rounds begins; most blocks are of one length, so few are cut."""
-    return " " + plain_text(words, number * _BASE)
+    """`words` words from where one of the rounds begins; most blocks are of one length, so few are cut."""
+    return plain_text(words, number * _BASE)
 
 
 @lru_cache(maxsize=1)

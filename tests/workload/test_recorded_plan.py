@@ -170,6 +170,8 @@ def test_the_plan_of_a_trace_leads_as_its_pace_does(replayed: Scenario) -> None:
 def test_a_server_must_have_room_for_the_longest_request_of_the_trace(replayed: Scenario) -> None:
     found = longest_request(replayed)
     assert (found.input_tokens, found.output_tokens) == (Fixed(609), Fixed(5000))
+    part = replace(replayed, load=replace(replayed.load, requests=1))
+    assert longest_request(part).output_tokens == Fixed(8)
 
 
 def test_a_trace_that_changes_before_it_is_sent_is_noticed(replayed: Scenario, tmp_path: Path) -> None:

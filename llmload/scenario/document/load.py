@@ -141,6 +141,8 @@ class Load(Section):
             raise wrong(
                 "arrival says how a rate arrives, and no rate is written", "Add rate: [2/s], or delete it", "arrival"
             )
+        if self.ramp and self.trace is not None:
+            raise wrong("a ramp leads from step to step, and a trace is one step", "Delete it", "ramp")
         if self.duration is not None and self.duration > self.max_duration:
             raise wrong("duration is longer than max_duration", "Raise max_duration, or shorten it", "duration")
         if self.address is not None and self.engine != "ray":
