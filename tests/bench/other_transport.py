@@ -9,7 +9,8 @@ import sys
 from dataclasses import replace
 
 from tests.bench.served import percentile, served
-from tests.bench.streams import FIRST_MS, GAP_MS, TOKENS, errors, paced_window, watch
+from tests.bench.streams import FIRST_MS, GAP_MS, TOKENS, paced_window, watch
+from tests.bench.truth import errors
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def _row(streams: int, transport: str) -> str:
         asked = paced_window(server.url, streams, requests=streams * 2)
         endpoint = replace(asked.endpoint, transport=transport)  # type: ignore[arg-type]
         watched = watch(replace(asked, endpoint=endpoint), steady_s=5)
-    ttft_ms, itl_ms = errors(watched, server.truth)
+    ttft_ms, itl_ms = errors(watched.window, watched.observation, server.truth)
     late_ms = percentile(watched.observation.heartbeat_late_ns, 0.99) / 1e6
     figures = [percentile(ttft_ms, 0.5), percentile(ttft_ms, 0.99), percentile(itl_ms, 0.99), late_ms]
     cells = [str(streams), transport, f"{watched.cpu_us_per_event:.0f} µs", *(f"{each:.1f} ms" for each in figures)]

@@ -146,7 +146,8 @@ def cells(tool: Tool, reported: Reported, truth: Truth, during: Steady, cpu_us: 
 def main() -> None:
     """Every tool in turn, ourselves first."""
     asked = sys.argv[1:]
-    rows, documents = [_HEADINGS], []
+    rows: list[tuple[str, ...]] = [_HEADINGS]
+    documents: list[dict[str, object]] = []
     for tool in TOOLS:
         if asked and tool.name not in asked:
             continue

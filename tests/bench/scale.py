@@ -7,23 +7,19 @@ import resource
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from llmload.domain import Look, Observation, Outcome, Phase, RequestRecord, Step, TokenFit, TokenSource
-from llmload.endpoint import Endpoint
-from llmload.frameworks.openai import DIALECTS
+from llmload.domain import Observation, Outcome, Phase, RequestRecord
 from llmload.load.pool import Pool
 from llmload.load.window import Window
-from llmload.scenario.asked import Fixed, Poisson
-from llmload.workload.pace import Arrivals, Pace, Slots
-from llmload.workload.plan import Plan
-from tests.bench.paced_server import key_of
+from llmload.scenario.asked import Poisson
+from llmload.workload.pace import Arrivals, Slots
 from tests.bench.processes import peak_bytes, resident_bytes
 from tests.bench.served import CLIENT_CORE, Served, percentile, served
 from tests.bench.table import Row
+from tests.bench.truth import Instants, errors, key_in
+from tests.bench.windows import window_of
 
 _OTHER_FILES = 200
-Truth = dict[bytes, Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ def _idle_streams(count: int) -> list[Row]:
 def _many_streams(count: int) -> list[Row]:
     with served(200, 48, 100) as server:
         seen = see(window_of(server.url, Slots(count), requests=2 * count, warmup=count, tokens=48))
-    ttft_ms, itl_ms = errors(seen, server.truth)
+    ttft_ms, itl_ms = errors(seen.window, seen.observation, server.truth)
     calm = f"{seen.late}, {_ticks(server)}"
     what = f"{count:,} streams x 10 tokens/s"
     return [
@@ -90,7 +86,7 @@ def _many_streams(count: int) -> list[Row]:
 def _two_workers(count: int) -> list[Row]:
     with served(200, 128, 20) as server:
         seen = see(window_of(server.url, Slots(count), requests=3 * count, warmup=count, tokens=128), workers=2)
-    ttft_ms, itl_ms = errors(seen, server.truth)
+    ttft_ms, itl_ms = errors(seen.window, seen.observation, server.truth)
     what, calm = f"2 workers, {count} streams", f"both on the client's core; {seen.late}, {_ticks(server)}"
     most = _most_at_once(seen.observation.records)
     off = _longest_off(seen.observation, count)
@@ -141,22 +137,6 @@ def see(asked: Window, workers: int = 1) -> Seen:
         return Seen(asked, observation, idle, peak_bytes(pool.pids[0]))
 
 
-def window_of(url: str, pace: Pace, *, requests: int, warmup: int = 0, tokens: int = 8, look: int = 0) -> Window:
-    """A window of short prompts against a paced server."""
-    level = float(pace.concurrency) if isinstance(pace, Slots) else 0.0
-    return Window(
-        look=Look(Step(0, "concurrency" if isinstance(pace, Slots) else "rate", level), look, requests),
-        endpoint=Endpoint(url, "openai", "chat", "tiny", True, {}),
-        plan=Plan(1, 0, look, Fixed(16), Fixed(tokens), True, TokenFit(0.0, 1.0, 0.0, TokenSource.USAGE)),
-        slo=None,
-        pace=pace,
-        warmup=warmup,
-        duration_s=None,
-        cooldown_s=0,
-        max_duration_s=120,
-    )
-
-
 def _ignore(progress: object) -> None:
     """Nobody watches."""
 
@@ -168,32 +148,15 @@ def _never() -> threading.Event:
 # ---------------------------------------------------------------- against the truth
 
 
-def errors(seen: Seen, truth: Truth) -> tuple[list[float], list[float]]:
-    """Of each measured request |TTFT - the server's own|, and of each gap |gap - the server's own|, in ms."""
-    ttft, itl = [], []
-    for record in seen.measured:
-        if record.sent_ns is None or not record.event_ns:
-            continue
-        arrived, *sent = truth[_key(seen.window, record)]
-        ttft.append(abs((record.event_ns[0] - record.sent_ns) - (sent[0] - arrived)) / 1e6)
-        gaps = zip(pairwise(record.event_ns), pairwise(sent), strict=True)
-        itl += [abs((b - a) - (d - c)) / 1e6 for (a, b), (c, d) in gaps]
-    return ttft, itl
-
-
-def _ttft_due_error(window: Window, record: RequestRecord, truth: Truth) -> float:
+def _ttft_due_error(window: Window, record: RequestRecord, truth: Instants) -> float:
     """How far our ttft_due is from the server's write of the first token, less the same due instant, in ms."""
-    _, first, *_ = truth[_key(window, record)]
+    _, first, *_ = truth[key_in(window, record)]
     return abs(record.event_ns[0] - first) / 1e6
 
 
-def _events_lost(seen: Seen, truth: Truth) -> int:
+def _events_lost(seen: Seen, truth: Instants) -> int:
     """Tokens that the server sent to a measured request, and that its record lacks."""
-    return sum(abs(len(truth[_key(seen.window, record)]) - 1 - len(record.event_ns)) for record in seen.measured)
-
-
-def _key(window: Window, record: RequestRecord) -> bytes:
-    return key_of(DIALECTS["chat"].body(window.endpoint, window.plan.request(record.seq)))
+    return sum(abs(len(truth[key_in(seen.window, record)]) - 1 - len(record.event_ns)) for record in seen.measured)
 
 
 def _levels(records: Sequence[RequestRecord]) -> list[tuple[int, int]]:

@@ -18,9 +18,9 @@ from llmload.domain import Outcome
 from llmload.load.pool import Pool
 from llmload.workload.pace import Slots
 from tests.bench.processes import open_files, resident_bytes
-from tests.bench.scale import window_of
 from tests.bench.served import served
 from tests.bench.table import Row, show, write
+from tests.bench.windows import window_of
 
 REQUESTS, IN_A_WINDOW, CONCURRENCY, WORKERS, TOKENS = 1_000_000, 10_000, 64, 2, 2
 WARM_SHARE = 0.1

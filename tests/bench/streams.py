@@ -7,25 +7,20 @@ import subprocess
 import sys
 import threading
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import mean
 from time import monotonic_ns
 
-from llmload.domain import Look, Observation, Phase, Step, TokenFit, TokenSource
-from llmload.endpoint import Endpoint
-from llmload.frameworks.openai import DIALECTS
+from llmload.domain import Observation, Phase
 from llmload.load.pool import Pool
 from llmload.load.window import Window
 from llmload.progress import Progress
-from llmload.scenario.asked import Fixed
 from llmload.workload.pace import Slots
-from llmload.workload.plan import Plan
-from tests.bench.paced_server import key_of
 from tests.bench.processes import cpu_ns, peak_bytes
 from tests.bench.served import CLIENT_CORE, ROOT, percentile, served
 from tests.bench.table import Row
+from tests.bench.truth import errors
+from tests.bench.windows import window_of
 
 STREAMS, FIRST_MS, TOKENS, GAP_MS = 500, 200, 256, 20
 
@@ -60,7 +55,7 @@ def rows() -> list[Row]:
         httpx = _client("httpx_client", server.url, "30", "9")
     ours = paced.cpu_us_per_event
     versus = f"{ours:.1f} µs against {null[0]:.1f} µs before and {null[1]:.1f} µs after"
-    ttft_ms, itl_ms = errors(paced, server.truth)
+    ttft_ms, itl_ms = errors(paced.window, paced.observation, server.truth)
     calm = (
         f"p99 of our heartbeat {percentile(paced.observation.heartbeat_late_ns, 0.99) / 1e6:.1f} ms late, "
         f"of the server's ticks {percentile(server.late_ns, 0.99) / 1e6:.1f} ms"
@@ -115,31 +110,7 @@ def watch(asked: Window, steady_s: float) -> Watched:
 
 def paced_window(url: str, streams: int, requests: int) -> Window:
     """A closed loop of `streams` on a server that paces them."""
-    return Window(
-        look=Look(Step(0, "concurrency", streams), 0, requests),
-        endpoint=Endpoint(url, "openai", "chat", "tiny", True, {}),
-        plan=Plan(1, 0, 0, Fixed(32), Fixed(TOKENS), True, TokenFit(0.0, 1.0, 0.0, TokenSource.USAGE)),
-        slo=None,
-        pace=Slots(streams),
-        warmup=streams,
-        duration_s=None,
-        cooldown_s=0,
-        max_duration_s=60,
-    )
-
-
-def errors(watched: Watched, truth: dict[bytes, Sequence[int]]) -> tuple[list[float], list[float]]:
-    """Of each measured request |TTFT - the server's own|, and of each gap |gap - the server's own|, in ms."""
-    body, window = DIALECTS["chat"].body, watched.window
-    ttft, itl = [], []
-    for record in watched.observation.records:
-        if record.phase is not Phase.MEASURED or record.sent_ns is None or not record.event_ns:
-            continue
-        arrived, *sent = truth[key_of(body(window.endpoint, window.plan.request(record.seq)))]
-        ttft.append(abs((record.event_ns[0] - record.sent_ns) - (sent[0] - arrived)) / 1e6)
-        gaps = zip(pairwise(record.event_ns), pairwise(sent), strict=True)
-        itl += [abs((b - a) - (d - c)) / 1e6 for (a, b), (c, d) in gaps]
-    return ttft, itl
+    return window_of(url, Slots(streams), requests=requests, warmup=streams, tokens=TOKENS)
 
 
 def _client(name: str, *arguments: str) -> float:

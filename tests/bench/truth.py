@@ -7,7 +7,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from llmload.domain import Observation, Phase, RequestRecord
+from llmload.frameworks.openai import DIALECTS
+from llmload.load.window import Window
+from tests.bench.paced_server import key_of
 from tests.bench.served import percentile
+
+Instants = Mapping[bytes, Sequence[int]]
+"""Of each stream, by its key: the arrival of its request, then each token."""
+
+
+def key_in(window: Window, record: RequestRecord) -> bytes:
+    """What the server knows a record's request by."""
+    return key_of(DIALECTS["chat"].body(window.endpoint, window.plan.request(record.seq)))
+
+
+def errors(window: Window, observation: Observation, truth: Instants) -> tuple[list[float], list[float]]:
+    """Of each measured request |TTFT - the server's own|, and of each gap |gap - the server's own|, in ms."""
+    ttft, itl = [], []
+    for record in observation.records:
+        if record.phase is not Phase.MEASURED or record.sent_ns is None or not record.event_ns:
+            continue
+        arrived, *sent = truth[key_in(window, record)]
+        ttft.append(abs((record.event_ns[0] - record.sent_ns) - (sent[0] - arrived)) / 1e6)
+        gaps = zip(pairwise(record.event_ns), pairwise(sent), strict=True)
+        itl += [abs((b - a) - (d - c)) / 1e6 for (a, b), (c, d) in gaps]
+    return ttft, itl
 
 
 @dataclass(frozen=True)
@@ -22,7 +47,7 @@ class Truth:
     itl_p99: float
 
     @staticmethod
-    def of(instants: Mapping[bytes, Sequence[int]]) -> Truth:
+    def of(instants: Instants) -> Truth:
         """Of the instants of every stream: its arrival, then each token."""
         streams = [each for each in instants.values() if len(each) > 2]
         ttft = [(each[1] - each[0]) / 1e6 for each in streams]
@@ -42,7 +67,7 @@ class Steady:
     events_per_s: float
 
 
-def steady(instants: Mapping[bytes, Sequence[int]]) -> Steady:
+def steady(instants: Instants) -> Steady:
     """The steady state of a run."""
     tokens = sorted(instant for each in instants.values() for instant in each[1:])
     from_ns, to_ns = tokens[len(tokens) // 4], tokens[len(tokens) * 3 // 4]
