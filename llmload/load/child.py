@@ -37,6 +37,11 @@ class Here:
         """CPUs that this process may use."""
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
+    @property
+    def about(self) -> str:
+        """Nothing that a reader would not expect."""
+        return ""
+
     def hire(self) -> Child:
         """One more worker process."""
         return Child()

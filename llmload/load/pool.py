@@ -64,6 +64,10 @@ class Place(Protocol):
     def cpus(self) -> int:
         """CPUs that there are for all of them."""
 
+    @property
+    def about(self) -> str:
+        """What a report adds of it to the number of workers; "" for this machine."""
+
     def hire(self) -> Worker:
         """Start one more."""
 
@@ -105,6 +109,7 @@ class Pool:
         """
         sender_for(window.endpoint)  # what would end a worker is told here instead
         crew = choose_crew(window, asked=self._asked, cpus=self._place.cpus)
+        crew = replace(crew, because=crew.because + self._place.about)
         caveat = self._place.check(surely_open(window), crew.count)
         workers = self._hire(crew.count)
         try:

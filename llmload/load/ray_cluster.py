@@ -51,6 +51,11 @@ class RayCluster:
         """CPUs that nobody had reserved when we connected."""
         return self._cpus
 
+    @property
+    def about(self) -> str:
+        """Which machines those CPUs are of."""
+        return f"; on a Ray cluster, where {self._cpus} CPUs were free"
+
     def hire(self) -> RayWorker:
         """One more worker, on the next node in turn; ClusterError where no CPU is left for it."""
         at_work = sum(not worker.is_stopped for worker in self._hired)

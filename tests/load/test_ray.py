@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,7 +26,7 @@ from llmload.load.ray_cluster import RayCluster
 from llmload.load.ray_worker import check_reachable
 from llmload.load.window import Window
 from llmload.progress import Progress
-from tests.command import UNCOVERED
+from tests.command import UNCOVERED, llmload, measured, start, write_scenario
 from tests.load.ray_nodes import Nodes, ray_nodes
 from tests.load.windows import endpoint, window
 from tests.scripted_server import ScriptedServer, stream
@@ -92,9 +93,9 @@ def test_every_request_of_a_window_on_two_nodes_is_sent_once_and_told_by_our_clo
     for one in seen:
         assert len({record.seq for record in one.records}) == len(one.records)
         assert len(one.workers) == 2
-        measured = [record for record in one.records if record.phase is Phase.MEASURED]
-        assert len(measured) >= 40
-        for record in measured:
+        counted = [record for record in one.records if record.phase is Phase.MEASURED]
+        assert len(counted) >= 40
+        for record in counted:
             assert record.sent_ns is not None
             assert before_ns < record.due_ns <= record.sent_ns < record.event_ns[0] <= record.done_ns < after_ns
 
@@ -223,6 +224,39 @@ def test_a_node_that_loses_its_power_is_an_error_that_names_it() -> None:
     assert told.startswith(f"5 node {this_node().name} (")
 
 
+# ---------------------------------------------------------------- the whole command
+
+
+@real_cluster
+def test_a_scenario_on_a_cluster_is_judged_as_any_other_and_says_whose_clocks_it_used(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    path = write_scenario(tmp_path, load__engine="ray", load__address=nodes.address, load__workers="2")
+    done = measured("apply", str(path), cwd=tmp_path)
+    told = " ".join(done.stdout.split())
+    assert done.returncode == 0, told
+    assert "Sent by 2 workers; as load.workers asks; on a Ray cluster, where 2 CPUs were free" in told
+    assert ("clocks of other machines are known within" in told) is (nodes.ahead_ns > 0)
+
+
+@real_cluster
+def test_ctrl_c_stops_a_run_on_a_cluster_as_any_other(nodes: Nodes, tmp_path: Path) -> None:
+    load = {"load__engine": "ray", "load__address": nodes.address, "load__workers": "2", "load__requests": "100000"}
+    path = write_scenario(tmp_path, **load)
+    with start("apply", str(path), cwd=tmp_path) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "measured" in line:
+                break
+        assert len(workers_of(nodes)) == 2
+        asked_s = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert time.monotonic() - asked_s < 10  # the window is over within 2 s; then it is stored and told
+    assert workers_of(nodes) == []
+
+
 # ---------------------------------------------------------------- what the cluster must not learn, and must have
 
 
@@ -267,6 +301,13 @@ def test_a_cluster_that_nobody_runs_is_an_error_with_exit_code_5() -> None:
     with pytest.raises(ClusterError, match=r"no Ray cluster can be used at 127\.0\.0\.1:9: .*refused") as told:
         RayCluster("127.0.0.1:9").__enter__()
     assert told.value.exit_code == 5
+
+
+def test_a_run_without_its_cluster_ends_as_could_not_measure(tmp_path: Path) -> None:
+    path = write_scenario(tmp_path, load__engine="ray", load__address="127.0.0.1:9")
+    done = llmload("apply", str(path), cwd=tmp_path)
+    assert done.returncode == 5
+    assert "no Ray cluster can be used at 127.0.0.1:9" in " ".join(done.stderr.split())
 
 
 def test_another_server_is_told_from_a_ray_head_at_once() -> None:
@@ -322,6 +363,17 @@ def test_a_url_that_means_one_machine_to_both_is_taken(url: str, node: object) -
 
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def workers_of(nodes: Nodes) -> list[int]:
+    """The worker processes that run on a cluster, by the sessions that its nodes lead."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended while we looked
+            session = int((place / "stat").read_text().rsplit(")", 1)[1].split()[3])
+            if session in nodes.pids and b"llmload.load.process" in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
+    return found
 
 
 def is_gone_within(pid: int, seconds: float) -> bool:
