@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench bench-soak bench-peers peers docs golden clean
+.PHONY: demo test test-ray check bench bench-soak bench-peers peers docs golden clean
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -15,8 +15,11 @@ demo: .venv/installed  ## run the quickstart on the embedded simulator
 
 test: .venv/installed  ## every test, with coverage; those that measure run alone, since a busy machine cannot measure
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 -m "not measuring" --cov --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster" --cov --cov-report= --cov-fail-under=0
 	$(BIN)/python -m pytest -m measuring --cov --cov-append
+
+test-ray: .venv/installed  ## the tests that break Ray clusters: nodes that die, nodes with another version
+	$(BIN)/python -m pytest -m cluster
 
 check: .venv/installed  ## formatting, lint, types, architecture, documents
 	$(BIN)/ruff format --check .

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from time import monotonic_ns
 
 import pytest
 
+from llmload import __version__
 from llmload.domain import Ending, Observation, Phase
 from llmload.errors import ClusterError, UsageError
 from llmload.load.clock import SAME, Clock
@@ -36,7 +39,10 @@ SECRET = "sk-no-log-may-hold-this-a81f20c7"
 ELSEWHERE = replace(this_node(), name="gpu-7", boot="another")
 
 real_cluster = pytest.mark.measuring
-"""These windows are real, and Ray needs the machine for itself to start in time."""
+"""These windows are real, on one cluster for all of them."""
+
+own_cluster = pytest.mark.cluster
+"""Each of these spoils a cluster of its own; `make test-ray` runs them."""
 
 
 @pytest.fixture(scope="module")
@@ -194,34 +200,33 @@ def test_a_driver_that_is_killed_leaves_no_worker(nodes: Nodes, tmp_path: Path) 
         assert is_gone_within(worker, 10)
 
 
-@real_cluster
-def test_a_node_that_loses_its_power_is_an_error_that_names_it() -> None:
+@own_cluster
+def test_a_node_that_loses_its_power_is_an_error_that_names_it(tmp_path: Path) -> None:
     with ray_nodes() as doomed, ScriptedServer(lambda request: stream(2, 5, 0)) as server:
-        program = (
-            "import sys, threading\n"
-            "from llmload.errors import ClusterError\n"
-            "from llmload.load.pool import Pool\n"
-            "from llmload.load.ray_cluster import RayCluster\n"
-            "from tests.load.windows import endpoint, window\n"
-            "with RayCluster(sys.argv[1]) as cluster, Pool(2, cluster) as pool:\n"
-            "    asked = window(endpoint(sys.argv[2]), concurrency=2)\n"
-            "    try:\n"
-            "        pool.observe(asked, on_progress=lambda p: None, stop=threading.Event())\n"
-            "    except ClusterError as error:\n"
-            "        print(error.exit_code, error)\n"
-        )
-        driver = subprocess.Popen(
-            [sys.executable, "-c", program, doomed.address, server.url],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**UNCOVERED, "PYTHONPATH": str(ROOT)},
-            cwd=ROOT,
-        )
+        driver = start_driver(tmp_path, doomed, server.url)
         while len(server.requests) < 2 and driver.poll() is None:
             time.sleep(0.01)
         doomed.cut_power()
         told, _ = driver.communicate(timeout=60)
     assert told.startswith(f"5 node {this_node().name} (")
+
+
+@own_cluster
+def test_a_node_with_another_version_of_llmload_is_an_error_that_says_so(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "llmload", tmp_path / "old/llmload", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "old/llmload/__init__.py").write_text('__version__ = "0.0.1"\n')
+    with ray_nodes(env={"PYTHONPATH": str(tmp_path / "old")}) as old:
+        told, _ = start_driver(tmp_path, old, "http://127.0.0.1:9").communicate(timeout=60)
+    assert re.match(rf"5 node .*: has llmload 0\.0\.1, and this is {re.escape(__version__)}\. Install", told), told
+
+
+@own_cluster
+def test_a_node_without_llmload_is_an_error_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "none/llmload").mkdir(parents=True)
+    (tmp_path / "none/llmload/__init__.py").write_text("")  # hides the one that is installed
+    with ray_nodes(env={"PYTHONPATH": str(tmp_path / "none")}) as bare:
+        told, _ = start_driver(tmp_path, bare, "http://127.0.0.1:9").communicate(timeout=60)
+    assert told.startswith("5 load.engine: ray: a node has no llmload, or another version of it. Install"), told
 
 
 # ---------------------------------------------------------------- the whole command
@@ -359,6 +364,31 @@ def test_a_url_that_means_one_machine_to_both_is_taken(url: str, node: object) -
 
 
 # ---------------------------------------------------------------- processes
+
+
+def start_driver(folder: Path, nodes: Nodes, url: str) -> subprocess.Popen[str]:
+    """One window through two workers, in a process of its own that tells of the error."""
+    program = folder / "driver.py"
+    program.write_text(
+        "import sys, threading\n"
+        "from llmload.errors import ClusterError\n"
+        "from llmload.load.pool import Pool\n"
+        "from llmload.load.ray_cluster import RayCluster\n"
+        "from tests.load.windows import endpoint, window\n"
+        "try:\n"
+        "    with RayCluster(sys.argv[1]) as cluster, Pool(2, cluster) as pool:\n"
+        "        asked = window(endpoint(sys.argv[2]), concurrency=2)\n"
+        "        pool.observe(asked, on_progress=lambda p: None, stop=threading.Event())\n"
+        "except ClusterError as error:\n"
+        "    print(error.exit_code, error)\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, str(program), nodes.address, url],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**UNCOVERED, "PYTHONPATH": str(ROOT)},
+        cwd=folder,
+    )
 
 
 def parent_of(pid: int) -> int:
