@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -240,7 +241,8 @@ def test_a_scenario_on_a_cluster_is_judged_as_any_other_and_says_whose_clocks_it
     done = measured("apply", str(path), cwd=tmp_path)
     told = " ".join(done.stdout.split())
     assert done.returncode == 0, told
-    assert "Sent by 2 workers; as load.workers asks; on a Ray cluster, where 2 CPUs were free" in told
+    (step,) = json.loads((tmp_path / "reports/chat/result.json").read_bytes())["steps"]
+    assert step["workers"]["because"] == "as load.workers asks; on a Ray cluster, where 2 CPUs were free"
     assert ("clocks of other machines are known within" in told) is (nodes.ahead_ns > 0)
 
 
