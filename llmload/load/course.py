@@ -17,7 +17,7 @@ from llmload.load.live import Cell, Live
 from llmload.load.sender import sender_for
 from llmload.load.transport import now_ns
 from llmload.load.window import Window
-from llmload.workload.pace import Replay
+from llmload.workload.pace import Replay, Slots
 
 _TICKS_PER_SHOW = 20
 _MOST_PREPARED = 20_000  # bodies made before the window; a longer window makes the rest as it goes
@@ -98,6 +98,11 @@ class Course:
         """When measuring began."""
         return self._start_ns
 
+    @property
+    def end_ns(self) -> int:
+        """When the window was over; 0 before."""
+        return self._end_ns
+
     def note(self, record: RequestRecord) -> None:
         """A request has ended, however."""
         self._records.append(record)
@@ -107,7 +112,9 @@ class Course:
             return
         self.measured_open -= 1
         self._measured_done += 1
-        self._live.note(record, self.window.slo)
+        is_open = not isinstance(self.window.pace, Slots)  # there a request waits from when it was due
+        waits_from_ns = record.due_ns if is_open and record.sent_ns is not None else record.sent_ns
+        self._live.note(record, self.window.slo, waits_from_ns)
         self._last_done_ns = max(self._last_done_ns, record.done_ns)
 
     def finish_quota(self) -> None:

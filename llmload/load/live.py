@@ -60,13 +60,13 @@ class Live:
         for index in range(len(self.cells)):
             self.cells[index] = 0
 
-    def note(self, record: RequestRecord, slo: Slo | None) -> None:
-        """A measured request has ended."""
+    def note(self, record: RequestRecord, slo: Slo | None, waits_from_ns: int | None) -> None:
+        """A measured request has ended; its TTFT counts from `waits_from_ns`, None where it was never sent."""
         cells = self.cells
         cells[Cell.FINISHED] += record.outcome is not Outcome.CANCELLED
-        cells[Cell.GOOD] += _is_good(record, slo)
-        if record.sent_ns is not None and record.first_ns is not None:
-            ms = max((record.first_ns - record.sent_ns) / 1e6, _FLOOR_MS)
+        cells[Cell.GOOD] += _is_good(record, slo, waits_from_ns)
+        if waits_from_ns is not None and record.first_ns is not None:
+            ms = max((record.first_ns - waits_from_ns) / 1e6, _FLOOR_MS)
             bucket = min(int(log(ms / _FLOOR_MS) / log(_GROWTH)), _BUCKETS - 1)
             cells[len(Cell) + bucket] += 1
 
@@ -89,16 +89,16 @@ def goodput(numbers: Sequence[int]) -> float | None:
     return numbers[Cell.GOOD] / finished if finished else None
 
 
-def _is_good(record: RequestRecord, slo: Slo | None) -> bool:
+def _is_good(record: RequestRecord, slo: Slo | None, waits_from_ns: int | None) -> bool:
     """For display only, hence without NumPy; `analysis` decides what a verdict rests on."""
     sent, first, last = record.sent_ns, record.first_ns, record.last_ns
-    if record.outcome is not Outcome.OK or sent is None:
+    if record.outcome is not Outcome.OK or sent is None or waits_from_ns is None:
         return False
     if slo is None:
         return True
     tokens = record.output_tokens or 0
     latencies = [
-        (slo.ttft_ms, None if first is None else first - sent),
+        (slo.ttft_ms, None if first is None else first - waits_from_ns),
         (slo.e2e_ms, None if last is None else last - sent),
         (slo.tpot_ms, (last - first) / (tokens - 1) if first is not None and last is not None and tokens > 1 else None),
     ]

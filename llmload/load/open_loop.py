@@ -60,14 +60,13 @@ class _OpenLoop:
         course = self._course
         beginning = asyncio.create_task(self._begin_all())
         await course.over.wait()
-        end_ns = now_ns()
         beginning.cancel()
         await asyncio.gather(beginning, return_exceptions=True)
         await asyncio.sleep(0)  # a task that is cancelled before it ran would leave no record
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        course.planned = self._planned(end_ns)
+        course.planned = self._planned(course.end_ns)
 
     async def _begin_all(self) -> None:
         shard = self._course.window.shard

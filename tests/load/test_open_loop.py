@@ -114,7 +114,7 @@ def test_a_server_that_hangs_ends_the_window_at_max_duration_with_every_request_
     outcomes = Counter(record.error_type for record in observation.records)
     assert observation.ending is Ending.MAX_DURATION
     assert observation.planned is not None
-    assert abs(observation.planned - len(observation.records)) <= 2 * workers
+    assert 0 <= observation.planned - len(observation.records) <= 10 * workers  # due, and not begun when it ended
     assert outcomes["TIMEOUT_WINDOW"] > 20
     assert set(outcomes) <= {"TIMEOUT_WINDOW", "CANCELLED"}
 
