@@ -197,12 +197,13 @@ class Answer:
         now = now_ns()
         first_s, total_s = self._deadlines
         waited_s = (now - self.sent_ns) / 1e9 + 0.001  # timers of the loop count whole milliseconds
-        if waited_s >= total_s:
+        due_s = total_s if first_s is None or self.event_ns else min(first_s, total_s)
+        if waited_s < due_s:
+            self._arm(due_s - waited_s + 0.001)
+        elif due_s == total_s:
             self._expire(now, "TIMEOUT_TOTAL", f"the answer was not complete after {total_s:g} s")
-        elif first_s is not None and not self.event_ns and waited_s >= first_s:
-            self._expire(now, "TIMEOUT_FIRST_TOKEN", f"no text came within {first_s:g} s")
         else:
-            self._arm(total_s - waited_s + 0.001)
+            self._expire(now, "TIMEOUT_FIRST_TOKEN", f"no text came within {first_s:g} s")
 
     def _expire(self, now: int, error_type: str, text: str) -> None:
         self.stamp = now
