@@ -57,7 +57,7 @@ class Request:
 class ScriptedServer:
     """`with ScriptedServer(script) as server:` answers every request with `script(request)`.
 
-    One that reads `heads first` answers before it has read the body of the request.
+    One that reads `heads first` answers before it has read the body of the request; `heads only`, and never reads it.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class ScriptedServer:
         script: Callable[[Request], Script],
         tls: ssl.SSLContext | None = None,
         *,
-        reads: Literal["whole requests", "heads first"] = "whole requests",
+        reads: Literal["whole requests", "heads first", "heads only"] = "whole requests",
     ) -> None:
         self._script, self._tls, self._reads = script, tls, reads
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)

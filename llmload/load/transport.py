@@ -173,6 +173,11 @@ class Connection(asyncio.Protocol):
             self.transport = None
 
     @property
+    def is_written(self) -> bool:
+        """Whether it is open, and all that was sent has left for the kernel."""
+        return self.is_open and self.transport is not None and self.transport.get_write_buffer_size() == 0
+
+    @property
     def is_open(self) -> bool:
         """Whether a request may be written to it, as far as we have heard."""
         return self.transport is not None and not self.transport.is_closing()
@@ -208,9 +213,11 @@ class Connector:
         return None
 
     def put_back(self, connection: Connection) -> None:
-        """Keep a connection for the next request."""
-        if connection.is_open:
+        """Keep a connection for the next request, unless it still holds a part of this one (RFC 9112, 9.3)."""
+        if connection.is_written:
             self._idle.append(connection)
+        else:
+            connection.close()
 
     async def fill(self, count: int) -> None:
         """Open `count` idle connections, so that no measured request pays for one; OSError like `open`."""
