@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,9 +34,9 @@ class Nodes:
     ahead_ns: int
     pids: tuple[int, ...]
 
-    def cut_power(self) -> None:
-        """Everything on the last node dies at once."""
-        os.killpg(self.pids[-1], signal.SIGKILL)
+    def cut_power(self, node: int) -> None:
+        """Everything on a node dies at once; the first one is the head, and the one that the driver is connected to."""
+        os.killpg(self.pids[node], signal.SIGKILL)
 
 
 @contextmanager
@@ -72,7 +72,11 @@ def ray_nodes(*, cpus: int = 1, nodes: int = 2, env: Mapping[str, str] | None = 
             for process in reversed(started):
                 process.terminate()
             for process in started:
-                process.wait(30)
+                with suppress(subprocess.TimeoutExpired):  # a node without its head does not hear us
+                    process.wait(10)
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 def _can_be_ahead() -> bool:

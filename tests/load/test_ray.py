@@ -202,12 +202,13 @@ def test_a_driver_that_is_killed_leaves_no_worker(nodes: Nodes, tmp_path: Path) 
 
 
 @own_cluster
-def test_a_node_that_loses_its_power_is_an_error_that_names_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("node", [pytest.param(0, id="the head"), pytest.param(1, id="another one")])
+def test_a_node_that_loses_its_power_is_an_error_that_names_it(node: int, tmp_path: Path) -> None:
     with ray_nodes() as doomed, ScriptedServer(lambda request: stream(2, 5, 0)) as server:
         driver = start_driver(tmp_path, doomed, server.url)
         while len(server.requests) < 2 and driver.poll() is None:
             time.sleep(0.01)
-        doomed.cut_power()
+        doomed.cut_power(node)
         told, _ = driver.communicate(timeout=60)
     assert told.startswith(f"5 node {this_node().name} (")
 
