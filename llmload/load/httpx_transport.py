@@ -1,9 +1,8 @@
 """The other transport: httpx, for proxies and HTTP/2. Slower, and the only module of the load that imports it.
 
 What counts is told by the same `Answer` as on the fast transport, from what httpx lets us see: `trace` events for
-connections and for the instant a request goes out, and the pieces of the body. Three things it does not let us see or
-do: connections cannot be opened ahead, a stamp is that of our turn in the event loop instead of the read, and an answer
-that breaks inside its head looks like one that never began.
+connections and for the instant a request goes out, and the pieces of the body. What it does not let us see or do is
+listed in docs/performance.md, and tested beside what both do alike.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ class HttpxTransport:
             attempt.answer = None
 
     async def _exchange(self, attempt: Attempt, began_ns: int) -> _Exchange:
-        exchange = _Exchange(attempt, self._answer(), began_ns)
+        exchange = _Exchange(attempt, self._answer(), began_ns, self._in_flight)
         request = httpx.Request(
             "POST",
             self._url,
@@ -81,7 +80,6 @@ class HttpxTransport:
         try:
             async with asyncio.timeout(self._endpoint.connect_timeout_s) as patience:
                 exchange.patience = patience
-                self._in_flight.add(exchange.answer)
                 await exchange.run(self._http, request)
         except TimeoutError:
             if attempt.answer is None:
@@ -106,11 +104,11 @@ class _RefusedError(Exception):
 class _Exchange:
     """One request over httpx, and its answer."""
 
-    def __init__(self, attempt: Attempt, answer: Answer, began_ns: int) -> None:
+    def __init__(self, attempt: Attempt, answer: Answer, began_ns: int, in_flight: set[Answer]) -> None:
         self.attempt, self.answer = attempt, answer
         self.patience = asyncio.timeout(None)
         self.opened = 0
-        self._began_ns = began_ns
+        self._began_ns, self._in_flight = began_ns, in_flight
         self._is_reading = True
         self._was_lost = self._ends_with_connection = False
 
@@ -139,6 +137,7 @@ class _Exchange:
         self.patience.reschedule(None)
         self.answer.ended.add_done_callback(self._hang_up)
         self.answer.start_clock()
+        self._in_flight.add(self.answer)
         self.attempt.answer = self.answer
 
     def _hang_up(self, _ended: object) -> None:
@@ -211,7 +210,6 @@ class _Exchange:
             answer.break_off(error)
 
     def _lose(self) -> None:
-        self._is_reading = True
         self._was_lost = True
         if self._ends_with_connection:
             self.answer.finish()
