@@ -103,7 +103,7 @@ def _aiperf(program: Path, url: str, folder: Path, streams: int, requests: int) 
         *("--tokenizer", str(folder / "tokenizer"), "--concurrency", str(streams), "--request-count", str(requests)),
         *("--num-dataset-entries", str(requests), "--prompt-input-tokens-mean", str(PROMPT_TOKENS)),
         *("--prompt-output-tokens-mean", str(OUTPUT_TOKENS), "--artifact-dir", str(folder / "aiperf")),
-        *("--ui", "none", "--no-server-metrics", "--no-gpu-telemetry"),
+        *("--ui", "none", "--no-server-metrics", "--no-gpu-telemetry", "--use-server-token-count"),
     ]
 
 
