@@ -8,8 +8,6 @@ from llmload.domain import (
     Caveat,
     Evidence,
     Finding,
-    Histogram,
-    LatencySummary,
     Look,
     RunHeader,
     RunResult,
@@ -23,6 +21,7 @@ from llmload.domain import (
     Verdict,
     Workers,
 )
+from llmload.latency import Histogram, LatencySummary
 from llmload.promises import At, Bound, Gate, Level
 
 _LADDER_MS = tuple(round(1.0 * 1.12**place, 3) for place in range(100))  # 1 ms to 75 s

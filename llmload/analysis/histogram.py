@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmload.analysis.stats import Floats
-from llmload.domain import Histogram
+from llmload.latency import Histogram
 
 _GROWTH = 1.03
 _BUCKETS = 860

@@ -12,7 +12,8 @@ from llmload.analysis.histogram import histogram_of
 from llmload.analysis.shares import clustered_bounds, least_block
 from llmload.analysis.stats import Bools, Floats, percentiles
 from llmload.analysis.traffic import traffic_of
-from llmload.domain import Histogram, LatencySummary, Observation, StepMetrics
+from llmload.domain import Observation, StepMetrics
+from llmload.latency import Histogram, LatencySummary
 from llmload.promises import Slo
 
 _SHOWN = ("ttft", "ttft_due", "ttfo", "tpot", "itl_max", "e2e", "lag", "connect")

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from math import isfinite
 
-from llmload.domain import Caveat, Evidence, Histogram, LatencySummary, StepMetrics, StepResult, Verdict, Workers
+from llmload.domain import Caveat, Evidence, StepMetrics, StepResult, Verdict, Workers
+from llmload.latency import Histogram, LatencySummary
 from llmload.promises import LATENCIES, SHARES, Bound, Gate
 from llmload.reporters.escaping import plain
 from llmload.reporters.wording import in_own_terms, is_share_in_time

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from llmload.domain import Histogram, RunResult, Status
+from llmload.domain import RunResult, Status
+from llmload.latency import Histogram
 from llmload.reporters import result_json
 from tests.recorded_runs import CLEAN, TROUBLE
 
