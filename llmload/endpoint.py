@@ -12,7 +12,11 @@ Transport = Literal["fast", "httpx"]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where and how to send: all that a worker needs to know of the target. Secrets live in `headers` only."""
+    """Where and how to send: all that a worker needs to know of the target. Secrets live in `headers` only.
+
+    `settings` are those of framework_config that the author declared; `learnt` is what the probe found out about the
+    server, as far as request bodies and readers need it.
+    """
 
     url: str
     framework: str
@@ -20,6 +24,8 @@ class Endpoint:
     model: str
     stream: bool
     sampling: Mapping[str, object]
+    settings: Mapping[str, object] = field(default_factory=dict)
+    learnt: Mapping[str, object] = field(default_factory=dict)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     transport: Transport = "fast"
     proxy: str | None = field(default=None, repr=False)  # may carry a password

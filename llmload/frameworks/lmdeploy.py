@@ -7,6 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
+from llmload.frameworks import openai
 from llmload.frameworks.adapter import Adapter
 
 
@@ -19,4 +20,10 @@ class LmdeploySettings:
     session_len: Annotated[int, Ge(1)] | None = None
 
 
-ADAPTER = Adapter(name="lmdeploy", settings=LmdeploySettings, dialects={})
+ADAPTER = Adapter(
+    name="lmdeploy",
+    settings=LmdeploySettings,
+    dialects={},
+    models=openai.MODELS,
+    version=openai.VERSION,
+)

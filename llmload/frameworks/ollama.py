@@ -7,6 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge
 
+from llmload.frameworks import openai
 from llmload.frameworks.adapter import Adapter
 
 
@@ -18,4 +19,11 @@ class OllamaSettings:
     num_gpu: Annotated[int, Ge(0)] = 1
 
 
-ADAPTER = Adapter(name="ollama", settings=OllamaSettings, dialects={}, ready_paths=("/api/version",))
+ADAPTER = Adapter(
+    name="ollama",
+    settings=OllamaSettings,
+    dialects={},
+    models=openai.MODELS,
+    version=openai.VERSION,
+    ready_paths=("/api/version",),
+)

@@ -13,10 +13,21 @@ import orjson
 
 from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
-from llmload.frameworks.adapter import Adapter, Dialect, Event, Usage
+from llmload.frameworks.adapter import (
+    Adapter,
+    Dialect,
+    Event,
+    Listing,
+    Question,
+    Replies,
+    ServedModel,
+    Usage,
+    Versioning,
+)
 from llmload.frameworks.error_body import error_message, found_error
+from llmload.frameworks.replies import document, items, member, whole, word
 
-__all__ = ["ADAPTER", "DIALECTS", "OpenAISettings", "error_message", "read_answer", "read_event"]
+__all__ = ["ADAPTER", "DIALECTS", "MODELS", "VERSION", "OpenAISettings", "error_message", "read_answer", "read_event"]
 
 _DONE = Event(is_last=True)
 _new = tuple.__new__  # spares the hot path the defaults of Event, a tenth of what reading an event costs
@@ -129,9 +140,33 @@ def _count(told: object) -> int | None:
     return told if type(told) is int and 0 <= told < 2**53 else None
 
 
+def read_models(replies: Replies) -> tuple[ServedModel, ...]:
+    """What `/v1/models` lists; nothing where it fails, as it does on some servers."""
+    models = map(_served, items(member(document(replies.get(MODELS_PATH)), "data")))
+    return tuple(model for model in models if model is not None)
+
+
+def _served(entry: object) -> ServedModel | None:
+    name = word(member(entry, "id"))
+    if name is None:
+        return None
+    aliases = [alias for each in items(member(entry, "aliases")) if (alias := word(each))]
+    length = whole(member(entry, "max_model_len")) or whole(member(entry, "meta", "n_ctx"))  # vLLM, SGLang; llama.cpp
+    return ServedModel((name, *aliases), length)
+
+
+def read_version(replies: Replies) -> str | None:
+    """What `/version` says."""
+    return word(member(document(replies.get(VERSION_PATH)), "version"))
+
+
+MODELS_PATH, VERSION_PATH = "/v1/models", "/version"
+MODELS = Listing((Question(MODELS_PATH),), read_models)
+VERSION = Versioning((Question(VERSION_PATH),), read_version)
+
 DIALECTS: Mapping[str, Dialect] = {
     "chat": Dialect("/v1/chat/completions", chat_body, read_event, read_answer),
     "completions": Dialect("/v1/completions", completions_body, read_event, read_answer),
 }
 
-ADAPTER = Adapter(name="openai", settings=OpenAISettings, dialects=DIALECTS)
+ADAPTER = Adapter(name="openai", settings=OpenAISettings, dialects=DIALECTS, models=MODELS, version=VERSION)

@@ -20,4 +20,10 @@ class SglangSettings:
     mem_fraction_static: Annotated[float, Gt(0), Le(1)] = 0.9
 
 
-ADAPTER = Adapter(name="sglang", settings=SglangSettings, dialects=openai.DIALECTS)
+ADAPTER = Adapter(
+    name="sglang",
+    settings=SglangSettings,
+    dialects=openai.DIALECTS,
+    models=openai.MODELS,
+    version=openai.VERSION,
+)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
+from llmload.frameworks import openai
 from llmload.frameworks.adapter import Adapter
 
 
@@ -22,6 +23,8 @@ ADAPTER = Adapter(
     name="triton",
     settings=TritonSettings,
     dialects={},
+    models=openai.MODELS,
+    version=openai.VERSION,
     ready_paths=("/v2/health/ready",),
     optional_sampling=(),
 )

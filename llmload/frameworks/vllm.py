@@ -24,4 +24,10 @@ class VllmSettings:
     enable_prefix_caching: bool | None = None
 
 
-ADAPTER = Adapter(name="vllm", settings=VllmSettings, dialects=openai.DIALECTS)
+ADAPTER = Adapter(
+    name="vllm",
+    settings=VllmSettings,
+    dialects=openai.DIALECTS,
+    models=openai.MODELS,
+    version=openai.VERSION,
+)

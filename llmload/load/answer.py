@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from llmload.domain import Outcome
 from llmload.frameworks.adapter import Dialect, Event, Usage
 from llmload.frameworks.error_body import error_message
+from llmload.load.ndjson import LineCutter
 from llmload.load.sse import Cutter, EventTooLargeError
 from llmload.load.stencil import Stencil
 from llmload.load.transport import now_ns
@@ -52,6 +53,7 @@ class Answer:
         "_dialect",
         "_is_streaming",
         "_loop",
+        "_read_event",
         "_timer",
         "answer_ns",
         "done_ns",
@@ -77,7 +79,9 @@ class Answer:
         self._dialect = dialect
         self._deadlines = (first_token_s, total_s)
         self._timer: asyncio.TimerHandle | None = None
-        self._cutter, self.stencil = Cutter(), Stencil()
+        self._read_event = dialect.reader()
+        self._cutter = Cutter() if dialect.framing == "sse" else LineCutter()
+        self.stencil = Stencil()
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._is_streaming = False
@@ -121,7 +125,7 @@ class Answer:
             return
         try:
             for payload in self._cutter.feed(piece):
-                self._note(self._dialect.read_event(payload), piece)
+                self._note(self._read_event(payload), piece)
                 if self.is_over or self.is_last_seen:
                     return
         except EventTooLargeError as too_large:
@@ -235,7 +239,7 @@ class Answer:
             self.texts.append(text)
             if event.answer and self.answer_ns is None:
                 self.answer_ns = self.stamp
-            if event in ((text, "", *_PLAIN), ("", text, *_PLAIN)):
+            if event in ((text, "", *_PLAIN), ("", text, *_PLAIN)) and self._dialect.memory is None:
                 self.stencil.learn(piece, text)
         if event.usage is not None:
             self.usage = event.usage

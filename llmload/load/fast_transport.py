@@ -18,7 +18,7 @@ class FastTransport:
 
     def __init__(self, endpoint: Endpoint, dialect: Dialect) -> None:
         self._endpoint, self._dialect = endpoint, dialect
-        address = address_of(endpoint, join_url(endpoint.url, dialect.path))
+        address = address_of(endpoint, join_url(endpoint.url, dialect.path_for(endpoint)))
         self._head = address.head
         self._connector = Connector(endpoint, address)
         self._in_flight: set[Exchange] = set()

@@ -31,7 +31,7 @@ class HttpxTransport:
 
     def __init__(self, endpoint: Endpoint, dialect: Dialect) -> None:
         self._endpoint, self._dialect = endpoint, dialect
-        address = address_of(endpoint, join_url(endpoint.url, dialect.path))
+        address = address_of(endpoint, join_url(endpoint.url, dialect.path_for(endpoint)))
         self._url = httpx.URL(address.url)
         self._fields = [(name.encode(), value.encode()) for name, value in address.fields]
         self._http = httpx.AsyncHTTPTransport(  # the layer below its clients, which add cookies and redirects

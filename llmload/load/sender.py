@@ -15,10 +15,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from llmload.domain import Outcome, RequestRecord, TokenSource
 from llmload.endpoint import Endpoint
-from llmload.errors import UsageError
 from llmload.frameworks.adapter import Dialect, Usage
 from llmload.frameworks.error_body import LONGEST_TOLD
-from llmload.frameworks.registry import adapter_for
+from llmload.frameworks.registry import dialect_for
 from llmload.load.answer import Answer, Failure
 from llmload.load.attempt import Attempt, Job, Transport
 from llmload.load.fast_transport import FastTransport
@@ -129,7 +128,7 @@ def sender_for(endpoint: Endpoint) -> Sender:
 
     UsageError where the endpoint cannot be sent to at all: its URL, a header, the CA file, the API.
     """
-    dialect = _dialect(endpoint)
+    dialect = dialect_for(endpoint)
     match endpoint.transport:
         case "fast":
             return Sender(endpoint, dialect, FastTransport(endpoint, dialect))
@@ -150,14 +149,6 @@ def _connect_error_type(error: OSError) -> str:
             return "CLIENT_OUT_OF_PORTS"
         case _:
             return "CONNECTION_ERROR"
-
-
-def _dialect(endpoint: Endpoint) -> Dialect:
-    dialects = adapter_for(endpoint.framework).dialects
-    if endpoint.api not in dialects:
-        known = f"Use one of: {', '.join(dialects)}" if dialects else "A later version will speak its protocol"
-        raise UsageError("target.api", f"{endpoint.framework} has no API {endpoint.api!r} that we speak", known)
-    return dialects[endpoint.api]
 
 
 def _secrets_in(endpoint: Endpoint) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from llmload.domain import Caveat
 from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
+from llmload.frameworks.registry import adapter_for
 from llmload.target.models import list_models, read_version
 from llmload.target.server import Disconnected, Server, connected
 
@@ -29,10 +30,11 @@ class Identity:
 def identify(endpoint: Endpoint) -> Identity | None:
     """Who answers now; None where nobody does, which the requests of the window say better."""
     try:
+        adapter = adapter_for(endpoint.framework)
         with connected(endpoint) as server:
-            served, software = list_models(server)
+            served, software = list_models(server, adapter)
             names = tuple(sorted(name for model in served for name in model.names))
-            return Identity(names, read_version(server, software), _started(server))
+            return Identity(names, read_version(server, adapter, software), _started(server))
     except TargetError:
         return None
 

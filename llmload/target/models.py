@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from llmload.errors import TargetError
-from llmload.frameworks.adapter import Adapter
+from llmload.frameworks.adapter import Adapter, Question, ServedModel, fill_path
 from llmload.target.server import Disconnected, Reply, Server
 
 _POLL_S = 0.25
 _PATIENCE = 3
 _FRONT_ENDS = ("uvicorn", "hypercorn", "gunicorn", "nginx", "envoy", "caddy", "cloudflare", "apache", "basehttp")
 _LONGEST_VERSION = 80
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """One model as the server lists it; `names` are all that it answers to, its own id first."""
-
-    names: tuple[str, ...]
-    max_model_len: int | None
 
 
 def wait_until_ready(server: Server, adapter: Adapter, patience_s: float) -> None:
@@ -44,7 +34,7 @@ def wait_until_ready(server: Server, adapter: Adapter, patience_s: float) -> Non
 def _not_yet(server: Server, paths: tuple[str, ...]) -> Reply | None:
     """The reply that says "not yet"; the first path that the server knows decides."""
     for path in paths:
-        reply = get_patiently(server, path)
+        reply = _patiently(server, Question(path))
         if reply.is_success:
             return None
         if reply.status == 503:
@@ -52,30 +42,52 @@ def _not_yet(server: Server, paths: tuple[str, ...]) -> Reply | None:
     return None
 
 
-def get_patiently(server: Server, path: str) -> Reply:
-    """GET, asked again when the server hangs up; TargetError when it always does."""
+def _patiently(server: Server, question: Question) -> Reply:
+    """Asked again when the server hangs up; TargetError when it always does."""
     trouble = ""
     for _ in range(_PATIENCE):
         try:
-            return server.get(path)
+            return server.get(question.path) if question.body is None else server.post(question.path, question.body)
         except Disconnected as error:
             trouble = str(error)
     raise TargetError(
-        server.name, f"no answer to GET {path}: {trouble}", "Check that an HTTP server listens there, and its log"
+        server.name,
+        f"no answer to {'GET' if question.body is None else 'POST'} {question.path}: {trouble}",
+        "Check that an HTTP server listens there, and its log",
     )
 
 
-def list_models(server: Server) -> tuple[tuple[ServedModel, ...], str | None]:
-    """What `/v1/models` lists (nothing where it fails, as some servers do), and the server's name for itself.
+def ask(server: Server, questions: Iterable[Question], model: str = "") -> Mapping[str, bytes]:
+    """The bodies of the successful replies to `questions`, by their paths as written; the others are missing.
+
+    TargetError when the server cannot be reached.
+    """
+    replies = {}
+    for question in questions:
+        path = fill_path(question.path, model)
+        try:
+            reply = server.get(path) if question.body is None else server.post(path, question.body)
+        except Disconnected:
+            continue
+        if reply.is_success:
+            replies[question.path] = reply.body
+    return replies
+
+
+def list_models(server: Server, adapter: Adapter) -> tuple[tuple[ServedModel, ...], str | None]:
+    """What the server lists (nothing where it fails, as some do), and its name for itself in its `server` header.
 
     TargetError when the server wants a key that it did not get.
     """
-    reply = get_patiently(server, "/v1/models")
-    if reply.status in (401, 403):
-        raise unauthorized(server, reply)
-    listed = _member(_json(reply), "data") if reply.is_success else None
-    models = [_served(entry) for entry in listed] if isinstance(listed, list) else []
-    return tuple(model for model in models if model is not None), reply.software
+    replies, software = {}, None
+    for question in adapter.models.questions:
+        reply = _patiently(server, question)
+        software = software or reply.software
+        if reply.status in (401, 403):
+            raise unauthorized(server, reply)
+        if reply.is_success:
+            replies[question.path] = reply.body
+    return adapter.models.read(replies), software
 
 
 def choose_model(server: Server, asked: str | None, served: tuple[ServedModel, ...]) -> ServedModel:
@@ -99,16 +111,12 @@ def choose_model(server: Server, asked: str | None, served: tuple[ServedModel, .
     )
 
 
-def read_version(server: Server, software: str | None) -> str | None:
-    """What `/version` says, else the `server` header unless that only names a web server in front."""
-    try:
-        reply = server.get("/version")
-    except Disconnected:
-        reply = None
-    told = _member(_json(reply), "version") if reply is not None and reply.is_success else None
-    if not isinstance(told, str) and software and not software.lower().startswith(_FRONT_ENDS):
+def read_version(server: Server, adapter: Adapter, software: str | None) -> str | None:
+    """What the server says of its version, else its `server` header unless that only names a web server in front."""
+    told = adapter.version.read(ask(server, adapter.version.questions))
+    if told is None and software and not software.lower().startswith(_FRONT_ENDS):
         told = software
-    return server.scrub(_one_line(told)) if isinstance(told, str) and told.strip() else None
+    return server.scrub(_one_line(told)) if told and told.strip() else None
 
 
 def unauthorized(server: Server, reply: Reply) -> TargetError:
@@ -119,27 +127,6 @@ def unauthorized(server: Server, reply: Reply) -> TargetError:
         "Set target.api_key: {env: NAME} to a variable that holds a valid key",
         kind="Unauthorized",
     )
-
-
-def _served(entry: object) -> ServedModel | None:
-    name = _member(entry, "id")
-    if not isinstance(name, str) or not name:
-        return None
-    aliases = _member(entry, "aliases")
-    others = [each for each in aliases if isinstance(each, str)] if isinstance(aliases, list) else []
-    length = _member(entry, "max_model_len") or _member(_member(entry, "meta"), "n_ctx")  # vLLM, SGLang; llama.cpp
-    return ServedModel((name, *others), length if type(length) is int and length > 0 else None)
-
-
-def _json(reply: Reply) -> object:
-    try:
-        return json.loads(reply.body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _member(document: object, name: str) -> object:
-    return document.get(name) if isinstance(document, Mapping) else None
 
 
 def _one_line(text: str) -> str:

@@ -10,11 +10,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from llmload.domain import TargetFacts
 from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
-from llmload.frameworks.registry import adapter_for
+from llmload.frameworks.registry import adapter_for, dialect_for
 from llmload.scenario.asked import Target, Workload
 from llmload.scenario.secrets import read_secret, scrub_url
 from llmload.target.fitting import ONE_WORD, fit_words
-from llmload.target.models import choose_model, list_models, read_version, wait_until_ready
+from llmload.target.models import ask, choose_model, list_models, read_version, wait_until_ready
 from llmload.target.route import route_to
 from llmload.target.server import connected
 from llmload.target.trial import Trial, settle_sampling
@@ -38,14 +38,15 @@ def probe(target: Target, url: str, *, workload: Workload, env: Mapping[str, str
     environment names a proxy that we cannot use.
     """
     adapter = adapter_for(target.framework)
-    dialect = adapter.dialects[target.api]
     endpoint = _endpoint(target, url, workload, env)
     with connected(endpoint) as server:
         wait_until_ready(server, adapter, target.timeouts.connect_s)
-        served, software = list_models(server)
+        served, software = list_models(server, adapter)
         model = choose_model(server, target.model, served)
-        asking = Trial(server, dialect, replace(endpoint, model=model.names[0]))
-        trial, answer, left_out = settle_sampling(asking, ONE_WORD, adapter.optional_sampling)
+        learnt = adapter.learn(ask(server, adapter.lessons, model.names[0]))
+        endpoint, without = _without_unknown(replace(endpoint, model=model.names[0], learnt=learnt))
+        asking = Trial(server, dialect_for(endpoint), endpoint)
+        trial, answer, refused = settle_sampling(asking, ONE_WORD, adapter.optional_sampling)
         fit = fit_words(
             trial,
             answer.input_tokens,
@@ -58,12 +59,12 @@ def probe(target: Target, url: str, *, workload: Workload, env: Mapping[str, str
             framework=target.framework,
             api=target.api,
             model=trial.endpoint.model,
-            version=read_version(server, software),
+            version=read_version(server, adapter, software),
             max_model_len=model.max_model_len,
             fit=fit,
             settings=_settings(target.settings),
             declared=target.declared,
-            left_out=left_out,
+            left_out=(*without, *refused),
         )
     return Probed(facts, trial.endpoint)
 
@@ -84,6 +85,7 @@ def _endpoint(target: Target, url: str, workload: Workload, env: Mapping[str, st
         model=target.model or "",
         stream=workload.stream,
         sampling=workload.sampling,
+        settings={name: value for name, value in _settings(target.settings).items() if name in target.declared},
         headers=tuple(headers),
         transport=route.transport,
         proxy=route.proxy,
@@ -93,6 +95,13 @@ def _endpoint(target: Target, url: str, workload: Workload, env: Mapping[str, st
         first_token_timeout_s=target.timeouts.first_token_s,
         total_timeout_s=target.timeouts.total_s,
     )
+
+
+def _without_unknown(endpoint: Endpoint) -> tuple[Endpoint, tuple[str, ...]]:
+    """The endpoint without the sampling fields for which its API has no place, and their names."""
+    unknown = dialect_for(endpoint).unknown_sampling(endpoint)
+    kept = {name: value for name, value in endpoint.sampling.items() if name not in unknown}
+    return replace(endpoint, sampling=kept), unknown
 
 
 def _without_login(url: str) -> tuple[str, bytes | None]:

@@ -51,7 +51,7 @@ class Trial:
                 time.sleep(pause)
                 pause *= 2
             try:
-                reply = self.server.post(self.dialect.path, body)
+                reply = self.server.post(self.dialect.path_for(self.endpoint), body)
                 if reply.is_success:
                     return self._read(reply)
             except Disconnected as error:
@@ -102,9 +102,12 @@ class Trial:
         return _answered(None, usage)
 
     def _events(self, body: bytes) -> list[Event]:
-        payloads = [line[5:].strip() for line in body.splitlines() if line.startswith(b"data:")]
+        lines = body.splitlines()
+        if self.dialect.framing == "sse":
+            lines = [line[5:] for line in lines if line.startswith(b"data:")]
+        read_event = self.dialect.reader()
         try:
-            return [self.dialect.read_event(payload) for payload in payloads if payload]
+            return [read_event(payload) for line in lines if (payload := line.strip())]
         except ValueError as error:
             raise Disconnected(self.server.scrub(f"an event that is not the protocol's ({error})")) from None
 
@@ -123,7 +126,7 @@ class Trial:
             words += f", elsewhere: {self.server.scrub(reply.location)!r}"
         return TargetError(
             self.server.name,
-            f"it does not take requests at {self.dialect.path} ({words})",
+            f"it does not take requests at {self.dialect.path_for(self.endpoint)} ({words})",
             "Check target.url and target.api",
             kind="TrialFailed",
         )
