@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from llmload.latency import Histogram, LatencySummary
@@ -196,7 +196,11 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class TargetFacts:
-    """What the probe learnt of the server before any load. `url` is scrubbed of secrets."""
+    """What the probe learnt of the server before any load. `url` is scrubbed of secrets.
+
+    `settings` are those of framework_config: `declared` names the ones that the author wrote, the others are assumed.
+    `actual` are those that the server told itself; which one it does not tell could not be verified.
+    """
 
     url: str
     framework: str
@@ -206,8 +210,14 @@ class TargetFacts:
     max_model_len: int | None
     fit: TokenFit
     settings: Mapping[str, object]
-    declared: tuple[str, ...]  # names of the settings that the author wrote; the others are assumed
+    declared: tuple[str, ...]
     left_out: tuple[str, ...] = ()  # sampling fields that the server refused
+    actual: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def in_force(self) -> Mapping[str, object]:
+        """The settings that the figures belong to: the server's own word, where it gave one."""
+        return {**self.settings, **self.actual}
 
 
 # ---------------------------------------------------------------- measured

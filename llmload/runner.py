@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from llmload.analysis.declared import disagreements, written
 from llmload.analysis.judgement import judge
 from llmload.analysis.metrics import measure as fold
 from llmload.domain import Look, Observation, RequestRecord, RunHeader, RunResult, StepMetrics, TargetFacts
@@ -73,6 +74,8 @@ def run(
             facts = probed.facts
             edges.describe(facts)
             log = log.bind(model=facts.model)
+            for found in disagreements(facts):
+                log.warning("declared otherwise", subject=found.subject, expected=found.expected, actual=found.actual)
             while not edges.is_stopped() and (look := strategy(scenario, observations)) is not None:
                 log.info("window begins", step=look.step.label, look=look.number, requests=look.requests)
                 observations.append(measure(scenario, look, probed, edges, run_id=header.run_id))
@@ -140,6 +143,15 @@ def _same_server(probed: Probed, earlier: Earlier) -> Probed:
             f"the run began on {then.model} ({then.version or 'unknown version'}), and this is {now.model}"
             f" ({now.version or 'unknown version'})",
             "Start a new run instead of resuming this one",
+            kind="ServerChanged",
+        )
+    changed = [name for name, value in sorted(then.actual.items()) if now.actual.get(name, value) != value]
+    if changed:
+        differences = ", ".join(f"{n} {written(then.actual[n])}, now {written(now.actual[n])}" for n in changed)
+        raise TargetError(
+            now.url,
+            f"the run began on a server with other settings ({differences})",
+            "Start a new run instead of resuming this one, or start the server as it was",
             kind="ServerChanged",
         )
     return replace(probed, facts=replace(now, fit=then.fit))

@@ -21,7 +21,7 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
     found["llmload"] = header.version.split(".")[0]
     if facts is not None:
         found |= {"framework": facts.framework, "model": facts.model, "api": facts.api}
-        found["framework_config"] = _canonical(dict(facts.settings))
+        found["framework_config"] = _canonical(dict(facts.in_force))
         if facts.version:
             found["framework_version"] = facts.version
     return dict(sorted(found.items()))

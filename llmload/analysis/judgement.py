@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmload.analysis.client import OUT_OF_FILES, OUT_OF_PORTS
+from llmload.analysis.declared import disagreements
 from llmload.analysis.fingerprint import fingerprint_of
 from llmload.analysis.gates import judge_step
 from llmload.analysis.looks import gates_at, steps_of, windows_at
@@ -73,6 +74,7 @@ def judge(
         exit_code=outcome.exit_code,
         because=because,
         fingerprint=fingerprint_of(header, scenario, facts),
+        findings=disagreements(facts) if facts is not None else (),
         caveats=caveats,
         notices=scenario.notices,
         fails_on=_strict_policies(scenario.decision),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
+from llmload.analysis.declared import disagreements, written
 from llmload.analysis.sample_size import check_reachable
 from llmload.cli.batch import PRECEDENCE
 from llmload.domain import TargetFacts
@@ -51,4 +52,22 @@ def _describe(facts: TargetFacts) -> list[str]:
     ]
     if facts.left_out:
         lines.append(f"  left out {', '.join(facts.left_out)}: the server refuses them")
+    lines += [f"  {word:<8} {', '.join(told)}" for word, told in _verified(facts).items() if told]
+    for found in disagreements(facts):
+        lines.append(
+            f"  differs  {found.subject}: {found.expected} is declared, {found.actual} is what the server says"
+        )
     return lines
+
+
+def _verified(facts: TargetFacts) -> dict[str, list[str]]:
+    """The settings by how they are known: from the server, from the author, or from nobody."""
+    told = [f"{name} {written(value)}" for name, value in sorted(facts.actual.items())]
+    untold = {name: value for name, value in sorted(facts.settings.items()) if name not in facts.actual}
+    declared = [f"{name} {written(value)}" for name, value in untold.items() if name in facts.declared]
+    assumed = [f"{name} {written(value)}" for name, value in untold.items() if name not in facts.declared]
+    return {
+        "verified": told,
+        "declared": [f"{each} (not told by the server)" for each in declared],
+        "assumed": [f"{each} (not told by the server)" for each in assumed],
+    }

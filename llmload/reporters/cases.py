@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from llmload.domain import Caveat, RunResult, Status, StepResult, Verdict
 from llmload.reporters.escaping import plain
-from llmload.reporters.wording import breaks_build, figures, gate_name, read, sentence, tally
+from llmload.reporters.wording import breaks_build, figures, finding_words, gate_name, read, sentence, tally
 
 _MEASUREMENT = "measurement"
 _TEXT_LIMIT = 2_000
@@ -140,6 +140,7 @@ def _provenance(run: RunResult) -> tuple[tuple[str, str], ...]:
     told += [("exit_code", str(run.exit_code)), ("gates", tally(run))]
     if run.target:
         told += [("target.url", run.target.url), ("target.model", run.target.model)]
+    told += [(f"finding: {finding.subject}", finding_words(finding)) for finding in run.findings]
     told += [(f"fingerprint.{key}", value) for key, value in sorted(run.fingerprint.items())]
     return tuple((plain(name), plain(value)) for name, value in told)
 

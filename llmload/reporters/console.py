@@ -16,7 +16,18 @@ from rich.text import Text
 from llmload.domain import Caveat, RunResult, Status, StepResult
 from llmload.reporters.escaping import plain
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
-from llmload.reporters.wording import Reading, caveats, figures, readings, senders, sentence, tally, urgency, worst
+from llmload.reporters.wording import (
+    Reading,
+    caveats,
+    figures,
+    finding_words,
+    readings,
+    senders,
+    sentence,
+    tally,
+    urgency,
+    worst,
+)
 
 _STYLES = {
     Status.PASS: "bold green",
@@ -50,6 +61,9 @@ def _show(run: RunResult, console: Console) -> None:
         console.print(_gates_table(told), "")
     for notice in run.notices:
         _print(Text.assemble(("note ", "cyan"), sentence(plain(notice))), console)
+    for finding in run.findings:
+        told_of = f"{finding.subject}: {finding_words(finding)}"
+        _print(Text.assemble(("finding ", "yellow"), sentence(plain(told_of))), console)
     for where, caveat in reversed(caveats(run)):
         _print_caveat(caveat, where, console)
     for reading in told:

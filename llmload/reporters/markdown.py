@@ -12,7 +12,7 @@ from functools import cache
 
 import jinja2
 
-from llmload.domain import Caveat, RunResult, Status, StepResult
+from llmload.domain import Caveat, RunResult, Status, StepResult, TargetFacts
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.wording import caveats, figures, readings, senders, sentence, tally, worst
@@ -144,14 +144,13 @@ def _provenance(run: RunResult, most: int) -> list[tuple[str, str]]:
     ):
         told += [(f"{prefix}: {name}", value) for name, value in sorted(pairs.items())[:most]]
     if run.target:
-        fit = run.target.fit
+        fit, settings = run.target.fit, run.target.in_force
         told.append(("tokens counted by", f"{fit.source.value}, fit within {percent(fit.residual)}"))
-        told += [
-            (f"setting: {name}", _setting(run, name, value)) for name, value in sorted(run.target.settings.items())
-        ]
+        told += [(f"setting: {name}", f"{settings[name]} ({_source(run.target, name)})") for name in sorted(settings)]
     return told
 
 
-def _setting(run: RunResult, name: str, value: object) -> str:
-    declared = run.target is not None and name in run.target.declared
-    return str(value) if declared else f"{value} (assumed, not declared)"
+def _source(target: TargetFacts, name: str) -> str:
+    if name in target.actual:
+        return "told by the server"
+    return "declared, not verified" if name in target.declared else "assumed, not declared"

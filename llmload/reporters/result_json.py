@@ -83,7 +83,8 @@ def _target(target: TargetFacts) -> Json:
         "model": plain(target.model),
         "version": None if target.version is None else plain(target.version),
         "max_model_len": target.max_model_len,
-        "settings": foreign(target.settings),
+        "settings": foreign(target.in_force),
+        "verified": [plain(name) for name in sorted(target.actual)],
         "declared": [plain(name) for name in target.declared],
         "left_out": [plain(name) for name in target.left_out],
         "token_fit": {

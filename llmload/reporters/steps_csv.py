@@ -8,7 +8,7 @@ from math import isfinite
 
 from llmload.domain import RunResult, StepResult
 from llmload.reporters.escaping import spreadsheet
-from llmload.reporters.wording import worst
+from llmload.reporters.wording import finding_words, worst
 
 HEADERS = (
     "Concurrency",
@@ -49,6 +49,7 @@ HEADERS = (
     "Dropped",
     "Workers",
     "Busiest worker (% of a core)",
+    "Findings",
 )
 
 
@@ -92,6 +93,7 @@ def _row(run: RunResult, result: StepResult) -> list[str]:
         _cell(metrics.dropped) if metrics.planned is not None else "",
         _cell(result.workers.count) if result.workers else "",
         _percent(result.workers.cpu_share) if result.workers else "",
+        spreadsheet("; ".join(f"{finding.subject}: {finding_words(finding)}" for finding in run.findings)),
     ]
 
 

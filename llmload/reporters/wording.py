@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from llmload.domain import Caveat, Evidence, RunResult, Status, StepResult, Verdict, Workers
+from llmload.domain import Caveat, Evidence, Finding, RunResult, Status, StepResult, Verdict, Workers
 from llmload.promises import LATENCIES, SHARES, Bound, Gate, Level
 from llmload.reporters.figures import MISSING, amount, of_gate, percent
 from llmload.scenario.gates import derive_id
@@ -45,6 +45,11 @@ class Reading:
     looks: str
     because: str
     remedy: str
+
+
+def finding_words(finding: Finding) -> str:
+    """Both figures of a disagreement, and why."""
+    return f"expected {finding.expected}, found {finding.actual}: {finding.cause}"
 
 
 def read(verdict: Verdict) -> Reading:

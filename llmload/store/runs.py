@@ -52,7 +52,7 @@ HEADER = (
 )
 FACTS = (
     "target_url, framework, api, model, framework_version, max_model_len, token_fit, framework_config, declared,"
-    " left_out"
+    " left_out, framework_actual"
 )
 SUMMARY = (
     "run_id, scenario, created, finished, status, verdict, framework, model, headline_step, goodput, ttft_p99_ms,"
@@ -106,6 +106,7 @@ def facts_row(facts: TargetFacts) -> tuple[Value, ...]:
         to_json(facts.settings),
         to_json(facts.declared),
         to_json(facts.left_out),
+        to_json(facts.actual),
     )
     return plain_row(values)
 
@@ -126,6 +127,7 @@ def facts_of(row: sqlite3.Row) -> TargetFacts | None:
         settings=json.loads(row["framework_config"]),
         declared=tuple(json.loads(row["declared"])),
         left_out=tuple(json.loads(row["left_out"])),
+        actual=json.loads(row["framework_actual"]),
     )
 
 

@@ -265,10 +265,15 @@ FROM runs JOIN steps USING (run) JOIN windows USING (run, step)
      JOIN request_kinds ON request_kinds.window = windows.window AND request_kinds.kind = requests.kind
 """
 
+_VERIFICATION = """
+ALTER TABLE runs ADD COLUMN framework_actual TEXT NOT NULL DEFAULT '{}';  -- JSON, settings as the server told them
+"""
+
 _MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("001 runs and requests", (_RUNS, _STEPS, _RESULTS, _VIEWS)),
     ("002 open loop and workers", (_OPEN_LOOP,)),
     ("003 one key for a request", (_ONE_KEY,)),
+    ("004 settings as the server told them", (_VERIFICATION,)),
 )
 
 NAMES = tuple(name for name, _ in _MIGRATIONS)

@@ -18,6 +18,7 @@ from llmload.target.models import ask, choose_model, list_models, read_version, 
 from llmload.target.route import route_to
 from llmload.target.server import connected
 from llmload.target.trial import Trial, settle_sampling
+from llmload.target.verification import read_settings
 from llmload.workload.lengths import longest
 from llmload.workload.tokens import counter_for
 
@@ -65,6 +66,7 @@ def probe(target: Target, url: str, *, workload: Workload, env: Mapping[str, str
             settings=_settings(target.settings),
             declared=target.declared,
             left_out=(*without, *refused),
+            actual=read_settings(adapter, trial.endpoint),
         )
     return Probed(facts, trial.endpoint)
 

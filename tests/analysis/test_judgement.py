@@ -178,6 +178,15 @@ def test_the_fingerprint_has_every_key_that_is_known_and_no_other() -> None:
     }
 
 
+def test_the_fingerprint_and_the_findings_go_by_what_the_server_told() -> None:
+    facts = replace(FACTS, settings={"size": 1, "share": 0.9}, declared=("size",), actual={"size": 2, "share": 0.5})
+    result = judge(HEADER, once(), facts, [], finished=None)
+    assert result.fingerprint["framework_config"] == '{"share":0.5,"size":2}'
+    assert [(found.subject, found.expected, found.actual) for found in result.findings] == [
+        ("framework_config.size", "1", "2")
+    ]
+
+
 def shaped(shape: OpenLoop | Trace) -> Scenario:
     """The same scenario with another shape of load."""
     return replace(once(), load=replace(once().load, shape=shape))

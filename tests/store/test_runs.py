@@ -68,7 +68,7 @@ def test_verdicts_findings_and_caveats_are_replaced_and_not_added(store: Store) 
     for _ in range(2):
         store.finish(TROUBLE.header.run_id, TROUBLE, "finished")
     assert len(rows(store, "SELECT * FROM verdicts")) == len(TROUBLE.verdicts)
-    assert len(rows(store, "SELECT * FROM findings")) == 1
+    assert len(rows(store, "SELECT * FROM findings")) == len(TROUBLE.findings)
     assert len(rows(store, "SELECT * FROM caveats")) == 7
     assert rows(store, 'SELECT "TTFT p50 (ms)" FROM step_list WHERE "step" = \'concurrency 50\'') == [(642.0,)]
     assert rows(store, "SELECT count(*) FROM gate_list WHERE verdict = 'fail'") == [(3,)]
