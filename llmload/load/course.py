@@ -161,7 +161,7 @@ class Course:
         self._bodies.append((request.index, body, request.input_tokens, request.output_tokens))
 
     def _observation(self) -> Observation:
-        start_ns = self._start_ns if self._start_ns is not None else now_ns()
+        start_ns = self._start_ns if self._start_ns is not None else self._end_ns
         end_ns = self._last_done_ns if self._ending is Ending.COMPLETE else self._end_ns
         elapsed_s = (self._end_ns - start_ns) / 1e9
         cpu_share = (self._cpu_to_s - self._cpu_from_s) / elapsed_s if elapsed_s > 0 else None

@@ -34,12 +34,13 @@ def merge(
         )
         for observation, node, clock in zip(shifted, nodes, clocks, strict=True)
     ]
-    start_ns = min(observation.start_ns for observation in shifted)
+    measuring = [observation for observation in shifted if _has_measured(observation)] or shifted
+    start_ns = min(observation.start_ns for observation in measuring)
     return Observation(
         look=window.look,
         records=tuple(sorted(_given_up(records, window, ending), key=lambda record: record.seq)),
         start_ns=start_ns,
-        end_ns=max(start_ns, *(observation.end_ns for observation in shifted)),
+        end_ns=max(start_ns, *(observation.end_ns for observation in measuring)),
         ending=ending,
         heartbeat_late_ns=late_ns,
         caveats=tuple(dict.fromkeys(caveat for observation in shifted for caveat in observation.caveats)),
@@ -52,6 +53,11 @@ def merge(
 def _facts(observation: Observation) -> WorkerFacts:
     (facts,) = observation.workers
     return facts
+
+
+def _has_measured(observation: Observation) -> bool:
+    """A shard may have no measured request; when its worker was told of the end says nothing of the window's."""
+    return any(record.phase is Phase.MEASURED for record in observation.records)
 
 
 def _on_our_clock(observation: Observation, offset_ns: int) -> Observation:

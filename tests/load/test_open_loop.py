@@ -16,7 +16,7 @@ from llmload.load.window import Window
 from llmload.progress import Progress
 from llmload.promises import Slo
 from llmload.scenario.asked import Constant, Poisson
-from llmload.workload.pace import Arrivals, Pace, Ramp, Replay
+from llmload.workload.pace import Arrivals, Pace, Ramp, Replay, Slots
 from tests.load.windows import endpoint, window
 from tests.scripted_server import Piece, Script, ScriptedServer, head, stream
 
@@ -129,6 +129,16 @@ def test_a_trace_is_replayed_once_after_its_warmup(workers: int) -> None:
     assert [(record.due_ns - first) // 1_000_000 for record in observation.records] == [0, 20, 40, 40, 90, 90, 340]
     assert [record.phase for record in observation.records] == [Phase.WARMUP] * 2 + [Phase.MEASURED] * 5
     assert (observation.ending, observation.planned) == (Ending.COMPLETE, 5)
+
+
+@pytest.mark.parametrize("pace", [Arrivals(50, Constant(), 1), Slots(4)])
+def test_a_worker_without_a_measured_request_does_not_move_the_ends_of_the_window(pace: Pace) -> None:
+    with ScriptedServer(lambda request: stream(3, 0.02, 0.005)) as server:
+        observation = observed(at_rate(server.url, pace, requests=2, cooldown_s=0.5), workers=4)
+    measured = of_phase(observation, Phase.MEASURED)
+    assert len(measured) == 2
+    assert observation.start_ns == min(record.due_ns for record in measured)
+    assert observation.end_ns == max(record.done_ns for record in measured)
 
 
 @WORKERS
