@@ -51,11 +51,14 @@ class _ClosedLoop:
     async def load(self) -> None:
         """All slots at work until the window is over."""
         over = self._course.over
-        tasks = [asyncio.create_task(self._work(slot)) for slot in self.slots]
-        await over.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._work(slot)) for slot in self.slots]
+            try:
+                await over.wait()
+            finally:  # also where a slot met a defect of ours: the worker ends, rather than go on with less load
+                over.set()
+                for task in tasks:
+                    task.cancel()
 
     async def _work(self, slot: _Slot) -> None:
         """One request after the other, each due the instant the one before was done."""

@@ -58,17 +58,16 @@ class _OpenLoop:
     async def load(self) -> None:
         """Begin what is due until the window is over, then hang up on what is in flight."""
         course = self._course
-        beginning = asyncio.create_task(self._begin_all())
-        await course.over.wait()
-        beginning.cancel()
-        await asyncio.gather(beginning, return_exceptions=True)
-        await asyncio.sleep(0)  # a task that is cancelled before it ran would leave no record
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:  # a defect of ours ends the worker, rather than the arrivals
+            beginning = group.create_task(self._begin_all(group))
+            await course.over.wait()
+            beginning.cancel()
+            await asyncio.sleep(0)  # a task that is cancelled before it ran would leave no record
+            for task in self._tasks:
+                task.cancel()
         course.planned = self._planned(course.end_ns)
 
-    async def _begin_all(self) -> None:
+    async def _begin_all(self, group: asyncio.TaskGroup) -> None:
         shard = self._course.window.shard
         for due in self._schedule():
             if due.phase is Phase.FILLER and not self._is_all_begun:
@@ -76,7 +75,7 @@ class _OpenLoop:
                 self._check_quota()
             if due.index % shard.of == shard.number:
                 await self._wait_until(due.at_ns)
-                self._begin(due)
+                self._begin(due, group)
         self._is_all_begun = True
         self._check_quota()
 
@@ -85,7 +84,7 @@ class _OpenLoop:
         await asyncio.sleep(0)
         await sleep_until(at_ns)
 
-    def _begin(self, due: _Due) -> None:
+    def _begin(self, due: _Due, group: asyncio.TaskGroup) -> None:
         if due.phase is Phase.MEASURED:
             self._course.begin_measuring(due.at_ns)
         job = self._course.next_job(due.phase)
@@ -93,7 +92,7 @@ class _OpenLoop:
             self._course.note(_dropped(job, due.at_ns, self._course.window.max_in_flight))
             return
         self._in_flight += 1
-        task = asyncio.create_task(self._send(job, due.at_ns))
+        task = group.create_task(self._send(job, due.at_ns))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
