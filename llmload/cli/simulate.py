@@ -22,7 +22,9 @@ def simulate(
         str | None, typer.Option(help="Name of the environment variable with the API key to ask for.")
     ] = None,
 ) -> None:
-    """Run the embedded LLM server: OpenAI's protocol, continuous batching, faults on demand, no GPU, no model.
+    """Run the embedded LLM server: continuous batching, faults on demand, no GPU, no model.
+
+    It speaks OpenAI's protocol, Ollama's, Triton's generate extension and SGLang's own, by path.
 
     It resembles a real server and is none: use it to learn llmload and to test clients. GET /truth tells what it
     really did. Ctrl-C or SIGTERM stops it, with exit code 0.

@@ -38,6 +38,7 @@ class Faults:
     disconnect_rate: float = 0.0  # closes the connection mid-stream
     stall_rate: float = 0.0  # sends some events, then nothing more
     malformed_rate: float = 0.0  # one event that is not JSON
+    stream_error_rate: float = 0.0  # says within an answer of status 200 that it failed
     slow_first_byte_rate: float = 0.0
     slow_first_byte_s: float = 1.0
     restart_after: int | None = None  # requests until the server forgets everything and starts again

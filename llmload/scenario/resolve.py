@@ -106,6 +106,7 @@ def _simulator(written_one: written.Simulator) -> asked.Simulator:
             disconnect_rate=faults.disconnect_rate,
             stall_rate=faults.stall_rate,
             malformed_rate=faults.malformed_rate,
+            stream_error_rate=faults.stream_error_rate,
             slow_first_byte_rate=faults.slow_first_byte_rate,
             slow_first_byte_s=faults.slow_first_byte,
             restart_after=faults.restart_after,

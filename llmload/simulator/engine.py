@@ -27,6 +27,7 @@ class Generation:
     blocks: tuple[bytes, ...] = ()
     admitted_ns: int | None = None
     first_ns: int | None = None
+    ended_ns: int | None = None
     cached_tokens: int = 0
     prefilled: int = 0
     generated: int = 0
@@ -130,6 +131,7 @@ class Engine:
             if generation.generated >= generation.output_tokens:
                 finished.append(generation)
         for generation in finished:
+            generation.ended_ns = ended_ns
             self._release(generation)
         return advanced, decoded
 

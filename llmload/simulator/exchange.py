@@ -6,35 +6,31 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from llmload.simulator.answers import answer_text, word_index
+from llmload.simulator.answers import word_index
 from llmload.simulator.connection import Connection, head
-from llmload.simulator.engine import Generation
 from llmload.simulator.faults import Fault, token_of
-from llmload.simulator.openai import Asked
+from llmload.simulator.protocol import Answer, Api, Asked, Stream
 from llmload.simulator.replicas import Replica
 from llmload.simulator.truth import Fate, RequestTruth
-from llmload.simulator.wire import DONE, END_OF_CHUNKS, Count, Finish, StreamWire, whole_answer
 
-_IN_THE_ANSWER = (Fault.DISCONNECT, Fault.STALL, Fault.MALFORMED)
+FAULT_MESSAGE = "a simulated fault"
+_IN_THE_ANSWER = (Fault.DISCONNECT, Fault.STALL, Fault.MALFORMED, Fault.STREAM_ERROR)
+_FATES = {Fault.MALFORMED: Fate.MALFORMED, Fault.STREAM_ERROR: Fate.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """What is known of an exchange before its first token. `depth` (0..1) is how far into the answer a fault waits."""
 
+    api: Api
     asked: Asked
-    answer_id: str
-    created: int
-    model: str
-    digest: int
-    finish: Finish
+    answer: Answer
     fault: Fault | None
     depth: float
     request_id: str | None
     body_hash: str
     arrived_ns: int
     keep_alive: bool
-    tells_cached: bool
 
 
 OnEnd = Callable[["Exchange", Fate], None]
@@ -43,18 +39,18 @@ OnEnd = Callable[["Exchange", Fate], None]
 class Exchange:
     """Listens to its generation and writes to its connection; `on_end` is called exactly once."""
 
-    def __init__(self, told: Told, connection: Connection, generation: Generation, on_end: OnEnd) -> None:
-        self.told, self.generation = told, generation
+    def __init__(self, told: Told, connection: Connection, on_end: OnEnd) -> None:
+        self.told, self.generation = told, told.answer.generation
         self._connection, self._on_end = connection, on_end
         self._replica: Replica | None = None
         self._first_ns: int | None = None
         self._last_ns: int | None = None
         self._sent_tokens = 0
         self._is_silent = self._has_ended = False
-        self._wire = StreamWire(told.asked.api, told.answer_id, told.created, told.model) if told.asked.stream else None
-        self._fault_at = token_of(told.depth, generation.output_tokens) if told.fault in _IN_THE_ANSWER else 0
-        # every token strictly between these two is a plain chunk, made by one addition
-        self._plain_until = 0 if told.asked.continuous_usage else generation.output_tokens
+        self._stream = None if told.asked.stream is None else told.asked.stream(told.answer)
+        output_tokens, self._digest = self.generation.output_tokens, told.answer.digest
+        self._fault_at = token_of(told.depth, output_tokens) if told.fault in _IN_THE_ANSWER else 0
+        self._last = output_tokens  # every token strictly between the first and this one is sent by itself
         connection.reply = self
 
     # ------------------------------------------------------------ what happens to it
@@ -71,16 +67,16 @@ class Exchange:
         if made == self._fault_at:
             self._misbehave(made)
         elif self._is_silent:
-            if made >= self.generation.output_tokens:
+            if made >= self._last:
                 self._end(Fate.STALLED)
-        elif self._wire is None:
-            if made >= self.generation.output_tokens:
-                self._send_whole()
-        elif 1 < made < self._plain_until:
+        elif self._stream is None:
+            if made >= self._last:
+                self._send_page(made)
+        elif 1 < made < self._last:
             self._sent_tokens = made
-            self._connection.send(self._wire.token(word_index(self.told.digest, made - 1)))
+            self._connection.send(self._stream.token(word_index(self._digest, made - 1)))
         else:
-            self._send_token(self._wire, made)
+            self._send_token(self._stream, made)
 
     def client_left(self) -> None:
         """The connection is gone before the answer was complete."""
@@ -113,31 +109,18 @@ class Exchange:
 
     # ------------------------------------------------------------ writing
 
-    def _send_token(self, wire: StreamWire, made: int, broken_event: bytes = b"") -> None:
-        """The first token, the last, and any with more to tell than a word."""
-        asked, is_last = self.told.asked, made >= self.generation.output_tokens
-        pieces = [wire.opening(keep_alive=self.told.keep_alive)] if made == 1 else []
-        pieces += (
-            broken_event,
-            wire.full_token(
-                word_index(self.told.digest, made - 1),
-                self.told.finish if is_last else None,
-                self._count(made) if asked.continuous_usage else None,
-            ),
-        )
-        if is_last:
-            pieces += (wire.usage(self._count(made)) if asked.include_usage else b"", DONE, END_OF_CHUNKS)
-        self._write(b"".join(pieces), made)
+    def _send_token(self, stream: Stream, made: int, broken_event: bytes = b"") -> None:
+        """The first token, the last, and any with a broken event before it."""
+        word, is_last = word_index(self._digest, made - 1), made >= self._last
+        opening = stream.opening(keep_alive=self.told.keep_alive) if made == 1 else b""
+        self._write(opening + broken_event + (stream.ending(word) if is_last else stream.token(word)), made)
         if is_last:
             self._complete()
 
-    def _send_whole(self) -> None:
-        told, made = self.told, self.generation.generated
-        text, count = answer_text(told.digest, made), self._count(made)
-        body = whole_answer(told.answer_id, told.created, told.model, told.asked.api, text, told.finish, count)
-        if told.fault is Fault.MALFORMED:
-            body = body[: len(body) // 2]
-        self._write(head(200, "application/json", len(body), keep_alive=told.keep_alive) + body, made)
+    def _send_page(self, made: int) -> None:
+        page = self.told.asked.page(self.told.answer)
+        body = page.body[: len(page.body) // 2] if self.told.fault is Fault.MALFORMED else page.body
+        self._write(head(page.status, page.content_type, len(body), keep_alive=self.told.keep_alive) + body, made)
         self._complete()
 
     def _write(self, data: bytes, made: int) -> None:
@@ -148,39 +131,53 @@ class Exchange:
         self._sent_tokens = made
         self._connection.send(data)
 
-    def _count(self, made: int) -> Count:
-        cached = self.generation.cached_tokens if self.told.tells_cached else None
-        return Count(self.generation.prompt_tokens, made, cached)
-
     # ------------------------------------------------------------ faults and the end
 
     def _misbehave(self, made: int) -> None:
-        """The fault's moment has come; a whole answer in one piece is malformed only when it is sent."""
+        """The fault's moment has come; an answer in one piece is malformed only when it is sent."""
         self._fault_at = 0
-        if self.told.fault is not Fault.MALFORMED:
+        stream, fault = self._stream, self.told.fault
+        if fault is Fault.STREAM_ERROR:
+            self._fail(made)
+        elif fault is not Fault.MALFORMED:
             self._break_off(made)
-        elif self._wire is not None:
-            self._send_token(self._wire, made, self._wire.malformed())
+        elif stream is not None:
+            self._send_token(stream, made, stream.malformed())
         else:
             self.emit()
 
+    def _fail(self, made: int) -> None:
+        """Say, within an answer of status 200, that it cannot be completed."""
+        if self._stream is None:
+            page = self.told.api.failure(200, FAULT_MESSAGE)
+            page_head = head(200, page.content_type, len(page.body), keep_alive=self.told.keep_alive)
+            self._connection.send(page_head + page.body)
+        else:
+            self._write(self._begun(self._stream, made) + self._stream.failure(FAULT_MESSAGE), made)
+        self._complete()
+
     def _break_off(self, made: int) -> None:
         """Send what there is, then close (disconnect) or say nothing more (stall)."""
-        if self._wire is None:
-            self._connection.send(head(200, "application/json", 512) + b'{"id":"' + self.told.answer_id.encode())
+        if self._stream is None:
+            page = self.told.asked.page(self.told.answer)
+            self._connection.send(head(200, page.content_type, len(page.body)) + page.body[: len(page.body) // 2])
         else:
-            opening = self._wire.opening(keep_alive=True) if made == 1 else b""
-            self._write(opening + self._wire.token(word_index(self.told.digest, made - 1)), made)
+            self._write(self._begun(self._stream, made), made)
         if self.told.fault is Fault.DISCONNECT:
             self._connection.hang_up()
             self._end(Fate.DISCONNECTED)
         else:
             self._is_silent = True
-            if made >= self.generation.output_tokens:
+            if made >= self._last:
                 self._end(Fate.STALLED)
 
+    def _begun(self, stream: Stream, made: int) -> bytes:
+        """A token after which the answer goes on, though it may be the last."""
+        opening = stream.opening(keep_alive=self.told.keep_alive) if made == 1 else b""
+        return opening + stream.token(word_index(self._digest, made - 1))
+
     def _complete(self) -> None:
-        self._end(Fate.MALFORMED if self.told.fault is Fault.MALFORMED else Fate.OK)
+        self._end(Fate.OK if self.told.fault is None else _FATES.get(self.told.fault, Fate.OK))
         self._connection.finish()
 
     def _end(self, fate: Fate) -> None:

@@ -15,6 +15,7 @@ class Fault(StrEnum):
     DISCONNECT = "disconnect"
     STALL = "stall"
     MALFORMED = "malformed"
+    STREAM_ERROR = "stream_error"
     SLOW_FIRST_BYTE = "slow_first_byte"
 
 
@@ -28,6 +29,7 @@ class Misfortune:
             (Fault.DISCONNECT, faults.disconnect_rate),
             (Fault.STALL, faults.stall_rate),
             (Fault.MALFORMED, faults.malformed_rate),
+            (Fault.STREAM_ERROR, faults.stream_error_rate),
             (Fault.SLOW_FIRST_BYTE, faults.slow_first_byte_rate),
         )
 

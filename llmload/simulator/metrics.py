@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from llmload.simulator.engine import Batch, Engine
-from llmload.simulator.wire import Finish
+from llmload.simulator.protocol import Finish
 
 # vLLM's own bucket bounds, in seconds
 _TTFT_S = (

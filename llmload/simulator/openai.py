@@ -1,64 +1,118 @@
-"""The OpenAI protocol as vLLM speaks it: what a request asks for, and why it is refused."""
+"""The OpenAI protocol as vLLM speaks it: what a request asks for, why it is refused, and what else can be asked."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from functools import partial
 
 import orjson
 
-from llmload.simulator.tokens import chat_tokens, tokens_of
+from llmload import __version__
+from llmload.simulator.openai_stream import ContinuousStream, Kind, OpenAIStream, write_page
+from llmload.simulator.protocol import Api, Asked, Page, Pages, RefusedError, Served, page_of
+from llmload.simulator.tokens import chat_tokens, token_id, tokens_of
 
-
-class Api(Enum):
-    """The two APIs: (id prefix, default of max_tokens; None = the rest of the context)."""
-
-    CHAT = ("chatcmpl", None)
-    COMPLETIONS = ("cmpl", 16)
-
-
-class RefusedError(Exception):
-    """A request that gets an error answer."""
-
-    def __init__(self, status: int, body: bytes) -> None:
-        super().__init__(status, body)
-        self.status, self.body = status, body
+_DEFAULT_LIMIT = 16
+"""Of completions; a chat may fill the rest of the context."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What requests are held against."""
+class OpenAIApi:
+    """Chat or completions."""
 
-    model: str
-    max_model_len: int
-    refuse_fields: tuple[str, ...] = ()
+    kind: Kind
+
+    def read(self, body: bytes, served: Served) -> Asked:
+        """What a request asks for; RefusedError says how vLLM would refuse it."""
+        document = _read_object(body)
+        _refuse_fields(document, served)
+        _check_model(document, served)
+        tokens = _prompt_tokens(self.kind, document)
+        if not tokens:
+            raise _bad_request("the prompt is empty", "prompt")
+        if _integer(document, "n", 1) != 1:
+            raise _bad_request("the simulator gives one answer for each request: n must be 1", "n")
+        limit = _limit(self.kind, document, len(tokens), served.context)
+        minimum = _integer(document, "min_tokens", 0)
+        if minimum > limit:
+            raise _bad_request(f"min_tokens must be less than or equal to max_tokens={limit}, got {minimum}.")
+        options = document.get("stream_options") or {}
+        if not isinstance(options, dict):
+            raise _bad_request("stream_options must be an object", "stream_options")
+        is_continuous = options.get("continuous_usage_stats") is True
+        stream = partial(
+            ContinuousStream if is_continuous else OpenAIStream,
+            self.kind,
+            served.model,
+            tells_usage=options.get("include_usage") is True,
+        )
+        return Asked(
+            tokens,
+            limit,
+            page=partial(write_page, self.kind, served.model),
+            stream=stream if document.get("stream") is True else None,
+            minimum=minimum,
+            ignore_eos=document.get("ignore_eos") is True,
+        )
+
+    def failure(self, status: int, message: str) -> Page:
+        """VLLM's 500, with any status."""
+        return _error(status, "InternalServerError", message)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One valid request for an answer. `limit` is the most tokens of it, `minimum` the fewest."""
-
-    api: Api
-    tokens: list[str]
-    limit: int
-    minimum: int
-    ignore_eos: bool
-    stream: bool
-    include_usage: bool
-    continuous_usage: bool
+def apis() -> Mapping[str, Api]:
+    """The paths that generate."""
+    return {"/v1/chat/completions": OpenAIApi(Kind.CHAT), "/v1/completions": OpenAIApi(Kind.COMPLETIONS)}
 
 
-def error_body(status: int, kind: str, message: str, param: str | None = None) -> bytes:
+def pages(served: Served) -> Pages:
+    """What vLLM tells of itself, and its tokenizer."""
+    model = {
+        "id": served.model,
+        "object": "model",
+        "created": served.started_s,
+        "owned_by": "llmload-simulator",
+        "root": served.model,
+        "parent": None,
+        "max_model_len": served.context,
+    }
+    return {
+        ("GET", "/v1/models"): page_of({"object": "list", "data": [model]}),
+        ("GET", "/version"): page_of({"version": f"simulator-{__version__}"}),
+        ("GET", "/health"): lambda _body: Page(200, b""),
+        ("POST", "/tokenize"): partial(_tokenize, served),
+    }
+
+
+def _tokenize(served: Served, body: bytes) -> Page:
+    try:
+        document = _read_object(body)
+        _check_model(document, served)
+        tokens = _prompt_tokens(Kind.CHAT if "messages" in document else Kind.COMPLETIONS, document)
+    except RefusedError as refusal:
+        return refusal.page
+    told = {
+        "count": len(tokens),
+        "max_model_len": served.context,
+        "tokens": [token_id(token) for token in tokens],
+        "token_strs": tokens if document.get("return_token_strs") is True else None,
+    }
+    return Page(200, orjson.dumps(told))
+
+
+def _error(status: int, kind: str, message: str, param: str | None = None) -> Page:
     """VLLM's error shape."""
-    return orjson.dumps({"error": {"message": message, "type": kind, "param": param, "code": status}})
+    told = {"message": message, "type": kind, "param": param, "code": status}
+    return Page(status, orjson.dumps({"error": told}))
 
 
-def bad_request(message: str, param: str | None = None) -> RefusedError:
+def _bad_request(message: str, param: str | None = None) -> RefusedError:
     """VLLM's 400."""
-    return RefusedError(400, error_body(400, "BadRequestError", message, param))
+    return RefusedError(_error(400, "BadRequestError", message, param))
 
 
-def read_object(body: bytes) -> dict[str, object]:
+def _read_object(body: bytes) -> dict[str, object]:
     """The JSON object of a body; refused with vLLM's words otherwise."""
     try:
         document: object = orjson.loads(body)
@@ -66,63 +120,34 @@ def read_object(body: bytes) -> dict[str, object]:
         message = (
             f"1 validation error:\n  {{'type': 'json_invalid', 'loc': 'body.{error.pos}', 'msg': 'JSON decode error'}}"
         )
-        raise RefusedError(400, error_body(400, "Bad Request", message, f"body.{error.pos}")) from None
+        raise RefusedError(_error(400, "Bad Request", message, f"body.{error.pos}")) from None
     if not isinstance(document, dict):
-        raise RefusedError(400, error_body(400, "Bad Request", "1 validation error: body is not an object", "body"))
+        raise RefusedError(_error(400, "Bad Request", "1 validation error: body is not an object", "body"))
     return document
 
 
-def read(api: Api, body: bytes, rules: Rules) -> Asked:
-    """What a request asks for; RefusedError says how a real server would refuse it."""
-    document = read_object(body)
-    refuse_fields(document, rules)
-    check_model(document, rules)
-    tokens = prompt_tokens(api, document)
-    if not tokens:
-        raise bad_request("the prompt is empty", "prompt")
-    if _integer(document, "n", 1) != 1:
-        raise bad_request("the simulator gives one answer for each request: n must be 1", "n")
-    limit = _limit(api, document, len(tokens), rules)
-    minimum = _integer(document, "min_tokens", 0)
-    if minimum > limit:
-        raise bad_request(f"min_tokens must be less than or equal to max_tokens={limit}, got {minimum}.")
-    options = document.get("stream_options") or {}
-    if not isinstance(options, dict):
-        raise bad_request("stream_options must be an object", "stream_options")
-    return Asked(
-        api,
-        tokens,
-        limit,
-        minimum,
-        ignore_eos=document.get("ignore_eos") is True,
-        stream=document.get("stream") is True,
-        include_usage=options.get("include_usage") is True,
-        continuous_usage=options.get("continuous_usage_stats") is True,
-    )
-
-
-def refuse_fields(document: dict[str, object], rules: Rules) -> None:
+def _refuse_fields(document: dict[str, object], served: Served) -> None:
     """422 for fields that this server was told not to know, in FastAPI's shape."""
-    unknown = [name for name in rules.refuse_fields if name in document]
+    unknown = [name for name in served.refuse_fields if name in document]
     if unknown:
         detail = [
             {"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs are not permitted"}
             for name in unknown
         ]
-        raise RefusedError(422, orjson.dumps({"detail": detail}))
+        raise RefusedError(Page(422, orjson.dumps({"detail": detail})))
 
 
-def check_model(document: dict[str, object], rules: Rules) -> None:
+def _check_model(document: dict[str, object], served: Served) -> None:
     """404 for another model; naming none is naming ours, as in vLLM."""
     model = document.get("model")
-    if model is not None and model != rules.model:
-        message = f"The model `{model}` does not exist. Valid aliases: {rules.model}."
-        raise RefusedError(404, error_body(404, "NotFoundError", message, "model"))
+    if model is not None and model != served.model:
+        message = f"The model `{model}` does not exist. Valid aliases: {served.model}."
+        raise RefusedError(_error(404, "NotFoundError", message, "model"))
 
 
-def prompt_tokens(api: Api, document: dict[str, object]) -> list[str]:
+def _prompt_tokens(kind: Kind, document: dict[str, object]) -> list[str]:
     """The tokens of a prompt or of a list of messages."""
-    if api is Api.CHAT:
+    if kind is Kind.CHAT:
         return _message_tokens(document)
     prompt = document.get("prompt")
     if isinstance(prompt, list) and len(prompt) == 1 and isinstance(prompt[0], str):
@@ -131,13 +156,13 @@ def prompt_tokens(api: Api, document: dict[str, object]) -> list[str]:
         return tokens_of(prompt)
     if isinstance(prompt, list) and all(type(token) is int for token in prompt):
         return [str(token) for token in prompt]
-    raise bad_request("prompt must be a text or a list of token ids", "prompt")
+    raise _bad_request("prompt must be a text or a list of token ids", "prompt")
 
 
 def _message_tokens(document: dict[str, object]) -> list[str]:
     messages = document.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise bad_request("messages must be a list with at least one message", "messages")
+        raise _bad_request("messages must be a list with at least one message", "messages")
     asks = document.get("add_generation_prompt") is not False
     return chat_tokens([_message(message) for message in messages], asks_for_answer=asks)
 
@@ -145,26 +170,25 @@ def _message_tokens(document: dict[str, object]) -> list[str]:
 def _message(message: object) -> tuple[str, str]:
     """(role, text); a list of parts counts its texts."""
     if not isinstance(message, dict) or not isinstance(role := message.get("role"), str):
-        raise bad_request("a message must be an object with a role", "messages")
+        raise _bad_request("a message must be an object with a role", "messages")
     content = message.get("content")
     if isinstance(content, str) or content is None:
         return role, content or ""
     if isinstance(content, list) and all(isinstance(part, dict) for part in content):
         return role, " ".join(text for part in content if isinstance(text := part.get("text"), str))
-    raise bad_request("the content of a message must be a text or a list of parts", "messages")
+    raise _bad_request("the content of a message must be a text or a list of parts", "messages")
 
 
-def _limit(api: Api, document: dict[str, object], prompt: int, rules: Rules) -> int:
+def _limit(kind: Kind, document: dict[str, object], prompt: int, room: int) -> int:
     """How many tokens the answer may have; the messages are vLLM's."""
-    room = rules.max_model_len
     name = "max_completion_tokens" if document.get("max_completion_tokens") is not None else "max_tokens"
-    default = api.value[1]
+    default = _DEFAULT_LIMIT if kind is Kind.COMPLETIONS else None
     limit = _integer(document, name, min(default, room) if default is not None else max(1, room - prompt))
     if limit < 1:
-        raise bad_request(f"max_tokens must be at least 1, got {limit}. (parameter=max_tokens, value={limit})", name)
+        raise _bad_request(f"max_tokens must be at least 1, got {limit}. (parameter=max_tokens, value={limit})", name)
     if limit > room:
         message = f"max_tokens={limit} cannot be greater than max_model_len={room}. Please request fewer output tokens."
-        raise bad_request(f"{message} (parameter=max_tokens, value={limit})", "max_tokens")
+        raise _bad_request(f"{message} (parameter=max_tokens, value={limit})", "max_tokens")
     if prompt + limit > room:
         message = (
             f"This model's maximum context length is {room} tokens. However, you requested {limit} output tokens and "
@@ -172,7 +196,7 @@ def _limit(api: Api, document: dict[str, object], prompt: int, rules: Rules) -> 
             "length of the input prompt or the number of requested output tokens. "
             f"(parameter=input_tokens, value={prompt})"
         )
-        raise bad_request(message, "input_tokens")
+        raise _bad_request(message, "input_tokens")
     return limit
 
 
@@ -181,5 +205,5 @@ def _integer(document: dict[str, object], name: str, default: int) -> int:
     if value is None:
         return default
     if type(value) is not int:
-        raise bad_request(f"{name} must be a whole number", name)
+        raise _bad_request(f"{name} must be a whole number", name)
     return value

@@ -90,6 +90,7 @@ def _refuse_impossible_faults(faults: Faults) -> None:
         faults.disconnect_rate,
         faults.stall_rate,
         faults.malformed_rate,
+        faults.stream_error_rate,
         faults.slow_first_byte_rate,
     )
     if min(shares) < 0 or sum(shares) > 1 + 1e-9:

@@ -9,32 +9,23 @@ from collections.abc import Callable
 
 import orjson
 
-from llmload import __version__
 from llmload.scenario.asked import Simulator
+from llmload.simulator import ollama, openai, sglang, triton
 from llmload.simulator.answers import digest_of, stop_length
 from llmload.simulator.connection import Connection, HttpRequest
 from llmload.simulator.engine import Batch, Generation
-from llmload.simulator.exchange import Exchange, Told
+from llmload.simulator.exchange import FAULT_MESSAGE, Exchange, Told
 from llmload.simulator.faults import Fault, Misfortune
 from llmload.simulator.metrics import Metrics
-from llmload.simulator.openai import (
-    Api,
-    Asked,
-    RefusedError,
-    Rules,
-    check_model,
-    error_body,
-    prompt_tokens,
-    read,
-    read_object,
-)
 from llmload.simulator.profiles import machine_of
+from llmload.simulator.protocol import Answer, Api, Asked, Finish, Page, RefusedError, Respond, Served
 from llmload.simulator.replicas import Router
-from llmload.simulator.tokens import block_hashes, token_id
+from llmload.simulator.tokens import block_hashes
 from llmload.simulator.truth import Fate, Ledger, RequestTruth, body_hash
-from llmload.simulator.wire import Finish
 
 _Route = Callable[[HttpRequest, Connection], None]
+_GUARDED = ("/v1/", "/api/", "/v2/models/", "/v2/repository/", "/generate")
+"""What the API key guards: with vLLM's `/v1`, what corresponds to it in the other protocols."""
 
 
 class Server:
@@ -43,25 +34,16 @@ class Server:
     def __init__(self, settings: Simulator, api_key: str | None) -> None:
         self._settings, self._api_key = settings, api_key
         self._machine = machine_of(settings)
-        self._rules = Rules(settings.model, self._machine.max_model_len, settings.refuse_fields)
+        self._served = Served(
+            settings.model, self._machine, settings.prefix_cache, int(time.time()), settings.refuse_fields
+        )
         self._misfortune = Misfortune(settings.faults, settings.seed)
         self._ledger = Ledger()
         self._connections: set[Connection] = set()
         self._exchanges: dict[Exchange, None] = {}
         self._asked = self._since_restart = 0
-        self._created = int(time.time())
         self._begin()
-        self._routes: dict[tuple[str, str], _Route] = {
-            ("POST", "/v1/chat/completions"): lambda request, to: self._generate(Api.CHAT, request, to),
-            ("POST", "/v1/completions"): lambda request, to: self._generate(Api.COMPLETIONS, request, to),
-            ("GET", "/v1/models"): self._models,
-            ("POST", "/tokenize"): self._tokenize,
-            ("GET", "/health"): lambda _, to: to.respond(200, b""),
-            ("GET", "/version"): lambda _, to: to.respond(200, orjson.dumps({"version": f"simulator-{__version__}"})),
-            ("GET", "/metrics"): self._show_metrics,
-            ("GET", "/truth"): lambda _, to: to.respond(200, orjson.dumps(self._ledger.tell())),
-            ("POST", "/truth/reset"): self._reset_truth,
-        }
+        self._routes = self._all_routes()
 
     def connect(self) -> Connection:
         """A protocol for one new connection."""
@@ -85,6 +67,10 @@ class Server:
             route(request, to)
         elif any(path == request.path for _, path in self._routes):
             to.respond(405, b'{"detail":"Method Not Allowed"}')
+        elif (unknown := triton.unknown_model(request.path)) is not None:
+            if request.method == "POST":
+                self._note_refusal(request, Fate.REFUSED, unknown.status, None)
+            _respond(to, unknown)
         else:
             to.respond(404, b'{"detail":"Not Found"}')
 
@@ -96,17 +82,19 @@ class Server:
             self._restart(to)
             return
         try:
-            asked = read(api, request.body, self._rules)
+            asked = api.read(request.body, self._served)
         except RefusedError as refusal:
-            self._note_refusal(request, Fate.REFUSED, refusal.status, None)
-            to.respond(refusal.status, refusal.body)
+            self._note_refusal(request, Fate.REFUSED, refusal.page.status, None)
+            _respond(to, refusal.page)
             return
         if fault is Fault.ERROR:
             status = self._settings.faults.error_status
             self._note_refusal(request, Fate.FAILED, status, fault)
-            to.respond(status, error_body(status, "InternalServerError", "a simulated fault"))
+            _respond(to, api.failure(status, FAULT_MESSAGE))
             return
-        exchange = self._exchange(asked, request, to, fault, depth)
+        exchange = Exchange(self._told(api, asked, request, fault, depth), to, self._note_end)
+        self._exchanges[exchange] = None
+        self._ledger.in_flight += 1
         if fault is Fault.SLOW_FIRST_BYTE:
             delay_s = self._settings.faults.slow_first_byte_s
             asyncio.get_running_loop().call_later(delay_s, self._begin_late, exchange)
@@ -118,35 +106,34 @@ class Server:
         exchange.generation.arrival_ns = time.monotonic_ns()
         exchange.begin(self._router.choose())
 
-    def _exchange(
-        self, asked: Asked, request: HttpRequest, to: Connection, fault: Fault | None, depth: float
-    ) -> Exchange:
-        self._asked += 1
-        blocks = block_hashes(asked.tokens) if self._settings.prefix_cache else ()
-        digest = digest_of(" ".join(asked.tokens), self._settings.seed)
-        stops_at = max(asked.minimum, stop_length(digest, self._settings.mean_answer_tokens))
-        is_cut = asked.ignore_eos or stops_at >= asked.limit
-        told = Told(
+    def _told(self, api: Api, asked: Asked, request: HttpRequest, fault: Fault | None, depth: float) -> Told:
+        return Told(
+            api=api,
             asked=asked,
-            answer_id=f"{asked.api.value[0]}-{self._asked:016x}",
-            created=int(time.time()),
-            model=self._settings.model,
-            digest=digest,
-            finish=Finish.LENGTH if is_cut else Finish.STOP,
+            answer=self._answer(asked, request.arrived_ns),
             fault=fault,
             depth=depth,
             request_id=_request_id(request),
             body_hash=body_hash(request.body),
             arrived_ns=request.arrived_ns,
             keep_alive=request.keep_alive,
+        )
+
+    def _answer(self, asked: Asked, arrived_ns: int) -> Answer:
+        """What the model will say, and for how long."""
+        self._asked += 1
+        blocks = block_hashes(asked.tokens) if self._settings.prefix_cache else ()
+        digest = digest_of(" ".join(asked.tokens), self._settings.seed)
+        stops_at = max(asked.minimum, stop_length(digest, self._settings.mean_answer_tokens))
+        is_cut = asked.ignore_eos or stops_at >= asked.limit
+        return Answer(
+            number=self._asked,
+            created_s=int(time.time()),
+            digest=digest,
+            finish=Finish.LENGTH if is_cut else Finish.STOP,
+            generation=Generation(arrived_ns, len(asked.tokens), asked.limit if is_cut else stops_at, blocks),
             tells_cached=self._settings.prefix_cache,
         )
-        output_tokens = asked.limit if is_cut else stops_at
-        generation = Generation(request.arrived_ns, len(asked.tokens), output_tokens, blocks)
-        exchange = Exchange(told, to, generation, self._note_end)
-        self._exchanges[exchange] = None
-        self._ledger.in_flight += 1
-        return exchange
 
     def _note_end(self, exchange: Exchange, fate: Fate) -> None:
         self._ledger.in_flight -= 1
@@ -155,7 +142,7 @@ class Server:
         self._ledger.add(truth)
         replica = truth["replica"]
         if replica is not None:
-            self._metrics.count_end(replica, exchange.told.finish if fate in (Fate.OK, Fate.MALFORMED) else None)
+            self._metrics.count_end(replica, exchange.told.answer.finish if fate in (Fate.OK, Fate.MALFORMED) else None)
 
     def _note_refusal(self, request: HttpRequest, fate: Fate, status: int, fault: Fault | None) -> None:
         self._ledger.add(
@@ -213,40 +200,28 @@ class Server:
 
     # ------------------------------------------------------------ answers by the server
 
+    def _all_routes(self) -> dict[tuple[str, str], _Route]:
+        """What is answered, by method and path: every protocol that we speak, and what is our own."""
+        routes: dict[tuple[str, str], _Route] = {
+            ("GET", "/metrics"): self._show_metrics,
+            ("GET", "/truth"): lambda _, to: to.respond(200, orjson.dumps(self._ledger.tell())),
+            ("POST", "/truth/reset"): self._reset_truth,
+        }
+        for apis in (openai.apis(), ollama.apis(), triton.apis(self._served), sglang.apis()):
+            routes |= {("POST", path): self._generating(api) for path, api in apis.items()}
+        for protocol in (openai, ollama, triton, sglang):
+            routes |= {asked: _answering(respond) for asked, respond in protocol.pages(self._served).items()}
+        return routes
+
+    def _generating(self, api: Api) -> _Route:
+        return lambda request, to: self._generate(api, request, to)
+
     def _may_pass(self, request: HttpRequest) -> bool:
-        """Like vLLM, the key guards /v1 only."""
-        if self._api_key is None or not request.path.startswith("/v1"):
+        """Whether it has the key, or asks for nothing that the key guards."""
+        if self._api_key is None or not request.path.startswith(_GUARDED):
             return True
         given = request.headers.get(b"authorization", b"")
         return hmac.compare_digest(given, b"Bearer " + self._api_key.encode())
-
-    def _models(self, _request: HttpRequest, to: Connection) -> None:
-        model = {
-            "id": self._settings.model,
-            "object": "model",
-            "created": self._created,
-            "owned_by": "llmload-simulator",
-            "root": self._settings.model,
-            "parent": None,
-            "max_model_len": self._machine.max_model_len,
-        }
-        to.respond(200, orjson.dumps({"object": "list", "data": [model]}))
-
-    def _tokenize(self, request: HttpRequest, to: Connection) -> None:
-        try:
-            document = read_object(request.body)
-            check_model(document, self._rules)
-            tokens = prompt_tokens(Api.CHAT if "messages" in document else Api.COMPLETIONS, document)
-        except RefusedError as refusal:
-            to.respond(refusal.status, refusal.body)
-            return
-        told = {
-            "count": len(tokens),
-            "max_model_len": self._machine.max_model_len,
-            "tokens": [token_id(token) for token in tokens],
-            "token_strs": tokens if document.get("return_token_strs") is True else None,
-        }
-        to.respond(200, orjson.dumps(told))
 
     def _show_metrics(self, _request: HttpRequest, to: Connection) -> None:
         engines = [replica.engine for replica in self._router.replicas]
@@ -256,6 +231,14 @@ class Server:
     def _reset_truth(self, _request: HttpRequest, to: Connection) -> None:
         self._ledger.reset()
         to.respond(200, b'{"reset":true}')
+
+
+def _respond(to: Connection, page: Page) -> None:
+    to.respond(page.status, page.body, page.content_type)
+
+
+def _answering(respond: Respond) -> _Route:
+    return lambda request, to: _respond(to, respond(request.body))
 
 
 def _request_id(request: HttpRequest) -> str | None:

@@ -21,7 +21,7 @@ class Fate(StrEnum):
 
     OK = "ok"
     REFUSED = "refused"  # 4xx: it was the client's fault
-    FAILED = "failed"  # the error fault
+    FAILED = "failed"  # one of the faults error and stream_error
     DISCONNECTED = "disconnected"
     STALLED = "stalled"
     MALFORMED = "malformed"

@@ -87,3 +87,48 @@ def read_raw(url: str, body: dict, timeout_s: float) -> tuple[bytes, httpx.Trans
     except httpx.TransportError as error:
         return got, error
     return got, None
+
+
+@dataclass(frozen=True)
+class Received:
+    """What came of one request, as bytes; `broken_by` is what ended it, None being its proper end."""
+
+    status: int
+    content_type: str
+    body: bytes
+    broken_by: httpx.TransportError | None
+
+    @property
+    def payloads(self) -> list[bytes]:
+        """The events of a stream, server-sent or one a line."""
+        lines = self.body.splitlines()
+        if self.content_type.startswith("text/event-stream"):
+            return [line.removeprefix(b"data: ") for line in lines if line.startswith(b"data: ")]
+        return [line for line in lines if line]
+
+    @property
+    def documents(self) -> list[dict]:
+        """Those of them that are JSON."""
+        return [document for payload in self.payloads if (document := parsed(payload)) is not None]
+
+
+def parsed(payload: bytes) -> dict | None:
+    """The JSON of one event; None where it is none."""
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def receive(url: str, path: str, body: object, timeout_s: float = 10) -> Received:
+    """One POST, read to whatever end it has."""
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    got, status, kind = b"", 0, ""
+    try:
+        with httpx.stream("POST", url + path, content=content, timeout=timeout_s, **DIRECT) as response:
+            status, kind = response.status_code, response.headers.get("content-type", "")
+            for part in response.iter_raw():
+                got += part
+    except httpx.TransportError as error:
+        return Received(status, kind, got, error)
+    return Received(status, kind, got, None)

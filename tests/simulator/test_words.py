@@ -85,7 +85,14 @@ def test_where_the_model_stops_depends_on_prompt_and_seed_and_has_the_mean_asked
 
 
 def test_fates_follow_the_seed_and_the_shares():
-    faults = Faults(error_rate=0.1, disconnect_rate=0.2, stall_rate=0.05, malformed_rate=0.05, slow_first_byte_rate=0.1)
+    faults = Faults(
+        error_rate=0.1,
+        disconnect_rate=0.2,
+        stall_rate=0.05,
+        malformed_rate=0.05,
+        stream_error_rate=0.1,
+        slow_first_byte_rate=0.1,
+    )
     one, other = Misfortune(faults, 1), Misfortune(faults, 1)
     fates = [one.next_fault() for _ in range(5_000)]
     assert fates == [other.next_fault() for _ in range(5_000)]
@@ -96,8 +103,9 @@ def test_fates_follow_the_seed_and_the_shares():
             Fault.DISCONNECT: 0.2,
             Fault.STALL: 0.05,
             Fault.MALFORMED: 0.05,
+            Fault.STREAM_ERROR: 0.1,
             Fault.SLOW_FIRST_BYTE: 0.1,
-            None: 0.5,
+            None: 0.4,
         },
         abs=0.02,
     )

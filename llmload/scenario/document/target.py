@@ -102,6 +102,7 @@ class Faults(Section):
     disconnect_rate: Share = 0.0
     stall_rate: Share = 0.0
     malformed_rate: Share = 0.0
+    stream_error_rate: Annotated[Share, Field(description="The error comes inside an answer of status 200")] = 0.0
     slow_first_byte_rate: Share = 0.0
     slow_first_byte: Duration = 1.0
     restart_after: Count | None = None
@@ -113,6 +114,7 @@ class Faults(Section):
             self.disconnect_rate,
             self.stall_rate,
             self.malformed_rate,
+            self.stream_error_rate,
             self.slow_first_byte_rate,
         )
         if sum(shares) > 1 + 1e-9:
