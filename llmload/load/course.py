@@ -21,6 +21,7 @@ from llmload.workload.pace import Replay, Slots
 
 _TICKS_PER_SHOW = 20
 _MOST_PREPARED = 20_000  # bodies made before the window; a longer window makes the rest as it goes
+_MOST_PREPARED_BYTES = 256 * 2**20  # of all workers together; a body of 16,000 tokens has 84 kB, and takes 0.05 ms
 _BATCH = 32
 _START_POLL_S = 0.001
 
@@ -129,10 +130,10 @@ class Course:
 
     async def _prepare(self, bodies: int, connections: int) -> None:
         """Bodies and connections first: no measured request waits for either."""
-        wanted = min(bodies, _MOST_PREPARED)
-        while len(self._bodies) < wanted and not self.over.is_set():
+        wanted, room = min(bodies, _MOST_PREPARED), _MOST_PREPARED_BYTES // self.window.shard.of
+        while len(self._bodies) < wanted and room > 0 and not self.over.is_set():
             for _ in range(_BATCH):
-                self._make_body()
+                room -= self._make_body()
             await asyncio.sleep(0)
         try:
             await self.sender.open(connections)
@@ -155,10 +156,12 @@ class Course:
         while monotonic() < until and not self._is_stopped:
             await asyncio.sleep(0.1)
 
-    def _make_body(self) -> None:
+    def _make_body(self) -> int:
+        """One more body at the end of those prepared; its bytes."""
         request = self.window.plan.request(next(self._indices))
         body = self.sender.dialect.body(self.window.endpoint, request)
         self._bodies.append((request.index, body, request.input_tokens, request.output_tokens))
+        return len(body)
 
     def _observation(self) -> Observation:
         start_ns = self._start_ns if self._start_ns is not None else self._end_ns

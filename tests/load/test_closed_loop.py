@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord
+from llmload.domain import Ending, Observation, Outcome, Phase, PlannedRequest, RequestRecord
+from llmload.load.live import Live
 from llmload.load.pool import Pool
 from llmload.load.window import Window
+from llmload.load.worker import observe_window
 from llmload.progress import Progress
 from llmload.promises import Slo
-from tests.load.windows import endpoint, window
+from llmload.scenario.asked import Fixed
+from llmload.workload.plan import Plan
+from tests.load.windows import FIT, endpoint, window
 from tests.scripted_server import Piece, Request, Script, ScriptedServer, stream
 
 Observe = Callable[[Window], Observation]
@@ -169,3 +177,33 @@ def test_a_server_that_sits_on_a_request_and_then_hangs_up_has_failed_it(observe
     kept, failed = [r for r in observation.records if r.phase is Phase.MEASURED]
     assert kept.outcome is Outcome.OK
     assert (failed.outcome, failed.error_type, failed.retried) == (Outcome.CONNECT_ERROR, "CONNECTION_ERROR", False)
+
+
+@dataclass(frozen=True)
+class _CountedPlan(Plan):
+    """Knows how many requests were made of it."""
+
+    made: list[int] = field(default_factory=list)
+
+    def request(self, index: int) -> PlannedRequest:
+        self.made.append(index)
+        return super().request(index)
+
+
+def test_bodies_beyond_what_memory_is_for_are_made_as_the_window_goes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("llmload.load.course._MOST_PREPARED_BYTES", 500_000)
+    plan = _CountedPlan(1, 0, 0, Fixed(4000), Fixed(5), True, FIT)  # 20 kB each
+    made_before: list[int] = []
+
+    def script(request: Request) -> Script:
+        made_before.append(len(plan.made))
+        return stream(1, 0, 0)
+
+    with ScriptedServer(script) as server, closing(Live.make(tmp_path / "live")) as live:
+        asked = window(endpoint(server.url), requests=200, plan=plan)
+        observation = asyncio.run(observe_window(asked, live))
+    assert 0 < made_before[0] <= 64
+    assert _phases(observation)[Phase.MEASURED] == 200
+    assert {record.outcome for record in observation.records if record.phase is Phase.MEASURED} == {Outcome.OK}
