@@ -7,6 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from math import inf
 from time import monotonic
 
@@ -135,10 +136,13 @@ class Course:
             for _ in range(_BATCH):
                 room -= self._make_body()
             await asyncio.sleep(0)
-        try:
-            await self.sender.open(connections)
-        except OSError:
-            return  # the requests themselves will meet it, and say so in their records
+        opening = asyncio.create_task(self.sender.open(connections))
+        stopping = asyncio.create_task(self.over.wait())
+        await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+        opening.cancel()  # no effect on one that is done
+        stopping.cancel()
+        with suppress(OSError, asyncio.CancelledError):  # the requests themselves will meet it, and say so
+            await opening
 
     async def _wait_for_start(self) -> None:
         cells = self._live.cells

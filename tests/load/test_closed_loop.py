@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,6 +135,23 @@ def test_a_stop_hands_over_what_there_is_within_two_seconds() -> None:
     assert (last.step, last.planned, last.goodput) == ("concurrency 2", 1000, 1.0)
     assert last.ttft_p50_ms == pytest.approx(50, rel=0.5)
     assert last.output_events_per_s > 0
+
+
+def test_a_stop_does_not_wait_for_connections_that_nobody_takes() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as queue:
+        for _ in range(3):  # as many as the kernel takes for a server that does not: it answers no more
+            one = queue.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        stop = threading.Event()
+        target = endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}", connect_timeout_s=15)
+        with Pool() as pool:
+            threading.Timer(1, stop.set).start()
+            began = time.monotonic()
+            asked = window(target, concurrency=4)
+            observation = pool.observe(asked, on_progress=lambda progress: None, stop=stop)
+            assert time.monotonic() - began < 8
+    assert (observation.ending, observation.records) == (Ending.INTERRUPTED, ())
 
 
 def test_one_pool_observes_many_windows(observe: Observe) -> None:
