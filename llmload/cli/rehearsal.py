@@ -51,7 +51,7 @@ def _describe(facts: TargetFacts) -> list[str]:
         f" (off by {facts.fit.residual:.1%} at most)",
     ]
     if facts.left_out:
-        lines.append(f"  left out {', '.join(facts.left_out)}: the server refuses them")
+        lines.append(f"  left out {', '.join(facts.left_out)}: the server does not take them")
     lines += [f"  {word:<8} {', '.join(told)}" for word, told in _verified(facts).items() if told]
     for found in disagreements(facts):
         lines.append(

@@ -151,11 +151,12 @@ def _as_it_is(dialect: Dialect, _endpoint: Endpoint) -> Dialect:
 class Adapter:
     """One framework. `settings` is its dataclass of typed, annotated settings; `dialects` by API, default first.
 
-    `optional_sampling` are fields of the request that some releases refuse; the probe finds out, leaves them out and
-    reports it. `questions` tell how the server was started, and `read_actual` makes of their replies the settings by
-    their names in `settings` (those that the server does not tell are missing; it never raises). `lessons` tell what
-    bodies and readers need to know: `learn` makes `Endpoint.learnt` of them, `settle` the dialect as this very server
-    speaks it.
+    `unready` are the statuses by which a ready path says "not yet". `optional_sampling` are fields of the request that
+    some releases refuse; the probe finds out, leaves them out and reports it. `questions` tell how the server was
+    started, and `read_actual` makes of their replies the settings by their names in `settings` (those that the server
+    does not tell are missing; it never raises). `lessons` tell what bodies and readers need to know: `learn` makes
+    `Endpoint.learnt` of them, `settle` the dialect as this very server speaks it. `context_setting` is the setting
+    that, where declared, is the context in tokens whatever the server tells.
     """
 
     name: str
@@ -164,9 +165,11 @@ class Adapter:
     models: Listing
     version: Versioning
     ready_paths: tuple[str, ...] = ("/health", "/v1/models")
+    unready: tuple[int, ...] = (503,)
     optional_sampling: tuple[str, ...] = ("ignore_eos", "min_tokens", "top_k", "min_p", "repetition_penalty")
     questions: tuple[Question, ...] = ()
     read_actual: Callable[[Replies], Mapping[str, object]] = _nothing_actual
     lessons: tuple[Question, ...] = ()
     learn: Callable[[Replies], Mapping[str, object]] = _nothing_actual
     settle: Callable[[Dialect, Endpoint], Dialect] = _as_it_is
+    context_setting: str | None = None

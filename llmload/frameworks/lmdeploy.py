@@ -1,4 +1,8 @@
-"""LMDeploy: settings only, since its server never ran where this was written (it wants a GPU)."""
+"""LMDeploy: the OpenAI-compatible `lmdeploy serve api_server`.
+
+Written from its documentation (lmdeploy.readthedocs.io, "OpenAI Compatible Server"); never run against a real one,
+since it wants a GPU and none was there where this was written. It tells its models and no more of how it was started.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,8 @@ class LmdeploySettings:
 ADAPTER = Adapter(
     name="lmdeploy",
     settings=LmdeploySettings,
-    dialects={},
+    dialects=openai.DIALECTS,
     models=openai.MODELS,
     version=openai.VERSION,
+    context_setting="session_len",
 )

@@ -25,7 +25,7 @@ from llmload.frameworks.adapter import (
     Versioning,
 )
 from llmload.frameworks.error_body import error_message, found_error
-from llmload.frameworks.replies import document, items, member, whole, word
+from llmload.frameworks.replies import count, document, items, member, whole, word
 
 __all__ = ["ADAPTER", "DIALECTS", "MODELS", "VERSION", "OpenAISettings", "error_message", "read_answer", "read_event"]
 
@@ -133,11 +133,7 @@ def _usage(told: object) -> Usage | None:
         return None
     details = told.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    return Usage(_count(told.get("prompt_tokens")), _count(told.get("completion_tokens")), _count(cached))
-
-
-def _count(told: object) -> int | None:
-    return told if type(told) is int and 0 <= told < 2**53 else None
+    return Usage(count(told.get("prompt_tokens")), count(told.get("completion_tokens")), count(cached))
 
 
 def read_models(replies: Replies) -> tuple[ServedModel, ...]:

@@ -35,3 +35,8 @@ def word(value: object) -> str | None:
 def whole(value: object) -> int | None:
     """A number above 0 that counts something."""
     return value if type(value) is int and 0 < value < 2**53 else None
+
+
+def count(value: object) -> int | None:
+    """A number that counts something, 0 included."""
+    return value if type(value) is int and 0 <= value < 2**53 else None

@@ -12,7 +12,7 @@ from functools import lru_cache
 import orjson
 
 _FRAME_START, _FRAME_END = b"data: ", b"\n\n"
-_NAMES_OF_TEXT = (b'"content":', b'"text":', b'"reasoning_content":', b'"reasoning":')
+_NAMES_OF_TEXT = (b'"content":', b'"text":', b'"reasoning_content":', b'"reasoning":', b'"text_output":')
 _MOST_TEXTS, _LONGEST_TEXT = 8192, 32
 _LONGEST_LINED = 2048  # reads of one token are a few hundred bytes long
 NOTHING: tuple[()] = ()  # no bytes begin or end with it

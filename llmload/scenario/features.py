@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from llmload.errors import NotBuiltError
-from llmload.frameworks.registry import REGISTRY
 from llmload.scenario.document.root import FORMATS, FormatName, ScenarioDocument
-from llmload.scenario.resolve import default_api
-from llmload.scenario.rules import at_path
 from llmload.scenario.source import Loaded
 from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path, plain
 from llmload.scenario.validation import key_place
@@ -78,7 +75,7 @@ _UNBUILT = (
 def refuse_unbuilt(loaded: Loaded) -> None:
     """NotBuiltError with every place where the author asks for what this version does not have."""
     root = loaded.root
-    troubles = [*_fields(root), *_framework(loaded.document, root), *_gates(root), *_formats(root)]
+    troubles = [*_fields(root), *_gates(root), *_formats(root)]
     if troubles:
         raise NotBuiltError(loaded.source.problems(troubles))
 
@@ -103,19 +100,6 @@ def _fields(root: Node) -> Iterator[Trouble]:
 
 def _refusal(root: Node, path: tuple[Step, ...], feature: str, instead: str) -> Trouble:
     return Trouble(key_place(root, path), format_path(path), f"this version does not have {feature} yet", instead)
-
-
-def _framework(document: ScenarioDocument, root: Node) -> Iterator[Trouble]:
-    target = document.spec.target
-    dialects = REGISTRY[target.framework].dialects
-    api = target.api or default_api(target.framework)
-    if api in dialects:
-        return
-    built = ", ".join(sorted(name for name, adapter in REGISTRY.items() if adapter.dialects))
-    path: tuple[Step, ...] = ("spec", "target", "framework" if not dialects else "api")
-    feature = f"the {target.framework} protocol" if not dialects else f"the API {api} of {target.framework}"
-    instead = f"Use one of: {built if not dialects else ', '.join(dialects)}"
-    yield at_path(root, path, f"this version does not have {feature} yet", instead)
 
 
 def _gates(root: Node) -> Iterator[Trouble]:

@@ -46,10 +46,7 @@ def resolve_scenario(
 
 def default_api(framework: str) -> str:
     """The API a framework is tested through where the author names none."""
-    dialects = REGISTRY[framework].dialects
-    if dialects:
-        return next(iter(dialects))
-    return "generate" if framework == "triton" else "chat"
+    return next(iter(REGISTRY[framework].dialects))
 
 
 def resolve_target(target: written.Target) -> asked.Target:

@@ -17,8 +17,9 @@ from llmload.scenario.document.settings import settings_model
 from llmload.scenario.document.target import Target
 from llmload.scenario.document.workload import LognormalLengths, Spread, UniformLengths, Workload
 from llmload.scenario.gate_form import FieldError, gate_of
+from llmload.scenario.nearest import nearest
 from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path
-from llmload.scenario.validation import validate
+from llmload.scenario.validation import key_place, validate
 from llmload.units import format_duration, format_number
 
 _STREAMED = ("ttft", "ttfo", "tpot", "itl_max")
@@ -46,7 +47,16 @@ def check(root: Node, document: ScenarioDocument | None) -> list[Trouble]:
         return []
     gates, troubles = _gates(spec.get("gates"))
     sections = _sections(document.spec, gates) if document else _valid_sections(spec, gates)
-    for rule in (_settings, _at_names_a_step, _ids_differ, _gates_can_have_data, _slo_can_have_data, _sample, _in_time):
+    for rule in (
+        _api,
+        _settings,
+        _at_names_a_step,
+        _ids_differ,
+        _gates_can_have_data,
+        _slo_can_have_data,
+        _sample,
+        _in_time,
+    ):
         troubles.extend(rule(sections, root))
     return troubles
 
@@ -99,13 +109,38 @@ def _gates(node: Node | None) -> tuple[tuple[tuple[int, Gate], ...], list[Troubl
     return tuple(gates), troubles
 
 
+def _api(sections: Sections, root: Node) -> Iterator[Trouble]:
+    target = sections.target
+    if target is None or target.api is None:
+        return
+    known = REGISTRY[target.framework].dialects
+    if target.api not in known:
+        message = f"{target.framework} has no API {target.api!r}"
+        yield at_path(root, ("spec", "target", "api"), message, nearest(target.api, known))
+
+
 def _settings(sections: Sections, root: Node) -> Iterator[Trouble]:
     target = sections.target
-    path = ("spec", "target", "framework_config")
+    path: tuple[Step, ...] = ("spec", "target", "framework_config")
     node = find(root, path)
     if target is None or node is None:
         return
+    known, written = _settings_of(target.framework), target.framework_config.keys()
+    foreign = [name for name in written if name not in known]
+    owners = [other for other in REGISTRY if foreign and written <= _settings_of(other)]
+    if owners:  # the block of another framework: one mistake, however many keys it has
+        kind = "is a setting" if len(foreign) == 1 else "are settings"
+        owner = " and ".join(owners)
+        message = f"{', '.join(foreign)} {kind} of {owner}, and the framework is {target.framework}"
+        own = f"{target.framework} has {', '.join(sorted(known))}" if known else f"{target.framework} has no settings"
+        hint = f"Write framework: {owners[0]}, or correct the block: {own}"
+        yield Trouble(key_place(root, (*path, foreign[0])), format_path(path), message, hint)
+        return
     yield from validate(settings_model(REGISTRY[target.framework].settings), node, path).troubles
+
+
+def _settings_of(framework: str) -> set[str]:
+    return set(settings_model(REGISTRY[framework].settings).model_fields)
 
 
 def _at_names_a_step(sections: Sections, root: Node) -> Iterator[Trouble]:

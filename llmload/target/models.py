@@ -18,10 +18,10 @@ _LONGEST_VERSION = 80
 def wait_until_ready(server: Server, adapter: Adapter, patience_s: float) -> None:
     """Return when a readiness path says yes, or when none of them is known to the server.
 
-    TargetError after `patience_s` of "not yet" (503), and at once when nothing listens.
+    TargetError after `patience_s` of "not yet", and at once when nothing listens.
     """
     give_up = time.monotonic() + patience_s
-    while (waiting := _not_yet(server, adapter.ready_paths)) is not None:
+    while (waiting := _not_yet(server, adapter)) is not None:
         if time.monotonic() > give_up:
             raise TargetError(
                 server.name,
@@ -31,13 +31,13 @@ def wait_until_ready(server: Server, adapter: Adapter, patience_s: float) -> Non
         time.sleep(_POLL_S)
 
 
-def _not_yet(server: Server, paths: tuple[str, ...]) -> Reply | None:
+def _not_yet(server: Server, adapter: Adapter) -> Reply | None:
     """The reply that says "not yet"; the first path that the server knows decides."""
-    for path in paths:
+    for path in adapter.ready_paths:
         reply = _patiently(server, Question(path))
         if reply.is_success:
             return None
-        if reply.status == 503:
+        if reply.status in adapter.unready:
             return reply
     return None
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from llmload.domain import TargetFacts
 from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
+from llmload.frameworks.adapter import Adapter, ServedModel
 from llmload.frameworks.registry import adapter_for, dialect_for
 from llmload.scenario.asked import Target, Workload
 from llmload.scenario.secrets import read_secret, scrub_url
@@ -44,6 +45,7 @@ def probe(target: Target, url: str, *, workload: Workload, env: Mapping[str, str
         wait_until_ready(server, adapter, target.timeouts.connect_s)
         served, software = list_models(server, adapter)
         model = choose_model(server, target.model, served)
+        context = _context(endpoint, adapter, model)
         learnt = adapter.learn(ask(server, adapter.lessons, model.names[0]))
         endpoint, without = _without_unknown(replace(endpoint, model=model.names[0], learnt=learnt))
         asking = Trial(server, dialect_for(endpoint), endpoint)
@@ -51,17 +53,17 @@ def probe(target: Target, url: str, *, workload: Workload, env: Mapping[str, str
         fit = fit_words(
             trial,
             answer.input_tokens,
-            model.max_model_len,
+            context,
             lambda: counter_for(trial.endpoint.model, workload.tokenizer_file),
         )
-        _check_context(server.name, model.max_model_len, workload)
+        _check_context(server.name, context, workload)
         facts = TargetFacts(
             url=scrub_url(url),
             framework=target.framework,
             api=target.api,
             model=trial.endpoint.model,
             version=read_version(server, adapter, software),
-            max_model_len=model.max_model_len,
+            max_model_len=context,
             fit=fit,
             settings=_settings(target.settings),
             declared=target.declared,
@@ -117,6 +119,12 @@ def _without_login(url: str) -> tuple[str, bytes | None]:
         return url, None
     user, _, password = login.partition(":")
     return urlunsplit(parts._replace(netloc=host)), f"{unquote(user)}:{unquote(password)}".encode()
+
+
+def _context(endpoint: Endpoint, adapter: Adapter, model: ServedModel) -> int | None:
+    """The context in tokens: as declared where the declaration decides it, else as the server tells."""
+    declared = endpoint.settings.get(adapter.context_setting) if adapter.context_setting else None
+    return declared if isinstance(declared, int) else model.max_model_len
 
 
 def _check_context(name: str, max_model_len: int | None, workload: Workload) -> None:

@@ -88,7 +88,6 @@ def test_each_way_of_arriving_is_saved_as_the_scenario_that_runs(
     [
         pytest.param(("--goodput", "ttft=5"), "--goodput", id="a bound that is none"),
         pytest.param(("--concurrency", "1;2"), "--concurrency", id="a list that is none"),
-        pytest.param(("--adapter", "triton"), "triton", id="a framework of a later version"),
         pytest.param(("--set", "load=3"), "--set", id="a path that is none"),
         pytest.param(("--save", "no/such/folder.yaml"), "--save", id="a place that cannot be written"),
         pytest.param(("--save", "mine.yaml"), "mine.yaml", id="a file that is there"),

@@ -25,12 +25,25 @@ def _captured(name: str) -> tuple[bytes, bytes]:
     return b"\r\n".join([*lines, b"Transfer-Encoding: chunked", b"", b""]), body
 
 
+def api_of(name: str) -> tuple[str, str]:
+    """Framework and API that a capture speaks."""
+    match name.split("/"):
+        case ["triton", _]:
+            return "triton", "generate"
+        case ["sglang", file] if file.startswith("generate"):
+            return "sglang", "generate"
+        case ["vllm" | "sglang" as framework, file]:
+            return framework, "completions" if file.startswith("completions") else "chat"
+        case _:
+            return "openai", "completions" if "completions" in name else "chat"
+
+
 def _replayed(measured: Measured, name: str, pieces: Callable[[bytes], list[bytes]]) -> RequestRecord:
     head, body = _captured(name)
     script = Script([Piece(0, head), Piece(0, b"".join(chunk(piece) for piece in [*pieces(body), b""]))])
-    api = "completions" if "completions" in name else "chat"
+    framework, api = api_of(name)
     with ScriptedServer(lambda request: script) as server:
-        target = endpoint(server.url, framework="openai", api=api, stream=name.endswith(".sse"))
+        target = endpoint(server.url, framework=framework, api=api, stream=name.endswith(".sse"))
         (record,) = measured(window(target, requests=1, warmup=0))
     return record
 
@@ -106,6 +119,56 @@ def test_the_text_of_a_captured_stream_is_whole(measured: Measured) -> None:
     assert record.text is not None
     assert len(record.text.split()) == 40
     assert record.text.startswith(" the and for are object")
+
+
+SIX_WORDS = " the and for are object that"
+NATIVE = [
+    # file, text, text events, output tokens, input tokens, cached tokens, finish reason
+    ("sglang/generate-native-stream.sse", " the and for are", 4, 4, 7, 0, "length"),
+    ("triton/generate_stream.sse", SIX_WORDS, 6, None, None, None, None),
+    ("triton/generate_stream-not-streaming.sse", SIX_WORDS, 1, None, None, None, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "events", "output", "prompt", "cached", "finish"),
+    [pytest.param(*row, id=row[0]) for row in NATIVE],
+)
+def test_a_captured_stream_of_a_native_api_is_read_as_a_person_reads_it(
+    measured: Measured,
+    name: str,
+    text: str,
+    events: int,
+    output: int | None,
+    prompt: int | None,
+    cached: int | None,
+    finish: str | None,
+) -> None:
+    record = _replayed(measured, name, _events)
+    assert (record.outcome, record.error_text, record.text) == (Outcome.OK, None, text)
+    assert len(record.event_ns) == events
+    assert (record.output_tokens, record.input_tokens, record.cached_tokens) == (output, prompt, cached)
+    assert record.finish_reason == finish
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("triton/generate.txt", SIX_WORDS),
+        ("triton/generate-parameters-object.txt", " the and for"),
+        ("triton/generate-sampling-parameters-string.txt", " the and for"),
+    ],
+)
+def test_a_captured_whole_answer_of_triton_is_its_text(measured: Measured, name: str, text: str) -> None:
+    record = _replayed(measured, name, _whole)
+    assert (record.outcome, record.text, record.output_tokens) == (Outcome.OK, text, None)
+
+
+def test_the_native_stream_of_llama_cpp_is_not_taken_for_an_answer_of_the_api_that_was_asked(
+    measured: Measured,
+) -> None:
+    record = _replayed(measured, "llama.cpp/completion-native-stream.sse", _events)
+    assert (record.outcome, len(record.event_ns)) == (Outcome.TRUNCATED, 0)
 
 
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "llama.cpp"])

@@ -110,7 +110,7 @@ def _is_gone_within(pid: int, seconds: float) -> bool:
     ("changes", "message"),
     [
         pytest.param({"url": "ftp://h"}, "target.url", id="no http URL"),
-        pytest.param({"framework": "triton", "api": "generate"}, "no API 'generate' that we speak", id="no dialect"),
+        pytest.param({"framework": "triton", "api": "chat"}, "no API 'chat' that we speak", id="no dialect"),
         pytest.param({"url": "https://h", "tls_ca_file": "no-such.pem"}, "no-such.pem cannot be used", id="no CA file"),
     ],
 )

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmload.frameworks.adapter import Usage
+from llmload.frameworks.adapter import Dialect, Usage
 from llmload.frameworks.openai import DIALECTS
+from llmload.frameworks.registry import REGISTRY
 from llmload.load.exchange import Exchange
 from llmload.load.transport import Connection
-from tests.load.test_captures import CAPTURES, STREAMS
+from tests.load.test_captures import CAPTURES, NATIVE, STREAMS, api_of
 from tests.scripted_server import chunk, head
 
 DONE = b"data: [DONE]\n\n"
@@ -63,11 +64,11 @@ class Told:
         return "".join(flat), self.usage, self.finish, self.failure, len(flat)
 
 
-def read_by_us(reads: Sequence[bytes], kind: type[Exchange] = Exchange) -> Told:
+def read_by_us(reads: Sequence[bytes], kind: type[Exchange] = Exchange, dialect: Dialect = DIALECTS["chat"]) -> Told:
     """What an exchange makes of `reads`. Each text must carry an instant of its own read."""
 
     async def read() -> Told:
-        exchange = kind(DIALECTS["chat"], 5, 10)
+        exchange = kind(dialect, 5, 10)
         connection = Connection(set())
         connection.connection_made(Nowhere())
         exchange.begin(connection, b"")
@@ -264,15 +265,35 @@ def test_a_stream_with_a_wrong_byte_is_read_as_byte_by_byte(stream: Sent, data: 
     assert read_by_us(reads).whole == read_by_us(_by_byte(wire)).whole
 
 
+def _body_of(name: str) -> bytes:
+    text = (CAPTURES / name).read_bytes()
+    return text[text.index(b"HTTP/1.1 ") :].replace(b"\r\n", b"\n").partition(b"\n\n")[2]
+
+
 @pytest.mark.parametrize("name", [row[0] for row in STREAMS])
 def test_a_captured_stream_however_cut_is_read_as_a_plain_reading_has_it(name: str) -> None:
-    text = (CAPTURES / name).read_bytes()
-    body = text[text.index(b"HTTP/1.1 ") :].replace(b"\r\n", b"\n").partition(b"\n\n")[2]
+    body = _body_of(name)
 
     @settings(max_examples=15, deadline=None)
     @given(sent(st.just(body)))
     def check(stream: Sent) -> None:
         assert read_by_us(stream.reads) == expected(body, stream.chunks, stream.places)
+
+    check()
+
+
+@pytest.mark.parametrize("name", [row[0] for row in NATIVE])
+def test_a_captured_stream_of_a_native_api_however_cut_is_read_as_byte_by_byte(name: str) -> None:
+    framework, api = api_of(name)
+    dialect = REGISTRY[framework].dialects[api]
+    text, events = next((row[1], row[2]) for row in NATIVE if row[0] == name)
+
+    @settings(max_examples=30, deadline=None)
+    @given(sent(st.just(_body_of(name))))
+    def check(stream: Sent) -> None:
+        told = read_by_us(stream.reads, dialect=dialect).whole
+        assert told == read_by_us(_by_byte(stream.wire), dialect=dialect).whole
+        assert (told[0], told[3], told[4]) == (text, None, events)
 
     check()
 
@@ -296,8 +317,12 @@ _PIECES: list[bytes] = []
 
 
 def _parsed(*events: bytes) -> list[bytes]:
+    return _parsed_by(DIALECTS["chat"], *events)
+
+
+def _parsed_by(dialect: Dialect, *events: bytes) -> list[bytes]:
     _PIECES.clear()
-    read_by_us([head(), *map(chunk, events), chunk(DONE), END], Counting)
+    read_by_us([head(), *map(chunk, events), chunk(DONE), END], Counting, dialect)
     return list(_PIECES)
 
 
@@ -341,3 +366,14 @@ def test_a_size_line_in_two_reads_is_no_chunk_of_its_own() -> None:
     told = read_by_us([head(), chunk(first) + b"1", chunk(first), chunk(first)])
     assert told.texts[:3] == [[], [" the"], [" the"]]
     assert told.whole[:4] == read_by_us(_by_byte(head() + chunk(first) + b"1" + chunk(first) * 2)).whole[:4]
+
+
+def test_responses_of_triton_like_an_earlier_one_do_not_either() -> None:
+    first, *more = (_event({"model_name": "m", "model_version": "1", "text_output": f" w{n}"}) for n in range(50))
+    assert _parsed_by(REGISTRY["triton"].dialects["generate"], first, *more)[0] == first
+    assert len(_PIECES) == 2
+
+
+def test_events_that_repeat_all_text_are_parsed_every_time() -> None:
+    events = [_event({"text": " a" * n, "meta_info": {}}) for n in range(1, 6)]
+    assert _parsed_by(REGISTRY["sglang"].dialects["generate"], *events) == [*events, DONE]

@@ -185,6 +185,10 @@ def _known_framework(name: str) -> str:
 Framework = Annotated[str, AfterValidator(_known_framework), WithJsonSchema({"enum": sorted(REGISTRY)})]
 
 
+APIS = sorted({api for adapter in REGISTRY.values() for api in adapter.dialects})
+ApiSchema = WithJsonSchema({"anyOf": [{"enum": APIS}, {"type": "null"}]})
+
+
 class Target(Section):
     """The server under test: one of url, simulator, launch (which may name the url where it will listen)."""
 
@@ -194,7 +198,9 @@ class Target(Section):
     model: Annotated[Text | None, Field(description="Optional when the server serves exactly one model")] = None
     framework: Framework = "openai"
     framework_config: dict[str, JsonValue] = Field(default_factory=dict)
-    api: Literal["chat", "completions", "generate"] | None = None
+    api: Annotated[
+        Text | None, Field(description="Which of the framework's APIs; its usual one if not written"), ApiSchema
+    ] = None
     api_key: Secret | None = None
     headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = Field(default_factory=dict)
     tls: Tls = Tls.model_construct()
