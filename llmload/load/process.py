@@ -1,5 +1,6 @@
-"""The worker process: `python -m llmload.load.process LIVE_FILE`. Windows come on stdin, observations go to stdout.
+"""The worker process: `python -m llmload.load.process LIVE_FILE PARENT_PID`.
 
+Windows come on stdin, observations go to stdout.
 A process of its own, so that nothing else the tool does can delay a stamp, and one that imports next to nothing.
 """
 
@@ -27,11 +28,14 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
     logging.basicConfig(format="llmload worker: %(message)s", level=logging.ERROR)
     raise_file_limit()
+    parent = int(sys.argv[2])
     with os.fdopen(os.dup(1), "wb") as replies, closing(Live(Path(sys.argv[1]))) as live:
         os.dup2(2, 1)  # whatever prints by mistake must not end up between two frames
         with Runner(loop_factory=_loop_factory()) as runner:
             while (packed := read_frame(sys.stdin.buffer)) is not None:
                 window: Window = pickle.loads(packed)  # noqa: S301 - from our own parent
+                if os.getppid() != parent:
+                    break  # it died after it had handed the window over: nobody wants the load, or could end it
                 write_observation(replies, runner.run(observe_window(window, live)))
 
 

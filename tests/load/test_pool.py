@@ -93,6 +93,30 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         assert _is_gone_within(worker, 5)
 
 
+def test_a_window_whose_asker_died_before_it_began_is_not_observed(tmp_path: Path) -> None:
+    program = (
+        "import os, sys\n"
+        "from llmload.load.child import Child\n"
+        "from tests.load.windows import endpoint, window\n"
+        "worker = Child()\n"
+        "worker.send(window(endpoint(sys.argv[1]), requests=1000))\n"
+        "print(worker.pid, flush=True)\n"
+        "os._exit(0)\n"  # long before the worker has started
+    )
+    root = Path(__file__).parents[2]
+    with ScriptedServer(lambda request: stream(2, 0.2, 0)) as server:
+        told = subprocess.run(
+            [sys.executable, "-c", program, server.url],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path)},
+            cwd=root,
+            check=True,
+            timeout=20,
+        )
+        assert _is_gone_within(int(told.stdout), 5)
+        assert not server.requests
+
+
 def _is_gone_within(pid: int, seconds: float) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
