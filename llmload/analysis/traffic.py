@@ -14,7 +14,7 @@ import numpy as np
 
 from llmload.analysis.attempts import Ints
 from llmload.analysis.stats import Floats
-from llmload.domain import Observation, Outcome, Phase, RequestRecord
+from llmload.domain import Observation, Outcome, RequestRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Traffic:
 def traffic_of(observations: Sequence[Observation]) -> Traffic:
     """Fold windows into traffic.
 
-    A request's own token count is spread evenly over its text events. A filler that we cancelled never told one:
+    A request's own token count is spread evenly over its text events. A request that we cancelled never told one:
     its events count like the average event of its window, its prompt like the average prompt.
     """
     parts = [_of_window(number, observation) for number, observation in enumerate(observations)]
@@ -71,7 +71,7 @@ def _of_window(number: int, observation: Observation) -> Traffic:
 def _served(observation: Observation) -> Iterator[RequestRecord]:
     """Requests that completed, and those that only our own hanging up ended, in start order."""
     for record in sorted(observation.records, key=lambda record: record.seq):
-        if record.outcome is Outcome.OK or (record.outcome is Outcome.CANCELLED and record.phase is not Phase.MEASURED):
+        if record.outcome in (Outcome.OK, Outcome.CANCELLED):
             yield record
 
 

@@ -295,6 +295,16 @@ def test_a_step_is_measured_over_all_its_windows_together() -> None:
     assert metrics.token_sources == {TokenSource.USAGE.value: 40}
 
 
+def test_tokens_of_a_request_that_the_end_of_the_window_cut_off_are_throughput_as_well() -> None:
+    whole = request(0)
+    cut = replace(request(1), outcome=Outcome.CANCELLED, output_tokens=None, input_tokens=None)
+    alone, both = measure([window([whole])], None), measure([window([whole, cut])], None)
+    assert alone.output_tps
+    assert alone.window_s == both.window_s
+    assert both.output_tps == pytest.approx(2 * alone.output_tps)
+    assert (both.rps, both.attempts) == (alone.rps, 1)
+
+
 def test_throughput_counts_all_that_the_server_did_inside_the_window_and_nothing_outside() -> None:
     measured = [request(seq, at_ms=100 * seq) for seq in range(1, 5)]
     whole = window(measured)
