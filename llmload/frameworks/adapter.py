@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from urllib.parse import quote
 
@@ -139,6 +139,27 @@ class Versioning:
     read: Callable[[Replies], str | None]
 
 
+MetricName = Literal[
+    "requests_running",
+    "requests_waiting",
+    "requests_succeeded",
+    "requests_failed",
+    "prompt_tokens",
+    "output_tokens",
+    "kv_cache_share",
+    "prefix_cache_queries",
+    "prefix_cache_hits",
+    "prefix_cache_hit_share",
+    "preemptions",
+    "ttft_s",
+    "itl_s",
+    "e2e_s",
+    "queue_s",
+    "queue_us",
+]
+"""What servers tell of their own work: shares 0..1, times with their unit, counts since the server began."""
+
+
 def _nothing_actual(_replies: Replies) -> Mapping[str, object]:
     return {}
 
@@ -156,7 +177,8 @@ class Adapter:
     started, and `read_actual` makes of their replies the settings by their names in `settings` (those that the server
     does not tell are missing; it never raises). `lessons` tell what bodies and readers need to know: `learn` makes
     `Endpoint.learnt` of them, `settle` the dialect as this very server speaks it. `context_setting` is the setting
-    that, where declared, is the context in tokens whatever the server tells.
+    that, where declared, is the context in tokens whatever the server tells. `metric_names` are the families of its
+    Prometheus metrics by our names, newest release first.
     """
 
     name: str
@@ -173,3 +195,4 @@ class Adapter:
     learn: Callable[[Replies], Mapping[str, object]] = _nothing_actual
     settle: Callable[[Dialect, Endpoint], Dialect] = _as_it_is
     context_setting: str | None = None
+    metric_names: Mapping[MetricName, tuple[str, ...]] = field(default_factory=dict)

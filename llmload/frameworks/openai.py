@@ -165,4 +165,16 @@ DIALECTS: Mapping[str, Dialect] = {
     "completions": Dialect("/v1/completions", completions_body, read_event, read_answer),
 }
 
-ADAPTER = Adapter(name="openai", settings=OpenAISettings, dialects=DIALECTS, models=MODELS, version=VERSION)
+ADAPTER = Adapter(
+    name="openai",
+    settings=OpenAISettings,
+    dialects=DIALECTS,
+    models=MODELS,
+    version=VERSION,
+    metric_names={  # of llama.cpp, which has no name of its own among our frameworks
+        "requests_running": ("llamacpp:requests_processing",),
+        "requests_waiting": ("llamacpp:requests_deferred",),
+        "prompt_tokens": ("llamacpp:prompt_tokens_total",),
+        "output_tokens": ("llamacpp:tokens_predicted_total",),
+    },
+)

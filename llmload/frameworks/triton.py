@@ -253,4 +253,10 @@ ADAPTER = Adapter(
     lessons=(Question(_CONFIG),),
     learn=learn,
     settle=settle,
+    metric_names={
+        "requests_waiting": ("nv_inference_pending_request_count",),
+        "requests_succeeded": ("nv_inference_request_success",),  # errors of a decoupled model among them
+        "requests_failed": ("nv_inference_request_failure",),
+        "queue_us": ("nv_inference_queue_duration_us",),
+    },
 )

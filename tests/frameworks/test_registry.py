@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from llmload.errors import UsageError
 from llmload.frameworks.address import join_url
 from llmload.frameworks.registry import REGISTRY, adapter_for
+from tests.frameworks.captured import body_of
 
 
 def test_the_six_frameworks_are_known() -> None:
@@ -64,6 +66,26 @@ def test_the_settings_of_a_framework_have_these_defaults(name: str, defaults: di
 def test_settings_out_of_range_are_refused(name: str, bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(REGISTRY[name].settings).validate_python(bad)
+
+
+METRICS = {
+    "vllm": "vllm/metrics-busy.prom",
+    "sglang": "sglang/metrics-busy.prom",
+    "triton": "triton/metrics.prom",
+    "openai": "llama.cpp/metrics-busy.prom",
+}
+
+
+@pytest.mark.parametrize(("name", "capture"), METRICS.items())
+def test_the_newest_name_of_every_metric_is_in_what_a_real_server_told(name: str, capture: str) -> None:
+    families = set(re.findall(r"^# TYPE (\S+) ", body_of(capture).decode(), re.MULTILINE))
+    names = REGISTRY[name].metric_names
+    assert names
+    assert {aliases[0] for aliases in names.values()} <= families
+
+
+def test_only_frameworks_with_a_capture_claim_metrics() -> None:
+    assert {name for name, adapter in REGISTRY.items() if adapter.metric_names} == set(METRICS)
 
 
 @pytest.mark.parametrize(
