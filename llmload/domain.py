@@ -200,15 +200,16 @@ class TargetFacts:
 
     `settings` are those of framework_config: `declared` names the ones that the author wrote, the others are assumed.
     `actual` are those that the server told itself; which one it does not tell could not be verified.
+    An imported run was not probed: it has neither `api` nor `fit`.
     """
 
     url: str
     framework: str
-    api: str
+    api: str | None
     model: str
     version: str | None
     max_model_len: int | None
-    fit: TokenFit
+    fit: TokenFit | None
     settings: Mapping[str, object]
     declared: tuple[str, ...]
     left_out: tuple[str, ...] = ()  # sampling fields that the server refused
@@ -227,15 +228,15 @@ class TargetFacts:
 class StepMetrics:
     """The figures of one step over all its windows. Shares are 0..1, rates per second of measured window.
 
-    A figure that could not be had is None, never 0.
+    A figure that could not be had is None, never 0; an imported run may lack every count but `attempts` and `ok`.
     """
 
-    window_s: float
+    window_s: float | None
     attempts: int  # measured requests that we did not cancel ourselves
     ok: int
-    good: int
-    cancelled: int
-    dropped: int  # attempts that were due when as many were in flight as may be, and so were never sent
+    good: int | None
+    cancelled: int | None
+    dropped: int | None  # attempts that were due when as many were in flight as may be, and so were never sent
     planned: int | None  # measured requests that were due inside the windows; None in closed loop
     goodput: float | None
     goodput_low: float | None
@@ -245,10 +246,10 @@ class StepMetrics:
     rps: float | None
     output_tps: float | None
     total_tps: float | None
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
     cached_tokens: int | None
-    failed_output_tokens: int
+    failed_output_tokens: int | None
     latency: Mapping[str, LatencySummary]  # by metric name, `itl` included
     histograms: Mapping[str, Histogram]
     errors: Mapping[str, int]  # error_type -> count
@@ -365,6 +366,10 @@ class RunHeader:
     environment: Mapping[str, str]
 
 
+IMPORTED = "imported"
+"""Status of a stored run that another tool measured, and the rule of the caveat that every report tells of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """A whole run, judged: every report is a function of this value."""
@@ -381,6 +386,11 @@ class RunResult:
     caveats: tuple[Caveat, ...] = ()  # of the run as a whole
     notices: tuple[str, ...] = ()
     fails_on: tuple[str, ...] = ()  # policies set to fail: "inconclusive", "incomparable", "missing_baseline"
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether another tool measured it: there are figures, and no requests behind them."""
+        return any(caveat.rule == IMPORTED for caveat in self.caveats)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LatencySummary:
-    """One latency over `ok` requests, in milliseconds. `count` requests had it; `skipped` ones could not."""
+    """One latency over `ok` requests, in milliseconds. `count` requests had it; `skipped` ones could not.
 
-    count: int
-    skipped: int
-    mean_ms: float
-    min_ms: float
-    max_ms: float
+    None is for imported runs, of which p50, p95 and p99 are known for sure.
+    """
+
+    count: int | None
+    skipped: int | None
+    mean_ms: float | None
+    min_ms: float | None
+    max_ms: float | None
     p50_ms: float
-    p90_ms: float
+    p90_ms: float | None
     p95_ms: float
     p99_ms: float
 

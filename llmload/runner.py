@@ -94,12 +94,14 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
     Who the server is, is asked before and after: a window during which it changed measures nothing. The run's id
     salts the prompts, so that a server's cache of an earlier run with the same seed cannot answer them.
     """
+    fit = probed.facts.fit
+    assert fit is not None  # noqa: S101 - only imported runs lack it, and they are not measured
     before = edges.identify(probed.endpoint)
     seen = edges.observe(
         Window(
             look=look,
             endpoint=probed.endpoint,
-            plan=plan_look(scenario, look, probed.facts.fit, run=run_id),
+            plan=plan_look(scenario, look, fit, run=run_id),
             slo=scenario.slo,
             pace=pace_of(scenario, look),
             warmup=warmup_of(scenario, look),

@@ -1,8 +1,13 @@
-"""Two recorded run results that every reporter must tell: one clean, one full of trouble. Fixed values, no chance."""
+"""Recorded run results that every reporter must tell: one clean, one full of trouble, one that was imported.
+
+Fixed values, no chance.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 from llmload.domain import (
     Caveat,
@@ -23,6 +28,7 @@ from llmload.domain import (
 )
 from llmload.latency import Histogram, LatencySummary
 from llmload.promises import At, Bound, Gate, Level
+from llmload.store.imports import run_of
 
 _LADDER_MS = tuple(round(1.0 * 1.12**place, 3) for place in range(100))  # 1 ms to 75 s
 
@@ -373,3 +379,10 @@ TROUBLE = RunResult(
     caveats=(Caveat("token fit", "31% off after three probes", "Name workload.tokenizer: {file: ...}"),),
     notices=("the server refused ignore_eos and top_k; they were left out", HOSTILE),
 )
+
+# ---------------------------------------------------------------- imported
+
+_OLD = Path(__file__).parent / "store" / "loadtest" / "command.json"
+_READ = run_of(_OLD.read_bytes(), "results/old.json", datetime(2026, 1, 5, tzinfo=UTC))
+FROM_LOADTEST = replace(_READ, header=replace(_READ.header, version="0.1.0"))
+"""A run of llm-loadtest: latencies of three percentiles only, a step without goodput and one without a success."""

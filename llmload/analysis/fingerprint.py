@@ -20,7 +20,9 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
     found["load"] = _canonical(_shape(scenario.load))
     found["llmload"] = header.version.split(".")[0]
     if facts is not None:
-        found |= {"framework": facts.framework, "model": facts.model, "api": facts.api}
+        found |= {"framework": facts.framework, "model": facts.model}
+        if facts.api:
+            found["api"] = facts.api
         found["framework_config"] = _canonical(dict(facts.in_force))
         if facts.version:
             found["framework_version"] = facts.version

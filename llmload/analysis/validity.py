@@ -57,7 +57,7 @@ def check(
 
 
 def _no_heartbeat(measured: Measured) -> Caveat | None:
-    if len(heartbeats_ms(measured.observations)) or measured.metrics.window_s < 1:
+    if len(heartbeats_ms(measured.observations)) or (measured.metrics.window_s or 0) < 1:
         return None
     return Caveat("client lateness unknown", "the worker left no heartbeat", "Run the step again")
 
@@ -97,7 +97,8 @@ def _prompts_are_cached(measured: Measured) -> Caveat | None:
     prompts = float(a.input_tokens[told].sum())
     if not measured.scenario.workload.unique or not prompts:
         return None
-    cached = float(np.maximum(a.cached_tokens[told] - measured.facts.fit.template, 0).sum())
+    template = 0.0 if measured.facts.fit is None else measured.facts.fit.template
+    cached = float(np.maximum(a.cached_tokens[told] - template, 0).sum())
     if cached / prompts <= CACHED_SHARE:
         return None
     figure = (
@@ -218,7 +219,7 @@ def _tokens_are_estimated(measured: Measured) -> Caveat | None:
 
 def _prompts_are_unfitted(measured: Measured) -> Caveat | None:
     fit = measured.facts.fit
-    if fit.source is TokenSource.ESTIMATE:
+    if fit is None or fit.source is TokenSource.ESTIMATE:
         figure = "the server does not tell how many tokens a prompt has"
     elif fit.residual > UNFITTED:
         figure = f"words and the server's tokens differ by {percent(fit.residual)} after fitting"

@@ -9,6 +9,7 @@ import typer
 
 from llmload.cli import options
 from llmload.cli.stored import Run
+from llmload.errors import UsageError
 
 
 def gate(
@@ -30,6 +31,11 @@ def gate(
     promises = None if scenario is None else load_runnable(scenario, env=os.environ)
     with open_existing(store) as opened:
         result = stored.judged(opened, opened.find(run), promises)
+    if result.is_imported:
+        problem = f"was {result.because}: it has no requests, so that it cannot be judged"
+        raise UsageError(
+            f"run {result.header.run_id}", problem, "Measure again with `llmload apply`, or `llmload show` it"
+        )
     if json:
         stored.print_json(result)
     else:

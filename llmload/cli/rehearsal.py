@@ -47,9 +47,10 @@ def _describe(facts: TargetFacts) -> list[str]:
     lines = [
         f"  server   {facts.url} ({facts.framework} {facts.version or 'of unknown version'}, {facts.api})",
         f"  model    {facts.model}" + (f", at most {facts.max_model_len} tokens" if facts.max_model_len else ""),
-        f"  tokens   {facts.fit.template:.0f} + {facts.fit.per_word:.3f} a word, by {facts.fit.source}"
-        f" (off by {facts.fit.residual:.1%} at most)",
     ]
+    if facts.fit is not None:
+        words = f"{facts.fit.template:.0f} + {facts.fit.per_word:.3f} a word, by {facts.fit.source}"
+        lines.append(f"  tokens   {words} (off by {facts.fit.residual:.1%} at most)")
     if facts.left_out:
         lines.append(f"  left out {', '.join(facts.left_out)}: the server does not take them")
     lines += [f"  {word:<8} {', '.join(told)}" for word, told in _verified(facts).items() if told]

@@ -38,16 +38,13 @@ def report(
     from llmload.cli.report_files import write_reports
     from llmload.reporters import junit
     from llmload.reporters.registry import REPORTERS
-    from llmload.scenario.loader import load_resolved
     from llmload.store.database import open_existing
 
     stored.refuse_unknown(formats, tuple(REPORTERS))
     with open_existing(store) as opened:
-        run_id = opened.find(run)
-        asked = load_resolved(opened.load(run_id).header.resolved)
-        result = stored.judged(opened, run_id, asked)
+        result = stored.judged(opened, opened.find(run))
     reporters = dict(REPORTERS)
     if junit_flavor is JunitFlavor.STRICT:
         reporters["junit"] = (REPORTERS["junit"][0], junit.render_strict)
-    directory = (out or Path(asked.reports.directory)) / asked.name
+    directory = (out or stored.reports_directory(result)) / result.header.scenario
     print("\n".join(str(path) for path in write_reports(result, directory, formats, reporters)))

@@ -26,13 +26,30 @@ _PLANNED = ("html", "excel", "xlsx")
 
 
 def judged(store: Store, run_id: str, scenario: Scenario | None = None) -> RunResult:
-    """Fold the stored windows of a run into a result again; another `scenario` brings its own gates and SLO."""
+    """Fold the stored windows of a run into a result again; another `scenario` brings its own gates and SLO.
+
+    An imported run has no windows, only the figures that it came with.
+    """
     from llmload.analysis.judgement import judge
+    from llmload.domain import IMPORTED
     from llmload.scenario.loader import load_resolved
+    from llmload.store.imports import result_of
 
     run = store.load(run_id)
+    if run.status == IMPORTED:
+        return result_of(run)
     asked = load_resolved(run.header.resolved) if scenario is None else scenario
     return judge(run.header, asked, run.facts, run.observations, finished=run.finished, trouble=_trouble(run))
+
+
+def reports_directory(result: RunResult) -> Path:
+    """Where the run's own scenario wants its reports; an imported run has none."""
+    from pathlib import Path
+
+    from llmload.scenario.document.root import Reports
+    from llmload.scenario.loader import load_resolved
+
+    return Path(Reports().dir if result.is_imported else load_resolved(result.header.resolved).reports.directory)
 
 
 def _trouble(run: StoredRun) -> TargetError | None:

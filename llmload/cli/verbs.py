@@ -16,6 +16,7 @@ from llmload.cli.runs import runs
 from llmload.cli.schema import schema
 from llmload.cli.show import show
 from llmload.cli.simulate import simulate
+from llmload.cli.store import store
 from llmload.cli.validate import validate
 
 VERBS = (init, validate, plan, apply, run, runs, show, gate, report, export, simulate, convert, schema)
@@ -25,3 +26,4 @@ def register(app: typer.Typer) -> None:
     """Hang every verb on the application; a verb is a plain function in the module of its name."""
     for verb in VERBS:
         app.command()(verb)
+    app.add_typer(store)

@@ -65,7 +65,7 @@ def _step_suite(run: RunResult, step: StepResult) -> Suite:
     scenario, label = plain(run.header.scenario), step.step.label
     cases = (*(_gate_case(run, verdict) for verdict in step.verdicts), _measurement_case(run, step))
     classname = f"{scenario}.{label.replace('.', '_')}"  # viewers cut packages at dots
-    return Suite(f"{scenario} / {label}", classname, cases, _figures(run, step), _notes(step))
+    return Suite(f"{scenario} / {label}", classname, cases, _figures(run, step), _notes(run, step))
 
 
 def _run_suite(run: RunResult) -> Suite:
@@ -123,11 +123,13 @@ def _measurement_case(run: RunResult, step: StepResult) -> Case:
     against = step.caveats if step.looks else run.caveats
     fatal = next((caveat for caveat in against if caveat.is_fatal), None)
     if fatal is None and step.looks:
-        return Case(_MEASUREMENT, time_s=step.metrics.window_s)
+        return Case(_MEASUREMENT, time_s=step.metrics.window_s or 0)
     tag = "error" if run.exit_code else "skipped"
     kind = plain(fatal.kind) if fatal else ""
     text = _caveat_text(fatal) if fatal else "No window of this step was measured."
-    return Case(_MEASUREMENT, tag, kind or "NotMeasured", plain(text, _TEXT_LIMIT), step.metrics.window_s)
+    if run.is_imported:
+        text = f"{sentence(run.because)} {text}"
+    return Case(_MEASUREMENT, tag, kind or "NotMeasured", plain(text, _TEXT_LIMIT), step.metrics.window_s or 0)
 
 
 def _caveat_text(caveat: Caveat) -> str:
@@ -170,5 +172,6 @@ def _figures(run: RunResult, step: StepResult) -> tuple[tuple[str, str], ...]:
     return _provenance(run) + told + errors
 
 
-def _notes(step: StepResult) -> str:
-    return "\n".join(plain(_caveat_text(caveat), _TEXT_LIMIT) for caveat in step.caveats)
+def _notes(run: RunResult, step: StepResult) -> str:
+    told = (*run.caveats, *step.caveats) if run.is_imported else step.caveats
+    return "\n".join(plain(_caveat_text(caveat), _TEXT_LIMIT) for caveat in told)

@@ -132,10 +132,10 @@ def _errors(steps: Sequence[StepResult]) -> list[tuple[str, str, int, str]]:
 def _provenance(run: RunResult, most: int) -> list[tuple[str, str]]:
     header = run.header
     told = [
-        ("scenario", f"{header.source}, sha256 {header.document_hash}"),
+        ("imported from" if run.is_imported else "scenario", f"{header.source}, sha256 {header.document_hash}"),
         ("created", header.created),
-        ("finished", "not finished" if run.finished is None else run.finished),
-        ("llmload", header.version),
+        ("finished", run.finished or (MISSING if run.is_imported else "not finished")),
+        ("imported by llmload" if run.is_imported else "llmload", header.version),
     ]
     for prefix, pairs in (
         ("fingerprint", run.fingerprint),
@@ -145,7 +145,8 @@ def _provenance(run: RunResult, most: int) -> list[tuple[str, str]]:
         told += [(f"{prefix}: {name}", value) for name, value in sorted(pairs.items())[:most]]
     if run.target:
         fit, settings = run.target.fit, run.target.in_force
-        told.append(("tokens counted by", f"{fit.source.value}, fit within {percent(fit.residual)}"))
+        if fit is not None:
+            told.append(("tokens counted by", f"{fit.source.value}, fit within {percent(fit.residual)}"))
         told += [(f"setting: {name}", f"{settings[name]} ({_source(run.target, name)})") for name in sorted(settings)]
     return told
 

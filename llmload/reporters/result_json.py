@@ -10,7 +10,7 @@ import re
 
 import orjson
 
-from llmload.domain import RunResult, TargetFacts
+from llmload.domain import RunResult, TargetFacts, TokenFit
 from llmload.reporters.escaping import plain
 from llmload.reporters.step_document import Json, caveat_document, foreign, number, step_document
 
@@ -75,11 +75,10 @@ def _document(run: RunResult, merged: int) -> Json:
 
 
 def _target(target: TargetFacts) -> Json:
-    fit = target.fit
     return {
         "url": plain(target.url),
         "framework": plain(target.framework),
-        "api": plain(target.api),
+        "api": None if target.api is None else plain(target.api),
         "model": plain(target.model),
         "version": None if target.version is None else plain(target.version),
         "max_model_len": target.max_model_len,
@@ -87,10 +86,14 @@ def _target(target: TargetFacts) -> Json:
         "verified": [plain(name) for name in sorted(target.actual)],
         "declared": [plain(name) for name in target.declared],
         "left_out": [plain(name) for name in target.left_out],
-        "token_fit": {
-            "template": number(fit.template),
-            "per_word": number(fit.per_word),
-            "residual": number(fit.residual),
-            "source": fit.source.value,
-        },
+        "token_fit": None if target.fit is None else _fit(target.fit),
+    }
+
+
+def _fit(fit: TokenFit) -> Json:
+    return {
+        "template": number(fit.template),
+        "per_word": number(fit.per_word),
+        "residual": number(fit.residual),
+        "source": fit.source.value,
     }

@@ -6,7 +6,7 @@ import csv
 import io
 from math import isfinite
 
-from llmload.domain import RunResult, StepResult
+from llmload.domain import Caveat, RunResult, StepResult
 from llmload.reporters.escaping import spreadsheet
 from llmload.reporters.wording import finding_words, worst
 
@@ -83,7 +83,7 @@ def _row(run: RunResult, result: StepResult) -> list[str]:
         _cell(metrics.cancelled),
         _cell(metrics.window_s),
         worst(result).value,
-        spreadsheet("; ".join(f"{caveat.rule}: {caveat.figure}" for caveat in result.caveats)),
+        spreadsheet("; ".join(f"{caveat.rule}: {caveat.figure}" for caveat in _caveats(run, result))),
         spreadsheet(run.header.scenario),
         spreadsheet(run.target.model) if run.target else "",
         spreadsheet(run.header.run_id),
@@ -95,6 +95,11 @@ def _row(run: RunResult, result: StepResult) -> list[str]:
         _percent(result.workers.cpu_share) if result.workers else "",
         spreadsheet("; ".join(f"{finding.subject}: {finding_words(finding)}" for finding in run.findings)),
     ]
+
+
+def _caveats(run: RunResult, result: StepResult) -> tuple[Caveat, ...]:
+    """What a row by itself must tell: that it was imported, too."""
+    return (*run.caveats, *result.caveats) if run.is_imported else result.caveats
 
 
 def _latency(result: StepResult, metric: str, stat: str) -> str:

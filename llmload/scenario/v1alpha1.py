@@ -36,6 +36,12 @@ def convert(old: Entries) -> tuple[Node | None, list[str], list[Trouble]]:
     return conversion.document(), conversion.notices, conversion.troubles
 
 
+def scenario_name(model: str) -> str:
+    """The old tool named no scenarios: the model does, in letters that a name of v1 may have."""
+    plain = re.sub(r"[^a-z0-9]+", "-", _REFERENCE.sub("", model).lower()).strip("-")[:100].strip("-")
+    return plain or "loadtest"
+
+
 class _Conversion:
     def __init__(self, old: Entries) -> None:
         self.old = old
@@ -76,9 +82,7 @@ class _Conversion:
 
     def name(self) -> str:
         model = self.old.get("model")
-        text = str(model.value) if isinstance(model, Scalar) else ""
-        plain = re.sub(r"[^a-z0-9]+", "-", _REFERENCE.sub("", text).lower()).strip("-")[:100].strip("-")
-        return plain or "loadtest"
+        return scenario_name(str(model.value) if isinstance(model, Scalar) else "")
 
     def spec(self) -> Entries:
         framework, settings = self.framework()

@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from llmload.domain import Observation, RunHeader, RunResult, StepMetrics, TargetFacts
+from llmload.domain import IMPORTED, Observation, RunHeader, RunResult, StepMetrics, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.progress import Progress
 from llmload.store import runs
 from llmload.store.opening import BUSY_S, connect, explained, writing
 from llmload.store.process import SILENCE_S, Life, Process, life_of, this_process
-from llmload.store.results import caveats_of_run, put_result, put_step
+from llmload.store.results import caveats_of_run, put_result, put_step, steps_of
 from llmload.store.runs import RunSummary, StoredRun, new_run_id
 from llmload.store.windows import WINDOW, WindowRows, observation_of, rows_of
 
 __all__ = ["RunSummary", "Store", "StoredRun", "new_run_id", "open_existing", "open_store"]
 
-STATUSES = ("running", "finished", "failed", "interrupted", "aborted")
+STATUSES = ("running", "finished", "failed", "interrupted", "aborted", IMPORTED)
 
 _PROGRESS_BUSY_MS = 100
 
@@ -72,8 +72,8 @@ class Store:
         """Take over a run that ended early; StoreError when a living process still works on it."""
         with self._writing() as connection:
             run, status = self._run(run_id)
-            if status == "finished":
-                raise StoreError(run_id, "this run is finished", "Start a new run")
+            if status in ("finished", IMPORTED):
+                raise StoreError(run_id, f"this run is {status}", "Start a new run")
             owner = connection.execute("SELECT * FROM progress WHERE run = ?", (run,)).fetchone()
             if status == "running" and owner is not None and not _is_dead(owner):
                 raise StoreError(run_id, f"process {owner['pid']} still works on this run", "Wait for it to end")
@@ -145,6 +145,26 @@ class Store:
             put_result(connection, run, result, status)
             connection.execute("DELETE FROM progress WHERE run = ?", (run,))
 
+    def take_in(self, imported: RunResult) -> str | None:
+        """Remember a run that another tool measured; the id under which the same file is here already, if it is."""
+        header, facts = imported.header, imported.target
+        assert facts is not None  # noqa: S101 - no import is without
+        with self._writing() as connection:
+            known = connection.execute(
+                "SELECT run_id FROM runs WHERE status = ? AND document_hash = ?", (IMPORTED, header.document_hash)
+            ).fetchone()
+            if known is not None:
+                return str(known["run_id"])
+            columns = f"{runs.HEADER}, {runs.FACTS}, status"
+            values = (*runs.header_row(header), *runs.facts_row(facts), IMPORTED)
+            run = connection.execute(
+                f"INSERT INTO runs ({columns}) VALUES ({', '.join('?' * len(values))})",  # noqa: S608 - our own names
+                values,
+            ).lastrowid
+            assert run is not None  # noqa: S101 - an INSERT has one
+            put_result(connection, run, imported, IMPORTED)
+        return None
+
     def recover(self) -> tuple[str, ...]:
         """Mark as aborted the runs whose process died, and name them; other processes' runs are left alone."""
         query = "SELECT run, run_id, progress.* FROM runs LEFT JOIN progress USING (run) WHERE status = 'running'"
@@ -197,6 +217,7 @@ class Store:
                 status=row["status"],
                 finished=row["finished"],
                 caveats=caveats_of_run(connection, row["run"]),
+                steps=steps_of(connection, row["run"]) if row["status"] == IMPORTED else (),
             )
 
     def list_runs(self, *, scenario: str | None = None, limit: int | None = None) -> list[RunSummary]:

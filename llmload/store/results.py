@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import asdict
 
 from llmload.domain import Caveat, Evidence, RunResult, Step, StepMetrics, StepResult, Verdict
+from llmload.latency import Histogram, LatencySummary
 from llmload.store.runs import plain_row, to_json
 
 _FIGURES = (
@@ -142,6 +144,23 @@ def _evidence_row(evidence: Evidence | None) -> tuple[float | int | None, ...]:
 
 def _caveat_row(step: str | None, caveat: Caveat) -> tuple[str | int | None, ...]:
     return (step, caveat.rule, caveat.figure, caveat.remedy, int(caveat.is_fatal), caveat.kind)
+
+
+def steps_of(connection: sqlite3.Connection, run: int) -> tuple[StepResult, ...]:
+    """The steps of a run by their stored figures alone, without windows and verdicts."""
+    rows = connection.execute("SELECT * FROM steps WHERE run = ? AND attempts IS NOT NULL ORDER BY step", (run,))
+    return tuple(StepResult(Step(row["step"], row["axis"], row["value"]), (), _metrics_of(row), (), ()) for row in rows)
+
+
+def _metrics_of(row: sqlite3.Row) -> StepMetrics:
+    documents = {name: json.loads(row[name]) for name in _DOCUMENTS}
+    documents["latency"] = {name: LatencySummary(**summary) for name, summary in documents["latency"].items()}
+    documents["histograms"] = {name: _histogram(each) for name, each in documents["histograms"].items()}
+    return StepMetrics(**{name: row[name] for name in _FIGURES}, **documents)
+
+
+def _histogram(stored: dict[str, list[float]]) -> Histogram:
+    return Histogram(tuple(stored["bounds_ms"]), tuple(int(count) for count in stored["counts"]))
 
 
 def caveats_of_run(connection: sqlite3.Connection, run: int) -> tuple[Caveat, ...]:

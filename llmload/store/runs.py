@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from llmload.domain import Caveat, Observation, RunHeader, TargetFacts, TokenFit, TokenSource
+from llmload.domain import Caveat, Observation, RunHeader, StepResult, TargetFacts, TokenFit, TokenSource
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run as it lies in the store; `status` is running, finished, failed, interrupted or aborted."""
+    """A run as it lies in the store; `status` is one of `database.STATUSES`."""
 
     header: RunHeader
     facts: TargetFacts | None
@@ -21,6 +21,7 @@ class StoredRun:
     status: str
     finished: str | None
     caveats: tuple[Caveat, ...] = ()  # of the run as a whole, as it was judged when it ended
+    steps: tuple[StepResult, ...] = ()  # of an imported run, whose figures are all there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def facts_row(facts: TargetFacts) -> tuple[Value, ...]:
         facts.model,
         facts.version,
         facts.max_model_len,
-        to_json(asdict(facts.fit)),
+        None if facts.fit is None else to_json(asdict(facts.fit)),
         to_json(facts.settings),
         to_json(facts.declared),
         to_json(facts.left_out),
@@ -113,9 +114,8 @@ def facts_row(facts: TargetFacts) -> tuple[Value, ...]:
 
 def facts_of(row: sqlite3.Row) -> TargetFacts | None:
     """What the probe learnt, from a row of `runs`; None when the run never got that far."""
-    if row["token_fit"] is None:
+    if row["framework"] is None:
         return None
-    fit = json.loads(row["token_fit"])
     return TargetFacts(
         url=row["target_url"],
         framework=row["framework"],
@@ -123,12 +123,17 @@ def facts_of(row: sqlite3.Row) -> TargetFacts | None:
         model=row["model"],
         version=row["framework_version"],
         max_model_len=row["max_model_len"],
-        fit=TokenFit(fit["template"], fit["per_word"], fit["residual"], TokenSource(fit["source"])),
+        fit=None if row["token_fit"] is None else _fit_of(row["token_fit"]),
         settings=json.loads(row["framework_config"]),
         declared=tuple(json.loads(row["declared"])),
         left_out=tuple(json.loads(row["left_out"])),
         actual=json.loads(row["framework_actual"]),
     )
+
+
+def _fit_of(stored: str) -> TokenFit:
+    fit = json.loads(stored)
+    return TokenFit(fit["template"], fit["per_word"], fit["residual"], TokenSource(fit["source"]))
 
 
 def to_json(value: Mapping[str, object] | tuple[object, ...]) -> str:

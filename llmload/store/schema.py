@@ -269,11 +269,47 @@ _VERIFICATION = """
 ALTER TABLE runs ADD COLUMN framework_actual TEXT NOT NULL DEFAULT '{}';  -- JSON, settings as the server told them
 """
 
+_IMPORTED = """
+DROP VIEW run_list;
+DROP VIEW step_list;
+DROP INDEX runs_status;
+ALTER TABLE runs RENAME COLUMN status TO former_status;  -- a CHECK goes only with its column
+ALTER TABLE runs ADD COLUMN status TEXT NOT NULL DEFAULT 'running'
+    CHECK (status IN ('running', 'finished', 'failed', 'interrupted', 'aborted', 'imported'));
+UPDATE runs SET status = former_status;
+ALTER TABLE runs DROP COLUMN former_status;
+CREATE INDEX runs_status ON runs (status);
+
+CREATE VIEW run_list AS
+SELECT run_id AS "run", scenario, created, status, verdict, framework, framework_version AS "framework version", model,
+       gpu, headline_step AS "step", goodput * 100 AS "goodput (%)", error_rate * 100 AS "errors (%)",
+       output_tps AS "output (tok/s)", ttft_p50_ms AS "TTFT p50 (ms)", ttft_p99_ms AS "TTFT p99 (ms)",
+       tpot_p50_ms AS "TPOT p50 (ms)", tpot_p99_ms AS "TPOT p99 (ms)", because
+FROM runs ORDER BY created DESC, run_id DESC;
+
+CREATE VIEW step_list AS
+SELECT run_id AS "run", scenario, status, model, steps.label AS "step", steps.attempts AS "requests", steps.ok, dropped,
+       steps.goodput * 100 AS "goodput (%)", steps.goodput_low * 100 AS "goodput low (%)",
+       steps.goodput_high * 100 AS "goodput high (%)", steps.error_rate * 100 AS "errors (%)",
+       steps.rps AS "requests/s", steps.output_tps AS "output (tok/s)",
+       json_extract(latency, '$.ttft.p50_ms') AS "TTFT p50 (ms)",
+       json_extract(latency, '$.ttft.p99_ms') AS "TTFT p99 (ms)",
+       json_extract(latency, '$.ttft_due.p50_ms') AS "TTFT since due p50 (ms)",
+       json_extract(latency, '$.ttft_due.p99_ms') AS "TTFT since due p99 (ms)",
+       json_extract(latency, '$.tpot.p50_ms') AS "TPOT p50 (ms)",
+       json_extract(latency, '$.tpot.p99_ms') AS "TPOT p99 (ms)",
+       json_extract(latency, '$.e2e.p50_ms') AS "E2E p50 (ms)",
+       json_extract(latency, '$.e2e.p99_ms') AS "E2E p99 (ms)",
+       window_s AS "window (s)"
+FROM steps JOIN runs USING (run)
+"""
+
 _MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("001 runs and requests", (_RUNS, _STEPS, _RESULTS, _VIEWS)),
     ("002 open loop and workers", (_OPEN_LOOP,)),
     ("003 one key for a request", (_ONE_KEY,)),
     ("004 settings as the server told them", (_VERIFICATION,)),
+    ("005 imported runs", (_IMPORTED,)),
 )
 
 NAMES = tuple(name for name, _ in _MIGRATIONS)

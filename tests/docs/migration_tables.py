@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "migration.md"
+GROUPS = ("store",)
 COLUMNS = ["old", "llmload", "state", "remark"]
 
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
@@ -19,7 +20,7 @@ class Command:
     """One call of the command line that the page names. Values are kept for `--format` alone: its help lists them."""
 
     text: str
-    verb: str
+    verb: tuple[str, ...]  # two words where a group of verbs has it
     options: tuple[str, ...]
     format: str | None
 
@@ -73,7 +74,7 @@ def command(code: str) -> Command | None:
         return None
     options = tuple(word.partition("=")[0] for word in words if word.startswith("--"))
     shown = words[words.index("--format") + 1] if "--format" in words else None
-    return Command(code, words[1], options, shown)
+    return Command(code, tuple(words[1:3] if words[1] in GROUPS else words[1:2]), options, shown)
 
 
 def examples(section: str, language: str) -> list[str]:

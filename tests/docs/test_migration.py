@@ -61,9 +61,9 @@ OLD_NAMES = {
 
 
 @cache
-def _help_of(verb: str) -> str | None:
+def _help_of(verb: tuple[str, ...]) -> str | None:
     """The help of a verb; None where the command line does not know it."""
-    done = llmload(verb, "--help", cwd=Path(tempfile.gettempdir()))
+    done = llmload(*verb, "--help", cwd=Path(tempfile.gettempdir()))
     if done.returncode == 2 and "No such command" in done.stderr:
         return None
     assert done.returncode == 0, done.stderr
@@ -81,11 +81,11 @@ def _lacks(asked: Command) -> str | None:
     """What of a command does not exist; None where all of it does."""
     text = _help_of(asked.verb)
     if text is None:
-        return f"llmload {asked.verb}"
+        return f"llmload {' '.join(asked.verb)}"
     missing = [option for option in asked.options if option not in _options_in(text)]
     if asked.format is not None and not re.search(rf"\b{asked.format}\b", text):
         missing.append(f"--format {asked.format}")
-    return f"llmload {asked.verb} {' '.join(missing)}" if missing else None
+    return f"llmload {' '.join((*asked.verb, *missing))}" if missing else None
 
 
 def _is_refused(code: str, directory: Path) -> bool:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from llmload.domain import RunResult, Status
 from llmload.reporters import console
-from tests.recorded_runs import CLEAN, TROUBLE
+from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
 from tests.reporters.goldens_on_disk import assert_golden
 
 WIDTHS = [pytest.param(80, id="80 columns"), pytest.param(120, id="120 columns")]
@@ -25,7 +25,11 @@ def shown(run: RunResult, width: int = 120, *, colours: str | None = None) -> st
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize(("run", "name"), [(CLEAN, "clean"), (TROUBLE, "trouble")], ids=["clean", "full of trouble"])
+@pytest.mark.parametrize(
+    ("run", "name"),
+    [(CLEAN, "clean"), (TROUBLE, "trouble"), (FROM_LOADTEST, "imported")],
+    ids=["clean", "full of trouble", "imported"],
+)
 def test_a_recorded_run_is_shown_as_reviewed(run: RunResult, name: str, width: int, update_goldens: bool) -> None:
     assert_golden(f"{name}-console-{width}.txt", shown(run, width).encode(), update=update_goldens)
 

@@ -1,4 +1,4 @@
-"""Every reporter tells the same two recorded runs."""
+"""Every reporter tells the same recorded runs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import pytest
 from llmload.domain import RunResult
 from llmload.reporters import junit
 from llmload.reporters.registry import REPORTERS, Render
-from tests.recorded_runs import CLEAN, TROUBLE
+from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
 from tests.reporters.goldens_on_disk import assert_golden
 
 FORMATS: list[tuple[str, Render]] = [*REPORTERS.values(), ("junit-strict.xml", junit.render_strict)]
 SIZE_LIMITS = {"report.md": 80_000, "result.json": 200_000}
-RUNS = [pytest.param(CLEAN, "clean", id="clean"), pytest.param(TROUBLE, "trouble", id="full of trouble")]
+RUNS = [
+    pytest.param(CLEAN, "clean", id="clean"),
+    pytest.param(TROUBLE, "trouble", id="full of trouble"),
+    pytest.param(FROM_LOADTEST, "imported", id="imported"),
+]
 
 
 @pytest.mark.parametrize(("run", "name"), RUNS)

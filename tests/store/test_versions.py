@@ -40,6 +40,7 @@ def test_a_store_of_an_earlier_version_is_read_as_it_was_written(dump: Path, tmp
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(dump.read_text(encoding="utf-8"))
         before = connection.execute("SELECT * FROM request_list ORDER BY seq").fetchall()
+        statuses = connection.execute("SELECT run_id, status FROM runs").fetchall()
     with open_store(path) as store:
         loaded = store.load(CLEAN.header.run_id)
         store.begin(replace(CLEAN.header, run_id="another"))
@@ -49,5 +50,6 @@ def test_a_store_of_an_earlier_version_is_read_as_it_was_written(dump: Path, tmp
     with closing(sqlite3.connect(path)) as connection:
         assert schema.applied(connection) == schema.NAMES
         assert connection.execute("SELECT * FROM request_list WHERE run <> 'another' ORDER BY seq").fetchall() == before
+        assert connection.execute("SELECT run_id, status FROM runs WHERE run_id <> 'another'").fetchall() == statuses
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
