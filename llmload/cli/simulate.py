@@ -12,6 +12,9 @@ def simulate(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65_535)] = 8000,
     profile: Annotated[str, typer.Option(help="Figures that resemble a machine: laptop, a10g, l4, a100...")] = "laptop",
     model: Annotated[str, typer.Option(help="Name of the model it serves.")] = "simulated",
+    framework: Annotated[
+        str | None, typer.Option(help="Speak only its protocols: vllm, sglang, ollama, triton... All without it.")
+    ] = None,
     figures: Annotated[
         list[str] | None, typer.Option("--set", help="One figure over the profile's, like max_num_seqs=8.")
     ] = None,
@@ -40,11 +43,11 @@ def simulate(
     from llmload.simulator.profiles import machine_of
     from llmload.simulator.settings import from_words
 
-    settings = from_words(profile, model, figures or [], faults or [])
+    settings = from_words(profile, model, figures or [], faults or [], framework)
     machine = machine_of(settings)
 
     def tell(url: str) -> None:
-        print(f"simulating {model!r} at {url} (OpenAI API under {url}/v1)", flush=True)
+        print(f"simulating {model!r} at {url}{'' if framework else f' (OpenAI API under {url}/v1)'}", flush=True)
         print(f"profile {profile}: {machine.resembles}; it only resembles one", flush=True)
         print(f"what it really did: {url}/truth    metrics: {url}/metrics    stop: Ctrl-C", flush=True)
 

@@ -67,6 +67,7 @@ class Simulator:
     faults: Faults = field(default_factory=Faults)
     mean_answer_tokens: int = 128  # where the model may stop by itself (no ignore_eos)
     refuse_fields: tuple[str, ...] = ()  # fields of a request answered with 422, as strict servers do
+    framework: str | None = None  # whose protocols alone it speaks; None = all that it knows
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,10 +79,10 @@ def _place(target: written.Target) -> asked.ServerUrl | asked.Simulator | asked.
     if target.url is not None:
         return asked.ServerUrl(target.url)
     assert target.simulator is not None  # noqa: S101 - the document has one of the three
-    return _simulator(target.simulator)
+    return _simulator(target.simulator, target.framework)
 
 
-def _simulator(written_one: written.Simulator) -> asked.Simulator:
+def _simulator(written_one: written.Simulator, framework: str) -> asked.Simulator:
     faults = written_one.faults
     return asked.Simulator(
         profile=written_one.profile,
@@ -110,6 +110,7 @@ def _simulator(written_one: written.Simulator) -> asked.Simulator:
         ),
         mean_answer_tokens=written_one.mean_answer_tokens,
         refuse_fields=tuple(written_one.refuse_fields),
+        framework=framework,
     )
 
 

@@ -110,7 +110,7 @@ class OllamaStream:
         return chunk(orjson.dumps({"error": message}) + b"\n") + END_OF_CHUNKS
 
 
-def apis() -> Mapping[str, Api]:
+def apis(_served: Served) -> Mapping[str, Api]:
     """The paths that generate."""
     return {"/api/chat": OllamaApi(Kind.CHAT), "/api/generate": OllamaApi(Kind.GENERATE)}
 

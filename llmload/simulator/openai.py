@@ -1,4 +1,4 @@
-"""The OpenAI protocol as vLLM speaks it: what a request asks for, why it is refused, and what else can be asked."""
+"""The OpenAI protocol as vLLM speaks it: what a request asks for, and why it is refused."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from functools import partial
 
 import orjson
 
-from llmload import __version__
 from llmload.simulator.openai_stream import ContinuousStream, Kind, OpenAIStream, write_page
 from llmload.simulator.protocol import Api, Asked, Page, Pages, RefusedError, Served, page_of
-from llmload.simulator.tokens import chat_tokens, token_id, tokens_of
+from llmload.simulator.tokens import chat_tokens, tokens_of
 
 _DEFAULT_LIMIT = 16
 """Of completions; a chat may fill the rest of the context."""
@@ -25,10 +24,10 @@ class OpenAIApi:
 
     def read(self, body: bytes, served: Served) -> Asked:
         """What a request asks for; RefusedError says how vLLM would refuse it."""
-        document = _read_object(body)
+        document = read_object(body)
         _refuse_fields(document, served)
-        _check_model(document, served)
-        tokens = _prompt_tokens(self.kind, document)
+        check_model(document, served)
+        tokens = prompt_tokens(self.kind, document)
         if not tokens:
             raise _bad_request("the prompt is empty", "prompt")
         if _integer(document, "n", 1) != 1:
@@ -61,13 +60,13 @@ class OpenAIApi:
         return _error(status, "InternalServerError", message)
 
 
-def apis() -> Mapping[str, Api]:
+def apis(_served: Served) -> Mapping[str, Api]:
     """The paths that generate."""
     return {"/v1/chat/completions": OpenAIApi(Kind.CHAT), "/v1/completions": OpenAIApi(Kind.COMPLETIONS)}
 
 
 def pages(served: Served) -> Pages:
-    """What vLLM tells of itself, and its tokenizer."""
+    """The model."""
     model = {
         "id": served.model,
         "object": "model",
@@ -77,28 +76,7 @@ def pages(served: Served) -> Pages:
         "parent": None,
         "max_model_len": served.context,
     }
-    return {
-        ("GET", "/v1/models"): page_of({"object": "list", "data": [model]}),
-        ("GET", "/version"): page_of({"version": f"simulator-{__version__}"}),
-        ("GET", "/health"): lambda _body: Page(200, b""),
-        ("POST", "/tokenize"): partial(_tokenize, served),
-    }
-
-
-def _tokenize(served: Served, body: bytes) -> Page:
-    try:
-        document = _read_object(body)
-        _check_model(document, served)
-        tokens = _prompt_tokens(Kind.CHAT if "messages" in document else Kind.COMPLETIONS, document)
-    except RefusedError as refusal:
-        return refusal.page
-    told = {
-        "count": len(tokens),
-        "max_model_len": served.context,
-        "tokens": [token_id(token) for token in tokens],
-        "token_strs": tokens if document.get("return_token_strs") is True else None,
-    }
-    return Page(200, orjson.dumps(told))
+    return {("GET", "/v1/models"): page_of({"object": "list", "data": [model]})}
 
 
 def _error(status: int, kind: str, message: str, param: str | None = None) -> Page:
@@ -112,7 +90,7 @@ def _bad_request(message: str, param: str | None = None) -> RefusedError:
     return RefusedError(_error(400, "BadRequestError", message, param))
 
 
-def _read_object(body: bytes) -> dict[str, object]:
+def read_object(body: bytes) -> dict[str, object]:
     """The JSON object of a body; refused with vLLM's words otherwise."""
     try:
         document: object = orjson.loads(body)
@@ -137,7 +115,7 @@ def _refuse_fields(document: dict[str, object], served: Served) -> None:
         raise RefusedError(Page(422, orjson.dumps({"detail": detail})))
 
 
-def _check_model(document: dict[str, object], served: Served) -> None:
+def check_model(document: dict[str, object], served: Served) -> None:
     """404 for another model; naming none is naming ours, as in vLLM."""
     model = document.get("model")
     if model is not None and model != served.model:
@@ -145,7 +123,7 @@ def _check_model(document: dict[str, object], served: Served) -> None:
         raise RefusedError(_error(404, "NotFoundError", message, "model"))
 
 
-def _prompt_tokens(kind: Kind, document: dict[str, object]) -> list[str]:
+def prompt_tokens(kind: Kind, document: dict[str, object]) -> list[str]:
     """The tokens of a prompt or of a list of messages."""
     if kind is Kind.CHAT:
         return _message_tokens(document)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import orjson
 
 from llmload.scenario.asked import Simulator
-from llmload.simulator import ollama, openai, sglang, triton
 from llmload.simulator.answers import digest_of, stop_length
 from llmload.simulator.connection import Connection, HttpRequest
 from llmload.simulator.engine import Batch, Generation
@@ -20,7 +19,9 @@ from llmload.simulator.metrics import Metrics
 from llmload.simulator.profiles import machine_of
 from llmload.simulator.protocol import Answer, Api, Asked, Finish, Page, RefusedError, Respond, Served
 from llmload.simulator.replicas import Router
+from llmload.simulator.speech import speech_of
 from llmload.simulator.tokens import block_hashes
+from llmload.simulator.triton import unknown_model
 from llmload.simulator.truth import Fate, Ledger, RequestTruth, body_hash
 
 _Route = Callable[[HttpRequest, Connection], None]
@@ -67,7 +68,7 @@ class Server:
             route(request, to)
         elif any(path == request.path for _, path in self._routes):
             to.respond(405, b'{"detail":"Method Not Allowed"}')
-        elif (unknown := triton.unknown_model(request.path)) is not None:
+        elif (unknown := unknown_model(request.path)) is not None:
             if request.method == "POST":
                 self._note_refusal(request, Fate.REFUSED, unknown.status, None)
             _respond(to, unknown)
@@ -201,17 +202,15 @@ class Server:
     # ------------------------------------------------------------ answers by the server
 
     def _all_routes(self) -> dict[tuple[str, str], _Route]:
-        """What is answered, by method and path: every protocol that we speak, and what is our own."""
+        """What is answered, by method and path: as our framework would, and on our own account."""
         routes: dict[tuple[str, str], _Route] = {
             ("GET", "/metrics"): self._show_metrics,
             ("GET", "/truth"): lambda _, to: to.respond(200, orjson.dumps(self._ledger.tell())),
             ("POST", "/truth/reset"): self._reset_truth,
         }
-        for apis in (openai.apis(), ollama.apis(), triton.apis(self._served), sglang.apis()):
-            routes |= {("POST", path): self._generating(api) for path, api in apis.items()}
-        for protocol in (openai, ollama, triton, sglang):
-            routes |= {asked: _answering(respond) for asked, respond in protocol.pages(self._served).items()}
-        return routes
+        speech = speech_of(self._settings.framework, self._served)
+        routes |= {("POST", path): self._generating(api) for path, api in speech.apis.items()}
+        return routes | {asked: _answering(respond) for asked, respond in speech.pages.items()}
 
     def _generating(self, api: Api) -> _Route:
         return lambda request, to: self._generate(api, request, to)

@@ -10,6 +10,7 @@ import orjson
 
 from llmload.errors import UsageError
 from llmload.scenario.asked import Faults, Simulator
+from llmload.simulator.speech import FRAMEWORKS
 from llmload.units import parse_share
 
 API_KEY_VARIABLE = "LLMLOAD_SIMULATOR_API_KEY"
@@ -36,9 +37,13 @@ def decode(line: bytes) -> Simulator:
     return Simulator(**document, faults=faults, refuse_fields=refuse_fields)
 
 
-def from_words(profile: str, model: str, figures: Sequence[str], faults: Sequence[str]) -> Simulator:
+def from_words(
+    profile: str, model: str, figures: Sequence[str], faults: Sequence[str], framework: str | None = None
+) -> Simulator:
     """Settings from `name=value` words, such as max_num_seqs=8 and disconnect=5%; UsageError names the bad one."""
-    document: dict[str, object] = {"profile": profile, "model": model}
+    if framework is not None and framework not in FRAMEWORKS:
+        raise UsageError(f"--framework {framework}", "is not simulated", f"Use one of: {', '.join(FRAMEWORKS)}")
+    document: dict[str, object] = {"profile": profile, "model": model, "framework": framework}
     for word in figures:
         name, value = _split(word, "--set", FIGURES)
         document[name] = _read(word, "--set", _figure, name, value)

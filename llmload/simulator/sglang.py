@@ -76,7 +76,7 @@ class SglangStream:
     """The events of one streamed answer: each has all the text, and all ids of tokens, up to it."""
 
     def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+        self._answer, self._epoch_ns = answer, _epoch_ns()
         self._text = ""
         self._ids: list[int] = []
 
@@ -86,12 +86,12 @@ class SglangStream:
 
     def token(self, word: int) -> bytes:
         """One more token, after everything before it."""
-        return self._event(word, _meta(self._answer, len(self._ids) + 1))
+        return self._event(word, _meta(self._answer, len(self._ids) + 1, self._epoch_ns))
 
     def ending(self, word: int) -> bytes:
         """The last token with the reason and the server's own view of how long it took, and [DONE]."""
-        meta = _meta(self._answer, len(self._ids) + 1)
-        return self._event(word, meta | _outcome(self._answer)) + DONE + END_OF_CHUNKS
+        meta = _meta(self._answer, len(self._ids) + 1, self._epoch_ns)
+        return self._event(word, meta | _outcome(self._answer, self._epoch_ns)) + DONE + END_OF_CHUNKS
 
     def malformed(self) -> bytes:
         """An event that breaks off in the middle of its JSON."""
@@ -108,7 +108,7 @@ class SglangStream:
         return chunk(b"data: " + event + b"\n\n")
 
 
-def apis() -> Mapping[str, Api]:
+def apis(_served: Served) -> Mapping[str, Api]:
     """The path that generates."""
     return {"/generate": GenerateApi()}
 
@@ -147,6 +147,7 @@ def pages(served: Served) -> Pages:
         ("GET", "/get_model_info"): model,
         ("GET", "/server_info"): server,
         ("GET", "/get_server_info"): server,
+        ("GET", "/health"): lambda _body: Page(200, b""),
         ("GET", "/health_generate"): lambda _body: Page(200, b""),
     }
 
@@ -180,15 +181,15 @@ def _error(status: int, message: str) -> Page:
 
 def _write_page(answer: Answer) -> Page:
     """An answer in one piece."""
-    made = answer.generation.generated
-    meta = _meta(answer, made) | _outcome(answer)
+    made, epoch_ns = answer.generation.generated, _epoch_ns()
+    meta = _meta(answer, made, epoch_ns) | _outcome(answer, epoch_ns)
     ids = [_IDS[word_index(answer.digest, place)] for place in range(made)]
     return Page(200, orjson.dumps({"text": answer.text, "output_ids": ids, "meta_info": meta}))
 
 
-def _meta(answer: Answer, made: int) -> dict[str, object]:
+def _meta(answer: Answer, made: int, epoch_ns: int) -> dict[str, object]:
     """`meta_info` of any event; instants are of the engine's model of time, as seconds since 1970."""
-    generation, epoch_ns = answer.generation, _epoch_ns()
+    generation = answer.generation
     admitted = generation.admitted_ns or generation.arrival_ns
     first = generation.first_ns or admitted
     meta: dict[str, object] = {
@@ -213,9 +214,9 @@ def _meta(answer: Answer, made: int) -> dict[str, object]:
     return meta
 
 
-def _outcome(answer: Answer) -> dict[str, object]:
+def _outcome(answer: Answer, epoch_ns: int) -> dict[str, object]:
     """What `meta_info` of the last event tells besides."""
-    generation, epoch_ns = answer.generation, _epoch_ns()
+    generation = answer.generation
     arrived, made = generation.arrival_ns, generation.generated
     first = generation.first_ns or arrived
     ended = generation.ended_ns or first
