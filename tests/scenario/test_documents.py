@@ -102,6 +102,7 @@ def test_the_simulator_takes_quantities_with_units():
         decode_base_ms=2.0,
         decode_per_seq_ms=0.05,
         api_key=asked.SecretRef(env="KEY"),
+        framework="openai",
         faults=asked.Faults(error_rate=0.05, slow_first_byte_rate=0.01, slow_first_byte_s=0.3),
     )
 
