@@ -165,27 +165,33 @@ class _Place:
 
     def instant(self) -> Instant | None:
         """ISO 8601, or seconds since 1970."""
+        if self.value is None:
+            return None
         try:
-            match self.value:
-                case None:
-                    return None
-                case str(text):
-                    at = datetime.fromisoformat(text)
-                    return Instant((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC), at.tzinfo is not None)
-                case int(seconds) | float(seconds) if not isinstance(seconds, bool):
-                    return Instant(datetime.fromtimestamp(seconds, UTC), is_zoned=True)
-                case _:
-                    pass
+            found = _instant(self.value)
+            if found.at.year < 1970:  # what some languages write for no time at all
+                raise ValueError
         except (ValueError, OverflowError, OSError):
-            pass
-        self.wrong("is no time that can be read; write it in ISO 8601")
-        return None
+            self.wrong("is no time that can be read; write it in ISO 8601")
+            return None
+        return found
 
     def needed(self) -> _Place:
         """The same place, and a fault where nothing stands there."""
         if self.value is None:
             self.wrong("is missing")
         return self
+
+
+def _instant(value: object) -> Instant:
+    match value:
+        case str(text):
+            at = datetime.fromisoformat(text)
+            return Instant((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC), at.tzinfo is not None)
+        case int(seconds) | float(seconds) if not isinstance(seconds, bool):
+            return Instant(datetime.fromtimestamp(seconds, UTC), is_zoned=True)
+        case _:
+            raise ValueError
 
 
 def _kind(value: object) -> str:

@@ -11,9 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmload.domain import IMPORTED, RunResult, Status
 from llmload.errors import DataFileError, StoreError
+from llmload.reporters.registry import REPORTERS
 from llmload.store.database import Store, open_store
 from llmload.store.imports import LARGEST, read_file, result_of, run_of
 from llmload.store.loadtest import MOST_LEVELS
@@ -253,6 +256,7 @@ def test_an_imported_run_cannot_be_gone_on_with(store: Store) -> None:
         pytest.param("model", "x" * 401, "model: has 401 characters", id="a model that is a novel"),
         pytest.param("started_at", "yesterday", "started_at: is no time that can be read", id="a time in words"),
         pytest.param("started_at", "0001-01-01T00:00:00+14:00", "started_at: is no time", id="before the first year"),
+        pytest.param("started_at", "0001-01-01T00:00:00Z", "started_at: is no time", id="the first year"),
         pytest.param("started_at", 1e30, "started_at: is no time", id="after the last year"),
         pytest.param("started_at", True, "started_at: is no time", id="a time that is a truth value"),
         pytest.param("config.vllm_config", [1], "config.vllm_config: is a list", id="settings in a list"),
@@ -278,6 +282,29 @@ def test_every_fault_is_told_at_once_but_not_thousands() -> None:
     assert len(lines) == 21
     assert "results[0].total_requests: is missing" in str(refused.value)
     assert lines[-1].endswith("more.")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_PLACES = [
+    *("config", "model", "server_url", "results", "started_at", "completed_at", "config.vllm_config", "config.stream"),
+    *("config.vllm_config.quantization", "config.framework", "config.framework_config", "adapter"),
+    *("results.0.concurrency", "results.0.ttft", "results.0.ttft.p50", "results.0.goodput", "results.0.total_requests"),
+    *("results.0.goodput.goodput_percent", "results.0.error_rate_percent", "results.0.throughput_tokens_per_sec"),
+]
+
+
+@given(st.sampled_from(_PLACES), _JSON)
+def test_whatever_stands_in_a_file_it_is_a_run_that_can_be_told_or_a_fault(path: str, value: object) -> None:
+    try:
+        run = imported(changed(path, value))
+    except DataFileError:
+        return
+    for _, render in REPORTERS.values():
+        assert b"imported" in render(run)
 
 
 @pytest.mark.parametrize(
