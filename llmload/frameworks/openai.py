@@ -148,7 +148,7 @@ def _served(entry: object) -> ServedModel | None:
         return None
     aliases = [alias for each in items(member(entry, "aliases")) if (alias := word(each))]
     length = whole(member(entry, "max_model_len")) or whole(member(entry, "meta", "n_ctx"))  # vLLM, SGLang; llama.cpp
-    return ServedModel((name, *aliases), length)
+    return ServedModel(tuple(dict.fromkeys((name, *aliases))), length)
 
 
 def read_version(replies: Replies) -> str | None:

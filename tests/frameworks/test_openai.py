@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
-from llmload.frameworks.adapter import Event, Usage
+from llmload.frameworks.adapter import Event, ServedModel, Usage
 from llmload.frameworks.openai import ADAPTER, error_message, read_answer, read_event
+from tests.frameworks.captured import body_of
 
 CHAT, COMPLETIONS = ADAPTER.dialects["chat"], ADAPTER.dialects["completions"]
 REQUEST = PlannedRequest(index=0, prompt="say it", input_tokens=2, output_tokens=9)
@@ -95,6 +96,11 @@ def _chat(delta: object, finish: object = None, **more: object) -> dict[str, obj
 )
 def test_an_event_means(document: object, event: Event) -> None:
     assert read_event(orjson.dumps(document)) == event
+
+
+def test_llama_cpp_lists_its_context_and_its_alias_once() -> None:
+    listed = body_of("llama.cpp/get-v1-models.txt")
+    assert ADAPTER.models.read({"/v1/models": listed}) == (ServedModel(("tiny",), 2048),)
 
 
 def test_done_is_the_end() -> None:

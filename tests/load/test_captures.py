@@ -16,7 +16,7 @@ CAPTURES = Path(__file__).parent.parent / "captures"
 Measured = Callable[[Window], list[RequestRecord]]
 
 
-def _captured(name: str) -> tuple[bytes, bytes]:
+def captured(name: str) -> tuple[bytes, bytes]:
     """Status line and body: the rest of the head speaks of a framing that the capture did not keep."""
     text = (CAPTURES / name).read_bytes()
     start = text.index(b"HTTP/1.1 ")
@@ -39,7 +39,7 @@ def api_of(name: str) -> tuple[str, str]:
 
 
 def _replayed(measured: Measured, name: str, pieces: Callable[[bytes], list[bytes]]) -> RequestRecord:
-    head, body = _captured(name)
+    head, body = captured(name)
     script = Script([Piece(0, head), Piece(0, b"".join(chunk(piece) for piece in [*pieces(body), b""]))])
     framework, api = api_of(name)
     with ScriptedServer(lambda request: script) as server:
@@ -82,6 +82,7 @@ STREAMS = [
     ("llama.cpp/chat-stream-timings-per-token.sse", 4, 4, 24, 23, "length"),
     ("llama.cpp/chat-stream-ignore-eos.sse", 60, 60, 24, 23, "length"),
     ("llama.cpp/chat-stream-min-tokens.sse", 40, 41, 24, 23, "stop"),
+    ("llama.cpp/over-context-max-tokens.sse", 6, 2024, 24, 23, "length"),
     ("llama.cpp/completions-stream-usage.sse", 5, 5, 7, 0, "length"),
 ]
 
@@ -193,6 +194,7 @@ def test_a_captured_whole_answer_has_its_counts(measured: Measured, engine: str)
         ("triton/error-in-stream.sse", "http_error", "HTTP_400", "asked to fail"),
         ("triton/error-missing-input.txt", "http_error", "HTTP_400", "[request id: <id_unknown>] expected number"),
         ("triton/error-unknown-model.txt", "http_error", "HTTP_404", "Request for unknown model: 'nope'"),
+        ("triton/infer-decoupled-error.txt", "http_error", "HTTP_501", "HTTP end point doesn't support models"),
         ("triton/error-generate-on-stream.txt", "stream_error", "ERROR_IN_BODY", "generate expects model to produce"),
     ],
 )

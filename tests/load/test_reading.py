@@ -18,7 +18,7 @@ from llmload.frameworks.openai import DIALECTS
 from llmload.frameworks.registry import REGISTRY
 from llmload.load.exchange import Exchange
 from llmload.load.transport import Connection
-from tests.load.test_captures import CAPTURES, NATIVE, STREAMS, api_of
+from tests.load.test_captures import CAPTURES, NATIVE, STREAMS, api_of, captured
 from tests.scripted_server import chunk, head
 
 DONE = b"data: [DONE]\n\n"
@@ -294,6 +294,31 @@ def test_a_captured_stream_of_a_native_api_however_cut_is_read_as_byte_by_byte(n
         told = read_by_us(stream.reads, dialect=dialect).whole
         assert told == read_by_us(_by_byte(stream.wire), dialect=dialect).whole
         assert (told[0], told[3], told[4]) == (text, None, events)
+
+    check()
+
+
+WHOLE = sorted(
+    f"{path.parent.name}/{path.name}"
+    for path in CAPTURES.glob("*/*.txt")
+    if path.read_bytes().startswith(b"# POST ") and "repository" not in path.name
+)
+
+
+@pytest.mark.parametrize("name", [*WHOLE, "triton/error-in-stream.sse", "llama.cpp/completion-native-stream.sse"])
+def test_a_captured_answer_or_error_however_cut_is_read_as_byte_by_byte(name: str) -> None:
+    top, body = captured(name)
+    framework, api = api_of(name)
+    dialect = REGISTRY[framework].dialects[api]
+    whole = read_by_us([top + chunk(body) + END], dialect=dialect).whole
+
+    @settings(max_examples=15, deadline=None)
+    @given(st.lists(st.integers(1, len(body) - 1), max_size=4), st.data())
+    def check(places: list[int], data: st.DataObject) -> None:
+        wire = top + b"".join(map(chunk, _cut_at(body, places))) + END
+        cuts = data.draw(st.lists(st.integers(1, len(wire) - 1), max_size=6))
+        assert read_by_us(_cut_at(wire, cuts), dialect=dialect).whole == whole
+        assert read_by_us(_by_byte(wire), dialect=dialect).whole == whole
 
     check()
 
