@@ -45,19 +45,29 @@ ReadEvent = Callable[[bytes], Event]
 
 
 class Unrepeated:
-    """Reads the events of one answer of which each repeats all the text so far, and tells only what is new."""
+    """Reads the events of one answer of which each repeats all the text so far, and tells only what is new.
+
+    Where a server thinks better of the end of its text, that end is told again as it is now.
+    """
 
     __slots__ = ("_read_event", "_told")
 
     def __init__(self, read_event: ReadEvent) -> None:
-        self._read_event, self._told = read_event, 0
+        self._read_event, self._told = read_event, ""
 
     def __call__(self, payload: bytes) -> Event:
         event = self._read_event(payload)
         if not event.answer:
             return event
-        told, self._told = self._told, len(event.answer)
-        return event._replace(answer=event.answer[told:])
+        told, self._told = self._told, event.answer
+        known = len(told) if event.answer.startswith(told) else _shared(told, event.answer)
+        return event._replace(answer=event.answer[known:])
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _nothing_unknown(_endpoint: Endpoint) -> tuple[str, ...]:

@@ -192,8 +192,8 @@ def settle(dialect: Dialect, endpoint: Endpoint) -> Dialect:
 
 
 def read_models(replies: Replies) -> tuple[ServedModel, ...]:
-    """Every model of the repository that is ready; the parts of an ensemble are among them."""
-    return tuple(ServedModel((name,), None) for name in _ready(items(document(replies.get(_INDEX)))))
+    """Every model of the repository that is ready, whichever versions of it; parts of an ensemble are among them."""
+    return tuple(ServedModel((name,), None) for name in dict.fromkeys(_ready(items(document(replies.get(_INDEX))))))
 
 
 def _ready(entries: list[object]) -> Iterator[str]:

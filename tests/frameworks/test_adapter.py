@@ -33,6 +33,12 @@ def test_a_text_that_is_repeated_with_every_event_is_told_once(parts: list[str])
     assert told == parts
 
 
+def test_an_end_that_is_written_anew_is_told_anew() -> None:
+    read = Unrepeated(lambda payload: Event(payload.decode()))
+    told = [read(text.encode()).answer for text in ("ab\ufffd", "ab日", "", "ab日c")]
+    assert told == ["ab\ufffd", "日", "", "c"]
+
+
 def test_every_answer_has_a_reader_of_its_own() -> None:
     repeating = replace(DIALECTS["chat"], read_event=lambda payload: Event(payload.decode()), memory=Unrepeated)
     first, second = repeating.reader(), repeating.reader()

@@ -216,7 +216,7 @@ def test_backend_and_instances_are_read_from_the_configuration(
 def test_the_server_tells_its_models_and_its_version() -> None:
     index = body_of("triton/repository-index.txt")
     assert read_models({"/v2/repository/index": index}) == (ServedModel(("vllm_like",), None),)
-    unready = b'[{"name":"a","version":"1","state":"UNAVAILABLE"},{"name":"b"}]'
+    unready = b'[{"name":"a","version":"1","state":"UNAVAILABLE"},{"name":"b","version":"1"},{"name":"b"}]'
     assert read_models({"/v2/repository/index": unready}) == (ServedModel(("b",), None),)
     assert read_version({"/v2": body_of("triton/get-v2.txt")}) == "2.51.0"
 
