@@ -1,4 +1,4 @@
-"""Where a running window stands: what worker, store and display tell each other while it runs."""
+"""Where a run stands: what worker, store and display tell each other while it goes on."""
 
 from __future__ import annotations
 
@@ -21,3 +21,11 @@ class Progress:
     ttft_p95_ms: float | None
     goodput: float | None
     elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A launched server is not ready yet."""
+
+    elapsed_s: float
+    limit_s: float

@@ -15,12 +15,13 @@ import structlog
 from llmload.analysis.declared import disagreements, written
 from llmload.analysis.judgement import judge
 from llmload.analysis.metrics import measure as fold
-from llmload.domain import Look, Observation, RequestRecord, RunHeader, RunResult, StepMetrics, TargetFacts
+from llmload.domain import Ending, Look, Observation, RequestRecord, RunHeader, RunResult, StepMetrics, TargetFacts
 from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
 from llmload.load.window import Window
 from llmload.scenario.asked import Scenario
 from llmload.target.identity import Identity, change
+from llmload.target.place import Opened
 from llmload.target.probe import Probed
 from llmload.target.route import slower_transport
 from llmload.workload.planning import pace_of, plan_look, warmup_of
@@ -37,8 +38,8 @@ _log = structlog.get_logger("llmload.runner")
 class Edges:
     """Everything a run touches outside of itself, as plain functions; `cli` fills it in."""
 
-    open_target: Callable[[], AbstractContextManager[str]]  # yields the base URL
-    probe: Callable[[str], Probed]
+    open_target: Callable[[], AbstractContextManager[Opened]]
+    probe: Callable[[Opened], Probed]
     identify: Callable[[Endpoint], Identity | None]
     observe: Callable[[Window], Observation]
     count_tokens: Callable[[Observation, TargetFacts], Observation]  # where the server did not
@@ -69,8 +70,8 @@ def run(
     facts = earlier.facts
     trouble: TargetError | None = None
     try:
-        with edges.open_target() as url:
-            probed = _same_server(edges.probe(url), earlier)
+        with edges.open_target() as server:
+            probed = _same_server(edges.probe(server), earlier)
             facts = probed.facts
             edges.describe(facts)
             log = log.bind(model=facts.model)
@@ -78,10 +79,14 @@ def run(
                 log.warning("declared otherwise", subject=found.subject, expected=found.expected, actual=found.actual)
             while not edges.is_stopped() and (look := strategy(scenario, observations)) is not None:
                 log.info("window begins", step=look.step.label, look=look.number, requests=look.requests)
-                observations.append(measure(scenario, look, probed, edges, run_id=header.run_id))
+                seen = measure(scenario, look, probed, edges, run_id=header.run_id)
+                death = server.death()
+                observations.append(seen if death is None else replace(seen, ending=Ending.INTERRUPTED))
                 metrics = fold(_of_step(observations, look), scenario.slo)
                 edges.remember(observations[-1], metrics)
                 log.info("window ended", step=look.step.label, attempts=metrics.attempts)
+                if death is not None:
+                    raise death
     except TargetError as error:
         trouble = TargetError(edges.scrub(error.where), edges.scrub(error.problem), error.remedy, kind=error.kind)
         log.error("target cannot be used", reason=str(trouble))

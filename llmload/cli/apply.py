@@ -40,7 +40,7 @@ def apply(
     Example: llmload apply scenarios/quickstart.yaml
     """
     from llmload.cli.batch import Batch, apply_all
-    from llmload.cli.rehearsal import rehearse
+    from llmload.cli.rehearsal import Rehearsal, rehearse
     from llmload.scenario.loader import load_runnable
 
     if resume is not None and len(files) > 1:
@@ -49,9 +49,9 @@ def apply(
     loaders = [partial(load_runnable, path, sets=sets, env=env) for path in files]
     match dry_run:
         case DryRun.CLIENT:
-            code = rehearse(loaders, env, stop_before="server")
+            code = rehearse(loaders, Rehearsal("server", out, env, progress))
         case DryRun.SERVER:
-            code = rehearse(loaders, env, stop_before="load")
+            code = rehearse(loaders, Rehearsal("load", out, env, progress))
         case None:
             code = apply_all(
                 loaders, Batch(store, out, resume, env, progress and not json, json, log_format, log_level)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from llmload.progress import Progress
+from llmload.progress import Progress, Waiting
 from llmload.reporters import live
 
 LINE_EVERY_S = 5.0
@@ -14,7 +14,7 @@ LINE_EVERY_S = 5.0
 
 
 @contextmanager
-def display(is_shown: bool) -> Iterator[Callable[[Progress], None]]:
+def display(is_shown: bool) -> Iterator[Callable[[Progress | Waiting], None]]:
     """Yield the function that shows progress; nothing is shown when it is not wanted."""
     if not is_shown:
         yield lambda _: None
@@ -28,13 +28,14 @@ def display(is_shown: bool) -> Iterator[Callable[[Progress], None]]:
         yield _lines()
 
 
-def _lines() -> Callable[[Progress], None]:
+def _lines() -> Callable[[Progress | Waiting], None]:
     shown: dict[str, float] = {}
 
-    def show(progress: Progress) -> None:
-        last = shown.get(progress.step)
+    def show(progress: Progress | Waiting) -> None:
+        of = progress.step if isinstance(progress, Progress) else ""
+        last = shown.get(of)
         if last is None or not 0 <= progress.elapsed_s - last < LINE_EVERY_S:
-            shown[progress.step] = progress.elapsed_s
+            shown[of] = progress.elapsed_s
             print(live.line(progress), file=sys.stderr, flush=True)
 
     return show

@@ -24,13 +24,13 @@ from llmload.load.child import Here
 from llmload.load.pool import Place, Pool
 from llmload.load.ray_cluster import RayCluster
 from llmload.load.window import Window
-from llmload.progress import Progress
+from llmload.progress import Progress, Waiting
 from llmload.runner import Earlier, Edges, run
 from llmload.scenario.asked import Local, Ray, Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.store.database import Store, new_run_id, open_store
 from llmload.target.identity import identify
-from llmload.target.place import open_target
+from llmload.target.place import Opened, open_target
 from llmload.target.probe import Probed, probe
 from llmload.telemetry.environment import environment_facts
 from llmload.workload.counting import count_answers
@@ -39,6 +39,9 @@ from llmload.workload.tokens import counter_for
 
 STORE_EVERY_S = 1.0
 """How often the store learns where a window stands; the display hears it four times as often."""
+
+SERVER_LOG = "server.log"
+"""What a launched server printed, beside the reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Order:
     out: Path | None
     resume: str | None
     env: Mapping[str, str]
-    show: Callable[[Progress], None]
+    show: Callable[[Progress | Waiting], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,12 @@ def _place(engine: Local | Ray) -> AbstractContextManager[Place]:
 
 def tell(result: RunResult, scenario: Scenario, order: Order) -> tuple[Path, ...]:
     """Write the scenario's reports; all files of a run are replaced together."""
-    directory = (order.out or Path(scenario.reports.directory)) / scenario.name
-    return write_reports(result, directory, scenario.reports.formats)
+    return write_reports(result, directory_of(scenario, order.out), scenario.reports.formats)
+
+
+def directory_of(scenario: Scenario, out: Path | None) -> Path:
+    """Where the files of the scenario's runs are."""
+    return (out or Path(scenario.reports.directory)) / scenario.name
 
 
 def _status(result: RunResult, stop: StopRequest) -> str:
@@ -161,13 +168,15 @@ class _Session:
     def edges(self) -> Edges:
         """The functions that the runner reaches the world through."""
         target, env, run_id = self._scenario.target, self._order.env, self._header.run_id
+        scrub = Scrubber(secrets_of(self._scenario, env)).scrub
+        log = directory_of(self._scenario, self._order.out) / SERVER_LOG
         return Edges(
-            open_target=lambda: open_target(target, env=env),
+            open_target=lambda: open_target(target, env=env, log=log, scrub=scrub),
             probe=self._probe,
             identify=identify,
             observe=self._observe,
             count_tokens=self._count,
-            scrub=Scrubber(secrets_of(self._scenario, env)).scrub,
+            scrub=scrub,
             describe=lambda facts: self._store.describe(run_id, facts),
             remember=lambda seen, metrics: self._store.remember(run_id, seen, metrics),
             is_stopped=self._stop.event.is_set,
@@ -183,9 +192,10 @@ class _Session:
         except (StoreError, OSError) as second:
             error.add_note(f"and what was measured could not be kept whole: {second}")
 
-    def _probe(self, url: str) -> Probed:
+    def _probe(self, server: Opened) -> Probed:
+        target, workload, env = self._scenario.target, longest_request(self._scenario), self._order.env
         with self._stop.interruptible():
-            return probe(self._scenario.target, url, workload=longest_request(self._scenario), env=self._order.env)
+            return server.when_ready(lambda: probe(target, server.url, workload=workload, env=env), self._order.show)
 
     def _observe(self, window: Window) -> Observation:
         return self._pool.observe(window, on_progress=self._show, stop=self._stop.event)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from llmload.analysis.declared import disagreements, written
 from llmload.analysis.sample_size import check_reachable
 from llmload.cli.batch import PRECEDENCE
+from llmload.cli.display import display
+from llmload.cli.execution import SERVER_LOG, directory_of
 from llmload.domain import TargetFacts
 from llmload.errors import LlmloadError
 from llmload.scenario.asked import Scenario
@@ -18,29 +22,44 @@ from llmload.target.probe import probe
 from llmload.workload.planning import longest_request
 
 
-def rehearse(
-    loaders: Sequence[Callable[[], Scenario]], env: Mapping[str, str], *, stop_before: Literal["server", "load"]
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How far it goes, and what holds for every scenario of one command."""
+
+    stop_before: Literal["server", "load"]
+    out: Path | None
+    env: Mapping[str, str]
+    is_shown: bool
+
+
+def rehearse(loaders: Sequence[Callable[[], Scenario]], rehearsal: Rehearsal) -> int:
     """Check every scenario, and with `stop_before="load"` its server too; return the exit code of the whole."""
-    codes = [_rehearse_one(load, env, stop_before) for load in loaders]
+    codes = [_rehearse_one(load, rehearsal) for load in loaders]
     return next(code for code in PRECEDENCE if code in codes)
 
 
-def _rehearse_one(load: Callable[[], Scenario], env: Mapping[str, str], stop_before: str) -> int:
+def _rehearse_one(load: Callable[[], Scenario], rehearsal: Rehearsal) -> int:
     scrub: Callable[[str], str] = str
     try:
         scenario = load()
-        scrub = Scrubber(secrets_of(scenario, env)).scrub
+        scrub = Scrubber(secrets_of(scenario, rehearsal.env)).scrub
         check_reachable(scenario)
         print(f"{scenario.name}: valid, and every gate can reach a verdict")
-        if stop_before == "load":
-            with open_target(scenario.target, env=env) as url:
-                facts = probe(scenario.target, url, workload=longest_request(scenario), env=env).facts
-            print("\n".join(scrub(line) for line in _describe(facts)))
+        if rehearsal.stop_before == "load":
+            print("\n".join(scrub(line) for line in _describe(_probe(scenario, rehearsal, scrub))))
     except LlmloadError as error:
         print(scrub(f"llmload: {error}"), file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _probe(scenario: Scenario, rehearsal: Rehearsal, scrub: Callable[[str], str]) -> TargetFacts:
+    target, env = scenario.target, rehearsal.env
+    log = directory_of(scenario, rehearsal.out) / SERVER_LOG
+    with open_target(target, env=env, log=log, scrub=scrub) as server, display(rehearsal.is_shown) as show:
+        return server.when_ready(
+            lambda: probe(target, server.url, workload=longest_request(scenario), env=env).facts, show
+        )
 
 
 def _describe(facts: TargetFacts) -> list[str]:

@@ -32,7 +32,7 @@ def import_(
     Example: llmload store import results/*.json
     """
     from llmload.errors import DataFileError
-    from llmload.reporters.escaping import plain
+    from llmload.plain_text import plain
     from llmload.store.database import open_store
     from llmload.store.imports import read_file
 
@@ -60,7 +60,7 @@ _Taken = list[tuple["RunResult", str | None]]  # with the id that the same file 
 
 def _print_text(taken: _Taken) -> None:
     from llmload.analysis.wording import counted
-    from llmload.reporters.escaping import plain
+    from llmload.plain_text import plain
 
     for run, earlier in taken:
         server = f"{run.target.framework}, {run.target.model}" if run.target else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmload.domain import Caveat, RunResult, Status, StepResult, Verdict
-from llmload.reporters.escaping import plain
+from llmload.plain_text import plain
 from llmload.reporters.wording import breaks_build, figures, finding_words, gate_name, read, sentence, tally
 
 _MEASUREMENT = "measurement"

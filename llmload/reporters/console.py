@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmload.domain import Caveat, RunResult, Status, StepResult
-from llmload.reporters.escaping import plain
+from llmload.plain_text import plain
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.wording import (
     Reading,

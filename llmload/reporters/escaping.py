@@ -7,20 +7,8 @@ from __future__ import annotations
 
 import re
 
-TEXT_LIMIT = 400
-"""Characters of one foreign text that a report keeps: enough for a sentence, too few to bury the verdict."""
+from llmload.plain_text import TEXT_LIMIT, plain
 
-_TERMINAL_SEQUENCE = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor, erase
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS and other strings
-    r"|\x1b[ -/]*[0-~]"
-)
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"  # controls that are not white space
-    "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # reorder or hide what is read
-    "\U000e0000-\U000e007f]"
-)
-_UNENCODABLE = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _MARKUP = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # an underscore inside a word marks nothing
 _HTML = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#A-Za-z])")  # others are plain text, and "<=" stays readable
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
@@ -30,15 +18,6 @@ _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|www|mailto|xmpp)([:.])")
 _HARMLESS_IN_CODE = re.compile(r"[A-Za-z0-9 ._:/()=,+%<>-]*")
 _TAG = re.compile(r"<[A-Za-z/!?]")
 _FORMULA_STARTS = tuple("=+-@＝＋－＠")
-
-
-def plain(text: str, limit: int = TEXT_LIMIT) -> str:
-    """One line without terminal sequences, controls or hidden characters, and how much was cut off beyond `limit`."""
-    kept = text[: 8 * limit]  # what is cut anyway is not searched, however long it is
-    kept = _UNSEEN.sub("", _TERMINAL_SEQUENCE.sub("", kept))
-    kept = " ".join(_UNENCODABLE.sub("\ufffd", kept).split())
-    over = max(0, len(kept) - limit) + max(0, len(text) - 8 * limit)
-    return kept if not over else f"{kept[:limit].rstrip()} … [{over:,} more characters]"
 
 
 class Markdown(str):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from llmload.domain import RunResult
+from llmload.plain_text import plain
 from llmload.reporters.cases import Case, Suite, suites_of
-from llmload.reporters.escaping import plain
 
 
 def render(run: RunResult) -> bytes:

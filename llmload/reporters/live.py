@@ -7,13 +7,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from llmload.progress import Progress
-from llmload.reporters.escaping import plain
+from llmload.plain_text import plain
+from llmload.progress import Progress, Waiting
 from llmload.reporters.figures import amount, milliseconds, percent
+from llmload.units import format_duration
 
 
-def panel(progress: Progress) -> Panel:
-    """A picture of fixed height, to be drawn in place."""
+def panel(progress: Progress | Waiting) -> Panel:
+    """A picture, to be drawn in place; of a fixed height while windows run."""
+    if isinstance(progress, Waiting):
+        return Panel(Text(line(progress)), border_style="cyan")
     figures = Table.grid(padding=(0, 2))
     figures.add_row("requests", _done(progress), "in flight", amount(progress.in_flight), "left", _left(progress))
     figures.add_row(
@@ -31,8 +34,10 @@ def panel(progress: Progress) -> Panel:
     return Panel(body, title=title, title_align="left", border_style="cyan")
 
 
-def line(progress: Progress) -> str:
+def line(progress: Progress | Waiting) -> str:
     """The same figures in one line for logs."""
+    if isinstance(progress, Waiting):
+        return f"waiting for the server: {progress.elapsed_s:.0f} s of {format_duration(progress.limit_s)}"
     return (
         f"{plain(progress.step)}, {progress.phase.value}: {_done(progress)} requests, "
         f"{progress.in_flight} in flight, {amount(progress.output_events_per_s)} events/s, "

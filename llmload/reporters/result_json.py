@@ -11,7 +11,7 @@ import re
 import orjson
 
 from llmload.domain import RunResult, TargetFacts, TokenFit
-from llmload.reporters.escaping import plain
+from llmload.plain_text import plain
 from llmload.reporters.step_document import Json, caveat_document, foreign, number, step_document
 
 API_VERSION = "llmload/result/v1"

@@ -8,8 +8,8 @@ from math import isfinite
 
 from llmload.domain import Caveat, Evidence, StepMetrics, StepResult, Verdict, Workers
 from llmload.latency import Histogram, LatencySummary
+from llmload.plain_text import plain
 from llmload.promises import LATENCIES, SHARES, Bound, Gate
-from llmload.reporters.escaping import plain
 from llmload.reporters.wording import in_own_terms, is_share_in_time
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]

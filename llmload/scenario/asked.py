@@ -74,8 +74,9 @@ class Simulator:
 class Launch:
     """A server that we start ourselves and stop afterwards."""
 
-    command: tuple[str, ...]
-    env: Mapping[str, str]
+    url: str = field(repr=False)  # where it will listen
+    command: tuple[str, ...] = field(repr=False)
+    env: Mapping[str, str] = field(repr=False)  # over ours
     ready_timeout_s: float
 
 

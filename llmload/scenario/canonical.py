@@ -14,9 +14,10 @@ from pydantic import JsonValue
 
 from llmload.promises import Gate
 from llmload.scenario.document.root import ScenarioDocument
+from llmload.scenario.document.target import Launch
 from llmload.scenario.document.workload import Prompts, Synthetic
 from llmload.scenario.resolve import default_api, resolve_decision, resolve_load
-from llmload.scenario.secrets import MASK, scrub_url
+from llmload.scenario.secrets import MASK, mask_command, names_secret, scrub_url
 
 ORIGIN = "x-origin"
 
@@ -50,6 +51,11 @@ def _dump(value: Mapping[str, object]) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
+def _masked(launch: Launch) -> Launch:
+    env = {name: MASK if names_secret(name) else value for name, value in launch.env.items()}
+    return launch.model_copy(update={"command": mask_command(launch.command), "env": env})
+
+
 def _written_out(document: ScenarioDocument) -> dict[str, JsonValue]:
     spec = document.spec
     load = resolve_load(spec.load)
@@ -58,6 +64,7 @@ def _written_out(document: ScenarioDocument) -> dict[str, JsonValue]:
             "url": scrub_url(spec.target.url) if spec.target.url else None,
             "headers": dict.fromkeys(spec.target.headers, MASK),
             "api": spec.target.api or default_api(spec.target.framework),
+            "launch": _masked(spec.target.launch) if spec.target.launch else None,
         }
     )
     updates: dict[str, object] = {"requests": load.requests}

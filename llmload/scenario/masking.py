@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from llmload.scenario.secrets import MASK
+from llmload.scenario.secrets import MASK, names_secret, secret_argument
 from llmload.scenario.tree import Node, Place, Scalar, Step, lines_of, scalars
 
 _USER_INFO = re.compile(r"(?<=://)[^/\s\"'@]+(?=@)")
 _QUERY = re.compile(r"(?<=[?&])([^?=&\s\"'#]+=)([^&\s\"'#}\]]+)")
 _URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"']+")  # bounded: a megabyte of letters must stay cheap
 _REFERENCE_ONLY = re.compile(r"(\w+ )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-_SECRET_KEY = re.compile(
-    r"api[_-]?key|authorization|secret|passw|credential|(^|[_-])auth$|^token$|(?<!first)[_-]token$", re.IGNORECASE
-)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BLOCK_KEY = re.compile(r"^(\s*)(?:- )?[\"']?([\w.-]+)[\"']?\s*:")
 
@@ -61,8 +58,12 @@ def _scrub_url_text(url: str, masked: Replacement) -> str:
 
 
 def _secret_spans(root: Node) -> Iterator[tuple[int, int]]:
+    before = ""  # the argument that stands before this one, in a command
     for path, scalar in scalars(root):
-        if scalar.span != (0, 0) and is_secret_path(path, scalar.value) and not _is_reference(scalar):
+        is_argument = path[-2:-1] == ("command",) and secret_argument(before, str(scalar.value)) is not None
+        before = str(scalar.value)
+        is_secret = is_argument or is_secret_path(path, scalar.value)
+        if scalar.span != (0, 0) and is_secret and not _is_reference(scalar):
             yield scalar.span
 
 
@@ -80,15 +81,11 @@ def is_secret_path(path: tuple[Step, ...], value: object = None) -> bool:
     keys = [step for step in path if isinstance(step, str)]
     if keys and keys[-1].endswith("url") and isinstance(value, str) and "@" in value and "://" not in value:
         return True  # no URL yet, but somebody's password may stand in it
-    if not keys or not any(_is_key(key) for key in keys[-2:]):
+    if not keys or not any(names_secret(key) for key in keys[-2:]):
         return False
     if keys[-1] == "env":
         return not _NAME.fullmatch(str(value))
     return keys[-1] != "file"
-
-
-def _is_key(name: str) -> bool:
-    return bool(_SECRET_KEY.search(name))
 
 
 def _mask_suspect_lines(text: str, masked: Replacement) -> Iterator[str]:
@@ -99,7 +96,7 @@ def _mask_suspect_lines(text: str, masked: Replacement) -> Iterator[str]:
         indent = len(line) - len(line.lstrip())
         if inside is not None and line.strip() and indent <= inside:
             inside = None
-        opens = found is not None and (found[2] == "headers" or _is_key(found[2]))
+        opens = found is not None and (found[2] == "headers" or names_secret(found[2]))
         if inside is None and not opens:
             yield line
             continue

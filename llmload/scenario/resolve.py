@@ -75,7 +75,8 @@ def _reference(secret: written.Reference | None) -> asked.SecretRef | None:
 def _place(target: written.Target) -> asked.ServerUrl | asked.Simulator | asked.Launch:
     if target.launch is not None:
         launch = target.launch
-        return asked.Launch(tuple(launch.command), dict(launch.env), launch.ready_timeout)
+        assert target.url is not None  # noqa: S101 - the document asks for both
+        return asked.Launch(target.url, tuple(launch.command), dict(launch.env), launch.ready_timeout)
     if target.url is not None:
         return asked.ServerUrl(target.url)
     assert target.simulator is not None  # noqa: S101 - the document has one of the three

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit, urlunsplit
 
 from llmload.errors import UsageError
-from llmload.scenario.asked import Scenario, SecretRef, ServerUrl, Simulator
+from llmload.scenario.asked import Launch, Scenario, SecretRef, ServerUrl, Simulator
 
 MASK = "***"
+_SECRET_NAME = re.compile(
+    r"api[_-]?key|authorization|secret|passw|credential|(^|[_-])auth$|^token$|(?<!first)[_-]token$", re.IGNORECASE
+)
 _SHORTEST = 4  # a header value such as "1" is no secret, and scrubbing it would eat every figure
 
 
@@ -42,6 +46,28 @@ def _sendable(secret: str, where: str) -> str:
     if any(character < " " or character == "\x7f" for character in secret):
         raise UsageError(where, "the secret has a line break or control character", "Store it as one line of text")
     return secret
+
+
+def names_secret(name: str) -> bool:
+    """Whether what is called so is a secret: `api_key`, `--api-key`, `HF_TOKEN`."""
+    return bool(_SECRET_NAME.search(name))
+
+
+def secret_argument(before: str, argument: str) -> str | None:
+    """The secret in one argument of a command, which follows `before`: `--api-key VALUE` or `--api-key=VALUE`."""
+    option, equals, value = argument.partition("=")
+    if option.startswith("-"):
+        return value if equals and names_secret(option) else None
+    return argument if before.startswith("-") and "=" not in before and names_secret(before) else None
+
+
+def mask_command(command: Sequence[str]) -> list[str]:
+    """The command without its secrets."""
+    found = [secret_argument(*pair) for pair in zip(("", *command), command, strict=False)]
+    return [
+        argument if secret is None else argument.removesuffix(secret) + MASK
+        for argument, secret in zip(command, found, strict=True)
+    ]
 
 
 def scrub_url(url: str) -> str:
@@ -86,7 +112,8 @@ def _url_parts(url: str) -> Iterator[str]:
 
 
 def secrets_of(scenario: Scenario, env: Mapping[str, str]) -> tuple[str, ...]:
-    """Every secret of a run, longest first: API keys, header values, user and query values of the URL.
+    """Every secret of a run, longest first: API keys, header values, user and query values of the URL, and what a
+    launched server is given under the name of a secret.
 
     A reference that cannot be resolved has nothing to hide, so it raises nothing here.
     """
@@ -96,9 +123,17 @@ def secrets_of(scenario: Scenario, env: Mapping[str, str]) -> tuple[str, ...]:
     keys = {secret for ref in refs if ref for secret in _resolvable(ref, env)}
     for _, value in scenario.target.headers:
         found.update((value, value.strip().rpartition(" ")[2]))
-    if isinstance(place, ServerUrl):
+    if isinstance(place, ServerUrl | Launch):
         found.update(url_secrets(place.url))
+    if isinstance(place, Launch):
+        found.update(_launch_secrets(place))
     return tuple(sorted(keys | {each for each in found if len(each) >= _SHORTEST}, key=lambda each: (-len(each), each)))
+
+
+def _launch_secrets(launch: Launch) -> Iterator[str]:
+    yield from (value for name, value in launch.env.items() if names_secret(name))
+    pairs = zip(("", *launch.command), launch.command, strict=False)
+    yield from (secret for pair in pairs if (secret := secret_argument(*pair)) is not None)
 
 
 def _resolvable(ref: SecretRef, env: Mapping[str, str]) -> Iterator[str]:

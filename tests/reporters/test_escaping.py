@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from llmload.reporters.escaping import markdown_code, markdown_prose, plain, spreadsheet
+from llmload.plain_text import plain
+from llmload.reporters.escaping import markdown_code, markdown_prose, spreadsheet
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 anything = st.text(st.characters(codec=None), max_size=200) | st.text(

@@ -49,16 +49,6 @@ def test_what_a_later_version_builds_is_refused_where_it_is_written(spec, place)
     assert refused(HEAD + URL + spec) == [place]
 
 
-@pytest.mark.parametrize(
-    ("target", "place"),
-    [
-        pytest.param("launch: {command: [a]}", "5:12 spec.target.launch", id="launch"),
-    ],
-)
-def test_targets_of_later_versions_are_refused_too(target, place):
-    assert refused(f"{HEAD}  target: {{{target}}}\n") == [place]
-
-
 def test_everything_unbuilt_is_told_at_once():
     everything = Path(__file__).parent / "good" / "later-features.yaml"
     with pytest.raises(NotBuiltError) as caught:

@@ -90,8 +90,8 @@ def healthy(*models: str, template: int = 7, per_word: int = 1) -> Script:
 
 
 @contextmanager
-def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[Script]:
-    """Serve `script` on a free port for the time of the block; its `url` is set."""
+def serving(script: Script, tls: ssl.SSLContext | None = None, port: int = 0) -> Iterator[Script]:
+    """Serve `script` on `port`, a free one by default, for the time of the block; its `url` is set."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -120,7 +120,7 @@ def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[Scrip
         def log_message(self, *_: object) -> None:
             """Tests print nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         server.daemon_threads = True
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)

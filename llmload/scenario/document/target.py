@@ -7,7 +7,15 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from llmload.frameworks.registry import REGISTRY
 from llmload.scenario.document.quantities import (
@@ -168,12 +176,28 @@ class Timeout(Section):
     total: Patience = 600.0
 
 
+def _refuse_shell_line(value: object) -> object:
+    if isinstance(value, str):
+        hint = f"Write it like [{', '.join(value.split())}]; no shell reads it"
+        raise wrong("a command is a list of the program and its arguments", hint)
+    return value
+
+
+EnvironmentValue = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+
+
 class Launch(Section):
     """How to start the server ourselves."""
 
-    command: Annotated[list[Text], Field(min_length=1)]
-    env: dict[str, str] = Field(default_factory=dict)
-    ready_timeout: Patience = 600.0
+    command: Annotated[
+        list[Text],
+        Field(min_length=1, description="Program and arguments; no shell reads them"),
+        BeforeValidator(_refuse_shell_line),
+    ]
+    env: Annotated[
+        dict[VariableName, EnvironmentValue], Field(description="Variables of the server, over those of llmload")
+    ] = Field(default_factory=dict)
+    ready_timeout: Annotated[Patience, Field(description="From its start to its first answer")] = 600.0
 
 
 def _known_framework(name: str) -> str:
@@ -190,7 +214,7 @@ ApiSchema = WithJsonSchema({"anyOf": [{"enum": APIS}, {"type": "null"}]})
 
 
 class Target(Section):
-    """The server under test: one of url, simulator, launch (which may name the url where it will listen)."""
+    """The server under test: url, simulator, or launch together with the url where it will listen."""
 
     url: Annotated[Url | None, Field(description="Where the server listens, without /v1")] = None
     simulator: Simulator | None = None
@@ -217,4 +241,6 @@ class Target(Section):
             raise wrong("no server is named", f"Write one of url: {API_URL}, simulator: {{}} or launch:")
         if len(places) > 1 and places != ["url", "launch"]:
             raise wrong(f"{' and '.join(places)} exclude each other", "Keep one of them")
+        if places == ["launch"]:
+            raise wrong("nothing says where the launched server will listen", f"Write url: {API_URL}, with its port")
         return self
