@@ -8,14 +8,14 @@ from dataclasses import replace
 from rich.console import Console
 
 from llmload.domain import Phase
-from llmload.progress import Progress
+from llmload.progress import Progress, Waiting
 from llmload.reporters import live
 
 RUNNING = Progress("concurrency 50", Phase.MEASURED, 120, 200, 50, 1234.5, 100.2, 333.3, 0.93, 12.3)
 BEGUN = Progress("concurrency 50", Phase.WARMUP, 0, 0, 1, 0.0, None, None, None, 0.0)
 
 
-def shown(progress: Progress) -> str:
+def shown(progress: Progress | Waiting) -> str:
     file = io.StringIO()
     Console(file=file, width=90).print(live.panel(progress))
     return file.getvalue()
@@ -46,3 +46,9 @@ def test_the_panel_keeps_its_height() -> None:
 def test_a_long_wait_is_told_in_minutes_and_overshoot_is_no_wait() -> None:
     assert "10m00s left" in live.line(replace(RUNNING, done=10, planned=110, elapsed_s=60.0))
     assert live.line(replace(RUNNING, done=210)).endswith(", 0s left")
+
+
+def test_a_server_that_is_waited_for_has_a_line_and_a_panel() -> None:
+    waiting = Waiting(elapsed_s=12.4, limit_s=600.0)
+    assert live.line(waiting) == "waiting for the server: 12 s of 10m"
+    assert live.line(waiting) in shown(waiting)

@@ -169,3 +169,29 @@ def test_the_longer_secret_goes_first():
 
 def test_no_secrets_change_nothing():
     assert Scrubber([]).scrub("text") == Scrubber([""]).scrub("text") == "text"
+
+
+LAUNCHED = """\
+apiVersion: llmload/v1
+kind: Scenario
+metadata: {name: s}
+spec:
+  target:
+    url: http://localhost:8000
+    launch:
+      command: [vllm, serve, tiny, --api-key, sk-command-1, --hf-token=hf-command-2, --max-tokens, "4096", --api-key]
+      env: {HF_TOKEN: hf-variable-3, VLLM_API_KEY: "${KEY}", HF_HOME: /models}
+"""
+
+
+def test_what_a_launched_server_is_given_under_the_name_of_a_secret_is_one():
+    scenario = load_text(LAUNCHED, "s.yaml", env={"KEY": "key-from-env-4"}, directory=Path())
+    secrets = {"sk-command-1", "hf-command-2", "hf-variable-3", "key-from-env-4"}
+    assert set(secrets_of(scenario, {})) == secrets
+    for kept in (scenario.document.text, scenario.document.resolved, repr(scenario)):
+        assert not [secret for secret in secrets if secret in kept]
+    for kept in (scenario.document.text, scenario.document.resolved):
+        assert "4096" in kept
+        assert "/models" in kept
+    assert "--hf-token=***" in scenario.document.resolved
+    assert "${KEY}" in scenario.document.text
