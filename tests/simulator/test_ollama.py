@@ -142,6 +142,11 @@ def test_a_model_without_a_tag_is_the_latest(quick, name):
     assert told["model"] == name
 
 
+def test_its_openai_api_knows_the_name_that_it_lists(quick):
+    document = {"model": "simulated:latest", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 2}
+    assert ask(quick.url, "/v1/chat/completions", document).status_code == 200
+
+
 def test_it_tells_of_its_version_and_its_model(quick):
     assert look(quick.url, "/api/version").json()["version"].startswith("simulator-")
     (listed,) = look(quick.url, "/api/tags").json()["models"]
