@@ -44,8 +44,9 @@ peers:  ## the other load tools, each in an environment of its own: some gigabyt
 		$(PYTHON) -m venv .peers/$${peer%%==*} && .peers/$${peer%%==*}/bin/pip install --quiet $$peer; \
 	done
 
-docs: .venv/installed  ## generated schemas
+docs: .venv/installed  ## generated schemas, and the tables of frameworks
 	$(BIN)/llmload schema --write schemas
+	$(BIN)/python -m tests.docs.framework_tables
 
 clean:
 	rm -rf .venv build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,13 +6,14 @@ and one that cannot be read so is compared as it came.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from math import isclose, isfinite
-from types import NoneType, UnionType
-from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import get_type_hints
 
 from llmload.domain import Finding, TargetFacts
+from llmload.frameworks.settings import kinds_of
 
 Value = str | int | float | bool | None
 
@@ -31,7 +32,7 @@ def actual_settings(settings: type, told: Mapping[str, object]) -> dict[str, Val
         value = told.get(field.name)
         if field.name not in told or not (value is None or isinstance(value, str | int | float)):
             continue
-        kinds = frozenset(_kinds(hints[field.name]))
+        kinds = kinds_of(hints[field.name])
         read = _read_as(kinds, value)
         if read is not None or NoneType in kinds:
             found[field.name] = read
@@ -56,7 +57,7 @@ def written(value: object) -> str:
     """A value as a scenario would have it."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "none" if value is None else str(value)
+    return "null" if value is None else str(value)
 
 
 def _is_same(declared: object, actual: object) -> bool:
@@ -65,20 +66,6 @@ def _is_same(declared: object, actual: object) -> bool:
     if isinstance(declared, int | float) and isinstance(actual, int | float):
         return isclose(declared, actual, rel_tol=_CLOSE)
     return written(declared).casefold() == written(actual).casefold()
-
-
-def _kinds(hint: object) -> Iterator[object]:
-    """The plain types of an annotation, and the values of its literals."""
-    origin = get_origin(hint)
-    if origin is Annotated:
-        yield from _kinds(get_args(hint)[0])
-    elif origin in (Union, UnionType):
-        for member in get_args(hint):
-            yield from _kinds(member)
-    elif origin is Literal:
-        yield from get_args(hint)
-    else:
-        yield hint
 
 
 def _read_as(kinds: frozenset[object], told: Value) -> Value:

@@ -12,7 +12,7 @@ from llmload.errors import UsageError
 
 def init(
     file: Annotated[Path, typer.Argument(help="File to write.")] = Path("scenario.yaml"),
-    framework: Annotated[str, typer.Option(help="vllm, sglang, ollama, triton, lmdeploy or openai.")] = "openai",
+    framework: Annotated[str, typer.Option(help="One of those that `llmload frameworks` lists.")] = "openai",
 ) -> None:
     """Write a commented starter scenario; never overwrites a file.
 

@@ -74,9 +74,7 @@ def _describe(facts: TargetFacts) -> list[str]:
         lines.append(f"  left out {', '.join(facts.left_out)}: the server does not take them")
     lines += [f"  {word:<8} {', '.join(told)}" for word, told in _verified(facts).items() if told]
     for found in disagreements(facts):
-        lines.append(
-            f"  differs  {found.subject}: {found.expected} is declared, {found.actual} is what the server says"
-        )
+        lines.append(f"  differs  {found.subject}: declared {found.expected}, and the server says {found.actual}")
     return lines
 
 

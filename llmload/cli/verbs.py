@@ -7,6 +7,7 @@ import typer
 from llmload.cli.apply import apply
 from llmload.cli.convert import convert
 from llmload.cli.export import export
+from llmload.cli.frameworks import frameworks
 from llmload.cli.gate import gate
 from llmload.cli.init import init
 from llmload.cli.plan import plan
@@ -19,7 +20,7 @@ from llmload.cli.simulate import simulate
 from llmload.cli.store import store
 from llmload.cli.validate import validate
 
-VERBS = (init, validate, plan, apply, run, runs, show, gate, report, export, simulate, convert, schema)
+VERBS = (init, validate, plan, apply, run, runs, show, gate, report, export, simulate, convert, schema, frameworks)
 
 
 def register(app: typer.Typer) -> None:

@@ -188,7 +188,8 @@ class Adapter:
     does not tell are missing; it never raises). `lessons` tell what bodies and readers need to know: `learn` makes
     `Endpoint.learnt` of them, `settle` the dialect as this very server speaks it. `context_setting` is the setting
     that, where declared, is the context in tokens whatever the server tells. `metric_names` are the families of its
-    Prometheus metrics by our names, newest release first.
+    Prometheus metrics by our names, newest release first. `ran_against` names the real servers that this
+    adapter was run against; empty: none, only the simulator.
     """
 
     name: str
@@ -206,3 +207,4 @@ class Adapter:
     settle: Callable[[Dialect, Endpoint], Dialect] = _as_it_is
     context_setting: str | None = None
     metric_names: Mapping[MetricName, tuple[str, ...]] = field(default_factory=dict)
+    ran_against: str = ""

@@ -177,4 +177,5 @@ ADAPTER = Adapter(
         "prompt_tokens": ("llamacpp:prompt_tokens_total",),
         "output_tokens": ("llamacpp:tokens_predicted_total",),
     },
+    ran_against="llama.cpp",
 )

@@ -1,4 +1,4 @@
-"""Every framework that a scenario may name."""
+"""Every framework that a scenario may name: ours, and those of installed plug-ins, which are loaded when asked for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from llmload.endpoint import Endpoint
 from llmload.errors import UsageError
-from llmload.frameworks import lmdeploy, ollama, openai, sglang, triton, vllm
+from llmload.frameworks import lmdeploy, ollama, openai, plugins, sglang, triton, vllm
 from llmload.frameworks.adapter import Adapter, Dialect
+from llmload.frameworks.plugins import Refusal
 
 REGISTRY: Mapping[str, Adapter] = {
     adapter.name: adapter
@@ -20,15 +21,46 @@ REGISTRY: Mapping[str, Adapter] = {
         lmdeploy.ADAPTER,
     )
 }
+"""Our own. A plug-in cannot take the place of one of them."""
+
+
+def known_names() -> tuple[str, ...]:
+    """Every name that may be written, whether or not a plug-in behind it can be loaded."""
+    return tuple(sorted({*REGISTRY, *plugins.offers()}))
 
 
 def adapter_for(name: str) -> Adapter:
-    """The adapter of the framework called `name`; UsageError lists the known names."""
-    try:
+    """The adapter of the framework called `name`. UsageError: nobody knows it, or the plug-in that does is broken."""
+    if name in REGISTRY:
         return REGISTRY[name]
-    except KeyError:
-        known = ", ".join(sorted(REGISTRY))
-        raise UsageError("framework", f"{name!r} is not a framework we know", f"Use one of: {known}") from None
+    if name in plugins.offers():
+        return plugins.load(name)
+    known = ", ".join(known_names())
+    raise UsageError("framework", f"{name!r} is not a framework we know", f"Use one of: {known}")
+
+
+def adapters() -> Mapping[str, Adapter]:
+    """Every adapter that can be used, by name; what cannot is among the `refusals`."""
+    return _survey()[0]
+
+
+def refusals() -> tuple[Refusal, ...]:
+    """The offers of installed plug-ins that are not used, and why."""
+    return _survey()[1]
+
+
+def _survey() -> tuple[Mapping[str, Adapter], tuple[Refusal, ...]]:
+    usable, refused = dict(REGISTRY), []
+    for name, offered in plugins.offers().items():
+        for owner in (plugins.owner_of(each) for each in offered):
+            if name in REGISTRY:
+                refused.append(Refusal(name, owner, "the name is taken already by llmload itself"))
+                continue
+            try:
+                usable[name] = plugins.load(name)
+            except UsageError as error:
+                refused.append(Refusal(name, owner, error.problem))
+    return dict(sorted(usable.items())), tuple(refused)
 
 
 def dialect_for(endpoint: Endpoint) -> Dialect:

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from pydantic import JsonValue
 
-from llmload.frameworks.registry import REGISTRY
+from llmload.frameworks.registry import adapter_for
 from llmload.promises import Gate
 from llmload.promises import Slo as SloTerms
 from llmload.scenario import asked
@@ -46,12 +46,12 @@ def resolve_scenario(
 
 def default_api(framework: str) -> str:
     """The API a framework is tested through where the author names none."""
-    return next(iter(REGISTRY[framework].dialects))
+    return next(iter(adapter_for(framework).dialects))
 
 
 def resolve_target(target: written.Target) -> asked.Target:
     """The server under test."""
-    settings = REGISTRY[target.framework].settings
+    settings = adapter_for(target.framework).settings
     declared = settings_model(settings).model_validate(target.framework_config)
     return asked.Target(
         place=_place(target),

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from llmload.frameworks.registry import REGISTRY
+from llmload.frameworks.registry import REGISTRY, adapter_for
 from llmload.promises import Gate
 from llmload.scenario.document.load import DEFAULT_REQUESTS, Load
 from llmload.scenario.document.promises import Decision, GateForm, Slo
@@ -113,7 +113,7 @@ def _api(sections: Sections, root: Node) -> Iterator[Trouble]:
     target = sections.target
     if target is None or target.api is None:
         return
-    known = REGISTRY[target.framework].dialects
+    known = adapter_for(target.framework).dialects
     if target.api not in known:
         message = f"{target.framework} has no API {target.api!r}"
         yield at_path(root, ("spec", "target", "api"), message, nearest(target.api, known))
@@ -136,11 +136,11 @@ def _settings(sections: Sections, root: Node) -> Iterator[Trouble]:
         hint = f"Write framework: {owners[0]}, or correct the block: {own}"
         yield Trouble(key_place(root, (*path, foreign[0])), format_path(path), message, hint)
         return
-    yield from validate(settings_model(REGISTRY[target.framework].settings), node, path).troubles
+    yield from validate(settings_model(adapter_for(target.framework).settings), node, path).troubles
 
 
 def _settings_of(framework: str) -> set[str]:
-    return set(settings_model(REGISTRY[framework].settings).model_fields)
+    return set(settings_model(adapter_for(framework).settings).model_fields)
 
 
 def _at_names_a_step(sections: Sections, root: Node) -> Iterator[Trouble]:

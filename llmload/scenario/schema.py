@@ -7,7 +7,7 @@ import json
 from pydantic import JsonValue
 
 from llmload.errors import Problem
-from llmload.frameworks.registry import REGISTRY
+from llmload.frameworks.registry import REGISTRY, adapters
 from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.document.settings import settings_model
 from llmload.scenario.source import Loaded
@@ -19,27 +19,35 @@ Schema = dict[str, JsonValue]
 
 
 def scenario_schema() -> Schema:
-    """Draft 2020-12; the settings allowed in `framework_config` follow from `framework`."""
+    """Draft 2020-12; the settings allowed in `framework_config` follow from `framework`, plug-ins included."""
     schema: Schema = ScenarioDocument.model_json_schema(by_alias=True)
-    definitions = schema["$defs"]
-    assert isinstance(definitions, dict)  # noqa: S101 - pydantic's own shape
+    definitions = _member(schema, "$defs")
     conditions: list[JsonValue] = []
-    for name, adapter in sorted(REGISTRY.items()):
+    for name, adapter in adapters().items():
         settings: Schema = settings_model(adapter.settings).model_json_schema()
-        title = str(settings["title"])
+        title = str(settings["title"]) if name in REGISTRY else f"framework.{name}"
         definitions[title] = settings
         chosen: Schema = {"properties": {"framework": {"const": name}}}
         if name != "openai":  # which is what a document without `framework` means
             chosen["required"] = ["framework"]
         conditions.append({"if": chosen, "then": {"properties": {"framework_config": {"$ref": f"#/$defs/{title}"}}}})
-    target = definitions["Target"]
-    assert isinstance(target, dict)  # noqa: S101
+    target = _member(definitions, "Target")
     target["allOf"] = conditions
+    properties = _member(target, "properties")
+    _member(properties, "framework")["enum"] = list(adapters())
+    apis: list[JsonValue] = list({api: None for adapter in adapters().values() for api in adapter.dialects})
+    _member(properties, "api")["anyOf"] = [{"enum": apis}, {"type": "null"}]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
         "title": "llmload scenario, llmload/v1",
     }
+
+
+def _member(parent: Schema, name: str) -> Schema:
+    found = parent[name]
+    assert isinstance(found, dict)  # noqa: S101 - pydantic's own shape
+    return found
 
 
 def against_schema(loaded: Loaded) -> list[Problem]:

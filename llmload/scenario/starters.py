@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
-from llmload.frameworks.registry import REGISTRY
+from llmload.frameworks.registry import adapter_for, known_names
 from llmload.scenario.nearest import nearest
 from llmload.scenario.resolve import default_api
 
@@ -51,8 +51,8 @@ spec:
 
 def starter(framework: str) -> str:
     """The starter for a framework; ValueError says which there are."""
-    if framework not in REGISTRY:
-        raise ValueError(nearest(framework, REGISTRY))
+    if framework not in known_names():
+        raise ValueError(nearest(framework, known_names()))
     return _TEMPLATE.format(
         framework=framework,
         port=_PORTS.get(framework, 8000),
@@ -63,7 +63,7 @@ def starter(framework: str) -> str:
 
 def _settings(framework: str) -> Iterator[str]:
     """Commented out: what stands here is taken as declared by the author, and we cannot know it."""
-    members = fields(REGISTRY[framework].settings)
+    members = fields(adapter_for(framework).settings)
     if members:
         yield "    # framework_config:              # how the server was started; what is left out is assumed\n"
     for member in members:

@@ -17,7 +17,8 @@ from pydantic import (
     model_validator,
 )
 
-from llmload.frameworks.registry import REGISTRY
+from llmload.errors import UsageError
+from llmload.frameworks.registry import REGISTRY, adapter_for, known_names
 from llmload.scenario.document.quantities import (
     Cost,
     Count,
@@ -201,16 +202,17 @@ class Launch(Section):
 
 
 def _known_framework(name: str) -> str:
-    if name not in REGISTRY:
-        raise wrong(f"unknown framework {name!r}", nearest(name, REGISTRY))
+    if name not in REGISTRY and name not in known_names():
+        raise wrong(f"unknown framework {name!r}", nearest(name, known_names()))
+    try:
+        adapter_for(name)
+    except UsageError as error:
+        raise wrong(error.problem, error.remedy) from None
     return name
 
 
-Framework = Annotated[str, AfterValidator(_known_framework), WithJsonSchema({"enum": sorted(REGISTRY)})]
-
-
-APIS = sorted({api for adapter in REGISTRY.values() for api in adapter.dialects})
-ApiSchema = WithJsonSchema({"anyOf": [{"enum": APIS}, {"type": "null"}]})
+# which frameworks and APIs there are, scenario/schema.py writes into the schema: plug-ins may add some
+Framework = Annotated[str, AfterValidator(_known_framework)]
 
 
 class Target(Section):
@@ -222,9 +224,7 @@ class Target(Section):
     model: Annotated[Text | None, Field(description="Optional when the server serves exactly one model")] = None
     framework: Framework = "openai"
     framework_config: dict[str, JsonValue] = Field(default_factory=dict)
-    api: Annotated[
-        Text | None, Field(description="Which of the framework's APIs; its usual one if not written"), ApiSchema
-    ] = None
+    api: Annotated[Text | None, Field(description="Which of the framework's APIs; its usual one if not written")] = None
     api_key: Secret | None = None
     headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = Field(default_factory=dict)
     tls: Tls = Tls.model_construct()

@@ -1,0 +1,106 @@
+"""Frameworks of third parties: what installed distributions offer under the entry point group `llmload.frameworks`.
+
+Nothing is read before a name is asked for that is not one of ours, and nothing is loaded but the one that is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from llmload.errors import UsageError
+from llmload.frameworks.adapter import Adapter
+from llmload.frameworks.settings import settings_of
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, EntryPoint
+
+GROUP = "llmload.frameworks"
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An offer that cannot be used: which name, whose, and why."""
+
+    name: str
+    distribution: str
+    because: str
+
+
+@cache
+def offers() -> Mapping[str, tuple[EntryPoint, ...]]:
+    """What is offered, by name; usually one entry point each. UsageError where the offers cannot be read."""
+    from importlib.metadata import distributions, entry_points  # a tenth of what `llmload --help` may take
+
+    try:
+        found = entry_points(group=GROUP)
+    except Exception as error:
+        owner = next((each for each in distributions() if not _is_readable(each)), None)
+        whose = f"the distribution {owner.name}" if owner is not None else "an installed distribution"
+        raise UsageError(
+            "frameworks", f"the entry points of {whose} cannot be read ({error!r})", "Reinstall or uninstall it"
+        ) from None
+    return {name: tuple(each for each in found if each.name == name) for name in sorted({each.name for each in found})}
+
+
+def load(name: str) -> Adapter:
+    """The adapter that is offered as `name`. UsageError names the distribution whose offer cannot be used."""
+    offered = offers()[name]
+    if len(offered) > 1:
+        owners = " and ".join(sorted(owner_of(entry) for entry in offered))
+        raise UsageError(f"framework {name}", f"{owners} both offer it", "Uninstall all of them but one")
+    return _load(offered[0])
+
+
+def owner_of(entry: EntryPoint) -> str:
+    """The distribution of an offer, with its version."""
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else "an unknown distribution"
+
+
+def _is_readable(distribution: Distribution) -> bool:
+    try:
+        tuple(distribution.entry_points)
+    except Exception:
+        return False
+    return True
+
+
+@cache
+def _load(entry: EntryPoint) -> Adapter:
+    owner = owner_of(entry)
+    try:
+        found = entry.load()
+    except (Exception, SystemExit) as error:  # somebody else's code: whatever it does must not end ours
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise _refused(entry.name, owner, f"cannot be loaded ({said})") from None
+    if (problem := _problem(entry.name, found)) is not None:
+        raise _refused(entry.name, owner, f"cannot be used: {problem}")
+    assert isinstance(found, Adapter)  # noqa: S101 - just checked
+    return found
+
+
+def _refused(name: str, owner: str, problem: str) -> UsageError:
+    return UsageError(
+        f"framework {name}", f"the plug-in of {owner} {problem}", "Upgrade or uninstall that distribution"
+    )
+
+
+def _problem(name: str, found: object) -> str | None:
+    """Why an offer is no adapter that we could use."""
+    if not isinstance(found, Adapter):
+        return f"it is of type {type(found).__name__}, and not an llmload.frameworks.adapter.Adapter"
+    if not _NAME.fullmatch(name):
+        return "its name is not of small letters, digits, hyphens and underscores"
+    if found.name != name:
+        return f"it calls itself {found.name!r}"
+    if not found.dialects:
+        return "it has no API"
+    try:
+        settings_of(found.settings)
+    except TypeError as error:
+        return str(error)
+    return None
