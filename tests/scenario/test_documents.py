@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from llmload.analysis.sample_size import check_reachable
 from llmload.errors import ScenarioError, StoreError, UsageError
+from llmload.frameworks.registry import REGISTRY
 from llmload.promises import Slo
 from llmload.scenario import asked
 from llmload.scenario.document.target import PROFILES
@@ -157,6 +159,14 @@ def test_a_run_s_stored_document_keeps_its_notice(path):
     after = load_resolved(before.document.resolved)
     assert after.notices == before.notices
     assert after.reports.formats == ("markdown", "junit", "csv", "json")
+
+
+@pytest.mark.parametrize("framework", sorted({*REGISTRY} - {"openai"}))
+def test_every_framework_has_a_runnable_scenario_that_declares_settings(framework):
+    found = load_runnable(ROOT / "scenarios" / f"{framework}.yaml", env={})
+    check_reachable(found)
+    assert found.target.framework == framework
+    assert found.target.declared
 
 
 def test_the_resolved_document_is_itself_a_valid_document():
