@@ -99,6 +99,20 @@ def client_core_is_full(measured: Measured) -> Caveat | None:
     return Caveat(rule, figure, relief(measured), is_fatal, _KIND if is_fatal else "")
 
 
+def client_machine_is_full(measured: Measured) -> Caveat | None:
+    """Workers of which none fills a core may fill all of them together."""
+    totals = [
+        sum(w.cpu_share or 0.0 for w in o.workers if not w.node) for o in measured.observations if len(o.workers) > 1
+    ]
+    cpus, most = measured.cpus, max(totals, default=0.0)
+    if not cpus or most < FULL_CORE * cpus:
+        return None
+    figure = (
+        f"the workers used {percent(most / cpus)} of {counted(cpus, 'CPU')}, less than {percent(FULL_CORE)} allowed"
+    )
+    return Caveat("client used its whole machine", figure, relief(measured), is_fatal=True, kind=_KIND)
+
+
 def client_out_of_files(measured: Measured) -> Caveat | None:
     """A connection that our own limit of open files refused says nothing of the server."""
     return _refused_here(
@@ -155,9 +169,11 @@ def requests_were_dropped(measured: Measured) -> Caveat | None:
     if not dropped:
         return None
     most = f"{measured.scenario.load.max_in_flight:,}"
+    shared = " (each worker has its share of them)" if max(len(o.workers) for o in measured.observations) > 1 else ""
     figure = (
         f"{dropped:,} of {counted(measured.metrics.attempts, 'request')}"
-        f" ({percent(dropped / measured.metrics.attempts)}) were due while {most} were in flight; none of them is good"
+        f" ({percent(dropped / measured.metrics.attempts)}) were due while {most} were in flight{shared};"
+        " none of them is good"
     )
     remedy = "The server answers more slowly than requests arrive: lower load.rate, or give it more capacity;"
     remedy += " load.max_in_flight only lets more of them wait"

@@ -25,6 +25,7 @@ from llmload.load.handover import read_frame, read_observation, write_frame
 from llmload.load.limits import check, limits_here
 from llmload.load.live import Cell, Live
 from llmload.load.window import Window
+from llmload.machine import usable_cpus
 
 _EXIT_S = 2.0
 
@@ -35,7 +36,7 @@ class Here:
     @property
     def cpus(self) -> int:
         """CPUs that this process may use."""
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return usable_cpus()
 
     @property
     def about(self) -> str:

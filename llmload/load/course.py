@@ -193,8 +193,8 @@ class Course:
             self._end(Ending.INTERRUPTED)
         elif cells[Cell.END]:
             self._end(Ending.COMPLETE)
-        elif monotonic() > self._deadline:
-            self._end(Ending.COMPLETE if self._is_quota_done else Ending.MAX_DURATION)
+        elif monotonic() > self._deadline and not self._is_quota_done:  # who is done waits for the others
+            self._end(Ending.MAX_DURATION)
         self._ticks += 1
         if self._ticks % _TICKS_PER_SHOW == 1:
             self._show()

@@ -54,7 +54,13 @@ def shards_of(window: Window, count: int) -> list[Window]:
 
 def surely_open(window: Window) -> int:
     """Connections that the window cannot do without; in open loop the server decides how many more it takes."""
-    return window.pace.concurrency if isinstance(window.pace, Slots) else 0
+    match window.pace:
+        case Slots(concurrency, ramp):
+            return max(concurrency, math.ceil(ramp.start) if ramp else 0)
+        case Arrivals() | Replay():
+            return 0
+        case _:
+            assert_never(window.pace)
 
 
 def _most_at_once(window: Window) -> int:

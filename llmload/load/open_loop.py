@@ -89,7 +89,7 @@ class _OpenLoop:
             self._course.begin_measuring(due.at_ns)
         job = self._course.next_job(due.phase)
         if self._in_flight >= self._most:
-            self._course.note(_dropped(job, due.at_ns, self._course.window.max_in_flight))
+            self._course.note(_dropped(job, due.at_ns, self._most))
             return
         self._in_flight += 1
         task = group.create_task(self._send(job, due.at_ns))
@@ -144,7 +144,7 @@ def _dropped(job: Job, due_ns: int, most: int) -> RequestRecord:
         asked_input_tokens=job.input_tokens,
         asked_output_tokens=job.output_tokens,
         error_type="DROPPED_MAX_IN_FLIGHT",
-        error_text=f"not sent: {most} requests were in flight (load.max_in_flight)",
+        error_text=f"not sent: {most} requests were in flight at its worker (its share of load.max_in_flight)",
     )
 
 

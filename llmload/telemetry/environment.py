@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from llmload import __version__
+from llmload.machine import usable_cpus
 
 _GIT_PATIENCE_S = 2
 _CI_NAMES = {
@@ -30,15 +31,11 @@ def environment_facts() -> Mapping[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cpu": _cpu_model(),
-        "cpu_count": str(_usable_cpus()),
+        "cpu_count": str(usable_cpus()),
         "ci": next((name for variable, name in _CI_NAMES.items() if os.environ.get(variable)), ""),
         **_git_facts(),
     }
     return {name: value for name, value in facts.items() if value}
-
-
-def _usable_cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu_model() -> str:

@@ -25,9 +25,9 @@ def caveats(*observations: Observation, cpus: int | None = 8, asked: Scenario | 
     return check(observations, measure(observations, asked.slo), scenario=asked, facts=FACTS, cpus=cpus)
 
 
-def kinds(*observations: Observation) -> dict[str, bool]:
+def kinds(*observations: Observation, cpus: int | None = None) -> dict[str, bool]:
     """Each broken rule, and whether it is fatal."""
-    return {caveat.rule: caveat.is_fatal for caveat in caveats(*observations)}
+    return {caveat.rule: caveat.is_fatal for caveat in caveats(*observations, cpus=cpus)}
 
 
 def worker(number: int = 0, *, cpu: float | None = 0.3, beats: int = 0, node: str = "", clock_ms: float = 0.0):
@@ -51,13 +51,13 @@ def with_one_late(late_ms: float, *, of: int) -> Observation:
 
 
 def test_one_late_worker_of_fifty_does_not_hide_among_the_others() -> None:
-    (late,) = caveats(with_one_late(11, of=50))
+    (late,) = caveats(with_one_late(11, of=50), cpus=64)
     assert (late.rule, late.is_fatal, late.kind) == ("client was late", True, FATAL)
     assert late.figure == "p99 heartbeat lateness of worker 49 11ms, at most 10ms allowed"
 
 
 def test_fifty_workers_within_the_limit_are_punctual() -> None:
-    assert caveats(with_one_late(9.9, of=50)) == ()
+    assert caveats(with_one_late(9.9, of=50), cpus=64) == ()
 
 
 def test_windows_that_do_not_tell_whose_heartbeats_are_whose_are_judged_as_a_whole() -> None:
@@ -169,6 +169,20 @@ def test_any_worker_at_the_limit_of_its_core_spoils_the_step(share: float | None
     seen = window(HEALTHY, workers=[worker(0, cpu=0.1), worker(1, cpu=share)])
     assert kinds(seen) == expected
     assert all("worker 1 used" in caveat.figure for caveat in caveats(seen))
+
+
+@pytest.mark.parametrize(
+    ("shares", "is_full"),
+    [
+        pytest.param([0.5, 0.5, 0.5, 0.39], False, id="94.5 % of two CPUs"),
+        pytest.param([0.5, 0.5, 0.5, 0.41], True, id="95.5 % of two CPUs"),
+        pytest.param([0.5, None, 0.5, 0.5], False, id="one unknown"),
+    ],
+)
+def test_workers_that_fill_all_cpus_together_spoil_the_step(shares: list[float | None], is_full: bool) -> None:
+    seen = window(HEALTHY, workers=[worker(number, cpu=share) for number, share in enumerate(shares)])
+    assert kinds(seen, cpus=2) == ({"client used its whole machine": True} if is_full else {})
+    assert kinds(seen) == {}  # of a machine that did not tell its CPUs nobody knows
 
 
 # ---------------------------------------------------------------- our own limits

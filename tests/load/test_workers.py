@@ -139,7 +139,7 @@ def test_a_ramp_lets_slots_join_and_leave_one_after_the_other(ramp: Ramp, worker
     records = observation.records
     begin_ns = min(record.due_ns for record in records)
     for one in records:
-        after_s = (one.sent_ns - begin_ns) / 1e9 + 0.001
+        after_s = (one.sent_ns - begin_ns) / 1e9 + 0.02  # what tests beside this one may cost
         under_way = sum(r.sent_ns <= one.sent_ns < r.done_ns for r in records)
         # a slot that leaves may have begun one more answer just before
         assert under_way <= max(floor(ramp.level(after_s, 6)) + 1, floor(ramp.level(max(0, after_s - 0.2), 6)) + 1)
