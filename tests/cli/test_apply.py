@@ -117,13 +117,14 @@ def test_five_at_once_on_one_store_and_one_scenario_all_finish(tmp_path: Path) -
     assert len(list(reports.iterdir())) == 4
 
 
-def slow_ladder(directory: Path) -> Path:
+def slow_ladder(directory: Path, **changes: object) -> Path:
     """Three steps of about two seconds each."""
     return write_scenario(
         directory,
         load="{concurrency: [2, 3, 4], requests: 80, warmup: {requests: 2}}",
         target__simulator__decode_base="6ms",
         gates="[goodput >= 80%]",
+        **changes,
     )
 
 
@@ -260,17 +261,24 @@ def test_the_exit_code_is_the_verdict_even_where_nobody_reads_the_output(tmp_pat
         assert process.wait(60) in (3, 5)  # 5: this machine was too busy to measure
 
 
-def test_a_resumed_run_refuses_another_server(tmp_path: Path) -> None:
-    name = slow_ladder(tmp_path).name
+@pytest.mark.parametrize(
+    ("column", "told", "words"),
+    [
+        ("framework_version", "another", "the run began on simulated (another)"),
+        ("framework_actual", '{"enable_prefix_caching":false}', "(enable_prefix_caching false, now true)"),
+    ],
+)
+def test_a_resumed_run_refuses_another_server(tmp_path: Path, column: str, told: str, words: str) -> None:
+    name = slow_ladder(tmp_path, target__framework="vllm").name
     process = start("apply", "--no-progress", name, cwd=tmp_path)
     wait_for(lambda: windows_of(tmp_path / "llmload.db") == 1)
     process.kill()
     process.communicate()
     connection = sqlite3.connect(tmp_path / "llmload.db")
-    connection.execute("update runs set framework_version = 'another'")
+    connection.execute(f"update runs set {column} = ?", (told,))
     connection.commit()
     connection.close()
     done = llmload("apply", "--no-progress", "--resume", "latest", name, cwd=tmp_path)
     assert done.returncode == 5
-    assert "the run began on simulated (another)" in done.stdout
+    assert words in done.stdout
     assert rows(tmp_path / "llmload.db", "select status from runs") == [("failed",)]  # not the end: it can go on
