@@ -6,12 +6,13 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from llmload.domain import Look, Observation, Outcome, Phase, RequestRecord, Step
-from llmload.frameworks.openai import DIALECTS
+from llmload.frameworks.registry import adapter_for
 from llmload.load.pool import Pool
 from llmload.load.window import Window
 from llmload.scenario.asked import Faults, Fixed, Poisson, Simulator
@@ -26,7 +27,15 @@ SHARE = 0.05
 FAULTY = Simulator(
     decode_base_ms=2,
     decode_per_seq_ms=0,
-    faults=Faults(error_rate=SHARE, error_status=503, disconnect_rate=SHARE, stall_rate=SHARE, malformed_rate=SHARE),
+    mean_answer_tokens=100_000,  # so that answers are of several tokens where nothing makes the model go on
+    faults=Faults(
+        error_rate=SHARE,
+        error_status=503,
+        disconnect_rate=SHARE,
+        stall_rate=SHARE,
+        malformed_rate=SHARE,
+        stream_error_rate=SHARE,
+    ),
 )
 EXPECTED: Mapping[str | None, tuple[Outcome, str | None]] = {
     None: (Outcome.OK, None),
@@ -34,14 +43,16 @@ EXPECTED: Mapping[str | None, tuple[Outcome, str | None]] = {
     "disconnect": (Outcome.TRUNCATED, "CONNECTION_ERROR"),
     "stall": (Outcome.TIMEOUT, "TIMEOUT_TOTAL"),
     "malformed": (Outcome.PROTOCOL_ERROR, "JSON_PARSE_ERROR"),
+    "stream_error": (Outcome.STREAM_ERROR, "ERROR_IN_STREAM"),
 }
 """What each fault is to a client that reads a stream of several tokens."""
 PLAN = Plan(1, 0, 0, Fixed(8), Fixed(8), True, FIT)
+TELLS_NO_USAGE = ("triton",)
 
 
 def keys_of(asked: Window, records: tuple[RequestRecord, ...]) -> list[str]:
     """What the server calls the request of each record."""
-    body = DIALECTS["chat"].body
+    body = adapter_for(asked.endpoint.framework).dialects[asked.endpoint.api].body
     return [body_hash(body(asked.endpoint, asked.plan.request(record.seq))) for record in records]
 
 
@@ -71,6 +82,14 @@ def assert_one_record_each(observation: Observation) -> None:
     assert sum(record.phase is Phase.MEASURED for record in observation.records) >= observation.look.requests
 
 
+def assert_same_tokens(asked: Window, record: RequestRecord, known: RequestTruth) -> None:
+    """An event for each token that was really sent; and counts, where the server tells them."""
+    counts = (known["prompt_tokens"], known["output_tokens"])
+    assert known["output_tokens"] == len(record.event_ns)
+    told = (record.input_tokens, record.output_tokens)
+    assert told == ((None, None) if asked.endpoint.framework in TELLS_NO_USAGE else counts)
+
+
 def assert_same(asked: Window, observation: Observation, truth: Truth) -> None:
     """Request by request, what we say of it is what the server did to it."""
     told: dict[str, list[RequestTruth]] = {}
@@ -84,6 +103,8 @@ def assert_same(asked: Window, observation: Observation, truth: Truth) -> None:
             continue
         assert len(known) == 1, (record.seq, record.outcome, record.error_text, known)
         assert (record.outcome, record.error_type) == EXPECTED[known[0]["fault"]], (record, known[0])
+        if record.outcome is Outcome.OK:
+            assert_same_tokens(asked, record, known[0])
     assert not told, "the server knows of requests that have no record"
 
 
@@ -91,12 +112,11 @@ CLOSED, OPEN = Slots(16), Arrivals(200, Poisson(), key=3)
 STEPS: Mapping[Pace, Step] = {CLOSED: Step(0, "concurrency", 16), OPEN: Step(0, "rate", 200)}
 
 
-@pytest.mark.measuring
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("pace", [CLOSED, OPEN], ids=["closed loop", "open loop"])
-def test_every_request_has_one_record_that_says_what_the_server_did(pace: Pace, workers: int) -> None:
-    with start(FAULTY, api_key=None) as server, Pool(workers=workers) as pool:
-        target = endpoint(server.url, model=FAULTY.model, total_timeout_s=2)
+def account(framework: str, api: str, pace: Pace, workers: int) -> None:
+    """Put load on a faulty server, and hold what we say of every request against what it says."""
+    settings = replace(FAULTY, framework=framework)
+    with start(settings, api_key=None) as server, Pool(workers=workers) as pool:
+        target = endpoint(server.url, framework=framework, api=api, model=settings.model, total_timeout_s=2)
         look = Look(STEPS[pace], 0, 600)
         asked = window(target, look=look, pace=pace, warmup=16, plan=PLAN, max_duration_s=60)
         observation = pool.observe(asked, on_progress=lambda progress: None, stop=threading.Event())
@@ -106,4 +126,27 @@ def test_every_request_has_one_record_that_says_what_the_server_did(pace: Pace, 
     totals, outcomes = truth["totals"], Counter(record.outcome for record in observation.records)
     assert min(outcomes[outcome] for outcome, _ in EXPECTED.values()) >= 10, "all faults happened"
     assert ended["stop"] + ended["length"] == totals["ok"] + totals["malformed"]
-    assert ended["abort"] == totals["disconnected"] + totals["stalled"] + totals["cancelled"]
+    failed_inside = sum((one["outcome"], one["status"]) == ("failed", 200) for one in truth["requests"])
+    assert ended["abort"] == totals["disconnected"] + totals["stalled"] + totals["cancelled"] + failed_inside
+
+
+@pytest.mark.measuring
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("pace", [CLOSED, OPEN], ids=["closed loop", "open loop"])
+def test_every_request_has_one_record_that_says_what_the_server_did(pace: Pace, workers: int) -> None:
+    account("vllm", "chat", pace, workers)
+
+
+@pytest.mark.measuring
+@pytest.mark.parametrize(
+    ("framework", "api"),
+    [
+        pytest.param("vllm", "completions", id="completions"),
+        pytest.param("ollama", "chat", id="Ollama's chat"),
+        pytest.param("ollama", "generate", id="Ollama's generate"),
+        pytest.param("triton", "generate", id="Triton"),
+        pytest.param("sglang", "generate", id="SGLang's generate"),
+    ],
+)
+def test_the_same_holds_in_every_protocol(framework: str, api: str) -> None:
+    account(framework, api, CLOSED, workers=2)
