@@ -117,7 +117,7 @@ def apis(_served: Served) -> Mapping[str, Api]:
 
 def pages(served: Served) -> Pages:
     """Version, models, what is loaded, and what a model is."""
-    name = _full_name(served.model)
+    name = full_name(served.model)
     model: dict[str, object] = {
         "name": name,
         "model": name,
@@ -172,12 +172,13 @@ def _model(document: Mapping[str, object], served: Served) -> str:
     model = document.get("model") or document.get("name")  # /api/show once had `name`
     if not isinstance(model, str) or not model:
         raise ValueError("model is required")
-    if _full_name(model) != _full_name(served.model):
+    if full_name(model) != full_name(served.model):
         raise RefusedError(_error(404, f"model '{model}' not found"))
     return model
 
 
-def _full_name(model: str) -> str:
+def full_name(model: str) -> str:
+    """A name with its tag: without one it means `:latest`."""
     return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
 
 

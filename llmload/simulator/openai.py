@@ -118,7 +118,7 @@ def _refuse_fields(document: dict[str, object], served: Served) -> None:
 def check_model(document: dict[str, object], served: Served) -> None:
     """404 for another model; naming none is naming ours, as in vLLM."""
     model = document.get("model")
-    if model not in (None, served.model, f"{served.model}:latest"):  # the last one as Ollama lists it
+    if model is not None and model not in (served.model, *served.aliases):
         message = f"The model `{model}` does not exist. Valid aliases: {served.model}."
         raise RefusedError(_error(404, "NotFoundError", message, "model"))
 

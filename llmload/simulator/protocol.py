@@ -48,13 +48,14 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The model, and what requests for it are held against."""
+    """The model, and what requests for it are held against; `aliases` are other names that it answers to."""
 
     model: str
     machine: Machine
     prefix_cache: bool
     started_s: int
     refuse_fields: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     @property
     def context(self) -> int:

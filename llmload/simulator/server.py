@@ -19,7 +19,7 @@ from llmload.simulator.metrics import Metrics
 from llmload.simulator.profiles import machine_of
 from llmload.simulator.protocol import Answer, Api, Asked, Finish, Page, RefusedError, Respond, Served
 from llmload.simulator.replicas import Router
-from llmload.simulator.speech import speech_of
+from llmload.simulator.speech import aliases_of, speech_of
 from llmload.simulator.tokens import block_hashes
 from llmload.simulator.triton import unknown_model
 from llmload.simulator.truth import Fate, Ledger, RequestTruth, body_hash
@@ -36,7 +36,12 @@ class Server:
         self._settings, self._api_key = settings, api_key
         self._machine = machine_of(settings)
         self._served = Served(
-            settings.model, self._machine, settings.prefix_cache, int(time.time()), settings.refuse_fields
+            model=settings.model,
+            machine=self._machine,
+            prefix_cache=settings.prefix_cache,
+            started_s=int(time.time()),
+            refuse_fields=settings.refuse_fields,
+            aliases=aliases_of(settings.framework, settings.model),
         )
         self._misfortune = Misfortune(settings.faults, settings.seed)
         self._ledger = Ledger()

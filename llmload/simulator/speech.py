@@ -42,6 +42,11 @@ class Speech:
     pages: Pages
 
 
+def aliases_of(framework: str | None, model: str) -> tuple[str, ...]:
+    """Other names of the model: Ollama's OpenAI path knows it with its tag, too."""
+    return (ollama.full_name(model),) if ollama in _protocols_of(framework) else ()
+
+
 def speech_of(framework: str | None, served: Served) -> Speech:
     """What a server of `framework` answers, and nothing else: who asks it must not learn what a real one would not say.
 
@@ -49,7 +54,11 @@ def speech_of(framework: str | None, served: Served) -> Speech:
     """
     apis: dict[str, Api] = {}
     pages: dict[tuple[str, str], Respond] = {}
-    for protocol in _OF_FRAMEWORKS.get(framework or "", _ALL):
+    for protocol in _protocols_of(framework):
         apis |= protocol.apis(served)
         pages |= protocol.pages(served)
     return Speech(apis, pages)
+
+
+def _protocols_of(framework: str | None) -> Sequence[_Module]:
+    return _OF_FRAMEWORKS.get(framework or "", _ALL)

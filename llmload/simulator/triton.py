@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import orjson
 
+from llmload import __version__
 from llmload.simulator.answers import WORDS
 from llmload.simulator.protocol import (
     END_OF_CHUNKS,
@@ -125,7 +126,7 @@ def pages(served: Served) -> Pages:
     told: dict[tuple[str, str], Respond] = {
         ("GET", "/v2/health/live"): lambda _body: empty,
         ("GET", "/v2/health/ready"): lambda _body: empty,
-        ("GET", "/v2"): page_of({"name": "triton", "version": "2.51.0", "extensions": _EXTENSIONS}),
+        ("GET", "/v2"): page_of({"name": "triton", "version": f"simulator-{__version__}", "extensions": _EXTENSIONS}),
         ("POST", "/v2/repository/index"): page_of([{"name": served.model, "version": "1", "state": "READY"}]),
     }
     for path in _paths(served):

@@ -11,7 +11,7 @@ from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
 from llmload.simulator.settings import from_words
 from llmload.simulator.speech import FRAMEWORKS
-from tests.simulator.asking import DIRECT
+from tests.simulator.asking import CHAT, DIRECT, ask, chat
 
 GENERATING = {
     "/v1/chat/completions": {"openai", "vllm", "lmdeploy", "sglang", "ollama"},
@@ -45,6 +45,12 @@ def test_a_server_speaks_the_protocols_of_its_framework(framework):
     speaks_all = framework not in FRAMEWORKS
     assert posted == {path for path, by in GENERATING.items() if speaks_all or framework in by}
     assert told == {path for path, by in TOLD.items() if speaks_all or framework in by}
+
+
+@pytest.mark.parametrize(("framework", "status"), [("ollama", 200), (None, 200), ("vllm", 404)])
+def test_the_openai_path_knows_the_model_with_a_tag_where_ollama_is_spoken(framework, status):
+    with start(Simulator(decode_base_ms=1, framework=framework), api_key=None) as server:
+        assert ask(server.url, CHAT, chat(model="simulated:latest")).status_code == status
 
 
 def test_every_framework_that_comes_with_llmload_is_simulated():
