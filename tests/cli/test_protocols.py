@@ -46,10 +46,9 @@ def result(directory: Path) -> dict:
     return json.loads((directory / "reports/chat/result.json").read_bytes())
 
 
-@pytest.mark.parametrize("is_streamed", [True, False], ids=["streamed", "in one piece"])
 @pytest.mark.parametrize(("framework", "api"), SPOKEN.values(), ids=SPOKEN.keys())
-def test_a_clean_run_passes_and_counts_every_token(tmp_path: Path, framework: str, api: str, is_streamed: bool) -> None:
-    done = measured("apply", scenario(tmp_path, framework, api, workload__stream=is_streamed), cwd=tmp_path)
+def test_a_clean_run_passes_and_counts_every_token(tmp_path: Path, framework: str, api: str) -> None:
+    done = measured("apply", scenario(tmp_path, framework, api), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     told = result(tmp_path)
     (step,) = told["steps"]

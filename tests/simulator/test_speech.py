@@ -47,7 +47,7 @@ def test_a_server_speaks_the_protocols_of_its_framework(framework):
     assert told == {path for path, by in TOLD.items() if speaks_all or framework in by}
 
 
-@pytest.mark.parametrize(("framework", "status"), [("ollama", 200), (None, 200), ("vllm", 404)])
+@pytest.mark.parametrize(("framework", "status"), [("ollama", 200), ("vllm", 404)])
 def test_the_openai_path_knows_the_model_with_a_tag_where_ollama_is_spoken(framework, status):
     with start(Simulator(decode_base_ms=1, framework=framework), api_key=None) as server:
         assert ask(server.url, CHAT, chat(model="simulated:latest")).status_code == status
