@@ -250,6 +250,7 @@ ADAPTER = Adapter(
     unready=(400, 503),
     questions=(Question(_CONFIG),),
     read_actual=read_actual,
+    ran_against="Triton 2.51, models in Python",
     lessons=(Question(_CONFIG),),
     learn=learn,
     settle=settle,

@@ -88,6 +88,7 @@ ADAPTER = Adapter(
     version=openai.VERSION,
     questions=(Question(openai.MODELS_PATH), Question(_METRICS), Question(_CONFIG)),
     read_actual=read_actual,
+    ran_against="vLLM 0.32 on a CPU",
     metric_names={
         "requests_running": ("vllm:num_requests_running",),
         "requests_waiting": ("vllm:num_requests_waiting",),

@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmload.errors import ScenarioError, StoreError, UsageError
+from llmload.frameworks.registry import adapter_for
 from llmload.promises import Gate
 from llmload.scenario import asked
 from llmload.scenario.canonical import ORIGIN, Origin, canonical, fingerprint
 from llmload.scenario.document.root import ScenarioDocument
+from llmload.scenario.document.settings import settings_model
 from llmload.scenario.features import leave_out, refuse_unbuilt
 from llmload.scenario.files import beside
 from llmload.scenario.gate_form import gate_of
@@ -65,6 +67,7 @@ def load_resolved(resolved: str) -> asked.Scenario:
         origin = whole.pop(ORIGIN)
         lines, notices = origin["gate_lines"], tuple(origin["notices"])
         kept = asked.Document(source=origin["source"], text="", resolved=resolved, sha256=origin["sha256"])
+        _forget_what_is_gone(whole["spec"]["target"])
         document = ScenarioDocument.model_validate(whole)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         kind = type(error).__name__
@@ -72,6 +75,18 @@ def load_resolved(resolved: str) -> asked.Scenario:
         raise StoreError("resolved document", f"cannot be read ({kind})", remedy) from None
     gates = tuple(gate_of(item, line) for item, line in zip(document.spec.gates, lines, strict=True))
     return resolve_scenario(document, gates, kept, notices)
+
+
+def _forget_what_is_gone(target: dict[str, object]) -> None:
+    """Let a run be judged without the plug-in that spoke to its server, or after its settings have changed.
+
+    Nothing is asked of the server again, and what was learnt of it is stored with the run.
+    """
+    try:
+        settings = adapter_for(str(target.get("framework", "openai"))).settings
+        settings_model(settings).model_validate(target.get("framework_config", {}))
+    except (UsageError, ValueError):
+        target.update(framework="openai", framework_config={}, api=None)
 
 
 def read_document(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> Loaded:

@@ -124,5 +124,7 @@ def test_a_run_measures_the_server_through_it(place: Path, env: Mapping[str, str
     (finding,) = result["findings"]
     assert (finding["subject"], finding["expected"], finding["actual"]) == ("framework_config.perches", "2", "4")
     assert "declared otherwise" in done.stderr.partition("concurrency 2")[0]  # before the first window
-    shown = llmload("show", "latest", cwd=place, env=env).stdout
-    assert "framework_config.perches: expected 2, found 4" in " ".join(shown.split())
+    for present in (env, {}):  # with the package, and after it was uninstalled
+        shown = llmload("show", "latest", cwd=place, env=present)
+        assert shown.returncode == 0, shown.stderr
+        assert "framework_config.perches: expected 2, found 4" in " ".join(shown.stdout.split())

@@ -176,6 +176,20 @@ def test_the_resolved_document_is_itself_a_valid_document():
     assert again.document.sha256 == scenario("  slo: {ttft: 500ms}\n").document.sha256
 
 
+@pytest.mark.parametrize(
+    ("written", "now"),
+    [('"framework":"vllm"', '"framework":"gone"'), ('"max_num_seqs":64', '"a_setting_of_old":64')],
+    ids=["the framework", "a setting"],
+)
+def test_a_stored_document_is_read_when_what_it_names_is_gone(written, now):
+    asked_then = scenario(target="url: http://x, framework: vllm, framework_config: {max_num_seqs: 64}")
+    resolved = asked_then.document.resolved
+    assert written in resolved
+    after = load_resolved(resolved.replace(written, now))
+    assert (after.load, after.workload, after.gates) == (asked_then.load, asked_then.workload, asked_then.gates)
+    assert now in after.document.resolved
+
+
 def test_spelling_does_not_change_the_hash_but_meaning_does():
     one = scenario("  slo: {ttft: 500ms} # tight\n").document.sha256
     assert one == scenario("  slo:\n    ttft: 0.5s\n").document.sha256
