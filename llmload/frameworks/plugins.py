@@ -16,7 +16,7 @@ from llmload.frameworks.adapter import Adapter
 from llmload.frameworks.settings import settings_of
 
 if TYPE_CHECKING:
-    from importlib.metadata import Distribution, EntryPoint
+    from importlib.metadata import EntryPoint
 
 GROUP = "llmload.frameworks"
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
@@ -31,20 +31,15 @@ class Refusal:
     because: str
 
 
-@cache
 def offers() -> Mapping[str, tuple[EntryPoint, ...]]:
-    """What is offered, by name; usually one entry point each. UsageError where the offers cannot be read."""
-    from importlib.metadata import distributions, entry_points  # a tenth of what `llmload --help` may take
-
-    try:
-        found = entry_points(group=GROUP)
-    except Exception as error:
-        owner = next((each for each in distributions() if not _is_readable(each)), None)
-        whose = f"the distribution {owner.name}" if owner is not None else "an installed distribution"
-        raise UsageError(
-            "frameworks", f"the entry points of {whose} cannot be read ({error!r})", "Reinstall or uninstall it"
-        ) from None
+    """What is offered, by name; usually one entry point each."""
+    found, _ = _entries()
     return {name: tuple(each for each in found if each.name == name) for name in sorted({each.name for each in found})}
+
+
+def unreadable() -> tuple[str, ...]:
+    """Names of the distributions of which nobody can say what they offer."""
+    return _entries()[1]
 
 
 def load(name: str) -> Adapter:
@@ -61,12 +56,22 @@ def owner_of(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else "an unknown distribution"
 
 
-def _is_readable(distribution: Distribution) -> bool:
+@cache
+def _entries() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
+    """Every offer, and who could not be asked: one bad file makes importlib refuse all, so then each is asked alone."""
+    from importlib.metadata import distributions, entry_points  # a tenth of what `llmload --help` may take
+
     try:
-        tuple(distribution.entry_points)
+        return tuple(entry_points(group=GROUP)), ()
     except Exception:
-        return False
-    return True
+        found: list[EntryPoint] = []
+        broken: list[str] = []
+        for distribution in distributions():
+            try:
+                found += distribution.entry_points.select(group=GROUP)
+            except Exception:
+                broken.append(distribution.name)
+        return tuple(found), tuple(broken)
 
 
 @cache

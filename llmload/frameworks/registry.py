@@ -36,7 +36,12 @@ def adapter_for(name: str) -> Adapter:
     if name in plugins.offers():
         return plugins.load(name)
     known = ", ".join(known_names())
-    raise UsageError("framework", f"{name!r} is not a framework we know", f"Use one of: {known}")
+    raise UsageError("framework", f"{name!r} is not a framework we know{unreadable()}", f"Use one of: {known}")
+
+
+def unreadable() -> str:
+    """The end of a sentence about an unknown framework: which packages could not be asked whether they offer it."""
+    return "".join(f"; the entry points of {name} cannot be read" for name in plugins.unreadable())
 
 
 def adapters() -> Mapping[str, Adapter]:
@@ -50,7 +55,8 @@ def refusals() -> tuple[Refusal, ...]:
 
 
 def _survey() -> tuple[Mapping[str, Adapter], tuple[Refusal, ...]]:
-    usable, refused = dict(REGISTRY), []
+    usable = dict(REGISTRY)
+    refused = [Refusal("?", owner, "its entry points cannot be read") for owner in plugins.unreadable()]
     for name, offered in plugins.offers().items():
         for owner in (plugins.owner_of(each) for each in offered):
             if name in REGISTRY:

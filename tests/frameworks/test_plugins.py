@@ -35,10 +35,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
-    plugins.offers.cache_clear()
+    plugins._entries.cache_clear()
     before = set(sys.modules)
     yield folder
-    plugins.offers.cache_clear()
+    plugins._entries.cache_clear()
     for name in set(sys.modules) - before:
         if name.startswith("their_"):
             del sys.modules[name]
@@ -119,12 +119,15 @@ def test_of_two_packages_with_one_name_neither_is_used(site: Path) -> None:
     assert list(adapters()) == sorted(REGISTRY)
 
 
-def test_entry_points_that_cannot_be_read_are_told_with_their_package(site: Path) -> None:
+def test_entry_points_that_cannot_be_read_are_told_with_their_package_and_leave_the_others(site: Path) -> None:
     offer(site, GOOD)
+    offer(site, GOOD.replace('"parrot"', '"budgie"'), name="budgie", package="llmload-budgie")
     (site / "llmload_parrot-1.0.dist-info" / "entry_points.txt").write_text("[llmload.frameworks]\nparrot\n")
-    with pytest.raises(UsageError, match="the distribution llmload-parrot cannot be read"):
+    with pytest.raises(UsageError, match="not a framework we know; the entry points of llmload-parrot cannot be read"):
         adapter_for("parrot")
-    assert adapter_for("vllm").name == "vllm"
+    assert adapter_for("budgie").name == "budgie"
+    assert list(adapters()) == sorted([*REGISTRY, "budgie"])
+    assert refusals() == (plugins.Refusal("?", "llmload-parrot", "its entry points cannot be read"),)
 
 
 def test_nothing_of_it_is_read_where_nobody_asks() -> None:

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from llmload.errors import UsageError
-from llmload.frameworks.registry import REGISTRY, adapter_for, known_names
+from llmload.frameworks.registry import REGISTRY, adapter_for, known_names, unreadable
 from llmload.scenario.document.quantities import (
     Cost,
     Count,
@@ -203,7 +203,7 @@ class Launch(Section):
 
 def _known_framework(name: str) -> str:
     if name not in REGISTRY and name not in known_names():
-        raise wrong(f"unknown framework {name!r}", nearest(name, known_names()))
+        raise wrong(f"unknown framework {name!r}{unreadable()}", nearest(name, known_names()))
     try:
         adapter_for(name)
     except UsageError as error:
