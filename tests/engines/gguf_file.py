@@ -10,8 +10,8 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
-_HEADS, _CONTEXT = 2, 4096
-_CHAT_TEMPLATE = (
+HEADS, CONTEXT = 2, 4096
+CHAT_TEMPLATE = (
     "{%- for m in messages %}{{- '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
 )
@@ -41,8 +41,8 @@ def idle_layer(layer: int, hidden: int, draw: np.random.Generator) -> Weights:
         block + "attn_norm.weight": np.ones(hidden, np.float32),
         block + "ffn_norm.weight": np.ones(hidden, np.float32),
         block + "attn_q.weight": noise(hidden, hidden),
-        block + "attn_k.weight": noise(hidden // _HEADS, hidden),
-        block + "attn_v.weight": noise(hidden // _HEADS, hidden),
+        block + "attn_k.weight": noise(hidden // HEADS, hidden),
+        block + "attn_v.weight": noise(hidden // HEADS, hidden),
         block + "ffn_gate.weight": noise(2 * hidden, hidden),
         block + "ffn_up.weight": noise(2 * hidden, hidden),
         block + "attn_output.weight": np.zeros((hidden, hidden), np.float32),
@@ -56,15 +56,15 @@ def write_gguf(path: Path, vocabulary: Vocabulary, weights: Weights) -> None:
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_name("tiny")
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
-    writer.add_context_length(_CONTEXT)
+    writer.add_context_length(CONTEXT)
     writer.add_embedding_length(hidden)
     writer.add_block_count(sum(name.endswith("attn_norm.weight") for name in weights))
     writer.add_feed_forward_length(2 * hidden)
-    writer.add_head_count(_HEADS)
+    writer.add_head_count(HEADS)
     writer.add_head_count_kv(1)
-    writer.add_rope_dimension_count(hidden // _HEADS)
-    writer.add_key_length(hidden // _HEADS)
-    writer.add_value_length(hidden // _HEADS)
+    writer.add_rope_dimension_count(hidden // HEADS)
+    writer.add_key_length(hidden // HEADS)
+    writer.add_value_length(hidden // HEADS)
     writer.add_rope_freq_base(10_000.0)
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_vocab_size(size)
@@ -88,4 +88,4 @@ def _add_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
     writer.add_eot_token_id(vocabulary.end)
     writer.add_pad_token_id(vocabulary.end)
     writer.add_add_bos_token(False)
-    writer.add_chat_template(_CHAT_TEMPLATE)
+    writer.add_chat_template(CHAT_TEMPLATE)

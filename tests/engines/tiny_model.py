@@ -22,6 +22,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tests.engines.gguf_file import Vocabulary, Weights, idle_layer, write_gguf
+from tests.engines.hf_folder import write_folder
 
 ANSWER_TOKENS = 41
 """Words of every answer, plus the end of the turn."""
@@ -32,17 +33,20 @@ _VOCABULARY, _HIDDEN, _LAYERS = 1024, 128, 2
 
 @dataclass(frozen=True, slots=True)
 class TinyModel:
-    """The files of a model: weights for llama.cpp, and its tokenizer as Hugging Face stores it."""
+    """The files of a model: one for llama.cpp, a folder for vLLM, its tokenizer, and the words of every answer."""
 
     gguf: Path
+    folder: Path
     tokenizer: Path
+    words: tuple[str, ...]
 
 
 def make_tiny_model(directory: Path) -> TinyModel:
-    """Write the model into `directory`; about a second, three megabytes."""
+    """Write the model into `directory`; about a second, six megabytes."""
     tokenizer = make_tokenizer()
-    model = TinyModel(directory / "tiny.gguf", directory / "tokenizer.json")
-    tokenizer.save(str(model.tokenizer))
+    folder = directory / "tiny"
+    words = tuple(tokenizer.decode([word]) for word in _whole_words(tokenizer, ANSWER_TOKENS - 1))
+    model = TinyModel(directory / "tiny.gguf", folder, folder / "tokenizer.json", words)
     index = tokenizer.get_vocab()
     merges = json.loads(tokenizer.to_str())["model"]["merges"]
     vocabulary = Vocabulary(
@@ -52,7 +56,9 @@ def make_tiny_model(directory: Path) -> TinyModel:
         end=index[END],
         pretokenizer="gpt-2",
     )
-    write_gguf(model.gguf, vocabulary, _make_weights(tokenizer))
+    weights = _make_weights(tokenizer)
+    write_gguf(model.gguf, vocabulary, weights)
+    write_folder(folder, tokenizer, END, weights)
     return model
 
 
