@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 
@@ -11,7 +13,8 @@ from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
 from llmload.simulator.settings import from_words
 from llmload.simulator.speech import FRAMEWORKS
-from tests.simulator.asking import CHAT, DIRECT, ask, chat
+from tests import command
+from tests.simulator.asking import CHAT, DIRECT, ask, chat, look
 
 GENERATING = {
     "/v1/chat/completions": {"openai", "vllm", "lmdeploy", "sglang", "ollama"},
@@ -61,3 +64,15 @@ def test_a_framework_in_words_is_known_or_refused():
     assert from_words("laptop", "m", [], [], "triton").framework == "triton"
     with pytest.raises(UsageError, match="--framework tritn: is not simulated"):
         from_words("laptop", "m", [], [], "tritn")
+
+
+def test_the_command_speaks_for_the_framework_it_is_told(tmp_path):
+    with command.start("simulate", "--port", "0", "--framework", "triton", cwd=tmp_path) as process:
+        assert process.stdout is not None
+        url = re.search(r"http://\S+", process.stdout.readline())
+        assert url is not None
+        statuses = [look(url[0], path).status_code for path in ("/v2/health/ready", "/v1/models")]
+        process.terminate()
+        assert process.wait(10) == 0
+    assert statuses == [200, 404]
+    assert command.llmload("simulate", "--framework", "tritn", cwd=tmp_path).returncode == 2
