@@ -134,3 +134,10 @@ def test_an_error_inside_a_200_is_a_failed_request_though_triton_counts_a_succes
     }
     assert {len(record.event_ns) for record in broken} == {BREAKS_AFTER}
     assert told(triton, "nv_inference_request_failure", "breaks") == 0
+
+
+def test_the_example_is_contradicted_where_the_server_runs_another_backend(triton: Triton, tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "scenarios" / "triton.yaml"
+    done = llmload("apply", "--dry-run", "server", str(example), cwd=tmp_path, env={"TRITON_URL": triton.url})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "differs  framework_config.backend: declared tensorrt_llm, and the server says python" in done.stdout
