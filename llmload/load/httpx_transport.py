@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 from collections.abc import Collection, Iterator
 from importlib.util import find_spec
 
@@ -24,6 +25,11 @@ from llmload.load.transport import address_of, now_ns, tls_context
 
 _ENDED = ("Server disconnected", "peer closed connection")
 """How the messages of httpcore and h11 begin when the connection ended; they have no type of their own for it."""
+
+if find_spec("sniffio") is None:
+    # httpcore asks for it whenever it closes, and where there is none that takes a look into folders: in a worker whose
+    # open files are used up, the look fails with another error than "no such module", and the close with it.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # Python's way to say so: importing it fails at once
 
 
 class HttpxTransport:
