@@ -51,6 +51,7 @@ class Answer:
         "_cutter",
         "_deadlines",
         "_dialect",
+        "_has_events",
         "_is_streaming",
         "_loop",
         "_read_event",
@@ -84,7 +85,7 @@ class Answer:
         self.stencil = Stencil()
         self._body: list[bytes] = []
         self._body_bytes = 0
-        self._is_streaming = False
+        self._has_events = self._is_streaming = False
         self._loop = asyncio.get_running_loop()  # asked once: it costs a system call
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.stamp = self.sent_ns = self.done_ns = self.status = 0
@@ -142,10 +143,19 @@ class Answer:
             self.failure = Failure(Outcome.HTTP_ERROR, f"HTTP_{self.status}", text)
         elif not self.is_streamed:
             self._read_whole(b"".join(self._body))
-        elif self._dialect.tells_finish and self.finish_reason is None and not self.is_last_seen:
-            text = "the stream ended without a finish reason"
-            self.failure = Failure(Outcome.TRUNCATED, "TRUNCATED", text)
+        elif (missing := self._missing_end()) is not None:
+            self.failure = Failure(Outcome.TRUNCATED, "TRUNCATED", missing)
         self._end()
+
+    def _missing_end(self) -> str | None:
+        """What says that a stream whose body has ended was not done; None where it was, as far as can be told."""
+        if self.finish_reason is not None or self.is_last_seen:
+            return None
+        if not self._has_events:
+            return "the stream ended without an event"
+        if self._dialect.tells_finish:
+            return "the stream ended without a finish reason"
+        return "the stream ended in the middle of an event" if self._cutter.held else None
 
     def lose(self) -> None:
         """The connection ended before the body did."""
@@ -234,6 +244,7 @@ class Answer:
         self.event_ns.append(self.stamp)
 
     def _note(self, event: Event, piece: bytes) -> None:
+        self._has_events = True
         if text := event.thought + event.answer:
             self._stamp_event()
             self.texts.append(text)

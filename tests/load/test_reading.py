@@ -402,3 +402,19 @@ def test_responses_of_triton_like_an_earlier_one_do_not_either() -> None:
 def test_events_that_repeat_all_text_are_parsed_every_time() -> None:
     events = [_event({"text": " a" * n, "meta_info": {}}) for n in range(1, 6)]
     assert _parsed_by(REGISTRY["sglang"].dialects["generate"], *events) == [*events, DONE]
+
+
+@pytest.mark.parametrize("framework", REGISTRY)
+@pytest.mark.parametrize("body", [b"", b"<html>Sign in</html>", b": ping\n\n"], ids=["empty", "a page", "a comment"])
+def test_a_body_without_an_event_is_no_answer_even_where_nothing_tells_the_end(framework: str, body: bytes) -> None:
+    for dialect in REGISTRY[framework].dialects.values():
+        reads = [head(), *([chunk(body)] if body else []), END]
+        failure = read_by_us(reads, dialect=dialect).failure
+        assert failure in ("TRUNCATED", "JSON_PARSE_ERROR")
+
+
+def test_a_body_that_ends_within_an_event_is_truncated_even_where_nothing_tells_the_end() -> None:
+    triton = REGISTRY["triton"].dialects["generate"]
+    whole = _event({"text_output": " a"})
+    assert read_by_us([head(), chunk(whole), END], dialect=triton).failure is None
+    assert read_by_us([head(), chunk(whole), chunk(whole[:-6]), END], dialect=triton).failure == "TRUNCATED"
