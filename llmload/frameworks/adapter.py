@@ -82,8 +82,8 @@ class Dialect:
     request; `read_event` tells what one streamed payload means (ValueError: not the protocol); `read_answer` the same
     for a whole non-streamed body. `tells_finish`: every complete answer says why it stopped, so that one which does
     not is truncated. `memory` wraps `read_event` anew for each answer whose events make sense only with the earlier
-    ones. `unknown_sampling` names the fields of the
-    endpoint's sampling that have no place in a body; they are left out and reported.
+    ones. `unknown_sampling` names the fields of the endpoint's sampling that have no place in a body; they are left
+    out and reported.
     """
 
     path: str

@@ -6,13 +6,17 @@ since it wants a GPU and none was there where this was written. It tells its mod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
+from llmload.domain import PlannedRequest
+from llmload.endpoint import Endpoint
 from llmload.frameworks import openai
 from llmload.frameworks.adapter import Adapter
+
+_MINIMUM, _ITS_MINIMUM = "min_tokens", "min_new_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,23 @@ class LmdeploySettings:
     session_len: Annotated[int, Ge(1)] | None = None
 
 
+def chat_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
+    """The request of `/v1/chat/completions`, which ignores a `min_tokens` and has a name of its own for it."""
+    sampling = {_ITS_MINIMUM if name == _MINIMUM else name: value for name, value in endpoint.sampling.items()}
+    return openai.chat_body(replace(endpoint, sampling=sampling), request)
+
+
+def _no_minimum(endpoint: Endpoint) -> tuple[str, ...]:
+    return tuple(name for name in endpoint.sampling if name in (_MINIMUM, _ITS_MINIMUM))
+
+
 ADAPTER = Adapter(
     name="lmdeploy",
     settings=LmdeploySettings,
-    dialects=openai.DIALECTS,
+    dialects={
+        "chat": replace(openai.DIALECTS["chat"], body=chat_body),
+        "completions": replace(openai.DIALECTS["completions"], unknown_sampling=_no_minimum),
+    },
     models=openai.MODELS,
     version=openai.VERSION,
     context_setting="session_len",

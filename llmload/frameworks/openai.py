@@ -32,6 +32,7 @@ __all__ = ["ADAPTER", "DIALECTS", "MODELS", "VERSION", "OpenAISettings", "error_
 _DONE = Event(is_last=True)
 _new = tuple.__new__  # spares the hot path the defaults of Event, a tenth of what reading an event costs
 _THOUGHTS = ("reasoning_content", "reasoning")
+_FAILED = ("error", "abort")  # of LMDeploy and vLLM, of SGLang: an answer of status 200 that the server gave up
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,10 @@ def _meaning(document: object, part: str) -> Event:
     finish, usage = choice.get("finish_reason"), document.get("usage")
     if type(answer) is str and finish is None and usage is None and not thought and "error" not in document:
         return Event(answer)
-    return Event(_text(answer), thought, _usage(usage), str(finish) if finish else None, error=found_error(document))
+    reason, error = str(finish) if finish else None, found_error(document)
+    if error is None and reason in _FAILED:
+        error = f"the server ended the answer with finish_reason {reason}"
+    return Event(_text(answer), thought, _usage(usage), reason, error=error)
 
 
 def _text(content: object) -> str:

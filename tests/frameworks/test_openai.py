@@ -92,6 +92,16 @@ def _chat(delta: object, finish: object = None, **more: object) -> dict[str, obj
         pytest.param({"error": {"message": "out of memory"}}, Event(error="out of memory"), id="error object"),
         pytest.param({"error": "asked to fail"}, Event(error="asked to fail"), id="error string"),
         pytest.param({"object": "error", "message": "bad"}, Event(error="bad"), id="flat error of SGLang"),
+        pytest.param(
+            _chat({"content": ""}, "error"),
+            Event(finish_reason="error", error="the server ended the answer with finish_reason error"),
+            id="given up by LMDeploy",
+        ),
+        pytest.param(
+            {"choices": [{"text": " a", "finish_reason": "abort"}]},
+            Event(" a", finish_reason="abort", error="the server ended the answer with finish_reason abort"),
+            id="aborted by SGLang",
+        ),
     ],
 )
 def test_an_event_means(document: object, event: Event) -> None:
