@@ -31,7 +31,7 @@ def _as_text(adapter: Adapter) -> list[str]:
     from llmload.analysis.declared import written
     from llmload.frameworks.settings import settings_of
 
-    default, *others = adapter.dialects or ["none in this version"]
+    default, *others = adapter.dialects
     apis = ", ".join([f"{default} (default)" if others else default, *others])
     settings = settings_of(adapter.settings)
     name_width = max((len(each.name) for each in settings), default=0)

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from llmload.errors import UsageError
-from llmload.frameworks.adapter import Adapter
+from llmload.frameworks.adapter import Adapter, Dialect, Listing, Versioning
 from llmload.frameworks.settings import settings_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 GROUP = "llmload.frameworks"
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
+_PARTS = {"dialects": Mapping, "models": Listing, "version": Versioning, "ran_against": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,11 @@ def _entries() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
     except Exception:
         found: list[EntryPoint] = []
         broken: list[str] = []
+        seen: set[str] = set()
         for distribution in distributions():
+            if distribution.name in seen:  # of one package in two folders the first is imported, as importlib has it
+                continue
+            seen.add(distribution.name)
             try:
                 found += distribution.entry_points.select(group=GROUP)
             except Exception:
@@ -102,10 +107,24 @@ def _problem(name: str, found: object) -> str | None:
         return "its name is not of small letters, digits, hyphens and underscores"
     if found.name != name:
         return f"it calls itself {found.name!r}"
+    return _wrong_part(found)
+
+
+def _wrong_part(found: Adapter) -> str | None:
+    """What of an adapter would break those who list all of them."""
+    for part, kind in _PARTS.items():  # nobody checked the types of somebody else's code
+        if not isinstance(getattr(found, part), kind):
+            return f"its {part} is not of type {kind.__name__}"
     if not found.dialects:
         return "it has no API"
+    if strange := [api for api, dialect in found.dialects.items() if not _is_api(api, dialect)]:
+        return f"its API {strange[0]!r} is not a name with a Dialect"
     try:
         settings_of(found.settings)
     except TypeError as error:
         return str(error)
     return None
+
+
+def _is_api(name: object, dialect: object) -> bool:
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and isinstance(dialect, Dialect)

@@ -42,11 +42,31 @@ def kinds_of(hint: object) -> frozenset[object]:
 
 
 def _setting(name: str, hint: object, default: object) -> Setting:
+    if name.startswith("_"):
+        raise TypeError(f"its setting {name} begins with an underscore")
     if default is MISSING:
         raise TypeError(f"its setting {name} has no default")
     if unknown := [kind for kind in kinds_of(hint) if isinstance(kind, type) and kind not in _WORDS]:
         raise TypeError(f"its setting {name} is a {unknown[0].__name__}, and not a number, a text, true, false or null")
+    if any(not _is_bounded_number(part) for part in _parts(hint)):
+        raise TypeError(f"its setting {name} has bounds that are no numbers, or is no number")
     return Setting(name, " or ".join(_words(part) for part in _parts(hint)), default)
+
+
+def _is_bounded_number(part: object) -> bool:
+    """Whether the bounds of a part are numbers, and it is one too; a part without bounds has none that are not."""
+    if get_origin(part) is not Annotated:
+        return True
+    bounds = [bound for each in get_args(part)[1:] if (bound := _bound(each)) is not None]
+    return not bounds or (kinds_of(part) <= {int, float} and all(type(bound) in (int, float) for bound in bounds))
+
+
+def _bound(constraint: object) -> object:
+    match constraint:
+        case Ge(bound) | Gt(bound) | Le(bound) | Lt(bound):
+            return bound
+        case _:
+            return None
 
 
 def _parts(hint: object) -> tuple[object, ...]:

@@ -81,6 +81,25 @@ BROKEN = {
         "its setting perches has no default",
     ),
     "wants an object": (GOOD.replace("int = 1", "dict[str, int] | None = None"), "its setting perches is a dict"),
+    "bounds a text": (
+        "from typing import Annotated\nfrom annotated_types import Ge\n"
+        + GOOD.replace("int = 1", 'Annotated[str, Ge(1)] = "a"'),
+        "its setting perches has bounds that are no numbers, or is no number",
+    ),
+    "hides a setting": (GOOD.replace("perches", "_perches"), "its setting _perches begins with an underscore"),
+    "has an API without a name": (
+        GOOD.replace(", settings", ", dialects={3: openai.DIALECTS['chat']}, settings"),
+        "its API 3 is not a name with a Dialect",
+    ),
+    "has an API that is none": (
+        GOOD.replace(", settings", ", dialects={'chat': None}, settings"),
+        "its API 'chat' is not a name with a Dialect",
+    ),
+    "lists no models": (GOOD.replace(", settings", ", models=None, settings"), "its models is not of type Listing"),
+    "ran against a number": (
+        GOOD.replace(", settings", ", ran_against=7, settings"),
+        "its ran_against is not of type str",
+    ),
     "has settings of no type": (GOOD.replace("int = 1", '"Unknown" = 1'), "the types of its settings cannot be read"),
 }
 
@@ -128,6 +147,18 @@ def test_entry_points_that_cannot_be_read_are_told_with_their_package_and_leave_
     assert adapter_for("budgie").name == "budgie"
     assert list(adapters()) == sorted([*REGISTRY, "budgie"])
     assert refusals() == (plugins.Refusal("?", "llmload-parrot", "its entry points cannot be read"),)
+
+
+def test_a_package_in_two_folders_is_offered_once_though_another_cannot_be_read(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(site, GOOD)
+    monkeypatch.syspath_prepend(tmp_path / "first")
+    install(tmp_path / "first", "llmload-parrot", "1.0", {"parrot": f"their_first_{tmp_path.name}:ADAPTER"}, {})
+    (tmp_path / "first" / f"their_first_{tmp_path.name}.py").write_text(GOOD)
+    install(site, "unreadable", "1.0", {}, {})
+    (site / "unreadable-1.0.dist-info" / "entry_points.txt").write_text("[llmload.frameworks]\nparrot\n")
+    assert adapter_for("parrot").name == "parrot"
 
 
 def test_nothing_of_it_is_read_where_nobody_asks() -> None:
