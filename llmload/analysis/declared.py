@@ -64,7 +64,8 @@ def _is_same(declared: object, actual: object) -> bool:
     if isinstance(declared, bool) or isinstance(actual, bool):
         return declared is actual
     if isinstance(declared, int | float) and isinstance(actual, int | float):
-        return isclose(declared, actual, rel_tol=_CLOSE)
+        is_counted = isinstance(declared, int) and isinstance(actual, int)
+        return declared == actual if is_counted else isclose(declared, actual, rel_tol=_CLOSE)
     return written(declared).casefold() == written(actual).casefold()
 
 

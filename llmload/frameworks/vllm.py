@@ -14,6 +14,7 @@ from llmload.frameworks.adapter import Adapter, Question, Replies
 from llmload.frameworks.replies import document, member
 
 _METRICS, _CONFIG = "/metrics", "/server_info"
+_CONTAINERS = ("compressed-tensors", "quark", "modelopt")  # formats of files, in FP8, INT8 or INT4: not told which
 _CACHE_CONFIG = re.compile(rb"^vllm:cache_config_info\{([^\n]*)\} ", re.MULTILINE)
 
 
@@ -67,7 +68,9 @@ def _flag(text: str) -> bool | None:
     return {"True": True, "False": False}.get(text)
 
 
-def _quantization(text: str) -> str:
+def _quantization(text: str) -> str | None:
+    if text in _CONTAINERS:
+        return None
     return "none" if text == "None" else text.removesuffix("_marlin")  # AWQ and GPTQ run by a faster kernel
 
 

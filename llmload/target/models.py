@@ -13,6 +13,7 @@ _POLL_S = 0.25
 _PATIENCE = 3
 _FRONT_ENDS = ("uvicorn", "hypercorn", "gunicorn", "nginx", "envoy", "caddy", "cloudflare", "apache", "basehttp")
 _LONGEST_VERSION = 80
+_MOST_LISTED = 20  # of the models in an error; a hub lists thousands
 
 
 def wait_until_ready(server: Server, adapter: Adapter, patience_s: float) -> None:
@@ -92,7 +93,9 @@ def list_models(server: Server, adapter: Adapter) -> tuple[tuple[ServedModel, ..
 
 def choose_model(server: Server, asked: str | None, served: tuple[ServedModel, ...]) -> ServedModel:
     """The model that requests will name. TargetError, of kind ModelNotServed, lists what could be asked."""
-    listed = ", ".join(model.names[0] for model in served)
+    listed = ", ".join(model.names[0] for model in served[:_MOST_LISTED])
+    if len(served) > _MOST_LISTED:
+        listed += f" and {len(served) - _MOST_LISTED:,} more"
     if asked is None:
         if len(served) == 1:
             return served[0]
@@ -116,7 +119,7 @@ def read_version(server: Server, adapter: Adapter, software: str | None) -> str 
     told = adapter.version.read(ask(server, adapter.version.questions))
     if told is None and software and not software.lower().startswith(_FRONT_ENDS):
         told = software
-    return server.scrub(_one_line(told)) if told and told.strip() else None
+    return _one_line(server.scrub(told)) if told and told.strip() else None  # cut last: half a secret is not known
 
 
 def unauthorized(server: Server, reply: Reply) -> TargetError:

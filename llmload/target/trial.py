@@ -92,7 +92,7 @@ class Trial:
         for event in self._events(body):
             events += 1
             usage = event.usage or usage
-            is_finished = is_finished or event.finish_reason is not None
+            is_finished = is_finished or event.finish_reason is not None or event.is_last
             if event.error is not None:
                 raise Disconnected(self.server.scrub(f"an error inside the answer, {event.error!r}"))
         if not events:

@@ -83,7 +83,9 @@ def test_the_same_in_another_spelling_and_what_was_left_to_the_server_are_no_fin
     assert disagreements(facts({"x": declared}, {"x": actual}, "x")) == ()
 
 
-@pytest.mark.parametrize(("declared", "actual"), [(1, True), (False, 0), (8, "8.5"), ("fp8", None), (0.9, 0.9001)])
+@pytest.mark.parametrize(
+    ("declared", "actual"), [(1, True), (False, 0), (8, "8.5"), ("fp8", None), (0.9, 0.9001), (2**20, 2**20 + 1)]
+)
 def test_values_that_only_look_alike_are_findings(declared: object, actual: object) -> None:
     assert len(disagreements(facts({"x": declared}, {"x": actual}, "x"))) == 1
 

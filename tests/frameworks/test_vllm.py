@@ -36,6 +36,11 @@ def test_a_server_in_development_mode_tells_more() -> None:
     assert read_actual({"/server_info": orjson.dumps(none)}) == {"quantization": "none"}
 
 
+def test_a_format_that_holds_several_precisions_tells_none_of_them() -> None:
+    told = {"vllm_config": "quantization=compressed-tensors, tensor_parallel_size=1"}
+    assert read_actual({"/server_info": orjson.dumps(told)}) == {"tensor_parallel_size": 1}
+
+
 def test_what_is_not_told_is_missing() -> None:
     assert read_actual({}) == {}
     assert read_actual({"/metrics": b'vllm:cache_config_info{gpu_memory_utilization="much"} 1.0\n'}) == {}

@@ -43,6 +43,15 @@ def test_the_key_is_sent_and_never_told() -> None:
     assert "\x1b" not in str(caught.value)
 
 
+def test_a_version_is_cut_only_after_the_key_is_taken_out_of_it() -> None:
+    script = healthy()
+    script.answers["/version"] = as_json({"version": "v" * 75 + KEY})
+    with serving(script):
+        target = a_target(script.url, api_key=SecretRef(env="KEY"))
+        facts = probe(target, script.url, workload=a_workload(), env={"KEY": KEY}).facts
+    assert facts.version == "v" * 75 + "***"
+
+
 def test_a_login_in_the_url_travels_as_a_header_and_is_never_told() -> None:
     with serving(healthy()) as script:
         url = script.url.replace("http://", "http://me:p%40ss@")

@@ -261,6 +261,17 @@ def test_with_several_models_one_must_be_named() -> None:
     assert (error.kind, "it serves 2 models (small, large)" in error.problem) == ("ModelNotServed", True)
 
 
+def test_of_thousands_of_models_an_error_lists_twenty() -> None:
+    error = refusal_of(healthy(*(f"m{n}" for n in range(3000))))
+    assert error.problem.endswith("m18, m19 and 2,980 more)")
+
+
+def test_a_stream_that_ends_with_done_and_without_a_reason_is_whole_for_the_probe_as_for_the_load() -> None:
+    script = healthy()
+    script.answers[CHAT] = events({"choices": [{"delta": {"content": "yes"}}]})
+    assert probe_of(script).facts.model == "tiny"
+
+
 def test_without_a_list_a_model_must_be_named() -> None:
     script = healthy()
     del script.answers["/v1/models"]
