@@ -21,7 +21,8 @@ from llmload.frameworks.adapter import Dialect
 from llmload.frameworks.address import join_url
 from llmload.load.answer import Answer, Failure, TooLargeError
 from llmload.load.attempt import DEAD_SHOWS_WITHIN_NS, Attempt
-from llmload.load.transport import address_of, now_ns, tls_context
+from llmload.load.transport import address_of, now_ns
+from llmload.tls import tls_context
 
 _ENDED = ("Server disconnected", "peer closed connection")
 """How the messages of httpcore and h11 begin when the connection ended; they have no type of their own for it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from array import array
 from base64 import b64encode
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from llmload import __version__
 from llmload.endpoint import Endpoint
 from llmload.errors import UsageError
 from llmload.load.stencil import NOTHING, Stencil, size_line, token_text
+from llmload.tls import tls_context
 
 _SAFE = "/%:@!$&'()*+,;=~-._?[]"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -238,16 +238,3 @@ class Connector:
             if not self._living:
                 break
             await asyncio.sleep(0.001)
-
-
-def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
-    """How to trust the server of `endpoint`; UsageError where its CA file is none."""
-    try:
-        context = ssl.create_default_context(cafile=endpoint.tls_ca_file)
-    except OSError as error:  # no such file, or no certificate in it
-        remedy = "Name a PEM file with the certificate of the authority"
-        raise UsageError("target.tls.ca_file", f"{endpoint.tls_ca_file} cannot be used ({error})", remedy) from None
-    if not endpoint.tls_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from llmload.frameworks.address import join_url
 from llmload.frameworks.error_body import LONGEST_TOLD, error_message
 from llmload.scenario.secrets import Scrubber, scrub_url, url_secrets
 from llmload.target.route import host_of
+from llmload.tls import tls_context
 
 _LONGEST_BODY = 8 * 1024 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -144,26 +144,13 @@ def connected(endpoint: Endpoint) -> Iterator[Server]:
     with httpx.Client(
         headers=list(endpoint.headers),
         timeout=timeout,
-        verify=_tls_context(endpoint) if endpoint.url.startswith("https:") else False,
+        verify=tls_context(endpoint) if endpoint.url.startswith("https:") else False,
         trust_env=False,  # the endpoint says which proxy
         proxy=endpoint.proxy,
         # Some servers close after an answer while promising to stay: every request gets a connection of its own.
         limits=httpx.Limits(max_keepalive_connections=0),
     ) as client:
         yield Server(name, Scrubber([*url_secrets(endpoint.url), *secrets]).scrub, client, endpoint)
-
-
-def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=endpoint.tls_ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(
-            "target.tls.ca_file", f"{endpoint.tls_ca_file} cannot be used ({error})", "Name a PEM file of certificates"
-        ) from None
-    if not endpoint.tls_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _check_resolvable(endpoint: Endpoint, name: str) -> None:
