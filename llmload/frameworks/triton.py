@@ -2,10 +2,10 @@
 
 Which inputs a model has is its author's business, so they are learnt from its configuration, and a request holds only
 those. An answer is `text_output`, in parts if the model is decoupled; the end of the body is the end of the answer. The
-vLLM backend of release 24.12 and later tells counts and the reason for the end when asked; nobody else does, and then
-tokens are counted here. Sources: docs/protocol/extension_generate.md in github.com/triton-inference-server/server, the
-configurations in tensorrtllm_backend, docs/additional_outputs.md in vllm_backend. TensorRT-LLM's own OpenAI server is
-tested as `framework: openai`.
+vLLM backend of release 24.12 and later tells counts and the reason for the end when asked, newer TensorRT-LLM models
+tell counts; from others tokens are counted here. Sources: docs/protocol/extension_generate.md in
+github.com/triton-inference-server/server, the configurations in tensorrtllm_backend, docs/additional_outputs.md in
+vllm_backend. TensorRT-LLM's own OpenAI server is tested as `framework: openai`.
 """
 
 from __future__ import annotations
@@ -181,11 +181,14 @@ def _first(value: object) -> object:
 def settle(dialect: Dialect, endpoint: Endpoint) -> Dialect:
     """The dialect of this model: whether it counts tokens, tells why it stopped, or repeats its text."""
     inputs = _inputs(endpoint)
-    if _TELL_TOKENS in inputs:
-        return replace(dialect, memory=Summed, tells_finish=_TELL_FINISH in inputs)
-    if endpoint.learnt.get("repeats_text") is True:
-        return replace(dialect, memory=Unrepeated)
-    return dialect
+    counts, repeats = _TELL_TOKENS in inputs, endpoint.learnt.get("repeats_text") is True
+    memory = _summed_and_unrepeated if counts and repeats else Summed if counts else Unrepeated if repeats else None
+    return replace(dialect, memory=memory, tells_finish=_TELL_FINISH in inputs)
+
+
+def _summed_and_unrepeated(read_event: ReadEvent) -> ReadEvent:
+    """TensorRT-LLM's newer BLS models do both: all the text, and the tokens of this response alone."""
+    return Summed(Unrepeated(read_event))
 
 
 # ---------------------------------------------------------------- what it tells of itself

@@ -198,6 +198,16 @@ def test_a_bls_model_that_accumulates_tokens_repeats_its_text() -> None:
     assert read_actual(bls) == {"backend": "tensorrt_llm", "instance_count": 4}
 
 
+def test_a_bls_model_that_accumulates_and_counts_is_read_as_both() -> None:
+    bls = _config(
+        {"text_input": "TYPE_STRING", "max_tokens": "TYPE_INT32", "return_num_output_tokens": "TYPE_BOOL"},
+        parameters={"accumulate_tokens": {"string_value": "True"}},
+    )
+    read = dialect_for(_endpoint(bls)).reader()
+    told = [read(orjson.dumps({"text_output": text, "num_output_tokens": 1})) for text in ("a", "a b")]
+    assert [(each.answer, each.usage) for each in told] == [("a", Usage(None, 1)), (" b", Usage(None, 2))]
+
+
 @pytest.mark.parametrize(
     ("replies", "actual"),
     [
