@@ -38,12 +38,13 @@ class StepForecast:
 class TraceForecast:
     """What is measured of a trace: `requests` of the `recorded` ones, over `span_s` at the speed that was asked for.
 
-    `repeated_share` is the share of prompt tokens in blocks that came before, 0..1: what an endless prefix cache
-    would save. None where the trace does not say which prompts begin alike.
+    `warmup` requests come before them. `repeated_share` is the share of prompt tokens in blocks that came before, 0..1:
+    what an endless prefix cache would save. None where the trace does not say which prompts begin alike.
     """
 
     recorded: int
     requests: int
+    warmup: int
     span_s: float
     input_tokens: int
     output_tokens: int
@@ -69,6 +70,7 @@ def forecast_trace(scenario: Scenario, recording: Recording) -> TraceForecast:
     return TraceForecast(
         recorded=len(recording),
         requests=requests,
+        warmup=scenario.load.warmup_for(max(1, round(recording.level(speed)))),
         span_s=recording.at_ns[requests - 1] / speed / 1e9,
         input_tokens=prompts,
         output_tokens=sum(recording.output_tokens[:requests]),

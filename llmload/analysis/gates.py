@@ -18,9 +18,7 @@ from llmload.analysis.traffic import Amounts
 from llmload.analysis.wording import counted, figure, level, name, percent
 from llmload.domain import Caveat, Evidence, Observation, Status, Step, Verdict
 from llmload.promises import RATES, Bound, Change, Gate
-from llmload.scenario.asked import Scenario
-
-_LONGER = "Raise decision.max_requests or load.requests, or repeat the run; more concurrency does not help"
+from llmload.scenario.asked import ClosedLoop, Scenario, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +190,21 @@ def _undecided(decision: ShareDecision, sample: Sample) -> tuple[str, str]:
             "TooFewRequests"
         )
     if decision.low is not None and decision.low >= decision.target:
-        return f"{_LONGER}: a pass needs {LEAST_EFFECTIVE} requests' worth of independent evidence", "TooFewRequests"
-    return _LONGER, "TooCloseToCall"
+        return (
+            f"{_longer(sample)}: a pass needs {LEAST_EFFECTIVE} requests' worth of independent evidence",
+            "TooFewRequests",
+        )
+    return _longer(sample), "TooCloseToCall"
+
+
+def _longer(sample: Sample) -> str:
+    """How this load gives more evidence."""
+    load = sample.scenario.load
+    if isinstance(load.shape, Trace):
+        return "Replay more of the trace, or a longer one, or repeat the run"
+    more = "load.duration" if load.requests is None else "decision.max_requests or load.requests"
+    no_more = "; more concurrency does not help" if isinstance(load.shape, ClosedLoop) else ""
+    return f"Raise {more}, or repeat the run{no_more}"
 
 
 def _what_broke(gate: Gate, bound: Bound, sample: Sample) -> str:
@@ -265,7 +276,7 @@ def _judge_sliced(gate: Gate, bound: Bound, sample: Sample) -> Verdict:
     if status is Status.FAIL:
         remedy = "Lower the load, or give the server more capacity"
         return Verdict(gate, sample.step.label, status, because, remedy, "SloViolation", evidence)
-    return Verdict(gate, sample.step.label, status, because, _LONGER, "TooFewRequests", evidence)
+    return Verdict(gate, sample.step.label, status, because, _longer(sample), "TooFewRequests", evidence)
 
 
 def _slice_status(gate: Gate, bound: Bound, sample: Sample, upto: int) -> tuple[Status, Sliced]:

@@ -29,9 +29,10 @@ class Outlook:
     """What the planned sample of one step can say about one share or percentile gate.
 
     `table[i]` is the smallest number of effective requests that passes with `BAD_COUNTS[i]` bad ones at one look's
-    level, None where no number does. `most_bad` is how many of `requests` may be bad, spread evenly, for a pass at
-    the last look; None means that the gate can never pass. In open loop the blocks are larger the slower the server
-    is: `blocks` and `most_bad` then take the SLO's e2e for its slowness, where that is written and lets a gate pass.
+    level, no less than any verdict needs, None where no number does. `most_bad` is how many of `requests` may be bad,
+    spread evenly, for a pass at the last look; None means that the gate can never pass. In open loop the blocks are
+    larger the slower the server is: `blocks` and `most_bad` then take the SLO's e2e for its slowness, where that is
+    written and lets a gate pass.
     """
 
     gate: Gate
@@ -105,9 +106,15 @@ def _outlook(gate: Gate, step: Step, target: float, scenario: Scenario) -> Outlo
         alpha=alpha,
         blocks=best.blocks,
         most_bad=_most_bad(sizes, target, alpha, block) if best.status is Status.PASS else None,
-        table=tuple(smallest_sample(target, bad, alpha) for bad in BAD_COUNTS),
+        table=tuple(_smallest_verdict(target, bad, alpha) for bad in BAD_COUNTS),
         warnings=tuple(_warnings(gate, step, _decide(sizes[:1], 0, target, alpha, _block(step, scenario)), scenario)),
     )
+
+
+def _smallest_verdict(target: float, bad: int, alpha: float) -> int | None:
+    """`smallest_sample`, and no less than any verdict needs."""
+    smallest = smallest_sample(target, bad, alpha)
+    return None if smallest is None else max(smallest, LEAST_EFFECTIVE)
 
 
 def _warnings(gate: Gate, step: Step, first: ShareDecision, scenario: Scenario) -> list[str]:
@@ -193,7 +200,10 @@ def _way_out(outlook: Outlook, scenario: Scenario) -> str:
         return f"No sample of up to {_LARGEST:,} requests proves so much: promise a little less, such as 99.9%"
     needed = max(outlook.table[0], LEAST_EFFECTIVE)
     if isinstance(scenario.load.shape, Trace):
-        return f"Even without one bad request it takes {needed} independent ones: replay more of the trace"
+        return (
+            f"Even without one bad request it takes {needed} independent ones, and a few more for their dependence: "
+            "replay more of the trace, or a longer one"
+        )
     if outlook.blocks < LEAST_BLOCKS:
         size = _least_block(outlook.step)
         # with only four blocks a request is worth less than half an independent one

@@ -14,8 +14,8 @@ def percent(share: float) -> str:
 
 
 def level(confidence: float) -> str:
-    """A confidence such as 95% or 98.75%."""
-    return format_number(round(confidence * 100, 4)) + "%"
+    """A confidence such as 95% or 98.75%, written as every report writes it."""
+    return percent(confidence)
 
 
 def milliseconds(value_ms: float) -> str:

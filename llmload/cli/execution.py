@@ -79,6 +79,7 @@ def execute(scenario: Scenario, order: Order) -> Executed:
     ):
         store.recover()
         header, earlier = _begin(store, scenario, order)
+        stop.run_id = header.run_id
         session = _Session(scenario, header, order, store, pool, stop)
         try:
             result = run(scenario, header, session.edges(), next_look, earlier)

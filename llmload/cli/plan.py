@@ -41,7 +41,7 @@ def plan(
     steps, gates, shape = forecast(scenario), outlooks(scenario), scenario.load.shape
     trace = forecast_trace(scenario, recording_of(shape)) if isinstance(shape, Trace) else None
     if trace is not None:
-        steps = tuple(replace(step, arrivals_s=trace.span_s) for step in steps)
+        steps = tuple(replace(step, warmup=trace.warmup, arrivals_s=trace.span_s) for step in steps)
     print(_as_json(scenario, steps, trace, gates) if json else "\n".join(_as_text(scenario, steps, trace, gates)))
     check_reachable(scenario)
 
@@ -116,10 +116,10 @@ def _steps(scenario: Scenario, steps: Sequence[StepForecast]) -> Iterator[str]:
 
 def _sent(scenario: Scenario, step: StepForecast) -> str:
     if step.requests is None:
-        return f"{step.warmup} warm-up requests, then as many as fit"
+        return f"{step.warmup:,} warm-up requests, then as many as fit"
     more = f" (up to {step.most_requests:,} where a gate stays open)" if step.most_requests != step.requests else ""
     about = "about " if step.arrivals_s is not None and step.requests != scenario.load.requests else ""
-    sent = f"{step.warmup} warm-up and {about}{step.requests:,} measured requests{more}"
+    sent = f"{step.warmup:,} warm-up and {about}{step.requests:,} measured requests{more}"
     if step.input_tokens is None or step.output_tokens is None:
         return sent
     return f"{sent}, about {step.input_tokens:,.0f} tokens in, {step.output_tokens:,.0f} out"

@@ -11,25 +11,27 @@ from types import FrameType
 
 from llmload.errors import Interrupted, LlmloadError, Terminated
 
-_REMEDY = "Every window that was complete is judged and stored; apply --resume goes on from there"
+_REMEDY = "Every window that was complete is judged and stored; apply --resume {} goes on from there"
 
 
 @dataclass(slots=True)
 class StopRequest:
     """`event` is set by the first signal, and whoever works looks at it: a window hands over its records, the runner
     begins no further one, and what is being written is written to its end. Only inside `interruptible` the signal
-    becomes an exception at once.
+    becomes an exception at once. `run_id` is the run to go on with.
     """
 
     event: threading.Event = field(default_factory=threading.Event)
     signum: int = 0
+    run_id: str = "latest"
     _is_waiting: bool = False
 
     def error(self) -> LlmloadError:
         """The exception, and so the exit code, that this signal stands for."""
+        remedy = _REMEDY.format(self.run_id)
         if self.signum == signal.SIGTERM:
-            return Terminated("run", "stopped by SIGTERM", _REMEDY)
-        return Interrupted("run", "stopped by Ctrl-C", _REMEDY)
+            return Terminated("run", "stopped by SIGTERM", remedy)
+        return Interrupted("run", "stopped by Ctrl-C", remedy)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:

@@ -33,6 +33,11 @@ class Recording:
         """Whether the trace tells which prompts begin alike."""
         return len(self.block_ids) > 0
 
+    def level(self, speed: float) -> float:
+        """Requests per second on average at `speed`: what the default warm-up goes by, hence never half of them all."""
+        seconds, half = self.at_ns[-1] / speed / 1e9, len(self) / 2
+        return min(half, (len(self) - 1) / seconds) if seconds > 0 else half
+
     def blocks(self, row: int) -> array[int]:
         """The block ids of one row, first block first."""
         return self.block_ids[self.block_ends[row - 1] if row else 0 : self.block_ends[row]]

@@ -99,8 +99,11 @@ def choose_model(server: Server, asked: str | None, served: tuple[ServedModel, .
     if asked is None:
         if len(served) == 1:
             return served[0]
-        problem = f"it serves {len(served)} models ({listed})" if served else "it does not list its models"
-        raise TargetError(server.name, problem, "Name one of them in target.model", kind="ModelNotServed")
+        problem, remedy = f"it serves {len(served)} models ({listed})", "Name one of them in target.model"
+        if not served:
+            problem = "it does not list its models"
+            remedy = "Correct target.framework if it is another server, or name the model in target.model"
+        raise TargetError(server.name, problem, remedy, kind="ModelNotServed")
     if not served:
         return ServedModel((asked,), None)
     for model in served:

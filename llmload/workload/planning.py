@@ -75,7 +75,10 @@ def longest_request(scenario: Scenario) -> Workload:
 
 
 def _warmup(scenario: Scenario, look: Look) -> int:
-    return scenario.load.warmup_for(max(1, round(look.step.value)))
+    shape, level = scenario.load.shape, look.step.value
+    if isinstance(shape, Trace):
+        level = recording_of(shape).level(shape.speed)
+    return scenario.load.warmup_for(max(1, round(level)))
 
 
 def _ramp(scenario: Scenario, look: Look, levels: Sequence[float]) -> Ramp | None:

@@ -14,9 +14,13 @@ from llmload.analysis.gates import judge_step
 from llmload.analysis.shares import decide_share, least_block
 from llmload.domain import Caveat, Ending, Observation, Outcome, RequestRecord, Status, Step, TokenSource, Verdict
 from llmload.promises import At, Bound, Change, Gate, Slo
+from llmload.scenario.asked import OpenLoop, Poisson, Trace
 from tests.analysis.builders import GOODPUT_95, MS, SLO, STEP, good_and_bad, paced, request, scenario, window
 
 NEVER = float("inf")
+
+
+RATE = OpenLoop((8.0,), Poisson())
 
 
 def judged(gate: Gate, records: Sequence[RequestRecord], *, slo: Slo | None = SLO) -> Verdict:
@@ -152,6 +156,22 @@ def test_an_open_verdict_says_what_would_close_it(
     verdict = judged(gate, records)
     assert (verdict.status, verdict.kind) == (Status.INCONCLUSIVE, kind)
     assert hint in verdict.remedy
+
+
+@pytest.mark.parametrize(
+    ("load", "hint"),
+    [
+        pytest.param({"requests": None, "duration_s": 2.0, "shape": RATE}, "load.duration", id="a duration"),
+        pytest.param({"shape": Trace("t.jsonl", 1.0)}, "more of the trace", id="a trace"),
+        pytest.param({"shape": RATE}, "decision.max_requests", id="a rate"),
+    ],
+)
+def test_what_would_close_an_open_verdict_is_something_that_the_load_has(load: dict[str, object], hint: str) -> None:
+    asked = scenario(GOODPUT_95)
+    asked = replace(asked, load=replace(asked.load, **load))  # type: ignore[arg-type]
+    (verdict,) = judge_step((GOODPUT_95,), STEP, [window(good_and_bad(190, 10))], asked, ())
+    assert verdict.status is Status.INCONCLUSIVE
+    assert (hint in verdict.remedy, "concurrency" in verdict.remedy) == (True, False)
 
 
 def test_a_mean_of_a_few_requests_decides_nothing() -> None:

@@ -97,7 +97,7 @@ def test_plan_tells_what_a_trace_holds(capsys: pytest.CaptureFixture[str]) -> No
     plan(path)
     shown = capsys.readouterr().out
     for part in (
-        "speed 1: 8 warm-up and 156 measured requests\n",
+        "speed 1: 36 warm-up and 156 measured requests\n",
         "trace: 156 requests in 9 s, 18.1/s on average",
         "152,375 tokens in, 3,753 out, warm-up not counted",
         "57% of the prompt tokens repeat what an earlier prompt began with",

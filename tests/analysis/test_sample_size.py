@@ -276,7 +276,7 @@ def test_a_trace_is_forecast_as_far_as_it_is_replayed() -> None:
     whole = replace(replaying(requests=3), workload=replace(scenario().workload, unique=False))
     found = forecast_trace(whole, recording)
     assert (found.recorded, found.requests, found.span_s, found.rate_per_s) == (3, 3, 3.0, pytest.approx(2 / 3))
-    assert (found.input_tokens, found.output_tokens) == (2200, 18)
+    assert (found.input_tokens, found.output_tokens, found.warmup) == (2200, 18, 8)
     assert found.repeated_share == pytest.approx((600 + 512) / 2200)
     part = forecast_trace(replaying(requests=2), recording)
     assert (part.requests, part.input_tokens, part.repeated_share) == (2, 1200, None)  # salted: nothing repeats

@@ -166,7 +166,7 @@ def test_a_stopped_run_keeps_what_it_measured(tmp_path: Path, number: signal.Sig
     process.send_signal(number)
     _, err = process.communicate(timeout=15)
     assert process.returncode == code, err
-    assert "resume" in err
+    assert f"--resume {rows(store, 'select run_id from runs')[0][0]} goes on" in err
     assert rows(store, "select status from runs") == [("interrupted",)]
     assert (tmp_path / "reports/chat/result.json").exists()
     run_id = str(rows(store, "select run_id from runs")[0][0])

@@ -275,7 +275,8 @@ def test_a_stream_that_ends_with_done_and_without_a_reason_is_whole_for_the_prob
 def test_without_a_list_a_model_must_be_named() -> None:
     script = healthy()
     del script.answers["/v1/models"]
-    assert "does not list its models" in refusal_of(script).problem
+    error = refusal_of(script)
+    assert ("does not list its models" in error.problem, "target.framework" in error.remedy) == (True, True)
 
 
 def test_a_model_that_only_the_request_shows_to_be_unknown() -> None:

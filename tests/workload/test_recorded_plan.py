@@ -162,6 +162,29 @@ def test_the_gap_between_warm_up_requests_is_the_mean_one_where_that_is_shorter(
     assert pace.lead_gap_ns == 100_000_000
 
 
+@pytest.mark.parametrize(
+    ("every_ms", "rows", "speed", "expected"),
+    [
+        pytest.param(432_000, 200, 1000.0, 8, id="a day at a thousandfold speed is still few requests per second"),
+        pytest.param(10, 400, 1.0, 200, id="two seconds of its requests"),
+        pytest.param(0, 40, 1.0, 40, id="all at once: no more than there are"),
+    ],
+)
+def test_the_default_warm_up_goes_by_how_fast_requests_come_not_by_the_speed(
+    tmp_path: Path, every_ms: int, rows: int, speed: float, expected: int
+) -> None:
+    row = '{{"timestamp": {}, "input_length": 9, "output_length": 4}}\n'
+    (tmp_path / "t.jsonl").write_text("".join(row.format(number * every_ms) for number in range(rows)))
+    text = (
+        "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  target: {url: http://h}\n"
+        f"  load: {{trace: {{file: t.jsonl, speed: {speed}}}}}\n"
+    )
+    found = load_text(text, "s.yaml", env={}, directory=tmp_path)
+    pace = pace_of(found, LOOK)
+    assert isinstance(pace, Replay)
+    assert pace.lead == expected
+
+
 def test_the_plan_of_a_trace_leads_as_its_pace_does(replayed: Scenario) -> None:
     asked = plan_look(replayed, LOOK, FIT, run="a")
     assert [asked.request(index).output_tokens for index in (0, 1, 3, 4, 5)] == [8, 5000, 8, 5000, 8]
