@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -175,11 +176,22 @@ def requests_were_dropped(measured: Measured) -> Caveat | None:
         f" ({percent(dropped / measured.metrics.attempts)}) were due while {most} were in flight{shared};"
         " none of them is good"
     )
-    remedy = "The server answers more slowly than requests arrive: lower load.rate, or give it more capacity;"
-    remedy += " load.max_in_flight only lets more of them wait"
+    remedy = _room_for(measured)
     if any(rule(measured) for rule in (client_is_late, client_core_is_full, client_fell_behind)):
         remedy = "Mend the client first: while it is late, these may be its own doing"
     return Caveat("requests were dropped", figure, remedy)
+
+
+def _room_for(measured: Measured) -> str:
+    """Little's law tells a cap that is too low for the rate from a server that is too slow for it."""
+    step, e2e = measured.observations[0].look.step, measured.metrics.latency.get("e2e")
+    if step.axis != "rate" or e2e is None:
+        return "Raise load.max_in_flight if more are to wait; else slow the load down, or give the server more capacity"
+    needed = math.ceil(step.value * e2e.p99_ms / 1000)
+    return (
+        f"At this rate, and {milliseconds(e2e.p99_ms)} each (p99), up to {needed:,} are in flight: raise"
+        " load.max_in_flight above that if the server is to carry them; else lower load.rate, or give it more capacity"
+    )
 
 
 # ---------------------------------------------------------------- figures and remedies

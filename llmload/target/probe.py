@@ -9,9 +9,10 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from llmload.domain import TargetFacts
 from llmload.endpoint import Endpoint
-from llmload.errors import TargetError
+from llmload.errors import LlmloadError, TargetError
 from llmload.frameworks.adapter import Adapter, ServedModel
-from llmload.frameworks.registry import adapter_for, dialect_for
+from llmload.frameworks.plugins import offers, owner_of
+from llmload.frameworks.registry import REGISTRY, adapter_for, dialect_for
 from llmload.scenario.asked import Target, Workload
 from llmload.scenario.secrets import read_secret, scrub_url
 from llmload.target.fitting import ONE_WORD, fit_words
@@ -39,6 +40,22 @@ def probe(target: Target, url: str, *, workload: Workload, env: Mapping[str, str
     not serve the model, or cannot answer a plain request. UsageError: a secret or certificate file is missing, or the
     environment names a proxy that we cannot use.
     """
+    try:
+        return _probe(target, url, workload, env)
+    except LlmloadError:
+        raise
+    except Exception as error:
+        if target.framework in REGISTRY:
+            raise  # a defect of ours
+        raise TargetError(
+            scrub_url(url),
+            f"the adapter of {target.framework} failed at what it said ({type(error).__name__})",
+            f"Tell whoever wrote {owner_of(offers()[target.framework][0])}; no load was sent",
+            kind="AdapterFailed",
+        ) from error
+
+
+def _probe(target: Target, url: str, workload: Workload, env: Mapping[str, str]) -> Probed:
     adapter = adapter_for(target.framework)
     endpoint = _endpoint(target, url, workload, env)
     with connected(endpoint) as server:

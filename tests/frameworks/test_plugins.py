@@ -6,16 +6,20 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from llmload.errors import UsageError
+from llmload.errors import TargetError, UsageError
 from llmload.frameworks import plugins
 from llmload.frameworks.registry import REGISTRY, adapter_for, adapters, known_names, refusals
 from llmload.scenario.schema import scenario_schema
+from llmload.target.probe import probe
 from tests.command import llmload, write_scenario
 from tests.frameworks.packages import install
+from tests.target.asking import a_target, a_workload
+from tests.target.openai_server import healthy, serving
 
 HEAD = """
 from dataclasses import dataclass, field, replace
@@ -55,6 +59,13 @@ def test_an_offered_framework_is_known_and_loaded(site: Path) -> None:
     assert adapter_for("parrot").name == "parrot"
     assert list(adapters()) == list(known_names())
     assert refusals() == ()
+
+
+def test_one_that_fails_at_what_a_server_says_is_told_by_its_package_before_any_load(site: Path) -> None:
+    offer(site, GOOD.replace("settings=", 'learn=lambda replies: {}["wings"], settings='))
+    script = healthy()
+    with serving(script), pytest.raises(TargetError, match=r"KeyError.*llmload-parrot 1\.0; no load was sent"):
+        probe(replace(a_target(script.url), framework="parrot"), script.url, workload=a_workload(), env={})
 
 
 def test_its_settings_are_in_the_schema(site: Path) -> None:

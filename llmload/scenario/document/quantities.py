@@ -94,7 +94,9 @@ Cost = Annotated[float, BeforeValidator(_in_milliseconds), _AsDuration, _DURATIO
 Share = Annotated[float, BeforeValidator(_in_percent), _AsShare, _SHARE_SCHEMA]
 """0..1, written with a percent sign."""
 Confidence = Annotated[float, BeforeValidator(_in_percent), Ge(0.5), Lt(1), _AsShare, _SHARE_SCHEMA]
-RequestRate = Annotated[float, BeforeValidator(_per_second), Gt(0), PlainSerializer(_rate_text), _RATE_SCHEMA]
+RequestRate = Annotated[
+    float, BeforeValidator(_per_second), Gt(0), Le(100_000), PlainSerializer(_rate_text), _RATE_SCHEMA
+]
 TokenRate = Annotated[float, BeforeValidator(_tokens_per_second), Gt(0), PlainSerializer(_tokens_text), _RATE_SCHEMA]
 
 Count = Annotated[int, Ge(1), Le(10**12)]
