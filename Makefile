@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-ray test-engines engines check bench bench-soak bench-peers peers docs golden clean
+.PHONY: demo test test-ray test-ray-losses test-engines engines check bench bench-soak bench-peers peers docs golden clean
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -15,11 +15,14 @@ demo: .venv/installed  ## run the quickstart on the embedded simulator
 
 test: .venv/installed engines  ## every test, with coverage; those that measure run alone, since a busy machine cannot measure
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not engine" --cov --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine" --cov --cov-report= --cov-fail-under=0
 	$(BIN)/python -m pytest -m measuring --cov --cov-append
 
-test-ray: .venv/installed  ## the tests that break Ray clusters: nodes that die, nodes with another version
+test-ray: .venv/installed  ## real windows on a Ray cluster of two nodes in one machine
 	$(BIN)/python -m pytest -m cluster
+
+test-ray-losses: .venv/installed  ## the tests that break Ray clusters: nodes that die, nodes with another version
+	$(BIN)/python -m pytest -m losses
 
 engines: .venv/installed  ## Triton, in an environment of its own, where its wheel can run
 	$(BIN)/python -m tests.engines.install_triton

@@ -39,11 +39,13 @@ ROOT = Path(__file__).parents[2]
 SECRET = "sk-no-log-may-hold-this-a81f20c7"
 ELSEWHERE = replace(this_node(), name="gpu-7", boot="another")
 
-real_cluster = pytest.mark.measuring
-"""These windows are real, on one cluster for all of them."""
+real_cluster = pytest.mark.cluster
+"""These windows are real, on one cluster for all of them; `make test-ray` runs them."""
 
-own_cluster = pytest.mark.cluster
-"""Each of these spoils a cluster of its own; `make test-ray` runs them."""
+own_cluster = pytest.mark.losses
+"""Each of these spoils a cluster of its own; `make test-ray-losses` runs them."""
+
+BEFORE = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT)}
 
 
 @pytest.fixture(scope="module")
@@ -298,8 +300,7 @@ def test_more_workers_than_free_cpus_are_refused_at_once(cluster: RayCluster) ->
 
 @real_cluster
 def test_connecting_leaves_signals_to_us(cluster: RayCluster) -> None:
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert {signum: signal.getsignal(signum) for signum in BEFORE} == BEFORE
 
 
 # ---------------------------------------------------------------- no cluster
