@@ -80,12 +80,7 @@ def _describe(facts: TargetFacts) -> list[str]:
 
 def _verified(facts: TargetFacts) -> dict[str, list[str]]:
     """The settings by how they are known: from the server, from the author, or from nobody."""
-    differing = {found.subject for found in disagreements(facts)}
-    told = [
-        f"{name} {written(value)}"
-        for name, value in sorted(facts.actual.items())
-        if f"framework_config.{name}" not in differing
-    ]
+    told = [f"{name} {written(value)}" for name, value in sorted(facts.actual.items())]
     untold = {name: value for name, value in sorted(facts.settings.items()) if name not in facts.actual}
     declared = [f"{name} {written(value)}" for name, value in untold.items() if name in facts.declared]
     assumed = [f"{name} {written(value)}" for name, value in untold.items() if name not in facts.declared]

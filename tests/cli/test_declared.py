@@ -58,7 +58,7 @@ SERVERS: Mapping[str, Script] = {
             "vllm",
             "{gpu_memory_utilization: 0.9, enable_prefix_caching: false, max_model_len: 2048, quantization: fp8}",
             [
-                "verified max_model_len 2048",
+                "verified enable_prefix_caching true, gpu_memory_utilization 0.92, max_model_len 2048",
                 "declared quantization fp8 (not told by the server)",
                 "assumed  max_num_seqs 256 (not told by the server), pipeline_parallel_size 1",
             ],
@@ -73,14 +73,14 @@ SERVERS: Mapping[str, Script] = {
         pytest.param(
             "sglang",
             "{tensor_parallel_size: 2, mem_fraction_static: 0.1, chunked_prefill: true}",
-            ["verified chunked_prefill true, mem_fraction_static 0.1"],
+            ["verified chunked_prefill true, mem_fraction_static 0.1, tensor_parallel_size 1"],
             ["tensor_parallel_size: declared 2, and the server says 1"],
             id="sglang",
         ),
         pytest.param(
             "triton",
             "{backend: vllm, instance_count: 1}",
-            ["verified instance_count 1"],
+            ["verified backend python, instance_count 1"],
             ["backend: declared vllm, and the server says python"],
             id="triton",
         ),
