@@ -99,7 +99,9 @@ def _read_request(client: socket.socket) -> tuple[bytes, bytes] | None:
     head, _, body = received.partition(b"\r\n\r\n")
     lengths = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     while len(body) < int(lengths[0] if lengths else 0):
-        body += client.recv(65536)
+        if not (more := client.recv(65536)):
+            return None  # hung up in the middle
+        body += more
     return head, body
 
 
