@@ -64,7 +64,7 @@ def _entries() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
 
     try:
         return tuple(entry_points(group=GROUP)), ()
-    except Exception:
+    except Exception:  # whatever importlib makes of somebody's broken file: not UTF-8, no such key, no such section
         found: list[EntryPoint] = []
         broken: list[str] = []
         seen: set[str] = set()
@@ -74,7 +74,7 @@ def _entries() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
             seen.add(distribution.name)
             try:
                 found += distribution.entry_points.select(group=GROUP)
-            except Exception:
+            except Exception:  # as above; it is told by its name
                 broken.append(distribution.name)
         return tuple(found), tuple(broken)
 

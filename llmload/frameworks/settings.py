@@ -31,7 +31,7 @@ def settings_of(settings: type) -> tuple[Setting, ...]:
         raise TypeError("its settings are not a dataclass")
     try:
         hints = get_type_hints(settings, include_extras=True)
-    except Exception as error:
+    except Exception as error:  # the annotations of a third party are evaluated here: anything may come of it
         raise TypeError(f"the types of its settings cannot be read ({error})") from None
     return tuple(_setting(field.name, hints[field.name], field.default) for field in fields(settings))
 
