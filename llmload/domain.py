@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from llmload.baseline import Estimates, Reference
 from llmload.latency import Histogram, LatencySummary
-from llmload.promises import Gate
 from llmload.units import format_number
+from llmload.verdict import Caveat, Finding, Status, Verdict
 
 # ---------------------------------------------------------------- planned
 
@@ -33,11 +34,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One measured window to observe: the `number`-th of its step (from 0), of `requests` measured requests."""
+    """One measured window to observe: the `number`-th of its step (from 0), of `requests` measured requests.
+
+    `repeat` says in which climb of the ladder (from 0); numbers go on from one climb to the next.
+    """
 
     step: Step
     number: int
     requests: int
+    repeat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,72 +265,6 @@ class StepMetrics:
 # ---------------------------------------------------------------- judged
 
 
-class Status(StrEnum):
-    """What a gate or a run came to. NOT_GATED is for a run without gates."""
-
-    PASS = "pass"  # noqa: S105 - a verdict
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-    INCOMPARABLE = "incomparable"
-    ERROR = "error"
-    NOT_GATED = "not gated"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """The figures behind a verdict. For shares: `low`..`high` bound the true share of good requests at `confidence`
-    (one-sided each), from `n` requests worth `effective_n` independent ones after the design effect `deff`.
-    For means and rates all are in the gate's own unit.
-    """
-
-    observed: float | None
-    target: float
-    low: float | None
-    high: float | None
-    n: int
-    deff: float | None
-    effective_n: float | None
-    confidence: float
-    looks: int
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one gate at one step, with its reason and what to do about it.
-
-    `kind` is the JUnit type: SloViolation, NoData, ClientSaturated, TooFewRequests and so on.
-    """
-
-    gate: Gate
-    step: str
-    status: Status
-    because: str
-    remedy: str = ""
-    kind: str = ""
-    evidence: Evidence | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Caveat:
-    """A validity rule that did not hold. Fatal ones make every verdict of the step an error ("could not measure")."""
-
-    rule: str
-    figure: str
-    remedy: str
-    is_fatal: bool = False
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A disagreement between two sources of one figure, with its size and the likely cause."""
-
-    subject: str
-    expected: str
-    actual: str
-    cause: str
-
-
 @dataclass(frozen=True, slots=True)
 class Workers:
     """The processes that sent one step, why so many, and the largest share of a core that one of them used."""
@@ -337,7 +276,11 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One step: its figures, the windows they came from, its verdicts and what speaks against trusting them."""
+    """One step: its figures, the windows they came from, its verdicts and what speaks against trusting them.
+
+    `estimates` are those that other runs are compared by, over all windows; `repeats` the same of each climb of the
+    ladder by itself, in order, where there were several.
+    """
 
     step: Step
     looks: tuple[Look, ...]
@@ -345,6 +288,8 @@ class StepResult:
     verdicts: tuple[Verdict, ...]
     caveats: tuple[Caveat, ...]
     workers: Workers | None = None
+    estimates: Estimates = field(default_factory=dict)
+    repeats: tuple[Estimates, ...] = ()
 
 
 # ---------------------------------------------------------------- told
@@ -386,6 +331,7 @@ class RunResult:
     caveats: tuple[Caveat, ...] = ()  # of the run as a whole
     notices: tuple[str, ...] = ()
     fails_on: tuple[str, ...] = ()  # policies set to fail: "inconclusive", "incomparable", "missing_baseline"
+    reference: Reference | None = None  # what relative gates were judged against; None where there are none
 
     @property
     def is_imported(self) -> bool:

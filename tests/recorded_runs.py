@@ -10,25 +10,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from llmload.domain import (
-    Caveat,
-    Evidence,
-    Finding,
     Look,
     RunHeader,
     RunResult,
-    Status,
     Step,
     StepMetrics,
     StepResult,
     TargetFacts,
     TokenFit,
     TokenSource,
-    Verdict,
     Workers,
 )
 from llmload.latency import Histogram, LatencySummary
 from llmload.promises import At, Bound, Gate, Level
 from llmload.store.imports import run_of
+from llmload.verdict import Caveat, Evidence, Finding, Status, Verdict
 
 _LADDER_MS = tuple(round(1.0 * 1.12**place, 3) for place in range(100))  # 1 ms to 75 s
 

@@ -10,7 +10,8 @@ import numpy as np
 from llmload.analysis.measured import Measured
 from llmload.analysis.stats import Floats, percentiles
 from llmload.analysis.wording import counted, milliseconds, percent
-from llmload.domain import Caveat, Observation, Outcome, Phase, WorkerFacts
+from llmload.domain import Observation, Outcome, Phase, WorkerFacts
+from llmload.verdict import Caveat
 
 LEAST_LATENESS_MS = 10.0
 LATENESS_SHARE = 0.05

@@ -12,8 +12,9 @@ from math import isclose, isfinite
 from types import NoneType
 from typing import get_type_hints
 
-from llmload.domain import Finding, TargetFacts
+from llmload.domain import TargetFacts
 from llmload.frameworks.settings import kinds_of
+from llmload.verdict import Finding
 
 Value = str | int | float | bool | None
 

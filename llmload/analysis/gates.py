@@ -11,14 +11,16 @@ import numpy as np
 from llmload.analysis.attempts import Attempts, attempts_of, slo_terms
 from llmload.analysis.claims import PERCENTILES, Claim, claim_of, judged_ms, missing_data, needs_tokens
 from llmload.analysis.looks import gates_at, look_level, planned_totals, windows_at
+from llmload.analysis.relative import Relate, no_relation
 from llmload.analysis.shares import LEAST_EFFECTIVE, ShareDecision, least_block, replay_looks
 from llmload.analysis.slices import SLICES, Sliced, rate_amounts, sliced_mean, sliced_rate
 from llmload.analysis.stats import LEAST_BLOCKS, percentiles
 from llmload.analysis.traffic import Amounts
 from llmload.analysis.wording import counted, figure, level, name, percent
-from llmload.domain import Caveat, Evidence, Observation, Status, Step, Verdict
+from llmload.domain import Observation, Step
 from llmload.promises import RATES, Bound, Change, Gate
 from llmload.scenario.asked import ClosedLoop, Scenario, Trace
+from llmload.verdict import Caveat, Evidence, Status, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +52,33 @@ def judge_step(
     observations: Sequence[Observation],
     scenario: Scenario,
     caveats: Sequence[Caveat],
+    relate: Relate = no_relation,
 ) -> tuple[Verdict, ...]:
-    """A verdict for each of `gates` that speaks of `step`; any fatal caveat makes all of them errors."""
+    """A verdict for each of `gates` that speaks of `step`; any fatal caveat makes all of them errors.
+
+    `relate` judges those that speak of a baseline.
+    """
     fatal = next((caveat for caveat in caveats if caveat.is_fatal), None)
     sample = sample_of(step, observations, scenario)
     return tuple(
-        _unmeasured(gate, step, fatal) if fatal else judge_gate(gate, sample) for gate in gates_at(tuple(gates), step)
+        _unmeasured(gate, step, fatal) if fatal else _judge(gate, sample, relate)
+        for gate in gates_at(tuple(gates), step)
     )
 
 
-def judge_gate(gate: Gate, sample: Sample) -> Verdict:
-    """Decide one gate at one step from data that is valid."""
+def _judge(gate: Gate, sample: Sample, relate: Relate) -> Verdict:
     match gate.promise:
-        case Bound():
-            return _without_figure(gate, sample) or _absolute(gate, gate.promise, sample)
-        case Change():
-            return Verdict(
-                gate,
-                sample.step.label,
-                Status.INCOMPARABLE,
-                "there is no baseline to compare with",
-                "Record a baseline first, or give the gate an absolute bound",
-                "NoBaseline",
-            )
+        case Bound() as bound:
+            return judge_gate(gate, bound, sample)
+        case Change() as change:
+            return relate(gate, change)
         case _:
             assert_never(gate.promise)
+
+
+def judge_gate(gate: Gate, bound: Bound, sample: Sample) -> Verdict:
+    """Decide one absolute gate at one step from data that is valid."""
+    return _without_figure(gate, sample) or _absolute(gate, bound, sample)
 
 
 def _unmeasured(gate: Gate, step: Step, caveat: Caveat) -> Verdict:

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from llmload.analysis.baselines import Refer, no_baseline
 from llmload.analysis.client import OUT_OF_FILES, OUT_OF_PORTS
 from llmload.analysis.declared import disagreements
+from llmload.analysis.estimates import estimates_by_repeat, estimates_of
 from llmload.analysis.fingerprint import fingerprint_of
 from llmload.analysis.gates import judge_step
 from llmload.analysis.looks import gates_at, steps_of, windows_at
 from llmload.analysis.metrics import measure
+from llmload.analysis.relative import Candidate, Relate, judge_change, no_relation
 from llmload.analysis.strategy import next_look
 from llmload.analysis.validity import check
 from llmload.analysis.wording import counted
-from llmload.domain import (
-    Caveat,
-    Observation,
-    Outcome,
-    Phase,
-    RunHeader,
-    RunResult,
-    Status,
-    Step,
-    StepResult,
-    TargetFacts,
-    Verdict,
-    Workers,
-)
+from llmload.baseline import Reference
+from llmload.domain import Observation, Outcome, Phase, RunHeader, RunResult, Step, StepResult, TargetFacts, Workers
 from llmload.errors import TargetError
-from llmload.promises import Level
+from llmload.promises import Change, Level
 from llmload.scenario.asked import Decision, Policy, Scenario
+from llmload.verdict import Caveat, Status, Verdict
 
 PASSED, FAILED, OPEN, UNMEASURED = 0, 3, 4, 5
 """Exit codes of a judged run, METRICS "Verdict and exit code"."""
@@ -47,14 +40,19 @@ def judge(
     *,
     finished: str | None,
     trouble: TargetError | None = None,
+    refer: Refer = no_baseline,
 ) -> RunResult:
     """Measure and judge every step on its whole windows, then the run; `trouble` is what stopped it, if anything.
+
+    `refer` finds what relative gates are held against; it is asked only where there are some.
 
     A gated step that was never measured carries its gates as errors: no data is never a pass.
     """
     whole = [observation for observation in observations if observation.is_whole]
     nothing = _nothing_succeeded(whole)
-    observed = _Observed(whole, scenario, facts, _cpus(header))
+    fingerprint = fingerprint_of(header, scenario, facts)
+    reference = refer(fingerprint) if any(isinstance(gate.promise, Change) for gate in scenario.gates) else None
+    observed = _Observed(whole, scenario, facts, _cpus(header), reference)
     steps = tuple(
         result
         for step in _ladder(scenario, whole)
@@ -73,11 +71,12 @@ def judge(
         status=outcome.status,
         exit_code=outcome.exit_code,
         because=because,
-        fingerprint=fingerprint_of(header, scenario, facts),
+        fingerprint=fingerprint,
         findings=disagreements(facts) if facts is not None else (),
         caveats=caveats,
         notices=scenario.notices,
         fails_on=_strict_policies(scenario.decision),
+        reference=reference,
     )
 
 
@@ -134,6 +133,7 @@ class _Observed:
     scenario: Scenario
     facts: TargetFacts | None
     cpus: int | None
+    reference: Reference | None
 
 
 def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> StepResult | None:
@@ -146,8 +146,20 @@ def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> Step
     if mine and facts is not None:
         caveats = check(mine, metrics, scenario=scenario, facts=facts, cpus=observed.cpus)
     against = caveats if metrics.ok else (*caveats, of_run) if of_run is not None else caveats
-    verdicts = judge_step(scenario.gates, step, mine, scenario, against)
-    return StepResult(step, tuple(o.look for o in mine), metrics, verdicts, caveats, _workers_of(mine))
+    estimates, repeats = estimates_of(mine, scenario.slo), estimates_by_repeat(mine, scenario.slo)
+    verdicts = judge_step(
+        scenario.gates, step, mine, scenario, against, _relation(Candidate(step, estimates, repeats), observed)
+    )
+    looks = tuple(o.look for o in mine)
+    return StepResult(step, looks, metrics, verdicts, caveats, _workers_of(mine), estimates, repeats)
+
+
+def _relation(candidate: Candidate, observed: _Observed) -> Relate:
+    """How a relative gate is judged at this step."""
+    if observed.reference is None:
+        return no_relation
+    confidence = observed.scenario.decision.confidence
+    return partial(judge_change, candidate=candidate, reference=observed.reference, confidence=confidence)
 
 
 def _workers_of(windows: Sequence[Observation]) -> Workers | None:

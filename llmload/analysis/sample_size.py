@@ -12,10 +12,11 @@ from llmload.analysis.claims import share_target
 from llmload.analysis.looks import gates_at, look_level, planned_sizes, planned_totals, steps_of
 from llmload.analysis.shares import LEAST_EFFECTIVE, ShareDecision, decide_share
 from llmload.analysis.stats import LEAST_BLOCKS, Bools, clopper_pearson
-from llmload.domain import Status, Step
+from llmload.domain import Step
 from llmload.errors import Problem, ScenarioError
 from llmload.promises import Bound, Gate
 from llmload.scenario.asked import Scenario, Trace
+from llmload.verdict import Status
 
 BAD_COUNTS = (0, 1, 2, 3, 5, 10)
 """Numbers of bad requests that the table of METRICS.md shows."""

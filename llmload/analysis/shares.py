@@ -10,7 +10,8 @@ import numpy as np
 
 from llmload.analysis.attempts import Attempts
 from llmload.analysis.stats import Bools, clopper_pearson, cut_blocks, design_effect, percentiles
-from llmload.domain import Status, Step
+from llmload.domain import Step
+from llmload.verdict import Status
 
 LEAST_EFFECTIVE = 59
 """A pass on fewer effective requests would be too hopeful where the window is short against the correlation."""

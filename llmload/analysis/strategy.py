@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from llmload.analysis.gates import judge_gate, sample_of
 from llmload.analysis.looks import gates_at, planned_sizes, steps_of, windows_at
-from llmload.domain import Ending, Look, Observation, Status, Step
+from llmload.domain import Ending, Look, Observation, Step
 from llmload.promises import Bound
 from llmload.scenario.asked import Scenario
+from llmload.verdict import Status
 
 
 def next_look(scenario: Scenario, observations: Sequence[Observation]) -> Look | None:
@@ -34,8 +35,8 @@ def _time_is_up(scenario: Scenario, mine: Sequence[Observation]) -> bool:
 
 
 def _is_undecided(scenario: Scenario, step: Step, mine: Sequence[Observation]) -> bool:
-    gates = [gate for gate in gates_at(scenario.gates, step) if isinstance(gate.promise, Bound)]
-    if not gates:
+    bounds = [(gate, gate.promise) for gate in gates_at(scenario.gates, step) if isinstance(gate.promise, Bound)]
+    if not bounds:
         return False
     sample = sample_of(step, mine, scenario)
-    return any(judge_gate(gate, sample).status is Status.INCONCLUSIVE for gate in gates)
+    return any(judge_gate(gate, bound, sample).status is Status.INCONCLUSIVE for gate, bound in bounds)

@@ -24,9 +24,10 @@ from llmload.analysis.client import (
 from llmload.analysis.measured import Measured
 from llmload.analysis.stats import Floats
 from llmload.analysis.wording import counted, milliseconds, percent
-from llmload.domain import Caveat, Ending, Observation, StepMetrics, TargetFacts, TokenSource
+from llmload.domain import Ending, Observation, StepMetrics, TargetFacts, TokenSource
 from llmload.scenario.asked import Scenario
 from llmload.units import format_number
+from llmload.verdict import Caveat
 
 CACHED_SHARE = 0.05
 UNFITTED = 0.10

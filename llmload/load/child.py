@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
 
-from llmload.domain import Caveat, Observation
+from llmload.domain import Observation
 from llmload.errors import LlmloadError
 from llmload.load.clock import SAME, Clock
 from llmload.load.handover import read_frame, read_observation, write_frame
@@ -26,6 +26,7 @@ from llmload.load.limits import check, limits_here
 from llmload.load.live import Cell, Live
 from llmload.load.window import Window
 from llmload.machine import usable_cpus
+from llmload.verdict import Caveat
 
 _EXIT_S = 2.0
 

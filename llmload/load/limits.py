@@ -7,8 +7,8 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmload.domain import Caveat
 from llmload.errors import ClientError
+from llmload.verdict import Caveat
 
 FILES_BESIDE = 64
 """Files that a worker has open beside its connections: pipes, the event loop, shared memory, libraries."""

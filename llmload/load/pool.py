@@ -10,7 +10,7 @@ from time import monotonic, monotonic_ns
 from types import TracebackType
 from typing import Protocol, Self
 
-from llmload.domain import Caveat, Observation
+from llmload.domain import Observation
 from llmload.load.child import Here
 from llmload.load.clock import Clock
 from llmload.load.crew import choose_crew, shards_of, surely_open
@@ -20,6 +20,7 @@ from llmload.load.merging import merge
 from llmload.load.sender import sender_for
 from llmload.load.window import Window
 from llmload.progress import Progress
+from llmload.verdict import Caveat
 
 _LOOK_EVERY_S = 0.02
 _SHOW_EVERY_S = 0.25

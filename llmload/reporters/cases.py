@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmload.domain import Caveat, RunResult, Status, StepResult, Verdict
+from llmload.domain import RunResult, StepResult
 from llmload.plain_text import plain
 from llmload.reporters.wording import breaks_build, figures, finding_words, gate_name, read, sentence, tally
+from llmload.verdict import Caveat, Status, Verdict
 
 _MEASUREMENT = "measurement"
 _TEXT_LIMIT = 2_000

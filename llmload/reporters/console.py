@@ -13,7 +13,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from llmload.domain import Caveat, RunResult, Status, StepResult
+from llmload.domain import RunResult, StepResult
 from llmload.plain_text import plain
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.wording import (
@@ -28,6 +28,7 @@ from llmload.reporters.wording import (
     urgency,
     worst,
 )
+from llmload.verdict import Caveat, Status
 
 _STYLES = {
     Status.PASS: "bold green",

@@ -12,10 +12,11 @@ from functools import cache
 
 import jinja2
 
-from llmload.domain import Caveat, RunResult, Status, StepResult, TargetFacts
+from llmload.domain import RunResult, StepResult, TargetFacts
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.wording import caveats, figures, readings, senders, sentence, tally, worst
+from llmload.verdict import Caveat, Status
 
 SIZE_LIMIT = 80_000  # bytes
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from math import isfinite
 
-from llmload.domain import Caveat, Evidence, StepMetrics, StepResult, Verdict, Workers
+from llmload.domain import StepMetrics, StepResult, Workers
 from llmload.latency import Histogram, LatencySummary
 from llmload.plain_text import plain
 from llmload.promises import LATENCIES, SHARES, Bound, Gate
 from llmload.reporters.wording import in_own_terms, is_share_in_time
+from llmload.verdict import Caveat, Evidence, Verdict
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 

@@ -6,9 +6,10 @@ import csv
 import io
 from math import isfinite
 
-from llmload.domain import Caveat, RunResult, StepResult
+from llmload.domain import RunResult, StepResult
 from llmload.reporters.escaping import spreadsheet
 from llmload.reporters.wording import finding_words, worst
+from llmload.verdict import Caveat
 
 HEADERS = (
     "Concurrency",

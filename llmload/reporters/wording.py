@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from llmload.domain import Caveat, Evidence, Finding, RunResult, Status, StepResult, Verdict, Workers
+from llmload.domain import RunResult, StepResult, Workers
 from llmload.promises import LATENCIES, SHARES, Bound, Gate, Level
 from llmload.reporters.figures import MISSING, amount, of_gate, percent
 from llmload.scenario.gates import derive_id
+from llmload.verdict import Caveat, Evidence, Finding, Status, Verdict
 
 SEVERITY = (Status.FAIL, Status.ERROR, Status.INCONCLUSIVE, Status.INCOMPARABLE, Status.PASS, Status.NOT_GATED)
 """Worst first: the order in which a reader needs them (METRICS: exit codes 3 > 5 > 4 > 0)."""

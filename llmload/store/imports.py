@@ -10,22 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from llmload import __version__
-from llmload.domain import (
-    IMPORTED,
-    Caveat,
-    RunHeader,
-    RunResult,
-    Status,
-    Step,
-    StepMetrics,
-    StepResult,
-    TargetFacts,
-)
+from llmload.domain import IMPORTED, RunHeader, RunResult, Step, StepMetrics, StepResult, TargetFacts
 from llmload.errors import DataFileError
 from llmload.latency import LatencySummary
 from llmload.scenario.v1alpha1 import scenario_name
 from llmload.store.loadtest import TOOL, UNTOLD, Fault, Instant, Latency, Level, Loadtest, read
 from llmload.store.runs import StoredRun, new_run_id
+from llmload.verdict import Caveat, Status
 
 LARGEST = 10_000_000
 """Bytes of a file that is read; a ladder of twenty levels has 20,000."""

@@ -6,9 +6,10 @@ import json
 import sqlite3
 from dataclasses import asdict
 
-from llmload.domain import Caveat, Evidence, RunResult, Step, StepMetrics, StepResult, Verdict
+from llmload.domain import RunResult, Step, StepMetrics, StepResult
 from llmload.latency import Histogram, LatencySummary
 from llmload.store.runs import plain_row, to_json
+from llmload.verdict import Caveat, Evidence, Verdict
 
 _FIGURES = (
     "window_s", "attempts", "ok", "good", "cancelled", "goodput", "goodput_low", "goodput_high", "goodput_rps",

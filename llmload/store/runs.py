@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from llmload.domain import Caveat, Observation, RunHeader, StepResult, TargetFacts, TokenFit, TokenSource
+from llmload.domain import Observation, RunHeader, StepResult, TargetFacts, TokenFit, TokenSource
+from llmload.verdict import Caveat
 
 
 @dataclass(frozen=True, slots=True)

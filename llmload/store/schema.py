@@ -304,12 +304,33 @@ SELECT run_id AS "run", scenario, status, model, steps.label AS "step", steps.at
 FROM steps JOIN runs USING (run)
 """
 
+_COMPARISON = """
+ALTER TABLE windows ADD COLUMN repeat INTEGER NOT NULL DEFAULT 0;  -- which climb of the ladder, from 0
+
+CREATE TABLE estimates (              -- what other runs are compared by, in the unit of the figure
+    run INTEGER NOT NULL, step INTEGER NOT NULL,
+    repeat INTEGER NOT NULL,          -- -1 = over all climbs of the ladder
+    name TEXT NOT NULL,               -- such as p95(ttft)
+    value REAL NOT NULL,
+    log_error REAL,                   -- standard error of ln(value) within the run
+    PRIMARY KEY (run, step, repeat, name),
+    FOREIGN KEY (run, step) REFERENCES steps ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE baselines (              -- what the relative gates of a run were judged against
+    run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+    source TEXT NOT NULL,
+    document TEXT NOT NULL            -- JSON
+) STRICT;
+"""
+
 _MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("001 runs and requests", (_RUNS, _STEPS, _RESULTS, _VIEWS)),
     ("002 open loop and workers", (_OPEN_LOOP,)),
     ("003 one key for a request", (_ONE_KEY,)),
     ("004 settings as the server told them", (_VERIFICATION,)),
     ("005 imported runs", (_IMPORTED,)),
+    ("006 repeats and baselines", (_COMPARISON,)),
 )
 
 NAMES = tuple(name for name, _ in _MIGRATIONS)

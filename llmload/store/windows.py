@@ -11,22 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from llmload.domain import (
-    Caveat,
-    Ending,
-    Look,
-    Observation,
-    Outcome,
-    Phase,
-    RequestRecord,
-    Step,
-    TokenSource,
-    WorkerFacts,
-)
+from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, Step, TokenSource, WorkerFacts
 from llmload.errors import StoreError
 from llmload.store.packing import pack, unpack
 from llmload.store.runs import bounded, plain, to_json
 from llmload.store.series import Block, Detail, blocks_of, details_of, table_of
+from llmload.verdict import Caveat
 
 Kind = tuple[Phase, Outcome, str | None, int | None, str | None, TokenSource | None, bool, bool]
 """phase, outcome, error_type, http_status, finish_reason, token_source, is_streamed, retried"""
@@ -39,7 +29,7 @@ _KnownTokens = tuple[bool, bool, bool]
 
 WINDOW = (
     "step", "look", "requests", "start_us", "end_us", "ending", "heartbeats", "caveats", "planned", "workers",
-    "workers_because",
+    "workers_because", "repeat",
 )  # fmt: skip
 """Columns of `windows`, its keys to others left out."""
 
@@ -79,6 +69,7 @@ def rows_of(observation: Observation) -> WindowRows:
             observation.planned,
             to_json(tuple(asdict(worker) for worker in observation.workers)),
             plain(observation.workers_because),
+            look.repeat,
         ),
         kinds=[(number, *_kind_row(kind), *usual[number]) for (kind, _), number in kinds.items()],
         requests=(
@@ -179,7 +170,9 @@ def _request_row(
 
 def observation_of(connection: sqlite3.Connection, window: sqlite3.Row, where: Path) -> Observation:
     """The observation of one row of `windows` joined with its step; StoreError when its packed parts are damaged."""
-    look = Look(Step(window["step"], window["axis"], window["value"]), window["look"], window["requests"])
+    look = Look(
+        Step(window["step"], window["axis"], window["value"]), window["look"], window["requests"], window["repeat"]
+    )
     try:
         return Observation(
             look=look,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from llmload.domain import Caveat
 from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
 from llmload.frameworks.registry import adapter_for
 from llmload.target.models import list_models, read_version
 from llmload.target.server import Disconnected, Server, connected
+from llmload.verdict import Caveat
 
 _STARTED = re.compile(rb"^process_start_time_seconds(?:\{[^}\n]*\})? +(\S+)", re.MULTILINE)
 

@@ -8,9 +8,9 @@ from ipaddress import ip_address, ip_network
 from typing import Literal, assert_never
 from urllib.parse import urlsplit
 
-from llmload.domain import Caveat
 from llmload.endpoint import Endpoint, Transport
 from llmload.errors import UsageError
+from llmload.verdict import Caveat
 
 _PRICE = "over httpx, which takes several times the CPU per event and stamps it later"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from llmload.domain import Caveat, Observation, RequestRecord
+from llmload.domain import Observation, RequestRecord
+from llmload.verdict import Caveat
 from llmload.workload.tokens import TokenCounter
 
 DISAGREEMENT = 0.10

@@ -10,7 +10,8 @@ import pytest
 from annotated_types import Ge
 
 from llmload.analysis.declared import actual_settings, disagreements
-from llmload.domain import Finding, TargetFacts
+from llmload.domain import TargetFacts
+from llmload.verdict import Finding
 from tests.recorded_runs import CLEAN
 
 CAUSE = "the server runs with another value than the scenario declares; correct framework_config or restart the server"

@@ -12,9 +12,10 @@ import pytest
 from llmload.analysis.attempts import attempts_of
 from llmload.analysis.gates import judge_step
 from llmload.analysis.shares import decide_share, least_block
-from llmload.domain import Caveat, Ending, Observation, Outcome, RequestRecord, Status, Step, TokenSource, Verdict
+from llmload.domain import Ending, Observation, Outcome, RequestRecord, Step, TokenSource
 from llmload.promises import At, Bound, Change, Gate, Slo
 from llmload.scenario.asked import OpenLoop, Poisson, Trace
+from llmload.verdict import Caveat, Status, Verdict
 from tests.analysis.builders import GOODPUT_95, MS, SLO, STEP, good_and_bad, paced, request, scenario, window
 
 NEVER = float("inf")

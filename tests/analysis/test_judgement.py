@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from llmload.analysis.judgement import judge
-from llmload.domain import Caveat, Ending, Observation, RunResult, Status
+from llmload.domain import Ending, Observation, RunResult
 from llmload.errors import TargetError
 from llmload.promises import At, Bound, Change, Gate, Level
 from llmload.scenario.asked import Constant, Gamma, OpenLoop, Poisson, Scenario, Trace
+from llmload.verdict import Caveat, Status
 from tests.analysis.builders import FACTS, GOODPUT_95, HEADER, good_and_bad, paced, scenario, window
 from tests.analysis.test_strategy import observed
 

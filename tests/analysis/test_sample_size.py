@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from llmload.analysis.forecast import forecast, forecast_trace, mean_length
 from llmload.analysis.gates import judge_step
 from llmload.analysis.sample_size import BAD_COUNTS, check_reachable, outlooks, smallest_sample
-from llmload.domain import Status
 from llmload.errors import ScenarioError
 from llmload.promises import At, Bound, Change, Gate, Slo
 from llmload.scenario.asked import (
@@ -29,6 +28,7 @@ from llmload.scenario.asked import (
     Uniform,
 )
 from llmload.scenario.recording import Recording
+from llmload.verdict import Status
 from tests.analysis.builders import GOODPUT_95, STEP, good_and_bad, scenario, window
 
 

@@ -10,15 +10,8 @@ import pytest
 
 from llmload.analysis.metrics import measure
 from llmload.analysis.validity import check
-from llmload.domain import (
-    Caveat,
-    Ending,
-    Observation,
-    RequestRecord,
-    TargetFacts,
-    TokenFit,
-    TokenSource,
-)
+from llmload.domain import Ending, Observation, RequestRecord, TargetFacts, TokenFit, TokenSource
+from llmload.verdict import Caveat
 from tests.analysis.builders import FACTS, MS, paced, request, scenario, window
 
 HEALTHY = paced([50.0] * 200)

@@ -13,7 +13,7 @@ import pytest
 
 from llmload.analysis.shares import decide_share, replay_looks
 from llmload.analysis.stats import clopper_pearson, ratio_interval
-from llmload.domain import Status
+from llmload.verdict import Status
 
 TARGET = 0.95
 Z95 = 1.6448536269514722

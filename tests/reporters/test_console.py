@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from llmload.domain import RunResult, Status
+from llmload.domain import RunResult
 from llmload.reporters import console
+from llmload.verdict import Status
 from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
 from tests.reporters.goldens_on_disk import assert_golden
 

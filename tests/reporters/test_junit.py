@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from llmload.domain import Caveat, RunResult, Status, Verdict
+from llmload.domain import RunResult
 from llmload.promises import Bound, Gate, Level
 from llmload.reporters import junit
+from llmload.verdict import Caveat, Status, Verdict
 from tests.recorded_runs import CLEAN, HOSTILE, LONG_ERROR, TROUBLE
 
 JENKINS = etree.XMLSchema(etree.parse(Path(__file__).parent / "junit-10.xsd"))

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from markdown_it import MarkdownIt
 
-from llmload.domain import Caveat, Status
 from llmload.reporters import markdown
+from llmload.verdict import Caveat, Status
 from tests.recorded_runs import CLEAN, HOSTILE, TROUBLE
 
 GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from llmload.domain import RunResult, Status
+from llmload.domain import RunResult
 from llmload.latency import Histogram
 from llmload.reporters import result_json
+from llmload.verdict import Status
 from tests.recorded_runs import CLEAN, TROUBLE
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "result-v1.schema.json").read_text())

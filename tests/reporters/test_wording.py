@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from llmload.domain import Evidence, Status, Verdict, Workers
+from llmload.domain import Workers
 from llmload.promises import At, Bound, Change, Gate, Level
 from llmload.reporters.wording import caveats, figures, gate_name, read, readings, senders, sentence, tally, worst
 from llmload.scenario.gates import parse_gate
+from llmload.verdict import Evidence, Status, Verdict
 from tests.recorded_runs import CLEAN, TROUBLE
 
 

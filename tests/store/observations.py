@@ -7,19 +7,9 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from llmload.domain import (
-    Caveat,
-    Ending,
-    Look,
-    Observation,
-    Outcome,
-    Phase,
-    RequestRecord,
-    Step,
-    TokenSource,
-    WorkerFacts,
-)
+from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, Step, TokenSource, WorkerFacts
 from llmload.progress import Progress
+from llmload.verdict import Caveat
 
 START_NS = 123_456_789_000_000
 _STEP = Step(1, "concurrency", 8)

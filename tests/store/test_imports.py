@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmload.domain import IMPORTED, RunResult, Status
+from llmload.domain import IMPORTED, RunResult
 from llmload.errors import DataFileError, StoreError
 from llmload.reporters.registry import REPORTERS
 from llmload.store.database import Store, open_store
 from llmload.store.imports import LARGEST, read_file, result_of, run_of
 from llmload.store.loadtest import MOST_LEVELS
+from llmload.verdict import Status
 
 DOCUMENTS = Path(__file__).parent / "loadtest"
 COMMAND = json.loads((DOCUMENTS / "command.json").read_text(encoding="utf-8"))
