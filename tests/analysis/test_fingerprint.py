@@ -1,0 +1,31 @@
+"""What makes two runs comparable, and what does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from llmload.analysis.fingerprint import fingerprint_of
+from llmload.scenario.asked import Simulator
+from tests.analysis.builders import FACTS, HEADER, scenario
+
+
+def differing(one: Simulator, other: Simulator) -> list[str]:
+    """Keys in which runs on these two simulators differ."""
+    asked = scenario()
+    found = [
+        fingerprint_of(HEADER, replace(asked, target=replace(asked.target, place=place)), FACTS)
+        for place in (one, other)
+    ]
+    return [key for key in sorted(found[0] | found[1]) if found[0].get(key) != found[1].get(key)]
+
+
+def test_another_profile_of_the_simulator_is_another_gpu() -> None:
+    assert differing(Simulator(profile="h100"), Simulator(profile="a10g")) == ["gpu"]
+
+
+def test_more_replicas_of_the_simulator_are_more_gpus() -> None:
+    assert differing(Simulator(replicas=1), Simulator(replicas=2)) == ["gpu_count"]
+
+
+def test_a_simulator_that_became_slower_is_still_the_same_server() -> None:
+    assert differing(Simulator(decode_base_ms=10.0), Simulator(decode_base_ms=11.0)) == []
