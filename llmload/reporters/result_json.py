@@ -1,33 +1,41 @@
 """`result.json`: the whole run for machines, `llmload/result/v1`, described by schemas/result-v1.schema.json.
 
 Shares are 0..1, latencies ms, rates per second; a figure that could not be had is null. No raw requests, no document
-text. It stays under 200 kB: histograms grow coarser, then the layout compact, before anything else is left out.
+text. It stays under 200 kB: histograms grow coarser, then the layout compact, then the histograms go, and last the
+estimates of each repeat.
 """
 
 from __future__ import annotations
 
 import re
+from typing import assert_never
 
 import orjson
 
+from llmload.baseline import Baseline, Incomparable, NoBaseline, Reference
 from llmload.domain import RunResult, TargetFacts, TokenFit
 from llmload.plain_text import plain
-from llmload.reporters.step_document import Json, caveat_document, foreign, number, step_document
+from llmload.reporters.step_document import Json, Room, caveat_document, foreign, number, step_document
 
 API_VERSION = "llmload/result/v1"
 SIZE_LIMIT = 200_000  # bytes
 
 _AIRY, _COMPACT = orjson.OPT_INDENT_2, 0
-_THRIFT = ((1, _AIRY), (2, _AIRY), (4, _AIRY), (8, _AIRY), (8, _COMPACT), (0, _COMPACT))
-"""Ever smaller layouts: buckets merged into one (0 = no histograms), and the white space."""
+_THRIFT = (
+    *((Room(merged), _AIRY) for merged in (1, 2, 4, 8)),
+    (Room(8), _COMPACT),
+    (Room(0), _COMPACT),
+    (Room(0, most_repeats=0), _COMPACT),
+)
+"""Ever smaller layouts: how much they tell, and the white space."""
 _NUMBER_LIST = re.compile(rb"\[\n[\d\s.,e+-]*\]")  # no string can match: a raw newline never stands inside one
 
 
 def render(run: RunResult) -> bytes:
     """The run as JSON with sorted keys: the first layout that keeps the size limit."""
     text = b""
-    for merged, layout in _THRIFT:
-        text = _encode(_document(run, merged), layout)
+    for room, layout in _THRIFT:
+        text = _encode(_document(run, room), layout)
         if len(text) < SIZE_LIMIT:
             break
     return text
@@ -38,7 +46,7 @@ def _encode(document: Json, layout: int) -> bytes:
     return _NUMBER_LIST.sub(lambda found: b"[" + b" ".join(found[0][1:-1].split()) + b"]", text)
 
 
-def _document(run: RunResult, merged: int) -> Json:
+def _document(run: RunResult, room: Room) -> Json:
     header = run.header
     return {
         "apiVersion": API_VERSION,
@@ -57,8 +65,10 @@ def _document(run: RunResult, merged: int) -> Json:
         "exit_code": run.exit_code,
         "because": plain(run.because),
         "fails_on": sorted(run.fails_on),
-        "steps": [step_document(step, merged) for step in run.steps],
-        "histogram_buckets_merged": merged,
+        "steps": [step_document(step, room) for step in run.steps],
+        "histogram_buckets_merged": room.merged,
+        "repeats_left_out": room.most_repeats == 0,
+        "reference": None if run.reference is None else _reference(run.reference),
         "fingerprint": foreign(run.fingerprint),
         "findings": [
             {
@@ -72,6 +82,28 @@ def _document(run: RunResult, merged: int) -> Json:
         "caveats": [caveat_document(caveat) for caveat in run.caveats],
         "notices": [plain(notice) for notice in run.notices],
     }
+
+
+def _reference(reference: Reference) -> Json:
+    """What relative gates were held against, without its figures: those are in the store or in the baseline's file."""
+    told: dict[str, Json] = dict.fromkeys(("source", "design", "because", "remedy")) | {"runs": [], "differing": []}
+    match reference:
+        case Baseline():
+            runs = [
+                {"run_id": plain(run.run_id), "created": plain(run.created), "commit": plain(run.commit)}
+                for run in reference.runs
+            ]
+            told |= {"source": plain(reference.source), "design": reference.design.value, "runs": runs}
+            return {"kind": "baseline", **told}
+        case Incomparable(source, differing):
+            keys = [
+                {"key": plain(each.key), "theirs": plain(each.theirs), "ours": plain(each.ours)} for each in differing
+            ]
+            return {"kind": "incomparable", **told, "source": plain(source), "differing": keys}
+        case NoBaseline(because, remedy):
+            return {"kind": "none", **told, "because": plain(because), "remedy": plain(remedy)}
+        case _:
+            assert_never(reference)
 
 
 def _target(target: TargetFacts) -> Json:

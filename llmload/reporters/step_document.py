@@ -1,11 +1,12 @@
-"""One step of `result.json`: figures, histograms, verdicts with their evidence, caveats."""
+"""One step of `result.json`: figures, histograms, estimates, verdicts with their evidence, caveats."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from math import isfinite
 
+from llmload.baseline import Estimates
 from llmload.domain import StepMetrics, StepResult, Workers
 from llmload.latency import Histogram, LatencySummary
 from llmload.plain_text import plain
@@ -16,7 +17,18 @@ from llmload.verdict import Caveat, Evidence, Verdict
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 
-def step_document(result: StepResult, merged: int) -> Json:
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much one layout of the document tells: `merged` histogram buckets are added into one, 0 = no histograms;
+    of a step at most so many repeats, None = all.
+    """
+
+    merged: int
+    most_repeats: int | None = None
+
+
+def step_document(result: StepResult, room: Room) -> Json:
+    """Everything of a step; `repeats` is empty where the ladder was climbed once."""
     return {
         "index": result.step.index,
         "label": result.step.label,
@@ -24,7 +36,9 @@ def step_document(result: StepResult, merged: int) -> Json:
         "value": number(result.step.value),
         "looks": [look.requests for look in result.looks],
         "workers": None if result.workers is None else _workers(result.workers),
-        "metrics": _metrics(result.metrics, merged),
+        "metrics": _metrics(result.metrics, room.merged),
+        "estimates": _estimates(result.estimates),
+        "repeats": [_estimates(each) for each in result.repeats[: room.most_repeats]],
         "verdicts": [_verdict(verdict) for verdict in result.verdicts],
         "caveats": [caveat_document(caveat) for caveat in result.caveats],
     }
@@ -45,6 +59,14 @@ def _metrics(metrics: StepMetrics, merged: int) -> Json:
     told["errors"] = foreign(metrics.errors)
     told["token_sources"] = foreign(metrics.token_sources)
     return told
+
+
+def _estimates(estimates: Estimates) -> Json:
+    """By the words of a gate; a value that is infinite, since failed attempts are beyond every limit, is null."""
+    return {
+        plain(name): {"value": number(each.value), "log_error": number(each.log_error)}
+        for name, each in estimates.items()
+    }
 
 
 def _latency(summary: LatencySummary) -> Json:
@@ -101,6 +123,8 @@ def _evidence(gate: Gate, evidence: Evidence) -> Json:
 
 
 def _unit(gate: Gate, evidence: Evidence) -> str:
+    if not isinstance(gate.promise, Bound):
+        return "ratio"
     if gate.subject in SHARES or is_share_in_time(gate, evidence):
         return "share"
     return "ms" if gate.subject in LATENCIES else "per_s"

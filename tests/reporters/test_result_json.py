@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from llmload.domain import RunResult
+from llmload.baseline import Baseline, Design, Difference, Estimate, Incomparable, NoBaseline, PastRun, Reference
+from llmload.domain import RunResult, StepResult
 from llmload.latency import Histogram
 from llmload.reporters import result_json
 from llmload.verdict import Status
@@ -82,6 +83,79 @@ def test_a_very_large_run_leaves_the_histograms_out_rather_than_verdicts() -> No
     assert len(document["steps"]) == 28
     assert all(len(step["verdicts"]) == 3 for step in document["steps"])
     assert len(result_json.render(many)) < result_json.SIZE_LIMIT
+
+
+def test_an_estimate_that_failed_attempts_made_infinite_is_null() -> None:
+    estimates = {"p99(ttft)": Estimate(float("inf")), "p50(ttft)": Estimate(20.25, 0.0123)}
+    step = replace(CLEAN.steps[0], estimates=estimates, repeats=(estimates, {}))
+    told = json.loads(result_json.render(replace(CLEAN, steps=(step,))))["steps"][0]
+    assert told["estimates"] == {
+        "p50(ttft)": {"value": 20.25, "log_error": 0.0123},
+        "p99(ttft)": {"value": None, "log_error": None},
+    }
+    assert told["repeats"] == [told["estimates"], {}]
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        pytest.param(
+            Baseline(
+                "the committed baseline",
+                "quickstart",
+                {"gpu": "H100"},
+                (PastRun("01A", "2026-01-01T00:00:00.000Z", "abc", {"concurrency 1": {"p50(ttft)": Estimate(1.0)}}),),
+                Design.PAIRED,
+            ),
+            {
+                "kind": "baseline",
+                "source": "the committed baseline",
+                "design": "paired",
+                "runs": [{"run_id": "01A", "created": "2026-01-01T00:00:00.000Z", "commit": "abc"}],
+            },
+            id="a baseline, without its figures",
+        ),
+        pytest.param(
+            Incomparable("the store", (Difference("gpu", "H100", ""),)),
+            {
+                "kind": "incomparable",
+                "source": "the store",
+                "differing": [{"key": "gpu", "theirs": "H100", "ours": ""}],
+            },
+            id="incomparable, with what differs",
+        ),
+        pytest.param(
+            NoBaseline("there is none", "Record one"),
+            {"kind": "none", "because": "there is none", "remedy": "Record one"},
+            id="none, and why",
+        ),
+    ],
+)
+def test_a_result_says_what_its_relative_gates_were_held_against(reference: Reference, told: dict[str, object]) -> None:
+    document = json.loads(result_json.render(replace(CLEAN, reference=reference)))
+    Draft202012Validator(closed(SCHEMA)).validate(document)
+    nothing = {"source": None, "design": None, "runs": [], "differing": [], "because": None, "remedy": None}
+    assert document["reference"] == nothing | told
+
+
+@pytest.mark.parametrize(
+    ("repeats", "told", "is_left_out"),
+    [
+        pytest.param(20, 20, False, id="they go after the histograms"),
+        pytest.param(400, 0, True, id="they go where nothing else is left"),
+    ],
+)
+def test_the_repeats_are_the_last_to_go_and_the_result_says_so(repeats: int, told: int, is_left_out: bool) -> None:
+    estimates = {f"p{point}(ttft)": Estimate(123.456789, 0.0123456) for point in range(60)}
+    step = replace(CLEAN.steps[0], estimates=estimates, repeats=(estimates,) * repeats)
+    many: tuple[StepResult, ...] = tuple(replace(step, step=replace(step.step, index=index)) for index in range(2))
+    text = result_json.render(replace(CLEAN, steps=many))
+    document = json.loads(text)
+    assert len(text) < result_json.SIZE_LIMIT
+    assert document["repeats_left_out"] is is_left_out
+    for each in document["steps"]:
+        assert len(each["repeats"]) == told
+        assert each["estimates"]["p50(ttft)"] == {"value": 123.456789, "log_error": 0.012346}
 
 
 def test_neither_the_document_nor_a_request_is_in_the_result() -> None:
