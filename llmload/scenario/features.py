@@ -103,13 +103,8 @@ def _gates(root: Node) -> Iterator[Trouble]:
     gates = find(root, ("spec", "gates"))
     for index, gate in enumerate(gates.nodes if isinstance(gates, Items) else ()):
         path: tuple[Step, ...] = ("spec", "gates", index)
-        feature, instead = "gates against a baseline", "Write an absolute bound with max or min"
-        if isinstance(gate, Entries) and gate.get("relative") is not None:
-            yield _refusal(root, (*path, "relative"), feature, instead)
         if isinstance(gate, Entries) and gate.get("class") is not None:
             yield _refusal(root, (*path, "class"), "gates on one class of traffic", _DELETE)
-        if isinstance(gate, Scalar) and " within " in str(gate.value):
-            yield _refusal(root, path, feature, instead)
 
 
 def _formats(root: Node) -> Iterator[Trouble]:

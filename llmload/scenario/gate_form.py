@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from llmload.promises import LATENCIES, RATES, SHARES, STATS, At, Bound, Change, Gate, Level
 from llmload.scenario.document.promises import AtStep, Figure, GateForm, Relative
-from llmload.scenario.gates import GateError, metric_hint, named, parse_at, parse_gate, quantity, split_advice
+from llmload.scenario.gates import (
+    GateError,
+    check_change,
+    falls_when_worse,
+    metric_hint,
+    named,
+    parse_at,
+    parse_gate,
+    quantity,
+    split_advice,
+)
 from llmload.scenario.nearest import nearest
 from llmload.scenario.tree import Step
 from llmload.units import format_number, parse_percent
@@ -77,7 +87,8 @@ def _figure(value: Figure, subject: str, field: tuple[Step, ...]) -> float:
 
 
 def _change(relative: Relative, subject: str) -> Change:
-    wanted = "max_decrease" if subject in RATES or subject == "goodput" else "max_increase"
+    _check(subject, 0.0, ("relative",))
+    wanted = "max_decrease" if falls_when_worse(subject) else "max_increase"
     other = "max_increase" if wanted == "max_decrease" else "max_decrease"
     if getattr(relative, other) is not None:
         hint = f"Write {wanted}: 5%"
@@ -91,8 +102,16 @@ def _change(relative: Relative, subject: str) -> Change:
         max_worse = parse_percent(allowed)
     except ValueError as error:
         raise FieldError(("relative", wanted), *split_advice(str(error))) from None
+    _check(subject, max_worse, ("relative", wanted))
     floor = 0.0 if relative.floor is None else _figure(relative.floor, subject, ("relative", "floor"))
     return Change(max_worse, floor)
+
+
+def _check(subject: str, max_worse: float, field: tuple[Step, ...]) -> None:
+    try:
+        check_change(subject, max_worse)
+    except ValueError as error:
+        raise FieldError(field, *split_advice(str(error))) from None
 
 
 def _at(at: AtStep) -> At:

@@ -139,6 +139,10 @@ def _promise(cursor: _Cursor, subject: str) -> Bound | Change:
 def _change(cursor: _Cursor, subject: str) -> Change:
     start = cursor.next_offset
     max_worse = _percent(cursor.take(r".*?(?=\s+of\b|$)") or "", start)
+    try:
+        check_change(subject, max_worse)
+    except ValueError as error:
+        raise GateError(*split_advice(str(error)), start) from None
     if cursor.take(r"of\s+baseline\b") is None:
         raise cursor.fail("what it is relative to is missing", "Write 'within 5% of baseline'")
     floor = 0.0
@@ -146,6 +150,22 @@ def _change(cursor: _Cursor, subject: str) -> Change:
         start = cursor.next_offset
         floor = _quantity(subject, cursor.take(_VALUE) or "", start)
     return Change(max_worse, floor)
+
+
+def check_change(subject: str, max_worse: float) -> None:
+    """ValueError "what is wrong; what to write" where a change against a baseline says nothing of the subject."""
+    if subject == "error_rate":
+        raise ValueError(
+            "error_rate takes no relative gate: a ratio of rates near zero means nothing; "
+            "write an absolute bound: error_rate <= 1%"
+        )
+    if falls_when_worse(subject) and max_worse >= 1:
+        raise ValueError(f"{subject} cannot get worse by 100% or more; write a smaller change, like 5%")
+
+
+def falls_when_worse(subject: str) -> bool:
+    """Goodput and rates: more is better, and a relative gate bounds their decrease."""
+    return subject in RATES or subject == "goodput"
 
 
 def _percent(text: str, offset: int) -> float:

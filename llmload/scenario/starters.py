@@ -42,6 +42,7 @@ spec:
   gates:                              # what must hold, or the build fails
     - goodput >= 95% at concurrency <= 10
     - p95(ttft) <= 800ms at concurrency 50
+    # - p50(tpot) within 5% of baseline, floor 1ms   # no worse than earlier runs; needs some: llmload baseline --help
   decision:
     confidence: 95%
     max_requests: 1600                # an undecided step is measured longer, up to this

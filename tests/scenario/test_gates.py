@@ -36,7 +36,8 @@ from llmload.scenario.gates import GateError, derive_id, parse_gate
             Gate("tpot", Change(0.05, 1.0), "p50", At("concurrency", ">=", 8.0)),
             id="against the baseline",
         ),
-        pytest.param("rps within 150% of baseline", Gate("rps", Change(1.5)), id="more than twice as bad"),
+        pytest.param("max(e2e) within 150% of baseline", Gate("e2e", Change(1.5), "max"), id="more than twice as bad"),
+        pytest.param("rps within 99.9% of baseline", Gate("rps", Change(0.999)), id="nearly everything lost"),
     ],
 )
 def test_one_line_says_what_must_hold(text, gate):
@@ -69,6 +70,13 @@ def _members(gate: Gate) -> dict[str, object]:
         pytest.param("goodput >= 95% at", 17, "unknown axis '' after 'at'", id="no axis"),
         pytest.param("goodput >= 95% at concurrency", 29, "the concurrency of the step is missing", id="no step"),
         pytest.param("rps within 5%", 13, "what it is relative to is missing", id="relative to what"),
+        pytest.param("rps within 100% of baseline", 11, "rps cannot get worse by 100% or more", id="less than nothing"),
+        pytest.param(
+            "error_rate within 5% of baseline",
+            18,
+            "error_rate takes no relative gate: a ratio of rates near zero means nothing",
+            id="error rates do not compare",
+        ),
     ],
 )
 def test_a_bad_gate_says_what_and_where(text, offset, message):
@@ -124,6 +132,7 @@ def _numbers(top: float) -> st.SearchStrategy[str]:
 
 _DURATION = st.tuples(_numbers(100_000), st.sampled_from(["us", "ms", "s", "m", "h"])).map("".join)
 _PERCENT = _numbers(100).map(lambda text: text + "%")
+_CHANGE = _numbers(99.999).map(lambda text: text + "%")
 
 
 def _value(subject: str) -> st.SearchStrategy[str]:
@@ -139,11 +148,11 @@ def _value(subject: str) -> st.SearchStrategy[str]:
 def gate_texts(draw: st.DrawFn) -> str:
     subject = draw(st.sampled_from([*SHARES, *RATES, *LATENCIES]))
     head = f"{draw(st.sampled_from(STATS))}({subject})" if subject in LATENCIES else subject
-    if draw(st.booleans()):
+    if subject == "error_rate" or draw(st.booleans()):
         promise = f"{draw(st.sampled_from(['<=', '>=']))} {draw(_value(subject))}"
     else:
         floor = f", floor {draw(_value(subject))}" if draw(st.booleans()) else ""
-        promise = f"within {draw(_PERCENT)} of baseline{floor}"
+        promise = f"within {draw(_CHANGE)} of baseline{floor}"
     axis, unit = draw(st.sampled_from([("concurrency", ""), ("rate", ""), ("rate", "/s"), ("rate", "/m")]))
     at = f" at {axis} {draw(st.sampled_from(['', '<= ', '>= ']))}{draw(_numbers(10_000))}{unit}"
     return f"{head} {promise}{at if draw(st.booleans()) else ''}"

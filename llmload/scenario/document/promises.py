@@ -38,7 +38,11 @@ class Slo(Section):
 
 
 class Relative(Section):
-    """At most so much worse than the baseline; differences below the floor do not count."""
+    """At most so much worse than the baseline, in one line `p50(tpot) within 5% of baseline, floor 1ms`.
+
+    `max_decrease` where more is better (goodput, rps, output_tps, total_tps), else `max_increase`; differences below
+    the floor do not count. `error_rate` takes none: a ratio of rates near zero means nothing.
+    """
 
     to: Literal["baseline"] = "baseline"
     max_increase: Figure | None = None
@@ -54,7 +58,9 @@ class AtStep(Section):
 
 
 class GateForm(Section):
-    """The long form of a gate."""
+    """The long form of a gate: exactly one of `min`, `max` and `relative`. The short one is a text such as
+    `goodput >= 95% at concurrency <= 50` or `p95(ttft) within 5% of baseline`.
+    """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)] | None = None
     metric: Text
