@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from llmload.analysis.baselines import Refer
     from llmload.domain import RunResult
     from llmload.scenario.asked import Scenario
     from llmload.store.database import Store, StoredRun
@@ -25,11 +26,13 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help='Id of the run, the begi
 _PLANNED = ("html", "excel", "xlsx")
 
 
-def judged(store: Store, run_id: str, scenario: Scenario | None = None) -> RunResult:
+def judged(store: Store, run_id: str, scenario: Scenario | None = None, refer: Refer | None = None) -> RunResult:
     """Fold the stored windows of a run into a result again; another `scenario` brings its own gates and SLO.
 
+    Relative gates are held against what the run was judged against when it ended, unless `refer` finds another.
     An imported run has no windows, only the figures that it came with.
     """
+    from llmload.analysis.baselines import no_baseline
     from llmload.analysis.judgement import judge
     from llmload.domain import IMPORTED
     from llmload.scenario.loader import load_resolved
@@ -39,7 +42,17 @@ def judged(store: Store, run_id: str, scenario: Scenario | None = None) -> RunRe
     if run.status == IMPORTED:
         return result_of(run)
     asked = load_resolved(run.header.resolved) if scenario is None else scenario
-    return judge(run.header, asked, run.facts, run.observations, finished=run.finished, trouble=_trouble(run))
+    kept = run.reference
+    stored = no_baseline if kept is None else lambda _: kept
+    return judge(
+        run.header,
+        asked,
+        run.facts,
+        run.observations,
+        finished=run.finished,
+        trouble=_trouble(run),
+        refer=refer or stored,
+    )
 
 
 def reports_directory(result: RunResult) -> Path:

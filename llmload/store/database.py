@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from llmload.baseline import Estimates
 from llmload.domain import IMPORTED, Observation, RunHeader, RunResult, StepMetrics, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.progress import Progress
 from llmload.store import runs
+from llmload.store.comparison import (
+    WHOLE,
+    HistoryRun,
+    estimates_of_run,
+    finished_runs,
+    reference_of_run,
+    steps_of_runs,
+)
 from llmload.store.opening import BUSY_S, connect, explained, writing
 from llmload.store.process import SILENCE_S, Life, Process, life_of, this_process
 from llmload.store.results import caveats_of_run, put_result, put_step, steps_of
 from llmload.store.runs import RunSummary, StoredRun, new_run_id
 from llmload.store.windows import WINDOW, WindowRows, observation_of, rows_of
 
-__all__ = ["RunSummary", "Store", "StoredRun", "new_run_id", "open_existing", "open_store"]
+__all__ = ["HistoryRun", "RunSummary", "Store", "StoredRun", "new_run_id", "open_existing", "open_store"]
 
 STATUSES = ("running", "finished", "failed", "interrupted", "aborted", IMPORTED)
 
@@ -218,6 +228,7 @@ class Store:
                 finished=row["finished"],
                 caveats=caveats_of_run(connection, row["run"]),
                 steps=steps_of(connection, row["run"]) if row["status"] == IMPORTED else (),
+                reference=reference_of_run(connection, row["run"]),
             )
 
     def list_runs(self, *, scenario: str | None = None, limit: int | None = None) -> list[RunSummary]:
@@ -229,6 +240,31 @@ class Store:
                 (scenario, -1 if limit is None else limit),
             )
             return [RunSummary(*row) for row in rows]
+
+    # ------------------------------------------------------------ what runs are compared by
+
+    def estimates(self, run_id: str, repeat: int = WHOLE) -> Mapping[str, Estimates]:
+        """What other runs are compared with, by the label of the step: over all climbs of the ladder, or of one.
+
+        Nothing where the run did not end, or was stored before estimates were kept.
+        """
+        with self._reading() as connection:
+            return estimates_of_run(connection, self._run(run_id)[0], repeat)
+
+    def finished_runs(self, scenario: str) -> tuple[HistoryRun, ...]:
+        """Every finished run of the scenario, oldest first, without their estimates."""
+        with self._reading() as connection:
+            return finished_runs(connection, scenario)
+
+    def with_estimates(self, runs: Sequence[HistoryRun], figures: Collection[str] = ()) -> tuple[HistoryRun, ...]:
+        """The same runs with their estimates; only these figures, such as `p95(ttft)`, where some are named."""
+        with self._reading() as connection:
+            steps = steps_of_runs(connection, [run.run_id for run in runs], figures)
+        return tuple(replace(run, steps=steps.get(run.run_id, {})) for run in runs)
+
+    def history(self, scenario: str, figures: Collection[str] = ()) -> tuple[HistoryRun, ...]:
+        """Every finished run of the scenario, oldest first, with these figures of it (all, where none is named)."""
+        return self.with_estimates(self.finished_runs(scenario), figures)
 
     # ------------------------------------------------------------ inside
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from llmload.baseline import Reference
 from llmload.domain import Observation, RunHeader, StepResult, TargetFacts, TokenFit, TokenSource
 from llmload.verdict import Caveat
 
@@ -23,6 +24,7 @@ class StoredRun:
     finished: str | None
     caveats: tuple[Caveat, ...] = ()  # of the run as a whole, as it was judged when it ended
     steps: tuple[StepResult, ...] = ()  # of an imported run, whose figures are all there is
+    reference: Reference | None = None  # what its relative gates were judged against when it ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,209 @@
+"""What other runs are compared by, in the store: the estimates of each run, and the baseline it was judged against."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from llmload.baseline import (
+    Baseline,
+    Design,
+    Difference,
+    Estimate,
+    Estimates,
+    Incomparable,
+    NoBaseline,
+    PastRun,
+    Reference,
+)
+from llmload.domain import StepResult
+from llmload.store.runs import plain_row, to_json
+
+WHOLE = -1
+"""`estimates.repeat` of the estimates over all climbs of the ladder."""
+
+_RUNS_AT_ONCE = 500  # of one query; SQLite allows 32,766 parameters
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRun:
+    """A finished run as the history of its scenario tells it, by its stored figures alone.
+
+    `commit` and `branch` are "" where nobody knew them. `steps` has nothing where the run was stored before
+    estimates were kept, or where they were not asked for.
+    """
+
+    run_id: str
+    created: str  # UTC, ISO 8601
+    commit: str
+    branch: str
+    version: str  # of llmload
+    exit_code: int
+    fingerprint: Mapping[str, str]
+    steps: Mapping[str, Estimates] = field(default_factory=dict)
+
+    @property
+    def past(self) -> PastRun:
+        """The same as a run of a baseline."""
+        return PastRun(self.run_id, self.created, self.commit, self.steps)
+
+
+# ---------------------------------------------------------------- estimates
+
+
+def put_estimates(connection: sqlite3.Connection, run: int, steps: Sequence[StepResult]) -> None:
+    """Replace the estimates of a run; its rows of `steps` are there already."""
+    connection.execute("DELETE FROM estimates WHERE run = ?", (run,))
+    connection.executemany(
+        "INSERT INTO estimates VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (run, result.step.index, repeat, name, each.value, each.log_error)
+            for result in steps
+            for repeat, estimates in enumerate((result.estimates, *result.repeats), start=WHOLE)
+            for name, each in estimates.items()
+            if not math.isnan(each.value)  # SQLite would make it NULL
+        ),
+    )
+
+
+def estimates_of_run(connection: sqlite3.Connection, run: int, repeat: int = WHOLE) -> Mapping[str, Estimates]:
+    """By the label of the step; of one climb of the ladder, or over all of them."""
+    rows = connection.execute(
+        "SELECT label, name, estimates.value, log_error FROM estimates JOIN steps USING (run, step)"
+        " WHERE run = ? AND repeat = ? ORDER BY step, name",
+        (run, repeat),
+    )
+    found: dict[str, dict[str, Estimate]] = {}
+    for label, name, value, log_error in rows:
+        found.setdefault(label, {})[name] = Estimate(value, log_error)
+    return found
+
+
+def finished_runs(connection: sqlite3.Connection, scenario: str) -> tuple[HistoryRun, ...]:
+    """Every finished run of the scenario, oldest first, without estimates."""
+    rows = connection.execute(
+        "SELECT run_id, created, coalesce(git_commit, ''), coalesce(json_extract(environment, '$.git_branch'), ''),"
+        " llmload_version, exit_code, fingerprint FROM runs WHERE scenario = ? AND status = 'finished'"
+        " AND fingerprint IS NOT NULL AND exit_code IS NOT NULL ORDER BY created, run_id",
+        (scenario,),
+    )
+    fingerprints: dict[str, Mapping[str, str]] = {}  # thousands of runs share a few
+    return tuple(
+        HistoryRun(run_id, created, commit, branch, version, exit_code, _fingerprint(told, fingerprints))
+        for run_id, created, commit, branch, version, exit_code, told in rows
+    )
+
+
+def _fingerprint(told: str, known: dict[str, Mapping[str, str]]) -> Mapping[str, str]:
+    if told not in known:
+        known[told] = {str(key): str(value) for key, value in json.loads(told).items()}
+    return known[told]
+
+
+def steps_of_runs(
+    connection: sqlite3.Connection, run_ids: Sequence[str], figures: Collection[str] = ()
+) -> Mapping[str, Mapping[str, Estimates]]:
+    """By run and the label of the step, over all climbs; only these figures, where some are named."""
+    found: dict[str, dict[str, dict[str, Estimate]]] = {}
+    for begin in range(0, len(run_ids), _RUNS_AT_ONCE):
+        some = run_ids[begin : begin + _RUNS_AT_ONCE]
+        of_figures = f" AND name IN ({_places(figures)})" if figures else ""
+        rows = connection.execute(
+            "SELECT run_id, label, name, estimates.value, log_error FROM runs JOIN estimates USING (run)"  # noqa: S608
+            f" JOIN steps USING (run, step) WHERE run_id IN ({_places(some)}) AND repeat = {WHOLE}{of_figures}"
+            " ORDER BY run, step, name",
+            (*some, *figures),
+        )
+        for run_id, label, name, value, log_error in rows:
+            found.setdefault(run_id, {}).setdefault(label, {})[name] = Estimate(value, log_error)
+    return found
+
+
+def _places(values: Collection[str]) -> str:
+    return ", ".join("?" * len(values))
+
+
+# ---------------------------------------------------------------- references
+
+
+def put_reference(connection: sqlite3.Connection, run: int, reference: Reference | None) -> None:
+    """Replace what the run was judged against."""
+    connection.execute("DELETE FROM baselines WHERE run = ?", (run,))
+    if reference is not None:
+        source = "" if isinstance(reference, NoBaseline) else reference.source
+        row = plain_row((run, source, to_json(_document(reference))))
+        connection.execute("INSERT INTO baselines VALUES (?, ?, ?)", row)
+
+
+def reference_of_run(connection: sqlite3.Connection, run: int) -> Reference | None:
+    """What the run was judged against; None where it had no relative gate."""
+    row = connection.execute("SELECT source, document FROM baselines WHERE run = ?", (run,)).fetchone()
+    return None if row is None else _reference(row["source"], json.loads(row["document"]))
+
+
+def _document(reference: Reference) -> dict[str, object]:
+    match reference:
+        case NoBaseline(because, remedy):
+            return {"kind": "NoBaseline", "because": because, "remedy": remedy}
+        case Incomparable(_, differing):
+            return {"kind": "Incomparable", "differing": [[each.key, each.theirs, each.ours] for each in differing]}
+        case Baseline(_, scenario, fingerprint, runs, design):
+            told = [[run.run_id, run.created, run.commit, steps_document(run.steps)] for run in runs]
+            return {
+                "kind": "Baseline",
+                "scenario": scenario,
+                "fingerprint": dict(fingerprint),
+                "design": design.value,
+                "runs": told,
+            }
+        case _:
+            assert_never(reference)
+
+
+def _reference(source: str, document: dict[str, object]) -> Reference:
+    """As `_document` wrote it: the table is ours."""
+    match document:
+        case {"kind": "NoBaseline", "because": str(because), "remedy": str(remedy)}:
+            return NoBaseline(because, remedy)
+        case {"kind": "Incomparable", "differing": list(differing)}:
+            return Incomparable(source, tuple(Difference(*each) for each in differing))
+        case {"scenario": str(scenario), "fingerprint": dict(fingerprint), "design": str(design), "runs": list(runs)}:
+            past = tuple(
+                PastRun(run_id, created, commit, steps_of_document(steps)) for run_id, created, commit, steps in runs
+            )
+            return Baseline(source, scenario, fingerprint, past, Design(design))
+        case _:
+            raise AssertionError(f"the table of baselines holds {sorted(document)}")
+
+
+Told = float | str | list[float | str]
+"""An estimate in JSON: its value, "inf" where only failed attempts reach it, and its log error where it is known."""
+
+
+def steps_document(steps: Mapping[str, Estimates]) -> dict[str, dict[str, Told]]:
+    """Estimates by step and figure, as JSON that any reader takes: JSON itself has no infinity."""
+    return {
+        label: {name: _told(each) for name, each in estimates.items() if not math.isnan(each.value)}
+        for label, estimates in steps.items()
+    }
+
+
+def steps_of_document(document: Mapping[str, Mapping[str, Told]]) -> dict[str, Estimates]:
+    """The same estimates again."""
+    return {label: {name: _estimate(told) for name, told in estimates.items()} for label, estimates in document.items()}
+
+
+def _told(each: Estimate) -> Told:
+    value: float | str = each.value if math.isfinite(each.value) else "inf"
+    return value if each.log_error is None else [value, each.log_error]
+
+
+def _estimate(told: Told) -> Estimate:
+    if isinstance(told, list):
+        value, log_error = told
+        return Estimate(float(value), float(log_error))
+    return Estimate(float(told))
