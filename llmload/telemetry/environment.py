@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from llmload import __version__
+from llmload import __version__, git
 from llmload.machine import usable_cpus
 
-_GIT_PATIENCE_S = 2
 _CI_NAMES = {
     "GITHUB_ACTIONS": "GitHub Actions",
     "GITLAB_CI": "GitLab CI",
@@ -22,6 +20,23 @@ _CI_NAMES = {
     "TRAVIS": "Travis CI",
     "CI": "CI",
 }
+_CI_BRANCHES = (
+    "GITHUB_HEAD_REF",  # of a pull request; empty elsewhere, where the next one has it
+    "GITHUB_REF_NAME",
+    "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",  # GitLab
+    "CI_COMMIT_BRANCH",
+    "BUILDKITE_BRANCH",
+    "CIRCLE_BRANCH",
+    "CHANGE_BRANCH",  # Jenkins, of a pull request
+    "BRANCH_NAME",
+    "BUILD_SOURCEBRANCH",  # Azure Pipelines
+)
+_CI_TARGETS = (
+    "GITHUB_BASE_REF",
+    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME",
+    "BUILDKITE_PULL_REQUEST_BASE_BRANCH",
+    "CHANGE_TARGET",
+)
 
 
 def environment_facts() -> Mapping[str, str]:
@@ -47,24 +62,23 @@ def _cpu_model() -> str:
 
 
 def _git_facts() -> dict[str, str]:
-    commit = _git("rev-parse", "HEAD")
+    commit = git.line("rev-parse", "HEAD")
     if not commit:
         return {}
-    changes = _git("status", "--porcelain", "--untracked-files=no")
-    return {"git_commit": commit, "git_state": "unknown" if changes is None else "changed" if changes else "clean"}
+    changes = git.line("status", "--porcelain", "--untracked-files=no")
+    state = "unknown" if changes is None else "changed" if changes else "clean"
+    return {"git_commit": commit, "git_state": state, "git_branch": _branch()}
 
 
-def _git(*arguments: str) -> str | None:
-    """What git answers about the working directory; None without git, outside a repository, or when it hangs."""
-    try:
-        done = subprocess.run(  # noqa: S603 - words of ours only
-            ["git", "--no-optional-locks", *arguments],  # noqa: S607 - the git of the PATH is the user's git
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_GIT_PATIENCE_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+def _branch() -> str:
+    """The branch, as CI names it where a commit was checked out and no branch; "" where there is none."""
+    return git.line("symbolic-ref", "--quiet", "--short", "HEAD") or next(_ci_branches(), "")
+
+
+def _ci_branches() -> Iterator[str]:
+    """A pull request out of a fork's main is not of our main: a name of the branch that it goes to says nothing."""
+    targets = {os.environ.get(name) for name in _CI_TARGETS}
+    for name in _CI_BRANCHES:
+        branch = os.environ.get(name, "").removeprefix("refs/heads/")
+        if branch and branch not in targets:
+            yield branch

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from llmload import __version__
-from llmload.telemetry.environment import environment_facts
+from llmload.telemetry.environment import _CI_BRANCHES, _CI_TARGETS, environment_facts
 
 
 @pytest.fixture(autouse=True)
 def no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "JENKINS_URL", "TF_BUILD", "TRAVIS", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    for name in (*_CI_BRANCHES, *_CI_TARGETS):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -27,15 +29,47 @@ def git(*words: str) -> str:
 
 def test_the_commit_and_whether_files_were_changed_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    git("init", "--quiet")
+    git("init", "--quiet", "--initial-branch", "trunk")
     Path("file").write_text("one")
     git("add", "file")
     git("commit", "--quiet", "--message", "one")
     commit = git("rev-parse", "HEAD")
     facts = environment_facts()
     assert (facts["git_commit"], facts["git_state"]) == (commit, "clean")
+    assert facts["git_branch"] == "trunk"
     Path("file").write_text("two")
     assert environment_facts()["git_state"] == "changed"
+
+
+@pytest.mark.parametrize(
+    ("variables", "branch"),
+    [
+        pytest.param({}, None, id="nobody names one"),
+        pytest.param({"GITHUB_REF_NAME": "main"}, "main", id="GitHub, a push"),
+        pytest.param(
+            {"GITHUB_HEAD_REF": "faster", "GITHUB_BASE_REF": "main", "GITHUB_REF_NAME": "12/merge"},
+            "faster",
+            id="GitHub, a pull request",
+        ),
+        pytest.param(
+            {"GITHUB_HEAD_REF": "main", "GITHUB_BASE_REF": "main", "GITHUB_REF_NAME": "12/merge"},
+            "12/merge",
+            id="GitHub, a pull request out of the main of a fork",
+        ),
+        pytest.param({"CI_COMMIT_BRANCH": "main"}, "main", id="GitLab"),
+        pytest.param({"BUILD_SOURCEBRANCH": "refs/heads/main"}, "main", id="Azure Pipelines"),
+    ],
+)
+def test_ci_names_the_branch_where_a_commit_is_checked_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], branch: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message", "one")
+    git("checkout", "--quiet", "--detach")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert environment_facts().get("git_branch") == branch
 
 
 def test_outside_a_repository_nothing_is_said_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
