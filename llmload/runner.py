@@ -1,13 +1,13 @@
-"""The story of one run, top to bottom, and the only loop over load.
+"""The story of a run, or of several that are measured in turns, top to bottom, and the only loop over load.
 
-asked -> planned -> observed -> measured -> judged: a strategy names the next look, `measure` observes it, and what
+asked -> planned -> observed -> measured -> judged: a strategy names the next turn, `measure` observes it, and what
 was observed is remembered before the next one begins, so that a run that dies loses one window at most.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
 import structlog
@@ -15,6 +15,7 @@ import structlog
 from llmload.analysis.declared import disagreements, written
 from llmload.analysis.judgement import judge
 from llmload.analysis.metrics import measure as fold
+from llmload.analysis.turns import NextTurn, Turn
 from llmload.domain import Ending, Look, Observation, RequestRecord, RunHeader, RunResult, StepMetrics, TargetFacts
 from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
@@ -25,8 +26,6 @@ from llmload.target.place import Opened
 from llmload.target.probe import Probed
 from llmload.target.route import slower_transport
 from llmload.workload.planning import pace_of, plan_look, warmup_of
-
-Strategy = Callable[[Scenario, Sequence[Observation]], Look | None]
 
 _USUAL_FINISH = (None, "stop", "length")
 _LONGEST_FINISH = 40
@@ -58,39 +57,119 @@ class Earlier:
     facts: TargetFacts | None = None
 
 
-def run(
-    scenario: Scenario, header: RunHeader, edges: Edges, strategy: Strategy, earlier: Earlier = Earlier()
-) -> RunResult:
-    """Measure until the strategy is content or somebody asks to stop, then judge what there is.
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One run to be measured, alone or in turns with others."""
 
-    A server that cannot be used ends as a result ("could not measure"), not as an exception.
+    scenario: Scenario
+    header: RunHeader
+    edges: Edges
+    earlier: Earlier = Earlier()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one side came to: its windows, the server that they were measured on, and what stopped it, if anything."""
+
+    side: Side
+    observations: tuple[Observation, ...]
+    facts: TargetFacts | None
+    trouble: TargetError | None
+
+    def judged(self) -> RunResult:
+        """Judge what there is."""
+        side = self.side
+        return judge(
+            side.header,
+            side.scenario,
+            self.facts,
+            self.observations,
+            finished=side.edges.now(),
+            trouble=self.trouble,
+        )
+
+
+def run(sides: Sequence[Side], next_turn: NextTurn) -> tuple[Measured, ...]:
+    """Measure until no side has a turn or somebody asks to stop.
+
+    The target is opened anew whenever the turn goes to another side or to another climb of the ladder, so that a
+    server of ours is a fresh one, and one that runs already is looked at again. A server that cannot be used ends all
+    of it: as something that stopped its side ("could not measure"), not as an exception.
     """
-    log = _log.bind(run_id=header.run_id, scenario=scenario.name)
-    observations = [seen for seen in earlier.observations if seen.is_whole]
-    facts = earlier.facts
-    trouble: TargetError | None = None
-    try:
-        with edges.open_target() as server:
-            probed = _same_server(edges.probe(server), earlier)
-            facts = probed.facts
-            edges.describe(facts)
-            log = log.bind(model=facts.model)
-            for found in disagreements(facts):
-                log.warning("declared otherwise", subject=found.subject, expected=found.expected, actual=found.actual)
-            while not edges.is_stopped() and (look := strategy(scenario, observations)) is not None:
-                log.info("window begins", step=look.step.label, look=look.number, requests=look.requests)
-                seen = measure(scenario, look, probed, edges, run_id=header.run_id)
-                death = server.death()
-                observations.append(seen if death is None else replace(seen, ending=Ending.INTERRUPTED))
-                metrics = fold(_of_step(observations, look), scenario.slo)
-                edges.remember(observations[-1], metrics)
-                log.info("window ended", step=look.step.label, attempts=metrics.attempts)
-                if death is not None:
-                    raise death
-    except TargetError as error:
-        trouble = TargetError(edges.scrub(error.where), edges.scrub(error.problem), error.remedy, kind=error.kind)
-        log.error("target cannot be used", reason=str(trouble))
-    return judge(header, scenario, facts, observations, finished=edges.now(), trouble=trouble)
+    courses = [_Course(side) for side in sides]
+    turn = _next(courses, next_turn)
+    while turn is not None:
+        course, place = courses[turn.side], turn.place
+        try:
+            with course.opened() as server:
+                while turn is not None and turn.place == place:
+                    course.take(turn.look, server)
+                    turn = _next(courses, next_turn)
+        except TargetError as error:
+            course.stop(error)
+            break
+    return tuple(course.measured() for course in courses)
+
+
+def _next(courses: Sequence[_Course], next_turn: NextTurn) -> Turn | None:
+    if any(course.side.edges.is_stopped() for course in courses):
+        return None
+    return next_turn([course.observations for course in courses])
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """A server under test while its target is open."""
+
+    opened: Opened
+    probed: Probed
+
+
+class _Course:
+    """One side as it goes."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.observations = [seen for seen in side.earlier.observations if seen.is_whole]
+        self._facts = side.earlier.facts
+        self._trouble: TargetError | None = None
+        self._log = _log.bind(run_id=side.header.run_id, scenario=side.scenario.name)
+
+    @contextmanager
+    def opened(self) -> Iterator[_Server]:
+        """The server of this side, probed; TargetError where it is not the one of the earlier windows."""
+        edges = self.side.edges
+        with edges.open_target() as opened:
+            probed = _same_server(edges.probe(opened), self._facts if self.observations else None)
+            self._facts = probed.facts
+            edges.describe(probed.facts)
+            for found in disagreements(probed.facts):
+                told = {"subject": found.subject, "expected": found.expected, "actual": found.actual}
+                self._log.warning("declared otherwise", model=probed.facts.model, **told)
+            yield _Server(opened, probed)
+
+    def take(self, look: Look, server: _Server) -> None:
+        """Measure one window and remember it; TargetError where the server died in it."""
+        scenario, edges, log = self.side.scenario, self.side.edges, self._log.bind(model=server.probed.facts.model)
+        log.info("window begins", step=look.step.label, look=look.number, repeat=look.repeat, requests=look.requests)
+        seen = measure(scenario, look, server.probed, edges, run_id=self.side.header.run_id)
+        death = server.opened.death()
+        self.observations.append(seen if death is None else replace(seen, ending=Ending.INTERRUPTED))
+        metrics = fold(_of_step(self.observations, look), scenario.slo)
+        edges.remember(self.observations[-1], metrics)
+        log.info("window ended", step=look.step.label, attempts=metrics.attempts)
+        if death is not None:
+            raise death
+
+    def stop(self, error: TargetError) -> None:
+        """Keep what ended it before its time."""
+        scrub = self.side.edges.scrub
+        self._trouble = TargetError(scrub(error.where), scrub(error.problem), error.remedy, kind=error.kind)
+        self._log.error("target cannot be used", reason=str(self._trouble))
+
+    def measured(self) -> Measured:
+        """What there is at the end."""
+        return Measured(self.side, tuple(self.observations), self._facts, self._trouble)
 
 
 def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run_id: str) -> Observation:
@@ -136,20 +215,21 @@ def _scrubbed(record: RequestRecord, scrub: Callable[[str], str]) -> RequestReco
     )
 
 
-def _same_server(probed: Probed, earlier: Earlier) -> Probed:
-    """The windows of one run are one server's: TargetError where a resumed run meets another one.
+def _same_server(probed: Probed, then: TargetFacts | None) -> Probed:
+    """The windows of one run are one server's, or like servers': TargetError where it goes on with another one.
 
-    The fit of words to tokens stays the one that the earlier windows were planned with.
+    `then` is what the earlier windows were measured on, None where there are none. The fit of words to tokens stays
+    the one that they were planned with.
     """
-    then, now = earlier.facts, probed.facts
-    if then is None or not earlier.observations:
+    now = probed.facts
+    if then is None:
         return probed
     if (then.model, then.version, then.max_model_len) != (now.model, now.version, now.max_model_len):
         raise TargetError(
             now.url,
             f"the run began on {then.model} ({then.version or 'unknown version'}), and this is {now.model}"
             f" ({now.version or 'unknown version'})",
-            "Start a new run instead of resuming this one",
+            "Measure a whole run on one server: start a new run",
             kind="ServerChanged",
         )
     changed = [name for name, value in sorted(then.actual.items()) if now.actual.get(name, value) != value]
@@ -158,7 +238,7 @@ def _same_server(probed: Probed, earlier: Earlier) -> Probed:
         raise TargetError(
             now.url,
             f"the run began on a server with other settings ({differences})",
-            "Start a new run instead of resuming this one, or start the server as it was",
+            "Measure a whole run on one server: start a new run, or start the server as it was",
             kind="ServerChanged",
         )
     return replace(probed, facts=replace(now, fit=then.fit))

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import assert_never
 
-from llmload.analysis.looks import gates_at, planned_sizes, steps_of
+from llmload.analysis.looks import first_sizes, gates_at, planned_sizes, steps_of
 from llmload.domain import Step
 from llmload.promises import Bound, Slo
 from llmload.scenario.asked import ClosedLoop, Fixed, Lengths, Lognormal, Normal, OpenLoop, Scenario, Trace, Uniform
@@ -15,12 +15,12 @@ from llmload.scenario.recording import Recording
 
 @dataclass(frozen=True, slots=True)
 class StepForecast:
-    """One step: `requests` measured at the first look and `warmup` before it; `most_requests` with every look.
+    """One step in all climbs: `requests` measured if the first look decides, `warmup` before; `most_requests` at most.
 
-    None where the load says only how long; at a rate that is the mean number. `at_slo_s` is how long the first look
-    takes on a server that just keeps the SLO, None where the SLO does not bound a request; `at_most_s` bounds all
-    measured windows of the step. `arrivals_s` is how long the requests of the first look take to come in open loop,
-    warm-up and ramp included, whatever the server does.
+    None where the load says only how long; at a rate that is the mean number. `at_slo_s` is how long those
+    `requests` take on a server that just keeps the SLO, None where the SLO does not bound a request; `at_most_s` bounds
+    all measured windows of the step. `arrivals_s` is how long `requests` take to come in open loop, warm-up and ramp
+    included, whatever the server does.
     """
 
     step: Step
@@ -79,30 +79,32 @@ def forecast_trace(scenario: Scenario, recording: Recording) -> TraceForecast:
 
 
 def _forecast_step(scenario: Scenario, step: Step) -> StepForecast:
-    load, sizes = scenario.load, planned_sizes(scenario)
+    load, climbs = scenario.load, scenario.decision.repeats
     warmup = load.warmup_for(max(1, round(step.value)))
-    can_go_on = len(sizes) > 1 and any(isinstance(g.promise, Bound) for g in gates_at(scenario.gates, step))
-    first: int | None = sizes[0] if load.requests else None
+    looks = len(first_sizes(scenario))
+    can_go_on = looks > 1 and any(isinstance(g.promise, Bound) for g in gates_at(scenario.gates, step))
+    first: int | None = first_sizes(scenario)[0] if load.requests else None
     arrivals_s = None
     if isinstance(load.shape, OpenLoop):
         first = max(first or 0, round(step.value * (load.duration_s or 0.0)))
         before = load.shape.rate_per_s[step.index - 1] if step.index else 0.0
-        arrivals_s = load.ramp_s + (warmup + first) / step.value
+        arrivals_s = climbs * (load.ramp_s + (warmup + first) / step.value)
         warmup += round((before + step.value) / 2 * load.ramp_s)
-    more = sum(sizes) if can_go_on and load.requests else 0
+    more = sum(planned_sizes(scenario)) if can_go_on and load.requests else 0
     sent = None if first is None else first + warmup
     is_drawn = not isinstance(load.shape, Trace)  # a trace has its own lengths, see forecast_trace
     output_mean = mean_length(scenario.workload.output_tokens)
+    at_slo_s = _at_slo_s(scenario, step, sent, _seconds_at_slo(scenario.slo, output_mean))
     return StepForecast(
         step=step,
-        warmup=warmup,
-        requests=first,
-        most_requests=None if first is None else max(first, more),
-        input_tokens=sent * mean_length(scenario.workload.input_tokens) if sent and is_drawn else None,
-        output_tokens=sent * output_mean if sent and is_drawn else None,
-        at_slo_s=_at_slo_s(scenario, step, sent, _seconds_at_slo(scenario.slo, output_mean)),
+        warmup=climbs * warmup,
+        requests=None if first is None else climbs * first,
+        most_requests=None if first is None else max(climbs * first, more),
+        input_tokens=climbs * sent * mean_length(scenario.workload.input_tokens) if sent and is_drawn else None,
+        output_tokens=climbs * sent * output_mean if sent and is_drawn else None,
+        at_slo_s=None if at_slo_s is None else climbs * at_slo_s,
         # another look begins only before max_duration is spent, and lasts no longer than that itself
-        at_most_s=load.max_duration_s * (2 if can_go_on else 1),
+        at_most_s=load.max_duration_s * (climbs + can_go_on),
         arrivals_s=arrivals_s,
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from llmload.analysis.attempts import Attempts, attempts_of, slo_terms
 from llmload.analysis.claims import PERCENTILES, Claim, claim_of, judged_ms, missing_data, needs_tokens
-from llmload.analysis.looks import gates_at, look_level, planned_totals, windows_at
+from llmload.analysis.looks import gates_at, look_level, planned_sizes, windows_at
 from llmload.analysis.relative import Relate, no_relation
 from llmload.analysis.shares import LEAST_EFFECTIVE, ShareDecision, least_block, replay_looks
 from llmload.analysis.slices import SLICES, Sliced, rate_amounts, sliced_mean, sliced_rate
@@ -42,7 +42,7 @@ class Sample:
 def sample_of(step: Step, observations: Sequence[Observation], scenario: Scenario) -> Sample:
     """Take the windows of `step` and fold them."""
     mine = windows_at(step, observations)
-    looks = max(len(planned_totals(scenario)), len(mine), 1)
+    looks = max(len(planned_sizes(scenario)), len(mine), 1)
     return Sample(step, mine, attempts_of(mine), scenario, looks)
 
 

@@ -24,7 +24,7 @@ def steps_of(scenario: Scenario) -> tuple[Step, ...]:
 
 
 def planned_totals(scenario: Scenario) -> tuple[int, ...]:
-    """Measured requests of a step after each of its looks: doubling from `requests` up to `max_requests`.
+    """Measured requests of a step after each look of the first climb: doubling from `requests` up to `max_requests`.
 
     A load that says only how long gets one look of as many requests as fit, written as 0. A trace gets one look too:
     what was recorded cannot go on, and the same stretch again would not be more of the same traffic.
@@ -40,10 +40,16 @@ def planned_totals(scenario: Scenario) -> tuple[int, ...]:
     return tuple(totals)
 
 
-def planned_sizes(scenario: Scenario) -> tuple[int, ...]:
-    """Measured requests of each look by itself."""
+def first_sizes(scenario: Scenario) -> tuple[int, ...]:
+    """Measured requests of each look of the first climb by itself."""
     totals = planned_totals(scenario)
     return tuple(total - before for total, before in zip(totals, (0, *totals), strict=False))
+
+
+def planned_sizes(scenario: Scenario) -> tuple[int, ...]:
+    """The same of every look: each further climb of the ladder (`decision.repeats`) is one more, like the first."""
+    first = first_sizes(scenario)
+    return (*first, *first[:1] * (scenario.decision.repeats - 1))
 
 
 def look_level(scenario: Scenario, looks: int) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from llmload.analysis.claims import share_target
-from llmload.analysis.looks import gates_at, look_level, planned_sizes, planned_totals, steps_of
+from llmload.analysis.looks import gates_at, look_level, planned_sizes, steps_of
 from llmload.analysis.shares import LEAST_EFFECTIVE, ShareDecision, decide_share
 from llmload.analysis.stats import LEAST_BLOCKS, Bools, clopper_pearson
 from llmload.domain import Step
@@ -90,9 +90,9 @@ def check_reachable(scenario: Scenario) -> None:
 
 
 def _outlook(gate: Gate, step: Step, target: float, scenario: Scenario) -> Outlook:
-    looks = len(planned_totals(scenario))
-    alpha = look_level(scenario, looks)
     sizes = planned_sizes(scenario)
+    looks = len(sizes)
+    alpha = look_level(scenario, looks)
     block = _block(step, scenario)
     best = _decide(sizes, 0, target, alpha, block)
     if best.status is not Status.PASS and step.axis != "concurrency":
@@ -221,7 +221,8 @@ def _enough(outlook: Outlook, scenario: Scenario, needed: int) -> int:
     proposed = _round_up(needed)
     while True:
         larger = replace(scenario, decision=replace(scenario.decision, max_requests=proposed))
-        sizes, alpha = planned_sizes(larger), look_level(larger, len(planned_totals(larger)))
+        sizes = planned_sizes(larger)
+        alpha = look_level(larger, len(sizes))
         if _decide(sizes, 0, outlook.target, alpha, _least_block(outlook.step)).status is Status.PASS:
             return proposed
         proposed = _round_up(proposed + proposed // 10)

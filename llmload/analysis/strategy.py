@@ -1,11 +1,11 @@
-"""What to observe next: the ladder, and at each step as many looks as its gates need."""
+"""What to observe next: the ladder, at each step as many looks as its gates need, and the repeats of the whole."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from llmload.analysis.gates import judge_gate, sample_of
-from llmload.analysis.looks import gates_at, planned_sizes, steps_of, windows_at
+from llmload.analysis.looks import first_sizes, gates_at, steps_of, windows_at
 from llmload.domain import Ending, Look, Observation, Step
 from llmload.promises import Bound
 from llmload.scenario.asked import Scenario
@@ -15,17 +15,33 @@ from llmload.verdict import Status
 def next_look(scenario: Scenario, observations: Sequence[Observation]) -> Look | None:
     """The next window, or None when the run is complete.
 
-    Steps are climbed in order. A step gets further windows while an absolute gate that speaks of it is undecided,
-    up to `max_requests` and `max_duration`. `Look.requests` is 0 where the load says only how long. Interrupted
-    windows do not count, so that a resumed run observes them again.
+    Steps are climbed in order. In the first climb a step gets further windows while an absolute gate that speaks of it
+    is undecided, up to `max_requests` and `max_duration`. Then the ladder is climbed again until there are
+    `decision.repeats` climbs, with one window at each step. `Look.requests` is 0 where the load says only how long.
+    Interrupted windows do not count, so that a resumed run observes them again.
     """
-    sizes = planned_sizes(scenario)
+    return _first_climb(scenario, observations) or _further_climb(scenario, observations)
+
+
+def _first_climb(scenario: Scenario, observations: Sequence[Observation]) -> Look | None:
+    sizes = first_sizes(scenario)
+    first = [observation for observation in observations if not observation.look.repeat]
     for step in steps_of(scenario):
-        mine = windows_at(step, observations)
+        mine = windows_at(step, first)
         if not mine:
             return Look(step, 0, sizes[0])
         if len(mine) < len(sizes) and not _time_is_up(scenario, mine) and _is_undecided(scenario, step, mine):
             return Look(step, len(mine), sizes[len(mine)])
+    return None
+
+
+def _further_climb(scenario: Scenario, observations: Sequence[Observation]) -> Look | None:
+    requests = first_sizes(scenario)[0]
+    climbed = {step: windows_at(step, observations) for step in steps_of(scenario)}
+    for repeat in range(1, scenario.decision.repeats):
+        for step, mine in climbed.items():
+            if all(observation.look.repeat != repeat for observation in mine):
+                return Look(step, len(mine), requests, repeat)
     return None
 
 

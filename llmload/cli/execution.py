@@ -14,7 +14,7 @@ from typing import assert_never
 from llmload import __version__
 from llmload.analysis.judgement import STOPPED
 from llmload.analysis.sample_size import check_reachable
-from llmload.analysis.strategy import next_look
+from llmload.analysis.turns import alone
 from llmload.cli.report_files import write_reports
 from llmload.cli.stopping import StopRequest, listening
 from llmload.cli.stored import judged
@@ -25,7 +25,7 @@ from llmload.load.pool import Place, Pool
 from llmload.load.ray_cluster import RayCluster
 from llmload.load.window import Window
 from llmload.progress import Progress, Waiting
-from llmload.runner import Earlier, Edges, run
+from llmload.runner import Earlier, Edges, Side, run
 from llmload.scenario.asked import Local, Ray, Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.store.database import Store, new_run_id, open_store
@@ -82,7 +82,8 @@ def execute(scenario: Scenario, order: Order) -> Executed:
         stop.run_id = header.run_id
         session = _Session(scenario, header, order, store, pool, stop)
         try:
-            result = run(scenario, header, session.edges(), next_look, earlier)
+            (measured,) = run([Side(scenario, header, session.edges(), earlier)], alone(scenario))
+            result = measured.judged()
         except BaseException as error:
             session.keep("interrupted" if stop.signum else "failed", error)
             raise

@@ -41,7 +41,9 @@ def plan(
     steps, gates, shape = forecast(scenario), outlooks(scenario), scenario.load.shape
     trace = forecast_trace(scenario, recording_of(shape)) if isinstance(shape, Trace) else None
     if trace is not None:
-        steps = tuple(replace(step, warmup=trace.warmup, arrivals_s=trace.span_s) for step in steps)
+        climbs = scenario.decision.repeats
+        warmup, span_s = climbs * trace.warmup, climbs * trace.span_s
+        steps = tuple(replace(step, warmup=warmup, arrivals_s=span_s) for step in steps)
     print(_as_json(scenario, steps, trace, gates) if json else "\n".join(_as_text(scenario, steps, trace, gates)))
     check_reachable(scenario)
 
@@ -118,7 +120,8 @@ def _sent(scenario: Scenario, step: StepForecast) -> str:
     if step.requests is None:
         return f"{step.warmup:,} warm-up requests, then as many as fit"
     more = f" (up to {step.most_requests:,} where a gate stays open)" if step.most_requests != step.requests else ""
-    about = "about " if step.arrivals_s is not None and step.requests != scenario.load.requests else ""
+    asked = (scenario.load.requests or 0) * scenario.decision.repeats
+    about = "about " if step.arrivals_s is not None and step.requests != asked else ""
     sent = f"{step.warmup:,} warm-up and {about}{step.requests:,} measured requests{more}"
     if step.input_tokens is None or step.output_tokens is None:
         return sent

@@ -33,10 +33,6 @@ def _unless(*harmless: object) -> Callable[[object], bool]:
     return lambda value: value is not None and value not in harmless
 
 
-def _more_than_one(value: object) -> bool:
-    return isinstance(value, int) and value > 1
-
-
 def _has_prefix(value: object) -> bool:
     return isinstance(value, dict) and bool(value.get("tokens"))
 
@@ -62,7 +58,6 @@ _UNBUILT = (
     Unbuilt(("spec", "workload", "sessions"), "conversations (sessions)", _DELETE, _always),
     Unbuilt(("spec", "workload", "api"), "embeddings", _DELETE, _always),
     Unbuilt(("spec", "load", "guards"), "guards", "Delete them; max_duration ends a step in any case", _guards),
-    Unbuilt(("spec", "decision", "repeats"), "repeats of the ladder", "Write repeats: 1", _more_than_one),
     Unbuilt(("spec", "telemetry", "gpu"), "GPU telemetry", "Write gpu: {source: none}", _reads_gpu),
     Unbuilt(("spec", "telemetry", "server_metrics"), "server metrics", "Write server_metrics: none", _unless("none")),
     Unbuilt(("spec", "telemetry", "server_logs"), "server logs", "Write server_logs: none", _unless("none")),

@@ -35,7 +35,7 @@ def plan_look(scenario: Scenario, look: Look, fit: TokenFit, *, run: str = "") -
 
 
 def pace_of(scenario: Scenario, look: Look) -> Pace:
-    """When the requests of `look` are due. Only the first look at a step is reached by a ramp."""
+    """When the requests of `look` are due. Only the first look at a step in each climb is reached by a ramp."""
     shape, seed = scenario.load.shape, scenario.workload.seed
     key = int.from_bytes(blake2b(f"{seed}/{look.step.index}/{look.number}".encode(), digest_size=8).digest())
     match shape:
@@ -83,6 +83,6 @@ def _warmup(scenario: Scenario, look: Look) -> int:
 
 def _ramp(scenario: Scenario, look: Look, levels: Sequence[float]) -> Ramp | None:
     seconds, place = scenario.load.ramp_s, look.step.index
-    if not seconds or look.number:
+    if not seconds or (look.number and not look.repeat):  # further climbs have one look each
         return None
     return Ramp(float(levels[place - 1]) if place else 0.0, seconds)

@@ -117,3 +117,12 @@ def test_a_bad_row_of_a_trace_is_exit_2_with_file_and_line(tmp_path: Path) -> No
     with pytest.raises(DataFileError, match=r"t\.jsonl:2: input_length is missing") as caught:
         plan(path)
     assert caught.value.exit_code == 2
+
+
+def test_plan_counts_every_climb_of_the_ladder(scenario_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan(scenario_file, sets=["spec.decision.repeats=3"])
+    shown = capsys.readouterr().out
+    assert "concurrency 10: 60 warm-up and 600 measured requests (up to 2,000 where a gate stays open)" in shown
+    assert "about 168,960 tokens in, 337,920 out" in shown
+    assert "at most 20 min of measured windows" in shown
+    assert "in up to 6 looks" in shown

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from llmload.analysis.gates import sample_of
 from llmload.analysis.looks import look_level, planned_sizes, planned_totals
 from llmload.analysis.strategy import next_look
 from llmload.domain import Ending, Look, Observation, RequestRecord, Step
 from llmload.promises import At, Bound, Change, Gate
 from llmload.scenario.asked import Scenario
-from tests.analysis.builders import GOODPUT_95, good_and_bad, paced, scenario, window
+from tests.analysis.builders import GOODPUT_95, STEP, good_and_bad, paced, scenario, window
 
 
 def observed(asked: Scenario, *windows: list[RequestRecord]) -> list[Observation]:
@@ -110,3 +111,49 @@ def test_a_step_whose_time_is_up_is_not_looked_at_again() -> None:
     assert next_look(asked, [replace(cut_short, ending=Ending.MAX_DURATION)]) is None
     impatient = replace(asked, load=replace(asked.load, max_duration_s=1.0))
     assert next_look(impatient, [cut_short]) is None
+
+
+def repeated(asked: Scenario, climbs: int) -> Scenario:
+    return replace(asked, decision=replace(asked.decision, repeats=climbs))
+
+
+def test_the_whole_ladder_is_climbed_again_with_one_window_at_each_step() -> None:
+    asked = repeated(scenario(GOODPUT_95, concurrency=(4, 8), max_requests=400), 3)
+    observations = observed(asked, UNDECIDED, UNDECIDED, GOOD, UNDECIDED, BAD, UNDECIDED, UNDECIDED)
+    places = [(o.look.repeat, o.look.step.value, o.look.number, o.look.requests) for o in observations]
+    assert places == [
+        (0, 4, 0, 200), (0, 4, 1, 200), (0, 8, 0, 200),
+        (1, 4, 2, 200), (1, 8, 1, 200),
+        (2, 4, 3, 200), (2, 8, 2, 200),
+    ]  # fmt: skip
+    assert next_look(asked, observations) is None
+
+
+def test_an_undecided_step_of_a_further_climb_is_not_looked_at_again() -> None:
+    asked = repeated(scenario(GOODPUT_95), 2)
+    observations = observed(asked, *[UNDECIDED] * 5)
+    assert [o.look.repeat for o in observations] == [0, 0, 0, 0, 1]
+    assert next_look(asked, observations) is None
+
+
+def test_a_run_goes_on_in_the_middle_of_a_climb() -> None:
+    asked = repeated(scenario(concurrency=(4, 8)), 2)
+    observations = observed(asked, GOOD, GOOD, GOOD)
+    interrupted = replace(
+        observations[-1], look=Look(Step(1, "concurrency", 8.0), 1, 200, 1), ending=Ending.INTERRUPTED
+    )
+    assert next_look(asked, [*observations, interrupted]) == Look(Step(1, "concurrency", 8.0), 1, 200, 1)
+
+
+@pytest.mark.parametrize(
+    ("climbs", "sizes"),
+    [
+        pytest.param(1, (200, 200, 400, 800), id="adaptive looks alone"),
+        pytest.param(3, (200, 200, 400, 800, 200, 200), id="each further climb is one more look"),
+    ],
+)
+def test_repeats_are_further_looks_at_one_level(climbs: int, sizes: tuple[int, ...]) -> None:
+    asked = repeated(scenario(GOODPUT_95), climbs)
+    assert planned_sizes(asked) == sizes
+    sample = sample_of(STEP, observed(asked, GOOD), asked)
+    assert sample.alpha == pytest.approx(0.05 / len(sizes))
