@@ -10,7 +10,17 @@ from dataclasses import dataclass
 
 from llmload.domain import RunResult, StepResult
 from llmload.plain_text import plain
-from llmload.reporters.wording import breaks_build, figures, finding_words, gate_name, read, sentence, tally
+from llmload.reporters.changes import climbs, compared_with
+from llmload.reporters.wording import (
+    NO_BASELINE,
+    breaks_build,
+    figures,
+    finding_words,
+    gate_name,
+    read,
+    sentence,
+    tally,
+)
 from llmload.verdict import Caveat, Status, Verdict
 
 _MEASUREMENT = "measurement"
@@ -80,9 +90,10 @@ def _run_suite(run: RunResult) -> Suite:
 
 
 def _gate_case(run: RunResult, verdict: Verdict) -> Case:
-    reading = read(verdict)
+    reading = read(verdict, run.reference)
     tag, kind = _outcome(run, verdict)
-    excuse = "Level warn, does not break the build." if tag and reading.is_warning else ""
+    why = "Advisory" if reading.is_advisory else "Level warn"
+    excuse = f"{why}, does not break the build." if tag and reading.is_warning else ""
     todo = f"To do: {sentence(verdict.remedy)}" if verdict.remedy else ""
     parts = (excuse, sentence(plain(verdict.because)), sentence(figures(reading)), plain(todo))
     told = {
@@ -107,16 +118,16 @@ def _gate_case(run: RunResult, verdict: Verdict) -> Case:
 
 
 def _outcome(run: RunResult, verdict: Verdict) -> tuple[str, str]:
-    """Tag and type: what the policy turned into a failure says so, whatever left it open."""
-    default = _DEFAULT_TYPES.get(verdict.status, "")
-    kind = plain(verdict.kind) or default
+    """Tag and type: what the policy turned into a failure says which policy, whatever left it open."""
+    kind = plain(verdict.kind) or _DEFAULT_TYPES.get(verdict.status, "")
     if verdict.status in (Status.PASS, Status.NOT_GATED):
         return "", ""
     if not breaks_build(verdict, run.fails_on):
         return "skipped", kind
     if verdict.status is Status.ERROR:
         return "error", kind
-    return "failure", kind if verdict.status is Status.FAIL else default
+    is_its_own = verdict.status is Status.FAIL or verdict.kind == NO_BASELINE
+    return "failure", kind if is_its_own else _DEFAULT_TYPES[verdict.status]
 
 
 def _measurement_case(run: RunResult, step: StepResult) -> Case:
@@ -143,6 +154,7 @@ def _provenance(run: RunResult) -> tuple[tuple[str, str], ...]:
     told += [("exit_code", str(run.exit_code)), ("gates", tally(run))]
     if run.target:
         told += [("target.url", run.target.url), ("target.model", run.target.model)]
+    told += [(name, words) for name, words in (("reference", compared_with(run)), ("repeats", climbs(run))) if words]
     told += [(f"finding: {finding.subject}", finding_words(finding)) for finding in run.findings]
     told += [(f"fingerprint.{key}", value) for key, value in sorted(run.fingerprint.items())]
     return tuple((plain(name), plain(value)) for name, value in told)

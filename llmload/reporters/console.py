@@ -15,6 +15,7 @@ from rich.text import Text
 
 from llmload.domain import RunResult, StepResult
 from llmload.plain_text import plain
+from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.wording import (
     Reading,
@@ -56,6 +57,8 @@ def _show(run: RunResult, console: Console) -> None:
     told = sorted(readings(run), key=urgency, reverse=True)
     if run.steps:
         console.print(_steps_table(run), "")
+    for words in filter(None, (climbs(run), compared_with(run))):
+        _print(Text(sentence(plain(words))).append("\n"), console)
     for where, words in senders(run, least=2):
         _print(Text(sentence(plain(f"Sent by {words}"))).append(f"  {where}\n", style="dim"), console)
     if told:
@@ -105,7 +108,8 @@ def _gates_table(told: Sequence[Reading]) -> Table:
     for name in ("observed", "interval", "n", "eff. n"):
         table.add_column(name, justify="right", overflow="fold")
     for reading in told:
-        words = (reading.promise, reading.step, reading.observed, reading.interval, reading.n, reading.effective_n)
+        promise = f"{reading.promise} (advisory)" if reading.is_advisory else reading.promise
+        words = (promise, reading.step, reading.observed, reading.interval, reading.n, reading.effective_n)
         status = Text(reading.status.value, style=_STYLES[reading.status])
         table.add_row(status, *(Text(plain(word.removeprefix("concurrency "))) for word in words))
     return table
@@ -150,7 +154,7 @@ def _latency(step: StepResult, metric: str) -> str:
 
 
 def _print_reading(reading: Reading, console: Console) -> None:
-    warning = " (warning only)" if reading.is_warning else ""
+    warning = f" ({reading.weight})" if reading.weight else ""
     head = Text.assemble((reading.status.value.upper(), _STYLES[reading.status]), f"{warning} {plain(reading.gate)}")
     _print(head.append(f"  {plain(reading.step)}", style="dim"), console)
     if reading.because:

@@ -13,6 +13,7 @@ from functools import cache
 import jinja2
 
 from llmload.domain import RunResult, StepResult, TargetFacts
+from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.wording import caveats, figures, readings, senders, sentence, tally, worst
@@ -60,6 +61,8 @@ def _told(run: RunResult, room: _Room) -> dict[str, object]:
         "run": run,
         "room": room,
         "tally": tally(run),
+        "beside": [words for words in (compared_with(run), climbs(run)) if words],
+        "is_relative": any(reading.is_relative for reading in told),
         "framework": " ".join(filter(None, (target.framework, target.version))) if target else "",
         "to_look_at": to_look_at,
         "readings": told,

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 
+from llmload.baseline import Reference
 from llmload.domain import RunResult, StepResult, Workers
-from llmload.promises import LATENCIES, SHARES, Bound, Gate, Level
+from llmload.promises import LATENCIES, SHARES, Bound, Change, Gate, Level
+from llmload.reporters import changes
 from llmload.reporters.figures import MISSING, amount, of_gate, percent
 from llmload.scenario.gates import derive_id
 from llmload.verdict import Caveat, Evidence, Finding, Status, Verdict
 
 SEVERITY = (Status.FAIL, Status.ERROR, Status.INCONCLUSIVE, Status.INCOMPARABLE, Status.PASS, Status.NOT_GATED)
 """Worst first: the order in which a reader needs them (METRICS: exit codes 3 > 5 > 4 > 0)."""
+
+ADVISORY = "Advisory"
+"""The kind of a relative verdict that rests on too few runs to break a build."""
+
+NO_BASELINE = "NoBaseline"
+"""The kind of a relative verdict that had nothing to be held against; it has a policy of its own."""
 
 _POLICIES = {Status.INCONCLUSIVE: "inconclusive", Status.INCOMPARABLE: "incomparable"}
 _TALLY = {
@@ -23,6 +32,7 @@ _TALLY = {
     Status.INCOMPARABLE: "incomparable",
     Status.PASS: "passed",
 }
+_WITHOUT_BASELINE = "without a baseline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,8 @@ class Reading:
     step: str
     status: Status
     is_warning: bool  # its gate is of level warn: it cannot break the build
+    is_advisory: bool  # it was made to warn only, since too few runs stand behind it
+    is_relative: bool  # its figures are changes against a baseline
     observed: str
     kept: str  # what the observed share of requests did, such as "within 500ms"; empty for other gates
     target: str
@@ -47,14 +59,24 @@ class Reading:
     because: str
     remedy: str
 
+    @property
+    def weight(self) -> str:
+        """Why it cannot break the build; "" where it can."""
+        if self.is_advisory:
+            return "advisory"
+        return "warning only" if self.is_warning else ""
+
 
 def finding_words(finding: Finding) -> str:
     """Both figures of a disagreement, and why."""
     return f"expected {finding.expected}, found {finding.actual}: {finding.cause}"
 
 
-def read(verdict: Verdict) -> Reading:
-    """A verdict with all its figures: observed value, target, interval, n, design effect and effective n."""
+def read(verdict: Verdict, reference: Reference | None = None) -> Reading:
+    """A verdict with all its figures: observed value, target, interval, n, design effect and effective n.
+
+    `reference` is what relative gates were held against.
+    """
     gate = verdict.gate
     evidence = None if verdict.evidence is None else in_own_terms(gate, verdict.evidence)
     return Reading(
@@ -63,13 +85,15 @@ def read(verdict: Verdict) -> Reading:
         step=verdict.step,
         status=verdict.status,
         is_warning=gate.level is Level.WARN,
+        is_advisory=verdict.kind == ADVISORY,
+        is_relative=isinstance(gate.promise, Change),
         observed=MISSING if evidence is None else _figure(gate, evidence, evidence.observed),
         kept=_kept(gate, evidence),
         target=_target(gate, evidence),
         interval=_interval(gate, evidence),
         off_by=_off_by(gate, evidence),
         confidence=MISSING if evidence is None else percent(evidence.confidence),
-        n=MISSING if evidence is None else f"{evidence.n:,}",
+        n=_sample(gate, evidence, reference),
         deff=MISSING if evidence is None else amount(evidence.deff),
         effective_n=_effective(evidence),
         looks=MISSING if evidence is None else str(evidence.looks),
@@ -83,12 +107,14 @@ def figures(reading: Reading) -> str:
     if reading.observed == MISSING:
         return f"Observed {MISSING}, target {reading.target}" + (f", n {reading.n}" if reading.n != MISSING else "")
     kept = f" {reading.kept}" if reading.kept else ""
-    looks = "1 look" if reading.looks == "1" else f"{reading.looks} looks"
-    return (
+    seen = (
         f"Observed {reading.observed}{kept}, {reading.off_by} ({reading.target}); "
         f"interval {reading.interval} at {reading.confidence} confidence; "
-        f"n {reading.n}, effective n {reading.effective_n} (deff {reading.deff}), {looks}"
     )
+    if reading.is_relative:
+        return f"{seen}n {reading.n}"
+    looks = "1 look" if reading.looks == "1" else f"{reading.looks} looks"
+    return f"{seen}n {reading.n}, effective n {reading.effective_n} (deff {reading.deff}), {looks}"
 
 
 def sentence(text: str) -> str:
@@ -103,7 +129,7 @@ def gate_name(gate: Gate) -> str:
 
 def readings(run: RunResult) -> list[Reading]:
     """Every verdict of the run in words, what broke the build first; equals keep the order of the run."""
-    return sorted((read(verdict) for verdict in run.verdicts), key=urgency)
+    return sorted((read(verdict, run.reference) for verdict in run.verdicts), key=urgency)
 
 
 def urgency(reading: Reading) -> int:
@@ -126,18 +152,23 @@ def breaks_build(verdict: Verdict, fails_on: Sequence[str]) -> bool:
         return False
     if verdict.status in (Status.FAIL, Status.ERROR):
         return True
-    policy = "missing_baseline" if verdict.kind == "NoBaseline" else _POLICIES.get(verdict.status)
+    policy = "missing_baseline" if verdict.kind == NO_BASELINE else _POLICIES.get(verdict.status)
     return policy in fails_on
 
 
 def tally(run: RunResult) -> str:
     """How many gates came to what, worst first: "2 of 9 failed, 1 inconclusive, 6 passed"."""
-    counts = Counter(verdict.status for verdict in run.verdicts)
+    counts = Counter(_came_to(verdict) for verdict in run.verdicts)
     if not counts:
         return "no gates" if run.steps else "nothing was measured"
-    parts = [f"{counts[status]} {words}" for status, words in _TALLY.items() if counts[status]]
+    order = [*list(_TALLY.values())[:-1], _WITHOUT_BASELINE, _TALLY[Status.PASS]]
+    parts = [f"{counts[words]} {words}" for words in order if counts[words]]
     total = sum(counts.values())
     return f"{total} gate {'check' if total == 1 else 'checks'}: {', '.join(parts)}"
+
+
+def _came_to(verdict: Verdict) -> str:
+    return _WITHOUT_BASELINE if verdict.kind == NO_BASELINE else _TALLY[verdict.status]
 
 
 def caveats(run: RunResult) -> list[tuple[str, Caveat]]:
@@ -192,6 +223,8 @@ def is_share_in_time(gate: Gate, evidence: Evidence) -> bool:
 
 
 def _figure(gate: Gate, evidence: Evidence, value: float | None) -> str:
+    if isinstance(gate.promise, Change):
+        return changes.change(value, evidence.target)
     in_percent = gate.subject in SHARES or is_share_in_time(gate, evidence)
     return percent(value, evidence.target) if in_percent else of_gate(gate, value, evidence.target)
 
@@ -210,13 +243,15 @@ def _target(gate: Gate, evidence: Evidence | None) -> str:
     match gate.promise:
         case Bound(op, value):
             return f"{op} {gate.format_value(value)}"
-        case change:
-            return f"<= {percent(change.max_worse)} worse"
+        case Change(max_worse):
+            return f"<= {percent(max_worse)} worse"
 
 
 def _interval(gate: Gate, evidence: Evidence | None) -> str:
     if evidence is None or (evidence.low is None and evidence.high is None):
         return MISSING
+    if isinstance(gate.promise, Change):
+        return changes.interval(evidence.low, evidence.high, evidence.target)
     low, high = _figure(gate, evidence, evidence.low), _figure(gate, evidence, evidence.high)
     _, _, unit = high.partition(" ")
     return f"{low.removesuffix(f' {unit}') if unit else low} to {high}"
@@ -229,11 +264,19 @@ def _off_by(gate: Gate, evidence: Evidence | None) -> str:
     if not gap:
         return "exactly the target"
     side = "above" if gap > 0 else "below"
-    if gate.subject in SHARES or is_share_in_time(gate, evidence):
+    if isinstance(gate.promise, Change) and not isfinite(gap):
+        return f"far {side} the target"
+    if isinstance(gate.promise, Change) or gate.subject in SHARES or is_share_in_time(gate, evidence):
         points = percent(abs(gap)).removesuffix("%")
         return f"{points} {'point' if points == '1' else 'points'} {side} the target"
     relative = f" ({percent(abs(gap) / evidence.target)})" if abs(gap) <= evidence.target else ""
     return f"{of_gate(gate, abs(gap))}{relative} {side} the target"
+
+
+def _sample(gate: Gate, evidence: Evidence | None, reference: Reference | None) -> str:
+    if evidence is None:
+        return MISSING
+    return changes.sample(evidence.n, reference) if isinstance(gate.promise, Change) else f"{evidence.n:,}"
 
 
 def _effective(evidence: Evidence | None) -> str:

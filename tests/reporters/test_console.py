@@ -12,6 +12,7 @@ from rich.console import Console
 from llmload.domain import RunResult
 from llmload.reporters import console
 from llmload.verdict import Status
+from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
 from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
 from tests.reporters.goldens_on_disk import assert_golden
 
@@ -28,8 +29,14 @@ def shown(run: RunResult, width: int = 120, *, colours: str | None = None) -> st
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(
     ("run", "name"),
-    [(CLEAN, "clean"), (TROUBLE, "trouble"), (FROM_LOADTEST, "imported")],
-    ids=["clean", "full of trouble", "imported"],
+    [
+        pytest.param(CLEAN, "clean", id="clean"),
+        pytest.param(TROUBLE, "trouble", id="full of trouble"),
+        pytest.param(FROM_LOADTEST, "imported", id="imported"),
+        pytest.param(REGRESSED, "regressed", id="measured in turns"),
+        pytest.param(ADVISED, "advised", id="against three runs"),
+        pytest.param(UNLIKE, "unlike", id="against none like it"),
+    ],
 )
 def test_a_recorded_run_is_shown_as_reviewed(run: RunResult, name: str, width: int, update_goldens: bool) -> None:
     assert_golden(f"{name}-console-{width}.txt", shown(run, width).encode(), update=update_goldens)

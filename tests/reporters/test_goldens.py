@@ -10,6 +10,7 @@ import pytest
 from llmload.domain import RunResult
 from llmload.reporters import junit
 from llmload.reporters.registry import REPORTERS, Render
+from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
 from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
 from tests.reporters.goldens_on_disk import assert_golden
 
@@ -19,6 +20,9 @@ RUNS = [
     pytest.param(CLEAN, "clean", id="clean"),
     pytest.param(TROUBLE, "trouble", id="full of trouble"),
     pytest.param(FROM_LOADTEST, "imported", id="imported"),
+    pytest.param(REGRESSED, "regressed", id="measured in turns"),
+    pytest.param(ADVISED, "advised", id="against three runs"),
+    pytest.param(UNLIKE, "unlike", id="against none like it"),
 ]
 
 

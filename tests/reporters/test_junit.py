@@ -12,6 +12,7 @@ from llmload.domain import RunResult
 from llmload.promises import Bound, Gate, Level
 from llmload.reporters import junit
 from llmload.verdict import Caveat, Status, Verdict
+from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
 from tests.recorded_runs import CLEAN, HOSTILE, LONG_ERROR, TROUBLE
 
 JENKINS = etree.XMLSchema(etree.parse(Path(__file__).parent / "junit-10.xsd"))
@@ -63,9 +64,19 @@ def outcome(run: RunResult) -> tuple[str, str | None]:
         ),
         pytest.param(
             judged(Status.INCOMPARABLE, kind="NoBaseline", exit_code=4, fails_on=("missing_baseline",)),
-            ("failure", "Incomparable"),
+            ("failure", "NoBaseline"),
             id="no baseline, policy fail",
         ),
+        pytest.param(judged(Status.INCOMPARABLE, kind="NoBaseline"), ("skipped", "NoBaseline"), id="no baseline"),
+        pytest.param(
+            judged(Status.INCOMPARABLE, kind="Incomparable", exit_code=4, fails_on=("incomparable",)),
+            ("failure", "Incomparable"),
+            id="incomparable, policy fail",
+        ),
+        pytest.param(judged(Status.INCONCLUSIVE, kind="TooNoisy"), ("skipped", "TooNoisy"), id="too noisy"),
+        pytest.param(judged(Status.INCONCLUSIVE, kind="TooFewRuns"), ("skipped", "TooFewRuns"), id="too few runs"),
+        pytest.param(judged(Status.FAIL, kind="Advisory", level=Level.WARN), ("skipped", "Advisory"), id="advisory"),
+        pytest.param(judged(Status.PASS, kind="Advisory", level=Level.WARN), ("passed", None), id="kept, advisory"),
         pytest.param(
             judged(Status.FAIL, kind="SloViolation", level=Level.WARN), ("skipped", "SloViolation"), id="only warns"
         ),
@@ -79,7 +90,16 @@ def test_a_verdict_becomes_the_outcome_that_agrees_with_the_exit_code(
     assert bool(run.exit_code) == bool(int(root.get("failures")) + int(root.get("errors")))
 
 
-@pytest.mark.parametrize("run", [CLEAN, TROUBLE, UNREACHABLE], ids=["clean", "full of trouble", "nothing measured"])
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(CLEAN, id="clean"),
+        pytest.param(TROUBLE, id="full of trouble"),
+        pytest.param(UNREACHABLE, id="nothing measured"),
+        pytest.param(REGRESSED, id="regressed"),
+        pytest.param(UNLIKE, id="incomparable"),
+    ],
+)
 def test_the_strict_flavour_is_valid_for_jenkins(run: RunResult) -> None:
     document = etree.fromstring(junit.render_strict(run))
     JENKINS.assertValid(document)
@@ -91,6 +111,21 @@ def test_the_usual_flavour_leads_to_the_line_of_the_gate() -> None:
     assert (case.get("file"), case.get("line")) == ("scenarios/채팅 <b>.yaml", "31")
     assert case.get("name") == "goodput >= 95% at concurrency <= 50"
     assert case.get("classname") == "qwen3-14b-chat.concurrency 50"
+
+
+def test_a_relative_gate_leads_to_its_line_and_says_what_it_rests_on() -> None:
+    (failure,) = parsed(REGRESSED).xpath("//failure")
+    assert (failure.get("type"), failure.getparent().get("line")) == ("Regression", "33")
+    assert "8.24% worse, 3.24 points above the target (<= 5% worse)" in failure.text
+    assert "interval 6.11% to 10.41% worse at 95% confidence; n 5 pairs." in failure.text
+    properties = {each.get("name"): each.get("value") for each in parsed(REGRESSED).xpath("//testsuite/properties/*")}
+    assert properties["reference"].startswith("Measured in turns with run 01JZK5A")
+    assert properties["repeats"].startswith("The ladder was climbed 5 times")
+
+
+def test_an_advisory_verdict_says_why_it_is_not_red() -> None:
+    (skipped,) = parsed(ADVISED).xpath("//skipped[@type='Advisory']")
+    assert skipped.text.startswith("Advisory, does not break the build.")
 
 
 def test_a_gate_without_a_known_line_has_no_file_either() -> None:

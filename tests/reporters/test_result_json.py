@@ -14,6 +14,7 @@ from llmload.domain import RunResult, StepResult
 from llmload.latency import Histogram
 from llmload.reporters import result_json
 from llmload.verdict import Status
+from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
 from tests.recorded_runs import CLEAN, TROUBLE
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "result-v1.schema.json").read_text())
@@ -38,6 +39,9 @@ def closed(schema: object) -> object:
         pytest.param(CLEAN, id="clean"),
         pytest.param(TROUBLE, id="full of trouble"),
         pytest.param(NOTHING, id="nothing measured"),
+        pytest.param(REGRESSED, id="measured in turns"),
+        pytest.param(ADVISED, id="against three runs"),
+        pytest.param(UNLIKE, id="against none like it"),
     ],
 )
 def test_a_result_is_what_its_schema_says_and_nothing_else(run: RunResult) -> None:
@@ -60,6 +64,15 @@ def test_the_evidence_of_an_error_rate_speaks_of_errors() -> None:
     evidence = verdict["evidence"]
     assert (evidence["observed"], evidence["target"], evidence["unit"]) == (0.01875, 0.05, "share")
     assert evidence["low"] <= evidence["observed"] <= evidence["high"] < evidence["target"]
+
+
+def test_the_evidence_of_a_relative_gate_is_a_ratio() -> None:
+    worse, _, better = json.loads(result_json.render(REGRESSED))["steps"][0]["verdicts"]
+    assert worse["gate"]["text"] == "p95(ttft) within 5% of baseline, floor 1ms"
+    assert (worse["gate"]["max_worse"], worse["gate"]["floor"]) == (0.05, 1.0)
+    figures = {"observed": 0.0824, "target": 0.05, "low": 0.0611, "high": 0.1041, "unit": "ratio", "n": 5}
+    assert worse["evidence"].items() >= figures.items()
+    assert (better["gate"]["subject"], better["evidence"]["observed"]) == ("output_tps", -0.0214)
 
 
 def test_histograms_keep_every_count_and_only_given_edges_when_they_grow_coarser() -> None:

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from llmload.baseline import Baseline, Design, Difference, Incomparable, NoBaseline, PastRun, Reference
 from llmload.domain import Workers
 from llmload.promises import At, Bound, Change, Gate, Level
+from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.wording import caveats, figures, gate_name, read, readings, senders, sentence, tally, worst
 from llmload.scenario.gates import parse_gate
 from llmload.verdict import Evidence, Status, Verdict
+from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
 from tests.recorded_runs import CLEAN, TROUBLE
 
 
@@ -67,6 +70,36 @@ def verdict(gate: Gate, observed: float | None, target: float, low: float | None
             ("n/a", "<= 5% worse", "n/a", ""),
             id="no baseline",
         ),
+        pytest.param(
+            verdict(Gate("ttft", Change(0.05, 1.0), stat="p95"), 0.061, 0.05, 0.0123, 0.1),
+            ("6.1% worse", "<= 5% worse", "1.23% to 10% worse", "1.1 points above the target"),
+            id="worse than the baseline",
+        ),
+        pytest.param(
+            verdict(Gate("goodput", Change(0.05)), -0.02, 0.05, -0.035, 0.01),
+            ("2% better", "<= 5% worse", "3.5% better to 1% worse", "7 points below the target"),
+            id="better than the baseline, in a share",
+        ),
+        pytest.param(
+            verdict(Gate("rps", Change(0.05)), -0.02, 0.05, -0.03, -0.01),
+            ("2% better", "<= 5% worse", "3% to 1% better", "7 points below the target"),
+            id="surely better",
+        ),
+        pytest.param(
+            verdict(Gate("e2e", Change(0.05), stat="mean"), 0.0, 0.05, 0.0, 0.0500004),
+            ("no change", "<= 5% worse", "no change to 5.00004% worse", "5 points below the target"),
+            id="no change, and nearly the target",
+        ),
+        pytest.param(
+            verdict(Gate("ttft", Change(0.05), stat="p99"), float("inf"), 0.05, 0.2, float("inf")),
+            ("infinitely worse", "<= 5% worse", "20% to infinitely worse", "far above the target"),
+            id="beyond every limit",
+        ),
+        pytest.param(
+            verdict(Gate("ttft", Change(0.05), stat="p95"), 0.061, 0.05, None, None),
+            ("6.1% worse", "<= 5% worse", "n/a", "1.1 points above the target"),
+            id="worse, nobody knows how surely",
+        ),
     ],
 )
 def test_a_verdict_tells_its_figures_in_the_gates_own_terms(told: Verdict, expected: tuple[str, ...]) -> None:
@@ -80,6 +113,82 @@ def test_the_evidence_is_one_line_with_everything_needed_to_doubt_it() -> None:
         "Observed 91% within 800ms, 4 points below the target (>= 95%); interval 88% to 94% at 98.75% confidence; "
         "n 200, effective n 133 (deff 1.50), 3 looks"
     )
+
+
+RUNS = tuple(PastRun(str(number), "2026-01-01T00:00:00.000Z", "", {}) for number in range(12))
+
+
+@pytest.mark.parametrize(
+    ("reference", "n", "words"),
+    [
+        pytest.param(Baseline("here", "s", {}, RUNS), 12, "12 runs", id="earlier runs"),
+        pytest.param(Baseline("here", "s", {}, RUNS[:1]), 1, "1 run", id="one earlier run"),
+        pytest.param(Baseline("here", "s", {}, RUNS[:5], Design.PAIRED), 5, "5 pairs", id="in turns"),
+    ],
+)
+def test_a_change_says_how_many_runs_it_rests_on(reference: Baseline, n: int, words: str) -> None:
+    told = verdict(Gate("ttft", Change(0.05), stat="p95"), 0.061, 0.05, 0.01, 0.1)
+    assert told.evidence is not None
+    reading = read(replace(told, evidence=replace(told.evidence, n=n)), reference)
+    assert figures(reading) == (
+        "Observed 6.1% worse, 1.1 points above the target (<= 5% worse); "
+        f"interval 1% to 10% worse at 98.75% confidence; n {words}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        pytest.param(None, "", id="no relative gate"),
+        pytest.param(
+            Baseline("the store", "s", {}, RUNS),
+            "Compared with 12 earlier runs (the store), the newest of 2026-01-01",
+            id="runs of unknown commits",
+        ),
+        pytest.param(
+            Baseline("a file", "s", {}, (replace(RUNS[0], commit="0123456789abcdef"),)),
+            "Compared with 1 earlier run (a file), the newest of 2026-01-01 at commit 0123456789ab",
+            id="a run of a known commit",
+        ),
+        pytest.param(
+            Baseline("run 01A", "s", {}, RUNS[:5], Design.PAIRED),
+            "Measured in turns with run 01A: 5 pairs",
+            id="in turns",
+        ),
+        pytest.param(
+            Incomparable("the store", (Difference("gpu", "H100", "A100"), Difference("driver", "", "570"))),
+            "Compared with nothing: the store was measured under other conditions: gpu was H100 and is A100; "
+            "driver was unknown and is 570",
+            id="incomparable",
+        ),
+        pytest.param(
+            NoBaseline("there is none", "Record one"),
+            "Compared with nothing: there is none. To do: Record one",
+            id="none",
+        ),
+    ],
+)
+def test_a_report_says_what_the_run_was_compared_with(reference: Reference | None, words: str) -> None:
+    assert compared_with(replace(CLEAN, reference=reference)) == words
+
+
+def test_a_missing_baseline_is_not_counted_as_incomparable() -> None:
+    assert tally(ADVISED) == "4 gate checks: 1 failed, 1 without a baseline, 2 passed"
+    assert tally(UNLIKE) == "1 gate check: 1 incomparable"
+
+
+def test_an_advisory_verdict_is_marked_as_such() -> None:
+    assert [(reading.status, reading.weight) for reading in readings(ADVISED)] == [
+        (Status.FAIL, "advisory"),
+        (Status.INCOMPARABLE, ""),
+        (Status.PASS, "advisory"),
+        (Status.PASS, ""),
+    ]
+
+
+def test_climbs_of_the_ladder_are_told_where_there_were_several() -> None:
+    assert climbs(CLEAN) == ""
+    assert climbs(REGRESSED).startswith("The ladder was climbed 5 times")
 
 
 def test_a_named_gate_tells_name_and_promise_and_drops_its_place_where_a_column_has_it() -> None:
