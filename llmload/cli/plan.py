@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from llmload.analysis.forecast import StepForecast, TraceForecast
+    from llmload.analysis.relative_outlook import Prospect, RelativeOutlook, Spread
     from llmload.analysis.sample_size import Outlook
     from llmload.scenario.asked import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the scenario will do."""
+
+    scenario: Scenario
+    steps: Sequence[StepForecast]
+    trace: TraceForecast | None
+    gates: Sequence[Outlook]
+    relative: Sequence[RelativeOutlook]
 
 
 def plan(
@@ -32,6 +45,7 @@ def plan(
     from dataclasses import replace
 
     from llmload.analysis.forecast import forecast, forecast_trace
+    from llmload.analysis.relative_outlook import relative_outlooks
     from llmload.analysis.sample_size import check_reachable, outlooks
     from llmload.scenario.asked import Trace
     from llmload.scenario.loader import load_runnable
@@ -44,7 +58,8 @@ def plan(
         climbs = scenario.decision.repeats
         warmup, span_s = climbs * trace.warmup, climbs * trace.span_s
         steps = tuple(replace(step, warmup=warmup, arrivals_s=span_s) for step in steps)
-    print(_as_json(scenario, steps, trace, gates) if json else "\n".join(_as_text(scenario, steps, trace, gates)))
+    found = _Plan(scenario, steps, trace, gates, relative_outlooks(scenario, {}))
+    print(_as_json(found) if json else "\n".join(_as_text(found)))
     check_reachable(scenario)
 
 
@@ -58,18 +73,17 @@ def _resolved(scenario: Scenario) -> dict[str, object]:
     return {key: value for key, value in whole.items() if key != ORIGIN}
 
 
-def _as_json(
-    scenario: Scenario, steps: Sequence[StepForecast], trace: TraceForecast | None, gates: Sequence[Outlook]
-) -> str:
+def _as_json(found: _Plan) -> str:
     from dataclasses import asdict
     from json import dumps
 
     from llmload.analysis.sample_size import BAD_COUNTS
 
+    scenario, trace = found.scenario, found.trace
     document = {
         "scenario": scenario.name,
         "document": _resolved(scenario),
-        "steps": [{**asdict(step), "step": step.step.label} for step in steps],
+        "steps": [{**asdict(step), "step": step.step.label} for step in found.steps],
         "trace": None if trace is None else {**asdict(trace), "rate_per_s": trace.rate_per_s},
         "gates": [
             {
@@ -85,26 +99,47 @@ def _as_json(
                 "smallest_effective_sample": dict(zip(map(str, BAD_COUNTS), outlook.table, strict=True)),
                 "warnings": outlook.warnings,
             }
-            for outlook in gates
+            for outlook in found.gates
         ],
+        "relative_gates": [_relative_document(outlook) for outlook in found.relative],
         "notices": scenario.notices,
     }
     return dumps(document, indent=2, sort_keys=True)
 
 
-def _as_text(
-    scenario: Scenario, steps: Sequence[StepForecast], trace: TraceForecast | None, gates: Sequence[Outlook]
-) -> Iterator[str]:
+def _relative_document(outlook: RelativeOutlook) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {
+        "gate": str(outlook.gate),
+        "step": outlook.step.label,
+        "change": outlook.change,
+        "spreads": [
+            {
+                "cv": spread.cv,
+                "source": spread.source or None,
+                "is_assumed": not spread.source,
+                "designs": [asdict(prospect) for prospect in prospects],
+            }
+            for spread, prospects in outlook.prospects
+        ],
+        "warnings": outlook.warnings,
+    }
+
+
+def _as_text(found: _Plan) -> Iterator[str]:
     import yaml
 
+    scenario = found.scenario
     yield f"# {scenario.document.source}, with every default filled in"
     yield yaml.safe_dump(_resolved(scenario), sort_keys=False).rstrip()
     yield ""
-    yield from _steps(scenario, steps)
-    if trace is not None:
-        yield from _trace(trace)
+    yield from _steps(scenario, found.steps)
+    if found.trace is not None:
+        yield from _trace(found.trace)
     yield ""
-    yield from _gates(scenario, gates)
+    yield from _gates(scenario, found.gates)
+    yield from _relative(found.relative)
     for notice in scenario.notices:
         yield f"note: {notice}"
 
@@ -156,6 +191,7 @@ def _span(seconds: float) -> str:
 def _gates(scenario: Scenario, gates: Sequence[Outlook]) -> Iterator[str]:
     from llmload.analysis.sample_size import BAD_COUNTS
     from llmload.analysis.wording import level
+    from llmload.promises import Bound
 
     if not scenario.gates:
         yield "no gates: the run will be measured, not judged"
@@ -168,7 +204,42 @@ def _gates(scenario: Scenario, gates: Sequence[Outlook]) -> Iterator[str]:
         yield from (f"    warning: {warning}" for warning in outlook.warnings)
     told = {outlook.gate for outlook in gates}
     yield from (
-        f"  {gate}: decided on what is measured, no sample size to plan" for gate in scenario.gates if gate not in told
+        f"  {gate}: decided on what is measured, no sample size to plan"
+        for gate in scenario.gates
+        if gate not in told and isinstance(gate.promise, Bound)
+    )
+
+
+def _relative(outlooks: Sequence[RelativeOutlook]) -> Iterator[str]:
+    """Gates that can say the same, at whatever steps, together."""
+    groups: dict[tuple[object, ...], list[RelativeOutlook]] = {}
+    for outlook in outlooks:
+        groups.setdefault((outlook.change, outlook.prospects, outlook.warnings), []).append(outlook)
+    if groups:
+        yield "  least margin: the smallest with which a server that did not change passes 9 of 10 times"
+    for group in groups.values():
+        yield from (f"  {outlook.gate} [{outlook.step.label}]" for outlook in group)
+        for spread, prospects in group[0].prospects:
+            yield f"    {_spread(spread)}"
+            yield from (f"      {_chances(prospect, group[0].change)}" for prospect in prospects)
+        yield from (f"    warning: {warning}" for warning in group[0].warnings)
+
+
+def _spread(spread: Spread) -> str:
+    if spread.source:
+        return f"runs differ by {spread.cv:.1%} (CV; {spread.source})"
+    return f"if runs differ by {spread.cv:.0%} (CV; assumed, `llmload calibrate` measures it)"
+
+
+def _chances(prospect: Prospect, change: float) -> str:
+    from llmload.baseline import Design
+
+    against = f"one run against {prospect.n} earlier ones"
+    if prospect.design is Design.PAIRED:
+        against = f"`llmload ab` with {prospect.n} pairs"
+    return (
+        f"{against}: an unchanged server passes {prospect.passes:.0%}, one that is {change:.0%} worse is caught "
+        f"{prospect.catches:.0%}; least margin {prospect.least_margin:.1%}"
     )
 
 

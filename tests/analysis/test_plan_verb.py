@@ -126,3 +126,40 @@ def test_plan_counts_every_climb_of_the_ladder(scenario_file: Path, capsys: pyte
     assert "about 168,960 tokens in, 337,920 out" in shown
     assert "at most 20 min of measured windows" in shown
     assert "in up to 6 looks" in shown
+
+
+RELATIVE = SCENARIO.replace("output_tps >= 100 tok/s", "p95(ttft) within 5% of baseline, floor 1ms")
+
+
+def test_plan_says_what_a_relative_gate_can_say_at_spreads_that_it_assumes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(RELATIVE)
+    plan(path)
+    shown = capsys.readouterr().out
+    for part in (
+        "  p95(ttft) within 5% of baseline, floor 1ms [concurrency 10]\n"
+        "  p95(ttft) within 5% of baseline, floor 1ms [concurrency 100]\n"
+        "    if runs differ by 2% (CV; assumed, `llmload calibrate` measures it)\n",
+        "`llmload ab` with 5 pairs: an unchanged server passes 68%, one that is 10% worse is caught 65%",
+        "least margin: the smallest with which",
+    ):
+        assert part in shown
+    assert "no sample size to plan" not in shown
+
+
+def test_plan_as_json_has_what_a_relative_gate_can_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(RELATIVE)
+    plan(path, json=True)
+    gates = json.loads(capsys.readouterr().out)["relative_gates"]
+    assert [gate["step"] for gate in gates] == ["concurrency 10", "concurrency 100"]
+    assert [(each["cv"], each["is_assumed"]) for each in gates[0]["spreads"]] == [
+        (0.02, True),
+        (0.03, True),
+        (0.05, True),
+    ]
+    assert gates[0]["spreads"][1]["designs"][1] == pytest.approx(
+        {"design": "paired", "n": 5, "passes": 0.68, "catches": 0.65, "least_margin": 0.071}, abs=0.01
+    )
