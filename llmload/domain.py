@@ -154,7 +154,9 @@ class Ending(StrEnum):
     """Why a window ended."""
 
     COMPLETE = "complete"
+    FUTILE = "futile"  # a goodput gate was lost: no further measured request was begun
     MAX_DURATION = "max_duration"
+    GUARD = "guard"  # a guard of the scenario tripped
     INTERRUPTED = "interrupted"
 
 

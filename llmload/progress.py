@@ -29,3 +29,12 @@ class Waiting:
 
     elapsed_s: float
     limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The measured requests of a running window: how many finished, how many of them good, and those in flight."""
+
+    finished: int
+    good: int
+    in_flight: int

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from llmload.analysis.declared import disagreements, written
+from llmload.analysis.futility import futile_below
 from llmload.analysis.judgement import judge
 from llmload.analysis.metrics import measure as fold
 from llmload.analysis.turns import NextTurn, Turn
@@ -193,6 +194,8 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
             cooldown_s=scenario.load.cooldown_s,
             max_duration_s=scenario.load.max_duration_s,
             max_in_flight=scenario.load.max_in_flight,
+            guards=scenario.load.guards,
+            futile_below=futile_below(scenario, look),
         )
     )
     changed = change(before, edges.identify(probed.endpoint)) if seen.is_whole else None

@@ -64,6 +64,10 @@ class Caveat:
     kind: str = ""
 
 
+GUARD_TRIPPED = "GuardTripped"
+"""Kind of the caveat that a guard of the scenario leaves behind when it ends the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A disagreement between two sources of one figure, with its size and the likely cause."""

@@ -19,11 +19,22 @@ from llmload.analysis.strategy import next_look
 from llmload.analysis.validity import check
 from llmload.analysis.wording import counted
 from llmload.baseline import Reference
-from llmload.domain import Observation, Outcome, Phase, RunHeader, RunResult, Step, StepResult, TargetFacts, Workers
+from llmload.domain import (
+    Ending,
+    Observation,
+    Outcome,
+    Phase,
+    RunHeader,
+    RunResult,
+    Step,
+    StepResult,
+    TargetFacts,
+    Workers,
+)
 from llmload.errors import TargetError
 from llmload.promises import Change, Level
 from llmload.scenario.asked import Decision, Policy, Scenario
-from llmload.verdict import Caveat, Status, Verdict
+from llmload.verdict import GUARD_TRIPPED, Caveat, Status, Verdict
 
 PASSED, FAILED, OPEN, UNMEASURED = 0, 3, 4, 5
 """Exit codes of a judged run, METRICS "Verdict and exit code"."""
@@ -49,16 +60,17 @@ def judge(
     A gated step that was never measured carries its gates as errors: no data is never a pass.
     """
     whole = [observation for observation in observations if observation.is_whole]
-    nothing = _nothing_succeeded(whole)
+    guarded, nothing = _guarded(whole), _nothing_succeeded(whole)
     fingerprint = fingerprint_of(header, scenario, facts)
     reference = refer(fingerprint) if any(isinstance(gate.promise, Change) for gate in scenario.gates) else None
     observed = _Observed(whole, scenario, facts, _cpus(header), reference)
+    of_run = nothing or _stopped(trouble)
     steps = tuple(
         result
         for step in _ladder(scenario, whole)
-        if (result := _step_result(step, observed, nothing or _stopped(trouble)))
+        if (result := _step_result(step, observed, of_run if windows_at(step, whole) else guarded or of_run))
     )
-    caveats = tuple(caveat for caveat in (_stopped(trouble), nothing) if caveat is not None)
+    caveats = tuple(caveat for caveat in (_stopped(trouble), guarded, nothing) if caveat is not None)
     outcome = _overall(scenario, steps, caveats)
     because = outcome.because
     if trouble is None and next_look(scenario, whole) is not None:
@@ -99,6 +111,12 @@ def _stopped(trouble: TargetError | None) -> Caveat | None:
         return None
     figure = f"{trouble.where}: {trouble.problem}"
     return Caveat(STOPPED, figure, trouble.remedy, is_fatal=True, kind=trouble.kind)
+
+
+def _guarded(whole: Sequence[Observation]) -> Caveat | None:
+    """The guard that ended the run: what it left unmeasured was not measured, whatever the gates before it say."""
+    carried = (caveat for o in whole if o.ending is Ending.GUARD for caveat in o.caveats)
+    return next((caveat for caveat in carried if caveat.kind == GUARD_TRIPPED), None)
 
 
 def _nothing_succeeded(whole: Sequence[Observation]) -> Caveat | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from llmload.analysis.gates import judge_gate, sample_of
 from llmload.analysis.looks import first_sizes, gates_at, steps_of, windows_at
 from llmload.domain import Ending, Look, Observation, Step
-from llmload.promises import Bound
+from llmload.promises import Bound, Level
 from llmload.scenario.asked import Scenario
 from llmload.verdict import Status
 
@@ -18,8 +18,10 @@ def next_look(scenario: Scenario, observations: Sequence[Observation]) -> Look |
     Steps are climbed in order. In the first climb a step gets further windows while an absolute gate that speaks of it
     is undecided, up to `max_requests` and `max_duration`. Then the ladder is climbed again until there are
     `decision.repeats` climbs, with one window at each step. `Look.requests` is 0 where the load says only how long.
-    Interrupted windows do not count, so that a resumed run observes them again.
+    Interrupted windows do not count, so that a resumed run observes them again. A tripped guard ends the run.
     """
+    if any(seen.ending is Ending.GUARD for seen in observations):
+        return None
     return _first_climb(scenario, observations) or _further_climb(scenario, observations)
 
 
@@ -55,4 +57,7 @@ def _is_undecided(scenario: Scenario, step: Step, mine: Sequence[Observation]) -
     if not bounds:
         return False
     sample = sample_of(step, mine, scenario)
-    return any(judge_gate(gate, bound, sample).status is Status.INCONCLUSIVE for gate, bound in bounds)
+    verdicts = [judge_gate(gate, bound, sample) for gate, bound in bounds]
+    if any(verdict.status is Status.FAIL and verdict.gate.level is Level.FAIL for verdict in verdicts):
+        return False  # the step is lost, whatever its other gates would say
+    return any(verdict.status is Status.INCONCLUSIVE for verdict in verdicts)

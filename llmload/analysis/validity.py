@@ -27,7 +27,7 @@ from llmload.analysis.wording import counted, milliseconds, percent
 from llmload.domain import Ending, Observation, StepMetrics, TargetFacts, TokenSource
 from llmload.scenario.asked import Scenario
 from llmload.units import format_number
-from llmload.verdict import Caveat
+from llmload.verdict import GUARD_TRIPPED, Caveat
 
 CACHED_SHARE = 0.05
 UNFITTED = 0.10
@@ -47,12 +47,16 @@ def check(
 ) -> tuple[Caveat, ...]:
     """Every rule of METRICS "Validity" that one step's windows break, fatal ones first; each at most once.
 
+    A guard that tripped comes before all: it is why there is no more to judge.
+
     `cpus` are those of the machine that sent the load, for the remedies; None where it is not known.
     """
     measured = Measured(observations, attempts_of(observations), metrics, scenario, facts, cpus)
     found = [caveat for rule in _RULES if (caveat := rule(measured)) is not None]
     carried = [caveat for observation in observations for caveat in observation.caveats]
-    return tuple(sorted(dict.fromkeys([*found, *carried]), key=lambda caveat: not caveat.is_fatal))
+    return tuple(
+        sorted(dict.fromkeys([*found, *carried]), key=lambda each: (not each.is_fatal, each.kind != GUARD_TRIPPED))
+    )
 
 
 # ---------------------------------------------------------------- could not measure

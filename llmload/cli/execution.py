@@ -12,6 +12,7 @@ from time import monotonic
 from typing import assert_never
 
 from llmload import __version__
+from llmload.analysis.futility import is_futile
 from llmload.analysis.judgement import STOPPED
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import alone
@@ -200,7 +201,7 @@ class _Session:
             return server.when_ready(lambda: probe(target, server.url, workload=workload, env=env), self._order.show)
 
     def _observe(self, window: Window) -> Observation:
-        return self._pool.observe(window, on_progress=self._show, stop=self._stop.event)
+        return self._pool.observe(window, on_progress=self._show, stop=self._stop.event, is_futile=is_futile)
 
     def _show(self, progress: Progress) -> None:
         now_s = monotonic()

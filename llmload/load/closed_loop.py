@@ -94,6 +94,8 @@ class _ClosedLoop:
 
     def _wants_more(self, at_ns: int) -> bool:
         course = self._course
+        if course.curtailed_ns is not None:
+            return False
         if course.measured_begun < self._quota or course.start_ns is None:
             return True
         duration_s = course.window.duration_s

@@ -43,6 +43,7 @@ class Course:
         self.begin_ns = 0  # common to all workers
         self.measured_begun = self.measured_open = 0
         self.planned: int | None = None
+        self.curtailed_ns: int | None = None  # from then on no measured request begins
         self._live = live
         self._heartbeat = Heartbeat(self._look_around)
         self._ticks = 0
@@ -51,6 +52,7 @@ class Course:
         self._keep_texts = -(-window.keep_texts // window.shard.of)
         self._records: list[RequestRecord] = []
         self._warmup_done = self._measured_done = self._events_done = 0
+        self._begun = self._answered_done = self._firsts_done = 0
         self._start_ns: int | None = None
         self._end_ns = self._last_done_ns = 0
         self._cpu_from_s = self._cpu_to_s = 0.0
@@ -82,6 +84,7 @@ class Course:
             self._make_body()
         index, body, input_tokens, output_tokens = self._bodies.popleft()
         is_measured = phase is Phase.MEASURED
+        self._begun += 1
         self.measured_begun += is_measured
         self.measured_open += is_measured
         keeps_text = is_measured and self.measured_begun <= self._keep_texts
@@ -109,6 +112,8 @@ class Course:
         """A request has ended, however."""
         self._records.append(record)
         self._events_done += len(record.event_ns)
+        self._answered_done += record.http_status is not None
+        self._firsts_done += len(record.event_ns) > 0
         self._warmup_done += record.phase is Phase.WARMUP
         if record.phase is not Phase.MEASURED:
             return
@@ -125,7 +130,7 @@ class Course:
             self._is_quota_done = True
             self._live.cells[Cell.QUOTA_DONE] = 1
             if self.window.shard.of == 1:
-                self._end(Ending.COMPLETE)
+                self._end(self._ending_of_quota)
 
     # ------------------------------------------------------------ before and after
 
@@ -169,7 +174,7 @@ class Course:
 
     def _observation(self) -> Observation:
         start_ns = self._start_ns if self._start_ns is not None else self._end_ns
-        end_ns = self._last_done_ns if self._ending is Ending.COMPLETE else self._end_ns
+        end_ns = self._last_done_ns if self._ending in (Ending.COMPLETE, Ending.FUTILE) else self._end_ns
         elapsed_s = (self._end_ns - start_ns) / 1e9
         cpu_share = (self._cpu_to_s - self._cpu_from_s) / elapsed_s if elapsed_s > 0 else None
         return Observation(
@@ -186,18 +191,25 @@ class Course:
     # ------------------------------------------------------------ every tick
 
     def _look_around(self) -> None:
-        """Are we to stop, is everybody done, is the time up, is our parent alive?"""
+        """Are we to stop, or to begin less, is everybody done, is the time up, is our parent alive?"""
         cells = self._live.cells
-        self._is_stopped = bool(cells[Cell.STOP]) or os.getppid() != self._parent
+        is_interrupted = bool(cells[Cell.STOP]) or os.getppid() != self._parent
+        self._is_stopped = is_interrupted or bool(cells[Cell.GUARD])
+        if cells[Cell.CURTAIL] and self.curtailed_ns is None:
+            self.curtailed_ns = now_ns()
         if self._is_stopped:
-            self._end(Ending.INTERRUPTED)
+            self._end(Ending.INTERRUPTED if is_interrupted else Ending.GUARD)
         elif cells[Cell.END]:
-            self._end(Ending.COMPLETE)
+            self._end(self._ending_of_quota)
         elif monotonic() > self._deadline and not self._is_quota_done:  # who is done waits for the others
             self._end(Ending.MAX_DURATION)
         self._ticks += 1
         if self._ticks % _TICKS_PER_SHOW == 1:
             self._show()
+
+    @property
+    def _ending_of_quota(self) -> Ending:
+        return Ending.COMPLETE if self.curtailed_ns is None else Ending.FUTILE
 
     def _end(self, ending: Ending) -> None:
         if self.over.is_set():
@@ -218,4 +230,10 @@ class Course:
         cells[Cell.DONE] = self._measured_done if is_measuring else self._warmup_done
         cells[Cell.PLANNED] = both - warmup if is_measuring else warmup
         cells[Cell.IN_FLIGHT] = len(in_flight)
-        cells[Cell.EVENTS] = self._events_done + sum(len(exchange.event_ns) for exchange in in_flight)
+        cells[Cell.EVENTS] = self._events_done + sum(len(answer.event_ns) for answer in in_flight)
+        firsts = sum(len(answer.event_ns) > 0 for answer in in_flight)
+        cells[Cell.TRIED] = self._begun
+        cells[Cell.ANSWERED] = self._answered_done + sum(not answer.is_unanswered for answer in in_flight)
+        cells[Cell.LOST] = len(self._records) - self._answered_done
+        cells[Cell.FIRSTS] = self._firsts_done + firsts
+        cells[Cell.WAITING] = len(in_flight) - firsts

@@ -17,6 +17,7 @@ from llmload.promises import Slo
 _BUCKETS = 320
 _GROWTH = 1.06  # a bucket is 6 % wide: 0.01 ms to 20 minutes
 _FLOOR_MS = 0.01
+_NO_FAILURE = (Outcome.OK, Outcome.CANCELLED)
 
 
 class Cell(IntEnum):
@@ -34,6 +35,14 @@ class Cell(IntEnum):
     EVENTS = 9
     FINISHED = 10  # measured requests
     GOOD = 11
+    FAILED = 12  # measured requests that did not end well, dropped ones too
+    TRIED = 13  # requests begun, of every phase, as the four that follow
+    ANSWERED = 14  # of them, those of whose answer something came
+    LOST = 15  # those that ended without anything of an answer
+    FIRSTS = 16  # those that got their first token
+    WAITING = 17  # those that are sent and wait for theirs
+    GUARD = 18  # written by the runner: a guard tripped; stop
+    CURTAIL = 19  # written by the runner: begin no further measured request
 
 
 class Live:
@@ -64,7 +73,8 @@ class Live:
         """A measured request has ended; its TTFT counts from `waits_from_ns`, None where it was never sent."""
         cells = self.cells
         cells[Cell.FINISHED] += record.outcome is not Outcome.CANCELLED
-        cells[Cell.GOOD] += _is_good(record, slo, waits_from_ns)
+        cells[Cell.FAILED] += record.outcome not in _NO_FAILURE
+        cells[Cell.GOOD] += is_good(record, slo, waits_from_ns)
         if waits_from_ns is not None and record.first_ns is not None:
             ms = max((record.first_ns - waits_from_ns) / 1e6, _FLOOR_MS)
             bucket = min(int(log(ms / _FLOOR_MS) / log(_GROWTH)), _BUCKETS - 1)
@@ -89,8 +99,11 @@ def goodput(numbers: Sequence[int]) -> float | None:
     return numbers[Cell.GOOD] / finished if finished else None
 
 
-def _is_good(record: RequestRecord, slo: Slo | None, waits_from_ns: int | None) -> bool:
-    """For display only, hence without NumPy; `analysis` decides what a verdict rests on."""
+def is_good(record: RequestRecord, slo: Slo | None, waits_from_ns: int | None) -> bool:
+    """For display, and for ending a window that is lost, hence without NumPy: `analysis` decides what is judged.
+
+    What `analysis` calls good is good here as well, so that nothing ends for a request that would have counted.
+    """
     sent, first, last = record.sent_ns, record.first_ns, record.last_ns
     if record.outcome is not Outcome.OK or sent is None or waits_from_ns is None:
         return False

@@ -11,7 +11,7 @@ from llmload.load.clock import Clock
 from llmload.load.crew import Crew
 from llmload.load.window import Window
 
-_WORST_LAST = (Ending.COMPLETE, Ending.MAX_DURATION, Ending.INTERRUPTED)
+_WORST_LAST = (Ending.COMPLETE, Ending.FUTILE, Ending.MAX_DURATION, Ending.GUARD, Ending.INTERRUPTED)
 
 
 def merge(

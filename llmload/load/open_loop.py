@@ -11,7 +11,7 @@ import asyncio
 import math
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmload.domain import Observation, Outcome, Phase, RequestRecord
 from llmload.load.attempt import Job
@@ -70,14 +70,24 @@ class _OpenLoop:
     async def _begin_all(self, group: asyncio.TaskGroup) -> None:
         shard = self._course.window.shard
         for due in self._schedule():
-            if due.phase is Phase.FILLER and not self._is_all_begun:
-                self._is_all_begun = True
-                self._check_quota()
+            self._look_at(due)
             if due.index % shard.of == shard.number:
                 await self._wait_until(due.at_ns)
-                self._begin(due, group)
+                self._begin(self._look_at(due), group)
         self._is_all_begun = True
         self._check_quota()
+
+    def _look_at(self, due: _Due) -> _Due:
+        """The request as it is now: a filler, where the window was curtailed while we waited for it."""
+        if due.phase is Phase.MEASURED and self._is_curtailed(due):
+            due = replace(due, phase=Phase.FILLER)
+        if due.phase is Phase.FILLER and not self._is_all_begun:
+            self._is_all_begun = True
+            self._check_quota()
+        return due
+
+    def _is_curtailed(self, due: _Due) -> bool:
+        return self._course.curtailed_ns is not None and due.at_ns > self._course.curtailed_ns
 
     async def _wait_until(self, at_ns: int) -> None:
         """At least one turn of the loop, so that being behind does not keep answers from being read."""
@@ -124,7 +134,7 @@ class _OpenLoop:
         """Our measured requests that were due until then."""
         shard, planned = self._course.window.shard, 0
         for due in self._schedule():
-            if due.phase is Phase.FILLER or due.at_ns > end_ns:
+            if due.phase is Phase.FILLER or due.at_ns > end_ns or self._is_curtailed(due):
                 break
             planned += due.phase is Phase.MEASURED and due.index % shard.of == shard.number
         return planned

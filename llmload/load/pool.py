@@ -10,11 +10,13 @@ from time import monotonic, monotonic_ns
 from types import TracebackType
 from typing import Protocol, Self
 
-from llmload.domain import Observation
+from llmload.domain import Ending, Observation
 from llmload.load.child import Here
 from llmload.load.clock import Clock
 from llmload.load.crew import choose_crew, shards_of, surely_open
+from llmload.load.curtailment import Curtailment, IsFutile, no_futility
 from llmload.load.display import Display
+from llmload.load.guards import GuardWatch
 from llmload.load.live import Cell
 from llmload.load.merging import merge
 from llmload.load.sender import sender_for
@@ -24,6 +26,7 @@ from llmload.verdict import Caveat
 
 _LOOK_EVERY_S = 0.02
 _SHOW_EVERY_S = 0.25
+_JUDGE_EVERY_S = 0.1
 _LEAD_NS = 100_000_000  # from the order to begin to the beginning: every worker reads it in time
 
 
@@ -101,12 +104,20 @@ class Pool:
         """The process ids of the workers there are."""
         return tuple(worker.pid for worker in self._workers)
 
-    def observe(self, window: Window, *, on_progress: Callable[[Progress], None], stop: threading.Event) -> Observation:
+    def observe(
+        self,
+        window: Window,
+        *,
+        on_progress: Callable[[Progress], None],
+        stop: threading.Event,
+        is_futile: IsFutile = no_futility,
+    ) -> Observation:
         """Everything that one window leaves behind; LlmloadError when a worker died, UsageError when the endpoint
         cannot be sent to at all.
 
         `on_progress` is called 4 times a second in the calling thread. Once `stop` is set, requests in flight are
-        cancelled and what there is comes back, `interrupted`, within 2 s.
+        cancelled and what there is comes back, `interrupted`, within 2 s; a guard of the window that trips does the
+        same. `is_futile` is asked whether a window with `futile_below` is lost, so that it need not be sent whole.
         """
         sender_for(window.endpoint)  # what would end a worker is told here instead
         crew = choose_crew(window, asked=self._asked, cpus=self._place.cpus)
@@ -116,12 +127,14 @@ class Pool:
         try:
             for worker, part in zip(workers, shards_of(window, crew.count), strict=True):
                 worker.send(part)
-            seen = _Watch(workers, Display(window.look.step.label), on_progress, stop).wait()
+            watch = _Watch(workers, window, on_progress, stop, is_futile)
+            seen = watch.wait()
         except BaseException:
             self._dismiss()  # one of them died, or we were torn away: nobody goes on with the window
             raise
         whole = merge(window, seen, crew, [worker.node for worker in workers], [worker.clock for worker in workers])
-        return whole if caveat is None else replace(whole, caveats=(caveat, *whole.caveats))
+        found = (caveat, watch.why(whole))
+        return replace(whole, caveats=(*(each for each in found if each is not None), *whole.caveats))
 
     def _hire(self, count: int) -> list[Worker]:
         while len(self._workers) < count:
@@ -139,14 +152,17 @@ class _Watch:
     def __init__(
         self,
         workers: Sequence[Worker],
-        display: Display,
+        window: Window,
         on_progress: Callable[[Progress], None],
         stop: threading.Event,
+        is_futile: IsFutile,
     ) -> None:
-        self._workers, self._display = workers, display
+        self._workers, self._display = workers, Display(window.look.step.label)
         self._on_progress, self._stop = on_progress, stop
+        self._guards, self._curtailment = GuardWatch(window), Curtailment(window, is_futile)
+        self._tripped: Caveat | None = None
         self._has_begun = False
-        self._shown_s = 0.0
+        self._shown_s = self._judged_s = 0.0
 
     def wait(self) -> list[Observation]:
         """The observation of each worker, in their order."""
@@ -158,6 +174,7 @@ class _Watch:
                     seen[place] = observation
             numbers = [worker.read() for worker in self._workers]
             self._relay(numbers)
+            self._judge(numbers)
             if monotonic() - self._shown_s >= _SHOW_EVERY_S or len(seen) == len(self._workers):
                 self._shown_s = monotonic()
                 self._on_progress(self._display.progress(numbers))
@@ -173,6 +190,28 @@ class _Watch:
                 worker.write(Cell.START_NS, start_ns + worker.clock.offset_ns)
         elif self._has_begun and all(each[Cell.QUOTA_DONE] for each in numbers):
             self._write(Cell.END, 1)
+
+    def why(self, whole: Observation) -> Caveat | None:
+        """Why the window ended before its time; None where a guard or a lost gate had no part in it."""
+        match whole.ending:
+            case Ending.GUARD:
+                return self._tripped
+            case Ending.FUTILE:
+                return self._curtailment.told(whole)
+            case _:
+                return None
+
+    def _judge(self, numbers: Sequence[Sequence[int]]) -> None:
+        now_s = monotonic()
+        if not self._has_begun or now_s - self._judged_s < _JUDGE_EVERY_S:
+            return
+        self._judged_s = now_s
+        whole = [sum(column) for column in zip(*(each[: len(Cell)] for each in numbers), strict=True)]
+        if self._tripped is None and (tripped := self._guards.look(whole, now_s)) is not None:
+            self._tripped = tripped
+            self._write(Cell.GUARD, 1)
+        if self._curtailment.look(whole, now_s):
+            self._write(Cell.CURTAIL, 1)
 
     def _write(self, cell: Cell, value: int) -> None:
         for worker in self._workers:

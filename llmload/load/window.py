@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from llmload.domain import Look
 from llmload.endpoint import Endpoint
 from llmload.promises import Slo
+from llmload.scenario.asked import UNGUARDED, Guards
 from llmload.workload.pace import Pace
 from llmload.workload.plan import Plan
 from llmload.workload.shard import WHOLE, Shard
@@ -23,7 +24,7 @@ class Window:
     look: Look
     endpoint: Endpoint
     plan: Plan
-    slo: Slo | None  # only for the figures shown while it runs
+    slo: Slo | None  # for the figures shown while it runs, and for `futile_below`
     pace: Pace
     warmup: int
     duration_s: float | None
@@ -32,3 +33,5 @@ class Window:
     max_in_flight: int = 1000  # open loop: a request due beyond it is dropped
     keep_texts: int = 20  # answers per window whose text is kept, to hold the server's count against ours
     shard: Shard = WHOLE
+    guards: Guards = UNGUARDED
+    futile_below: float | None = None  # goodput that the window must be able to reach, or it may end early

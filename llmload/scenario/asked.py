@@ -228,6 +228,18 @@ class Ray:
 
 
 @dataclass(frozen=True, slots=True)
+class Guards:
+    """When to give up as "could not measure"; None = never. `error_rate` is a share, 0..1."""
+
+    error_rate: float | None = None
+    no_first_token_s: float | None = None
+    dead_server_s: float | None = None
+
+
+UNGUARDED = Guards()
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """How requests arrive. A window ends after `requests` and `duration_s`, whichever is later, or at `max_duration_s`.
 
@@ -246,6 +258,7 @@ class Load:
     workers: int | None  # None = auto
     ramp_s: float = 0.0
     engine: Local | Ray = Local()
+    guards: Guards = UNGUARDED
 
     def warmup_for(self, concurrency: int) -> int:
         """Warm-up requests of a step: as written, or max(2 x concurrency, 8)."""

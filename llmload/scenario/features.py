@@ -41,10 +41,6 @@ def _reads_gpu(value: object) -> bool:
     return isinstance(value, dict) and value.get("source", "auto") != "none"
 
 
-def _guards(value: object) -> bool:
-    return isinstance(value, dict) and any(limit is not None for limit in value.values())
-
-
 _DELETE = "Delete it, or wait for the version that has it"
 _UNBUILT = (
     Unbuilt(("extends",), "presets (extends)", "Write the values into this file", _always),
@@ -57,7 +53,6 @@ _UNBUILT = (
     Unbuilt(("spec", "workload", "mixture"), "mixtures of traffic", _DELETE, _always),
     Unbuilt(("spec", "workload", "sessions"), "conversations (sessions)", _DELETE, _always),
     Unbuilt(("spec", "workload", "api"), "embeddings", _DELETE, _always),
-    Unbuilt(("spec", "load", "guards"), "guards", "Delete them; max_duration ends a step in any case", _guards),
     Unbuilt(("spec", "telemetry", "gpu"), "GPU telemetry", "Write gpu: {source: none}", _reads_gpu),
     Unbuilt(("spec", "telemetry", "server_metrics"), "server metrics", "Write server_metrics: none", _unless("none")),
     Unbuilt(("spec", "telemetry", "server_logs"), "server logs", "Write server_logs: none", _unless("none")),

@@ -172,6 +172,7 @@ def resolve_load(load: Load) -> asked.Load:
         workers=None if load.workers == "auto" else load.workers,
         ramp_s=load.ramp or 0.0,
         engine=asked.Ray(load.address) if load.engine == "ray" else asked.Local(),
+        guards=asked.Guards(load.guards.error_rate, load.guards.no_first_token, load.guards.dead_server),
     )
 
 

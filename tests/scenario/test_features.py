@@ -23,7 +23,6 @@ def refused(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("spec", "place"),
     [
-        pytest.param("  load: {guards: {error_rate: 5%}}\n", "6:10 spec.load.guards", id="guards"),
         pytest.param("  recommend: {peak_concurrency: 5}\n", "6:3 spec.recommend", id="recommend"),
         pytest.param("  matrix: {target.model: [a, b]}\n", "6:3 spec.matrix", id="matrix"),
         pytest.param("  workload: {mixture: []}\n", "6:14 spec.workload.mixture", id="mixture"),
@@ -58,6 +57,7 @@ def test_everything_unbuilt_is_told_at_once():
     [
         pytest.param("", id="nothing"),
         pytest.param("  load: {workers: 4, engine: local, guards: {}, ramp: 10s}\n", id="loads"),
+        pytest.param("  load: {guards: {error_rate: 5%, no_first_token: 30s, dead_server: 10s}}\n", id="guards"),
         pytest.param("  load: {engine: ray, address: 'head:6379'}\n", id="workers on a cluster"),
         pytest.param("  load: {rate: [2/s], arrival: {gamma: {burstiness: 0.5}}}\n", id="open loop"),
         pytest.param("  decision: {repeats: 3}\n", id="repeats"),

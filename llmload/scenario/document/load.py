@@ -94,11 +94,24 @@ class Warmup(Section):
     requests: Whole | None = None
 
 
+def _can_be_exceeded(share: float | None) -> float | None:
+    if share is not None and share >= 1:
+        raise wrong("no more than 100% can fail, so this guard would never trip", "Write less, such as 50%")
+    return share
+
+
 class Guards(Section):
     """When to give up early as "could not measure"; off unless written."""
 
-    error_rate: Share | None = None
-    no_first_token: Patience | None = None
+    error_rate: Annotated[
+        Share | None,
+        AfterValidator(_can_be_exceeded),
+        Field(description="Share of measured requests that failed, once max(20, 2 x concurrency) have ended"),
+    ] = None
+    no_first_token: Annotated[
+        Patience | None, Field(description="So long no first token, while requests wait for theirs")
+    ] = None
+    dead_server: Annotated[Patience | None, Field(description="So long no byte of any answer")] = None
 
 
 def which_workers(value: object) -> str | None:
