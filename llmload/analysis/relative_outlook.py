@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
+from llmload.analysis.calibration import PAIRS, RUNS
 from llmload.analysis.looks import gates_at, steps_of
 from llmload.analysis.power import (
     LEAST_GATING,
     LIKELY,
+    Power,
     as_decrease,
     as_growth,
     history_power,
@@ -29,27 +32,26 @@ from llmload.scenario.gates import falls_when_worse
 ASSUMED_CVS = (0.02, 0.03, 0.05)
 """What runs on one machine usually differ by; the tables of METRICS.md have the same."""
 
-PAIRS = (5, 8, 12)
-RUNS = 20
-"""Earlier runs, where nobody knows how many there will be."""
-
 _CHANGE = 0.10
 """The change that a gate should catch, as people say it: 10 % slower."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Coefficient of variation (0..1) of a figure between runs; `source` says who measured it, "" = it is assumed.
+class Variation:
+    """Coefficient of variation (0..1) of a figure between runs; `paired_cv` of the part that runs measured in turns do
+    not share.
 
-    `runs` is how many earlier runs there are to compare with, None where nobody knows.
+    `source` says who measured it, "" = it is assumed; `runs` is how many earlier runs there are to compare with, None
+    where nobody knows.
     """
 
     cv: float
+    paired_cv: float
     source: str = ""
     runs: int | None = None
 
 
-Spreads = Mapping[tuple[str, str], Spread]
+Variations = Mapping[tuple[str, str], Variation]
 """By the label of the step and the words of the figure: ("concurrency 8", "p95(ttft)")."""
 
 
@@ -69,7 +71,7 @@ class Prospect:
 
 @dataclass(frozen=True, slots=True)
 class RelativeOutlook:
-    """One relative gate at one step; `prospects` by spread: one that was measured, or several that are assumed.
+    """One relative gate at one step; `prospects` by variation: one that was measured, or several that are assumed.
 
     `change` is the share by which the server is worse that should be caught.
     """
@@ -77,7 +79,7 @@ class RelativeOutlook:
     gate: Gate
     step: Step
     change: float
-    prospects: tuple[tuple[Spread, tuple[Prospect, ...]], ...]
+    prospects: tuple[tuple[Variation, tuple[Prospect, ...]], ...]
     warnings: tuple[str, ...]
 
 
@@ -86,20 +88,22 @@ def figure_of(gate: Gate) -> str:
     return f"{gate.stat}({gate.subject})" if gate.stat else gate.subject
 
 
-def relative_outlooks(scenario: Scenario, spreads: Spreads) -> tuple[RelativeOutlook, ...]:
+def relative_outlooks(scenario: Scenario, variations: Variations) -> tuple[RelativeOutlook, ...]:
     """Every relative gate at every step that it speaks of."""
     return tuple(
-        _outlook(gate, gate.promise, step, scenario, spreads.get((step.label, figure_of(gate))))
+        _outlook(gate, gate.promise, step, scenario, variations.get((step.label, figure_of(gate))))
         for step in steps_of(scenario)
         for gate in gates_at(scenario.gates, step)
         if isinstance(gate.promise, Change)
     )
 
 
-def _outlook(gate: Gate, promise: Change, step: Step, scenario: Scenario, spread: Spread | None) -> RelativeOutlook:
+def _outlook(
+    gate: Gate, promise: Change, step: Step, scenario: Scenario, variation: Variation | None
+) -> RelativeOutlook:
     margin = _Margin(promise.max_worse, falls_when_worse(gate.subject), 1 - scenario.decision.confidence)
     pairs = sorted({*PAIRS, *([scenario.decision.repeats] if scenario.decision.repeats > 1 else [])})
-    known = [spread] if spread is not None else [Spread(cv) for cv in ASSUMED_CVS]
+    known = [variation] if variation is not None else [Variation(cv, cv) for cv in ASSUMED_CVS]
     prospects = tuple((each, _prospects(each, margin, pairs)) for each in known)
     return RelativeOutlook(gate, step, margin.change, prospects, tuple(_warnings(prospects[0], margin)))
 
@@ -125,41 +129,52 @@ class _Margin:
         return as_decrease(growth) if self.falls else growth
 
 
-def _prospects(spread: Spread, margin: _Margin, pairs: Sequence[int]) -> tuple[Prospect, ...]:
-    runs = RUNS if spread.runs is None else spread.runs
+def _prospects(variation: Variation, margin: _Margin, pairs: Sequence[int]) -> tuple[Prospect, ...]:
+    runs = max(RUNS) if variation.runs is None else variation.runs
     designs = [(Design.HISTORY, runs), *((Design.PAIRED, n) for n in pairs)]
-    return tuple(_prospect(design, n, spread.cv, margin) for design, n in designs if n > 1)
+    return tuple(_prospect(design, n, variation, margin) for design, n in designs if n > 1)
 
 
-def _prospect(design: Design, n: int, cv: float, margin: _Margin) -> Prospect:
-    power = history_power if design is Design.HISTORY else paired_power
-    allowed = margin.grown(margin.allowed)
+def _prospect(design: Design, n: int, variation: Variation, margin: _Margin) -> Prospect:
+    cv = variation.cv if design is Design.HISTORY else variation.paired_cv
     least = reachable_margin(cv, n, design, alpha=margin.alpha)
     return Prospect(
         design=design,
         n=n,
-        passes=power(cv, n, allowed, 0.0, margin.alpha).ok,
-        catches=power(cv, n, allowed, margin.grown(margin.change), margin.alpha).regression,
+        passes=_power(design, cv, n, margin, 0.0).ok,
+        catches=_power(design, cv, n, margin, margin.change).regression,
         least_margin=margin.told(least or 0.0),
     )
 
 
-def _warnings(first: tuple[Spread, tuple[Prospect, ...]], margin: _Margin) -> list[str]:
-    """Of the smallest spread: a margin that it cannot reach, a larger one cannot either."""
-    spread, prospects = first
+def _power(design: Design, cv: float, n: int, margin: _Margin, worse: float) -> Power:
+    """Of a server that is by the share `worse` worse, in the gate's own terms."""
+    allowed, change = margin.grown(margin.allowed), margin.grown(worse)
+    match design:
+        case Design.HISTORY:
+            return history_power(cv, n, allowed, change, margin.alpha)
+        case Design.PAIRED:
+            return paired_power(cv, n, allowed, change, margin.alpha)
+        case _:
+            assert_never(design)
+
+
+def _warnings(first: tuple[Variation, tuple[Prospect, ...]], margin: _Margin) -> list[str]:
+    """Of the smallest variation: a margin that it cannot reach, a larger one cannot either."""
+    variation, prospects = first
     found = []
-    if spread.runs is not None and spread.runs < LEAST_GATING:
+    if variation.runs is not None and variation.runs < LEAST_GATING:
         found.append(
-            f"only {spread.runs} of {LEAST_GATING} runs: a verdict against them is advisory and fails no build"
+            f"only {variation.runs} of {LEAST_GATING} runs: a verdict against them is advisory and fails no build"
         )
     if any(prospect.passes >= LIKELY for prospect in prospects):
         return found
-    pairs = needed(Design.PAIRED, spread.cv, margin.grown(margin.allowed), 0.0, alpha=margin.alpha)
+    pairs = needed(Design.PAIRED, variation.paired_cv, margin.grown(margin.allowed), 0.0, alpha=margin.alpha)
     remedy = "no number of pairs reaches it" if pairs is None else f"`llmload ab` with {pairs} pairs would reach it"
     least = min((prospect.least_margin for prospect in prospects), default=None)
     reach = "" if least is None else f"; {least:.1%} is the least margin that passes it {LIKELY:.0%} of the time"
     found.append(
-        f"at a CV of {spread.cv:.1%} a margin of {margin.allowed:.1%} leaves an unchanged server undecided too often"
+        f"at a CV of {variation.cv:.1%} a margin of {margin.allowed:.1%} leaves an unchanged server undecided too often"
         f"{reach}, and {remedy}"
     )
     return found

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from llmload.analysis.forecast import StepForecast, TraceForecast
-    from llmload.analysis.relative_outlook import Prospect, RelativeOutlook, Spread
+    from llmload.analysis.relative_outlook import Prospect, RelativeOutlook, Variation
     from llmload.analysis.sample_size import Outlook
     from llmload.scenario.asked import Scenario
 
@@ -47,6 +47,7 @@ def plan(
     from llmload.analysis.forecast import forecast, forecast_trace
     from llmload.analysis.relative_outlook import relative_outlooks
     from llmload.analysis.sample_size import check_reachable, outlooks
+    from llmload.cli.variations import variations_of
     from llmload.scenario.asked import Trace
     from llmload.scenario.loader import load_runnable
     from llmload.workload.planning import recording_of
@@ -58,7 +59,7 @@ def plan(
         climbs = scenario.decision.repeats
         warmup, span_s = climbs * trace.warmup, climbs * trace.span_s
         steps = tuple(replace(step, warmup=warmup, arrivals_s=span_s) for step in steps)
-    found = _Plan(scenario, steps, trace, gates, relative_outlooks(scenario, {}))
+    found = _Plan(scenario, steps, trace, gates, relative_outlooks(scenario, variations_of(scenario)))
     print(_as_json(found) if json else "\n".join(_as_text(found)))
     check_reachable(scenario)
 
@@ -114,14 +115,15 @@ def _relative_document(outlook: RelativeOutlook) -> dict[str, object]:
         "gate": str(outlook.gate),
         "step": outlook.step.label,
         "change": outlook.change,
-        "spreads": [
+        "variations": [
             {
-                "cv": spread.cv,
-                "source": spread.source or None,
-                "is_assumed": not spread.source,
+                "cv": variation.cv,
+                "paired_cv": variation.paired_cv,
+                "source": variation.source or None,
+                "is_assumed": not variation.source,
                 "designs": [asdict(prospect) for prospect in prospects],
             }
-            for spread, prospects in outlook.prospects
+            for variation, prospects in outlook.prospects
         ],
         "warnings": outlook.warnings,
     }
@@ -219,16 +221,17 @@ def _relative(outlooks: Sequence[RelativeOutlook]) -> Iterator[str]:
         yield "  least margin: the smallest with which a server that did not change passes 9 of 10 times"
     for group in groups.values():
         yield from (f"  {outlook.gate} [{outlook.step.label}]" for outlook in group)
-        for spread, prospects in group[0].prospects:
-            yield f"    {_spread(spread)}"
+        for variation, prospects in group[0].prospects:
+            yield f"    {_variation(variation)}"
             yield from (f"      {_chances(prospect, group[0].change)}" for prospect in prospects)
         yield from (f"    warning: {warning}" for warning in group[0].warnings)
 
 
-def _spread(spread: Spread) -> str:
-    if spread.source:
-        return f"runs differ by {spread.cv:.1%} (CV; {spread.source})"
-    return f"if runs differ by {spread.cv:.0%} (CV; assumed, `llmload calibrate` measures it)"
+def _variation(variation: Variation) -> str:
+    if variation.source:
+        paired = f", {variation.paired_cv:.1%} within a pair" if variation.paired_cv != variation.cv else ""
+        return f"runs differ by {variation.cv:.1%}{paired} (CV; {variation.source})"
+    return f"if runs differ by {variation.cv:.0%} (CV; assumed, `llmload calibrate` measures it)"
 
 
 def _chances(prospect: Prospect, change: float) -> str:

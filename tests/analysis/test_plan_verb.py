@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from llmload.analysis.calibration import Calibration, noise_of
 from llmload.cli.plan import plan
 from llmload.errors import DataFileError, ScenarioError
+from llmload.store.calibration_file import calibration_path, write_calibration
 
 SCENARIO = """\
 apiVersion: llmload/v1
@@ -155,11 +158,52 @@ def test_plan_as_json_has_what_a_relative_gate_can_say(tmp_path: Path, capsys: p
     plan(path, json=True)
     gates = json.loads(capsys.readouterr().out)["relative_gates"]
     assert [gate["step"] for gate in gates] == ["concurrency 10", "concurrency 100"]
-    assert [(each["cv"], each["is_assumed"]) for each in gates[0]["spreads"]] == [
+    assert [(each["cv"], each["is_assumed"]) for each in gates[0]["variations"]] == [
         (0.02, True),
         (0.03, True),
         (0.05, True),
     ]
-    assert gates[0]["spreads"][1]["designs"][1] == pytest.approx(
+    assert gates[0]["variations"][1]["designs"][1] == pytest.approx(
         {"design": "paired", "n": 5, "passes": 0.68, "catches": 0.65, "least_margin": 0.071}, abs=0.01
     )
+
+
+def test_plan_takes_what_the_newest_calibration_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "scenario.yaml"
+    path.write_text(RELATIVE)
+    noise = noise_of("p95(ttft)", [(20.0, 21.0), (22.0, 22.5), (19.0, 20.5)], 0.05)
+    calibration = Calibration(
+        "try-plan", "2026-03-01T00:00:00.000Z", "0.1.0", {}, 0.95, 3, (), {"concurrency 10": {"p95(ttft)": noise}}
+    )
+    older = replace(calibration, created="2026-01-01T00:00:00.000Z", steps={})
+    for each, name in ((calibration, "aaaaaaaaaaaa"), (older, "bbbbbbbbbbbb")):
+        write_calibration(each, calibration_path(Path("reports"), "try-plan", name))
+    plan(path)
+    shown = capsys.readouterr().out
+    assert (
+        f"runs differ by {noise.cv:.1%}, {noise.paired_cv:.1%} within a pair "
+        "(CV; calibrated on 2026-03-01 with 3 pairs, reports/baselines/try-plan/aaaaaaaaaaaa.calibration.json)"
+    ) in shown
+    assert "assumed" in shown, "concurrency 100 was not calibrated"
+    plan(path, json=True)
+    known, assumed = json.loads(capsys.readouterr().out)["relative_gates"]
+    ((measured,), others) = known["variations"], assumed["variations"]
+    assert (measured["cv"], measured["paired_cv"], measured["is_assumed"]) == (noise.cv, noise.paired_cv, False)
+    assert [each["is_assumed"] for each in others] == [True] * 3
+
+
+def test_a_calibration_that_was_broken_is_exit_2_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "scenario.yaml"
+    path.write_text(RELATIVE)
+    broken = calibration_path(Path("reports"), "try-plan", "aaaaaaaaaaaa")
+    broken.parent.mkdir(parents=True)
+    broken.write_text('{"apiVersion": 7}')
+    with pytest.raises(DataFileError, match=r"aaaaaaaaaaaa\.calibration\.json: apiVersion") as caught:
+        plan(path)
+    assert caught.value.exit_code == 2
