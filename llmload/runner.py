@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from llmload.analysis.baselines import Refer, no_baseline
 from llmload.analysis.declared import disagreements, written
 from llmload.analysis.futility import futile_below
 from llmload.analysis.judgement import judge
@@ -48,6 +49,7 @@ class Edges:
     remember: Callable[[Observation, StepMetrics], None]
     is_stopped: Callable[[], bool]
     now: Callable[[], str]  # UTC, ISO 8601
+    refer: Refer = no_baseline  # what relative gates are held against
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Measured:
             self.observations,
             finished=side.edges.now(),
             trouble=self.trouble,
+            refer=side.edges.refer,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ def apply(
     sets: options.Sets = [],  # noqa: B006 - typer copies it
     env_file: options.EnvFile = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that ended early.")] = None,
+    baseline: options.Baseline = None,
     dry_run: Annotated[DryRun | None, typer.Option(help="client: check and stop; server: probe it too.")] = None,
     progress: Annotated[bool, typer.Option(help="Show progress while it runs.")] = True,
     json: options.Json = False,
@@ -53,7 +55,6 @@ def apply(
         case DryRun.SERVER:
             code = rehearse(loaders, Rehearsal("load", out, env, progress))
         case None:
-            code = apply_all(
-                loaders, Batch(store, out, resume, env, progress and not json, json, log_format, log_level)
-            )
+            batch = Batch(store, out, resume, env, progress and not json, json, log_format, log_level)
+            code = apply_all(loaders, replace(batch, baseline=baseline))
     raise typer.Exit(code)

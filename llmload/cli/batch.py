@@ -34,6 +34,7 @@ class Batch:
     log_format: str
     log_level: str
     output: Path | None = None  # one more copy of the result document
+    baseline: str | None = None  # as --baseline names it
 
 
 def apply_all(loaders: Sequence[Callable[[], Scenario]], batch: Batch) -> int:
@@ -53,7 +54,7 @@ def _apply_one(load: Callable[[], Scenario], batch: Batch) -> int:
         scrub = Scrubber(secrets_of(scenario, batch.env)).scrub
         logs.configure(batch.log_format, batch.log_level, scrub)
         with display(batch.is_shown) as show:
-            done = execute(scenario, Order(batch.store, batch.out, batch.resume, batch.env, show))
+            done = execute(scenario, Order(batch.store, batch.out, batch.resume, batch.env, show, batch.baseline))
         tell(done, batch)
     except LlmloadError as error:
         for text in (f"llmload: {error}", *getattr(error, "__notes__", ())):

@@ -12,10 +12,12 @@ from time import monotonic
 from typing import assert_never
 
 from llmload import __version__
+from llmload.analysis.baselines import Refer
 from llmload.analysis.futility import is_futile
 from llmload.analysis.judgement import STOPPED
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import alone
+from llmload.cli.references import refer_for
 from llmload.cli.report_files import write_reports
 from llmload.cli.stopping import StopRequest, listening
 from llmload.cli.stored import judged
@@ -54,6 +56,7 @@ class Order:
     resume: str | None
     env: Mapping[str, str]
     show: Callable[[Progress | Waiting], None]
+    baseline: str | None = None  # as --baseline names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,10 @@ def execute(scenario: Scenario, order: Order) -> Executed:
         Pool(load.workers, place) as pool,
     ):
         store.recover()
+        refer = refer_for(scenario, order.baseline, store)
         header, earlier = _begin(store, scenario, order)
         stop.run_id = header.run_id
-        session = _Session(scenario, header, order, store, pool, stop)
+        session = _Session(scenario, header, order, store, pool, stop, refer)
         try:
             (measured,) = run([Side(scenario, header, session.edges(), earlier)], alone(scenario))
             result = measured.judged()
@@ -162,10 +166,17 @@ class _Session:
     """One run with everything around it: what the runner calls, and what is left when it is interrupted."""
 
     def __init__(
-        self, scenario: Scenario, header: RunHeader, order: Order, store: Store, pool: Pool, stop: StopRequest
+        self,
+        scenario: Scenario,
+        header: RunHeader,
+        order: Order,
+        store: Store,
+        pool: Pool,
+        stop: StopRequest,
+        refer: Refer,
     ) -> None:
         self._scenario, self._header, self._order = scenario, header, order
-        self._store, self._pool, self._stop = store, pool, stop
+        self._store, self._pool, self._stop, self._refer = store, pool, stop, refer
         self._stored_s = -STORE_EVERY_S
 
     def edges(self) -> Edges:
@@ -184,12 +195,13 @@ class _Session:
             remember=lambda seen, metrics: self._store.remember(run_id, seen, metrics),
             is_stopped=self._stop.event.is_set,
             now=lambda: _iso(datetime.now(UTC)),
+            refer=self._refer,
         )
 
     def keep(self, status: str, error: BaseException) -> None:
         """Report and store what an interrupted run measured; a full disk must not hide the first error."""
         try:
-            result = judged(self._store, self._header.run_id)
+            result = judged(self._store, self._header.run_id, against=lambda _: self._refer)
             tell(result, self._scenario, self._order)
             self._store.finish(self._header.run_id, result, status)
         except (StoreError, OSError) as second:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,14 +11,21 @@ from llmload.cli import options
 from llmload.cli.stored import Run
 from llmload.errors import UsageError
 
+if TYPE_CHECKING:
+    from llmload.cli.stored import Against
+    from llmload.store.database import Store
+
 
 def gate(
     run: Run,
     scenario: Annotated[Path | None, typer.Option(help="Judge by the SLO and gates of this file instead.")] = None,
+    baseline: options.Baseline = None,
     store: options.Store = options.DEFAULT_STORE,
     json: options.Json = False,
 ) -> None:
     """Judge a stored run again and exit with its verdict: 0 kept, 3 broken, 4 undecided, 5 could not measure.
+
+    Relative gates are held against what they were held against when the run ended, unless --baseline names another.
 
     Example: llmload gate latest --scenario stricter.yaml
     """
@@ -30,7 +37,8 @@ def gate(
 
     promises = None if scenario is None else load_runnable(scenario, env=os.environ)
     with open_existing(store) as opened:
-        result = stored.judged(opened, opened.find(run), promises)
+        run_id = opened.find(run)
+        result = stored.judged(opened, run_id, promises, _against(opened, run_id, baseline))
     if result.is_imported:
         problem = f"was {result.because}: it has no requests, so that it cannot be judged"
         raise UsageError(
@@ -41,3 +49,12 @@ def gate(
     else:
         stored.print_tables(result)
     raise typer.Exit(result.exit_code)
+
+
+def _against(store: Store, run_id: str, baseline: str | None) -> Against | None:
+    """How the baseline is found that `--baseline` asks for; None where it was not written."""
+    if baseline is None:
+        return None
+    from llmload.cli.references import refer_for
+
+    return lambda scenario: refer_for(scenario, baseline, store, run_id)

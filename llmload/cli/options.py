@@ -17,6 +17,13 @@ EnvFile = Annotated[Path | None, typer.Option(help="File of NAME=value lines, ad
 LogFormat = Annotated[str, typer.Option(help="Logs on stderr as text or json.")]
 LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result document and nothing else.")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH|REF|RUN|auto",
+        help="What relative gates are held against: a file or folder, a git ref, a stored run, or what auto finds.",
+    ),
+]
 
 DEFAULT_STORE = Path("llmload.db")
 

@@ -49,6 +49,7 @@ def run(
     store: options.Store = options.DEFAULT_STORE,
     out: Annotated[Path | None, typer.Option(help="Directory for reports.")] = None,
     sets: options.Sets = [],  # noqa: B006 - typer copies it
+    baseline: options.Baseline = None,
     progress: Annotated[bool, typer.Option(help="Show progress while it runs.")] = True,
     json: options.Json = False,
     log_format: options.LogFormat = "text",
@@ -99,7 +100,7 @@ def run(
     if save is not None:
         load_it()
         _save(save, text)
-    batch = Batch(store, out, None, env, progress and not json, json, log_format, log_level, output)
+    batch = Batch(store, out, None, env, progress and not json, json, log_format, log_level, output, baseline)
     raise typer.Exit(apply_all([load_it], batch))
 
 

@@ -13,7 +13,7 @@ import typer
 from llmload.errors import TargetError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from llmload.analysis.baselines import Refer
@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from llmload.scenario.asked import Scenario
     from llmload.store.database import Store, StoredRun
 
+    Against = Callable[[Scenario], Refer]
+
 Run = Annotated[str, typer.Argument(metavar="RUN", help='Id of the run, the beginning of one, or "latest".')]
 
 _PLANNED = ("html", "excel", "xlsx")
 
 
-def judged(store: Store, run_id: str, scenario: Scenario | None = None, refer: Refer | None = None) -> RunResult:
+def judged(store: Store, run_id: str, scenario: Scenario | None = None, against: Against | None = None) -> RunResult:
     """Fold the stored windows of a run into a result again; another `scenario` brings its own gates and SLO.
 
-    Relative gates are held against what the run was judged against when it ended, unless `refer` finds another.
+    Relative gates are held against what the run was judged against when it ended, unless `against` finds another.
     An imported run has no windows, only the figures that it came with.
     """
     from llmload.analysis.baselines import no_baseline
@@ -43,7 +45,7 @@ def judged(store: Store, run_id: str, scenario: Scenario | None = None, refer: R
         return result_of(run)
     asked = load_resolved(run.header.resolved) if scenario is None else scenario
     kept = run.reference
-    stored = no_baseline if kept is None else lambda _: kept
+    as_it_was = no_baseline if kept is None else lambda _: kept
     return judge(
         run.header,
         asked,
@@ -51,7 +53,7 @@ def judged(store: Store, run_id: str, scenario: Scenario | None = None, refer: R
         run.observations,
         finished=run.finished,
         trouble=_trouble(run),
-        refer=refer or stored,
+        refer=as_it_was if against is None else against(asked),
     )
 
 

@@ -31,18 +31,20 @@ _RUNS_AT_ONCE = 500  # of one query; SQLite allows 32,766 parameters
 
 @dataclass(frozen=True, slots=True)
 class HistoryRun:
-    """A finished run as the history of its scenario tells it, by its stored figures alone.
+    """A run as the history of its scenario tells it, by its stored figures alone.
 
     `commit` and `branch` are "" where nobody knew them. `steps` has nothing where the run was stored before
-    estimates were kept, or where they were not asked for.
+    estimates were kept, or where they were not asked for. A run that did not end has no exit code and no fingerprint.
     """
 
     run_id: str
+    scenario: str
+    status: str  # one of `database.STATUSES`
     created: str  # UTC, ISO 8601
     commit: str
     branch: str
     version: str  # of llmload
-    exit_code: int
+    exit_code: int | None
     fingerprint: Mapping[str, str]
     steps: Mapping[str, Estimates] = field(default_factory=dict)
 
@@ -83,18 +85,32 @@ def estimates_of_run(connection: sqlite3.Connection, run: int, repeat: int = WHO
     return found
 
 
+_HEAD = (
+    "SELECT run_id, scenario, status, created, coalesce(git_commit, ''),"
+    " coalesce(json_extract(environment, '$.git_branch'), ''), llmload_version, exit_code,"
+    " coalesce(fingerprint, '{}') FROM runs "
+)
+
+
 def finished_runs(connection: sqlite3.Connection, scenario: str) -> tuple[HistoryRun, ...]:
     """Every finished run of the scenario, oldest first, without estimates."""
     rows = connection.execute(
-        "SELECT run_id, created, coalesce(git_commit, ''), coalesce(json_extract(environment, '$.git_branch'), ''),"
-        " llmload_version, exit_code, fingerprint FROM runs WHERE scenario = ? AND status = 'finished'"
-        " AND fingerprint IS NOT NULL AND exit_code IS NOT NULL ORDER BY created, run_id",
+        f"{_HEAD} WHERE scenario = ? AND status = 'finished' ORDER BY created, run_id",
         (scenario,),
     )
-    fingerprints: dict[str, Mapping[str, str]] = {}  # thousands of runs share a few
+    return _history_runs(rows)
+
+
+def past_run(connection: sqlite3.Connection, run: int) -> HistoryRun:
+    """One run of any status, without estimates."""
+    return _history_runs(connection.execute(f"{_HEAD} WHERE run = ?", (run,)))[0]
+
+
+def _history_runs(rows: sqlite3.Cursor) -> tuple[HistoryRun, ...]:
+    known: dict[str, Mapping[str, str]] = {}  # thousands of runs share a few fingerprints
     return tuple(
-        HistoryRun(run_id, created, commit, branch, version, exit_code, _fingerprint(told, fingerprints))
-        for run_id, created, commit, branch, version, exit_code, told in rows
+        HistoryRun(run_id, scenario, status, created, commit, branch, version, exit_code, _fingerprint(told, known))
+        for run_id, scenario, status, created, commit, branch, version, exit_code, told in rows
     )
 
 

@@ -19,6 +19,7 @@ from llmload.store.comparison import (
     HistoryRun,
     estimates_of_run,
     finished_runs,
+    past_run,
     reference_of_run,
     steps_of_runs,
 )
@@ -255,6 +256,11 @@ class Store:
         """Every finished run of the scenario, oldest first, without their estimates."""
         with self._reading() as connection:
             return finished_runs(connection, scenario)
+
+    def past(self, run_id: str) -> HistoryRun:
+        """One run of any status, without its estimates; `run_id` in full."""
+        with self._reading() as connection:
+            return past_run(connection, self._run(run_id)[0])
 
     def with_estimates(self, runs: Sequence[HistoryRun], figures: Collection[str] = ()) -> tuple[HistoryRun, ...]:
         """The same runs with their estimates; only these figures, such as `p95(ttft)`, where some are named."""
