@@ -28,8 +28,14 @@ READER_GONE = 141
 """What a shell shows for a command that wrote to a closed pipe. Verbs that carry a verdict keep the verdict's code."""
 
 
+class VerdictExit(SystemExit):
+    """Ends a verb with a code that means what METRICS.md says, 1 included: any other 1 comes from a library."""
+
+
 def main() -> None:
-    """Run one verb; every exit code is one of METRICS.md's or READER_GONE, and Python's own 1 never leaves here."""
+    """Run one verb; every exit code is one of METRICS.md's or READER_GONE. 1 leaves here only as a VerdictExit, of
+    `llmload compare`.
+    """
     gc.set_threshold(50_000)  # start-up makes objects that stay; collecting among them took a fifth of `validate`
     from llmload.cli import verbs
 
@@ -39,6 +45,8 @@ def main() -> None:
     except LlmloadError as error:
         print(f"llmload: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except VerdictExit:
+        raise
     except SystemExit as ended:  # 1 is how typer and rich end a verb whose reader is gone, as in `llmload plan | head`
         sys.exit(READER_GONE if ended.code == 1 else ended.code)
     except BrokenPipeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from llmload.cli.apply import apply
+from llmload.cli.compare import compare
 from llmload.cli.convert import convert
 from llmload.cli.export import export
 from llmload.cli.frameworks import frameworks
@@ -20,7 +21,23 @@ from llmload.cli.simulate import simulate
 from llmload.cli.store import store
 from llmload.cli.validate import validate
 
-VERBS = (init, validate, plan, apply, run, runs, show, gate, report, export, simulate, convert, schema, frameworks)
+VERBS = (
+    init,
+    validate,
+    plan,
+    apply,
+    run,
+    runs,
+    show,
+    compare,
+    gate,
+    report,
+    export,
+    simulate,
+    convert,
+    schema,
+    frameworks,
+)
 
 
 def register(app: typer.Typer) -> None:
