@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
 import sqlite3
 import time
@@ -12,29 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.watching import rows, slow_ladder, wait_for, windows_of
 from tests.command import llmload, measured, start, write_scenario
 
 pytestmark = pytest.mark.measuring
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def rows(store: Path, query: str) -> list[tuple[object, ...]]:
-    """What a store answers, from a connection of our own."""
-    connection = sqlite3.connect(store)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
-
-
-def wait_for(condition: object, within_s: float = 30) -> None:
-    """Poll a claim until it holds; the failure says that it never did."""
-    assert callable(condition)
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "the awaited state never came"
-        time.sleep(0.05)
 
 
 def test_the_quickstart_passes_and_leaves_everything_behind(tmp_path: Path) -> None:
@@ -47,38 +29,6 @@ def test_the_quickstart_passes_and_leaves_everything_behind(tmp_path: Path) -> N
     assert result["exit_code"] == 0
     assert ET.parse(reports / "junit.xml").getroot().attrib["failures"] == "0"
     assert rows(tmp_path / "llmload.db", "select status, verdict from runs")[-1] == ("finished", "pass")
-
-
-@pytest.mark.parametrize(
-    ("changes", "code", "words"),
-    [
-        pytest.param({}, 0, "pass", id="a promise kept"),
-        pytest.param({"gates": None}, 0, "not gated", id="no promise at all"),
-        pytest.param({"slo": "{e2e: 1ms}"}, 3, "fail", id="a promise broken"),
-        pytest.param(
-            {"slo": "{e2e: 1ms}", "gates": "[{metric: goodput, min: 90%, level: warn}]"}, 0, "fail", id="only warned of"
-        ),
-        pytest.param(
-            {"gates": "[goodput >= 95%]", "load__requests": 60,
-             "decision": "{max_requests: 150, on_inconclusive: fail}",
-             "target__simulator__faults": "{error_rate: 4%}", "target__simulator__seed": 3},
-            4, "inconclusive", id="undecided where that fails",
-        ),
-        pytest.param({"target__simulator__faults": "{error_rate: 100%}"}, 5, "could not", id="nothing ever succeeded"),
-    ],
-)  # fmt: skip
-def test_the_exit_code_is_the_gate(tmp_path: Path, changes: dict[str, object], code: int, words: str) -> None:
-    done = measured("apply", write_scenario(tmp_path, **changes).name, cwd=tmp_path)
-    assert (done.returncode, words in (done.stdout + done.stderr).lower()) == (code, True), done.stdout + done.stderr
-
-
-def test_several_scenarios_all_run_and_the_worst_code_speaks(tmp_path: Path) -> None:
-    broken = write_scenario(tmp_path, "broken", slo="{e2e: 1ms}").name
-    kept = write_scenario(tmp_path, "kept").name
-    done = llmload("apply", broken, kept, "missing.yaml", cwd=tmp_path)
-    assert done.returncode == 2
-    assert rows(tmp_path / "llmload.db", "select scenario from runs order by scenario") == [("broken",), ("kept",)]
-    assert "missing.yaml" in done.stderr
 
 
 def test_json_prints_the_document_and_nothing_else(tmp_path: Path) -> None:
@@ -117,25 +67,6 @@ def test_five_at_once_on_one_store_and_one_scenario_all_finish(tmp_path: Path) -
     assert len(list(reports.iterdir())) == 4
 
 
-def slow_ladder(directory: Path, **changes: object) -> Path:
-    """Three steps of about two seconds each."""
-    return write_scenario(
-        directory,
-        load="{concurrency: [2, 3, 4], requests: 80, warmup: {requests: 2}}",
-        target__simulator__decode_base="6ms",
-        gates="[goodput >= 80%]",
-        **changes,
-    )
-
-
-def windows_of(store: Path) -> int:
-    """How many windows are in the store."""
-    try:
-        return len(rows(store, "select 1 from windows"))
-    except sqlite3.OperationalError:  # the store is being made this very moment
-        return 0
-
-
 def test_kill_9_in_step_three_loses_that_step_only_and_resume_finishes_it(tmp_path: Path) -> None:
     store = tmp_path / "llmload.db"
     name = slow_ladder(tmp_path).name
@@ -151,27 +82,6 @@ def test_kill_9_in_step_three_loses_that_step_only_and_resume_finishes_it(tmp_pa
     assert done.returncode in (0, 5), done.stderr  # 5: this machine was too busy in one of the windows
     assert rows(store, "select status from runs") == [("finished",)]
     assert windows_of(store) == 3
-
-
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [pytest.param(signal.SIGINT, 130, id="ctrl-c"), pytest.param(signal.SIGTERM, 143, id="terminate")],
-)
-def test_a_stopped_run_keeps_what_it_measured(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    store = tmp_path / "llmload.db"
-    name = slow_ladder(tmp_path).name
-    process = start("apply", "--no-progress", name, cwd=tmp_path)
-    wait_for(lambda: windows_of(store) == 1)
-    time.sleep(0.5)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=15)
-    assert process.returncode == code, err
-    assert f"--resume {rows(store, 'select run_id from runs')[0][0]} goes on" in err
-    assert rows(store, "select status from runs") == [("interrupted",)]
-    assert (tmp_path / "reports/chat/result.json").exists()
-    run_id = str(rows(store, "select run_id from runs")[0][0])
-    assert llmload("apply", "--resume", run_id, name, cwd=tmp_path).returncode in (0, 5)
-    assert rows(store, "select status from runs") == [("finished",)]
 
 
 def test_another_document_cannot_resume_a_run(tmp_path: Path) -> None:

@@ -25,10 +25,6 @@ def test_help_imports_nothing_heavy() -> None:
     assert "apply" in out
 
 
-def test_an_unknown_verb_is_a_bad_command_line(tmp_path: Path) -> None:
-    assert llmload("fly", cwd=tmp_path).returncode == 2
-
-
 def test_an_env_file_fills_what_the_environment_leaves_open(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("# comment\nexport TOKENS='8'\nNOT A LINE\n")
     (tmp_path / "s.yaml").write_text("apiVersion: llmload/v1\n")

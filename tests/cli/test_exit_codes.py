@@ -1,0 +1,179 @@
+"""The exit code, row by row of the contract: a real process over real runs of the embedded simulator.
+
+0  measured, and nothing that binds is broken       5         could not measure
+2  bad command line, scenario or data file          70        a defect of ours
+3  a gate of level fail failed                      130, 143  interrupted, terminated
+4  left open, and the policy says fail              compare: 0 no difference, 1 different
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.watching import rows, slow_ladder, wait_for, windows_of
+from tests.command import llmload, measured, start, write_scenario
+from tests.frameworks.packages import install
+
+pytestmark = pytest.mark.measuring
+
+UNDECIDED = {
+    "gates": "[goodput >= 95%]",
+    "load__requests": 60,
+    "target__simulator__faults": "{error_rate: 4%}",
+    "target__simulator__seed": 3,
+}
+"""One request in 25 fails, and 150 of them do not tell that from one in twenty."""
+RELATIVE = "[p50(tpot) within 10% of baseline]"
+
+
+# ---------------------------------------------------------------- one scenario, measured
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        pytest.param({}, 0, "pass", id="a promise kept"),
+        pytest.param({"gates": None}, 0, "not gated", id="no promise at all"),
+        pytest.param({"slo": "{e2e: 1ms}"}, 3, "fail", id="a promise broken"),
+        pytest.param(
+            {"slo": "{e2e: 1ms}", "gates": "[{metric: goodput, min: 90%, level: warn}]"}, 0, "fail", id="only warned of"
+        ),
+        pytest.param({**UNDECIDED, "decision": "{max_requests: 150}"}, 0, "inconclusive", id="undecided"),
+        pytest.param(
+            {**UNDECIDED, "decision": "{max_requests: 150, on_inconclusive: fail}"},
+            4,
+            "inconclusive",
+            id="undecided where that fails",
+        ),
+        pytest.param({"gates": RELATIVE}, 0, "without a baseline", id="no baseline"),
+        pytest.param(
+            {"gates": RELATIVE, "decision": "{on_missing_baseline: fail}"},
+            4,
+            "without a baseline",
+            id="no baseline where that fails",
+        ),
+        pytest.param({"target__simulator__faults": "{error_rate: 100%}"}, 5, "could not", id="nothing ever succeeded"),
+    ],
+)
+def test_the_exit_code_is_the_gate(tmp_path: Path, changes: dict[str, object], code: int, words: str) -> None:
+    done = measured("apply", write_scenario(tmp_path, **changes).name, cwd=tmp_path)
+    assert (done.returncode, words in (done.stdout + done.stderr).lower()) == (code, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [pytest.param(signal.SIGINT, 130, id="ctrl-c"), pytest.param(signal.SIGTERM, 143, id="terminate")],
+)
+def test_a_stopped_run_keeps_what_it_measured(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    store = tmp_path / "llmload.db"
+    name = slow_ladder(tmp_path).name
+    process = start("apply", "--no-progress", name, cwd=tmp_path)
+    wait_for(lambda: windows_of(store) == 1)
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=15)
+    assert process.returncode == code, err
+    assert f"--resume {rows(store, 'select run_id from runs')[0][0]} goes on" in err
+    assert rows(store, "select status from runs") == [("interrupted",)]
+    assert (tmp_path / "reports/chat/result.json").exists()
+    run_id = str(rows(store, "select run_id from runs")[0][0])
+    assert llmload("apply", "--resume", run_id, name, cwd=tmp_path).returncode in (0, 5)
+    assert rows(store, "select status from runs") == [("finished",)]
+
+
+# ---------------------------------------------------------------- 2: what was asked for cannot be done
+
+
+TRACE = {"load": "{trace: {file: trace.jsonl}}", "gates": "[goodput >= 90%]"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "words"),
+    [
+        pytest.param(["fly"], {}, "No such command 'fly'", id="an unknown verb"),
+        pytest.param(["apply", "--fast", "chat.yaml"], {}, "No such option: --fast", id="an unknown option"),
+        pytest.param(["apply", "none.yaml"], {}, "none.yaml", id="no such scenario"),
+        pytest.param(["apply", "chat.yaml"], {"gates": "[goodput > 95%]"}, "chat.yaml:", id="an invalid scenario"),
+        pytest.param(
+            ["apply", "chat.yaml"], {"gates": "[error_rate within 5% of baseline]"}, "chat.yaml:", id="an invalid gate"
+        ),
+        pytest.param(
+            ["apply", "chat.yaml"], TRACE, "trace.jsonl:2: input_length is missing", id="a bad row of a trace"
+        ),
+        pytest.param(["gate", "latest"], {}, "there is no store here", id="no store"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_any_load(
+    tmp_path: Path, arguments: list[str], changes: dict[str, object], words: str
+) -> None:
+    (tmp_path / "trace.jsonl").write_text('{"timestamp": 0, "input_length": 1, "output_length": 1}\n{}\n')
+    write_scenario(tmp_path, **changes)
+    done = llmload(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert not (tmp_path / "llmload.db").exists()
+
+
+# ---------------------------------------------------------------- 70: ours
+
+
+BROKEN_PLUGIN = """
+from dataclasses import dataclass, replace
+from llmload.frameworks import openai
+
+@dataclass(frozen=True)
+class Settings:
+    perches: int = 1
+
+    def __post_init__(self):
+        {}["wings"]
+
+ADAPTER = replace(openai.ADAPTER, name="parrot", settings=Settings)
+"""
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+def test_what_nobody_foresaw_is_70_and_never_1(tmp_path: Path, verb: str) -> None:
+    modules = {"their_parrot.py": BROKEN_PLUGIN}
+    install(tmp_path / "site", "llmload-parrot", "1.0", {"parrot": "their_parrot:ADAPTER"}, modules)
+    name = write_scenario(tmp_path, target__framework="parrot").name
+    found = os.pathsep.join(filter(None, (str(tmp_path / "site"), os.environ.get("PYTHONPATH"))))
+    done = llmload(verb, name, cwd=tmp_path, env={"PYTHONPATH": found})
+    assert (done.returncode, "internal error" in done.stderr) == (70, True), done.stderr
+
+
+# ---------------------------------------------------------------- several files
+
+
+FILES: dict[str, dict[str, object]] = {
+    "kept": {},
+    "broken": {"slo": "{e2e: 1ms}"},
+    "undecided": {**UNDECIDED, "decision": "{max_requests: 150, on_inconclusive: fail}"},
+    "unmeasured": {"target__simulator__faults": "{error_rate: 100%}"},
+}
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        pytest.param(("broken", "kept", "missing"), 2, id="bad input before a broken gate"),
+        pytest.param(("unmeasured", "broken"), 3, id="a broken gate before what could not be measured"),
+        pytest.param(("undecided", "unmeasured"), 5, id="what could not be measured before what stayed open"),
+        pytest.param(("kept", "undecided"), 4, id="what stayed open before what was kept"),
+    ],
+)
+def test_several_scenarios_all_run_and_the_worst_code_speaks(tmp_path: Path, names: tuple[str, ...], code: int) -> None:
+    for name, changes in FILES.items():
+        write_scenario(tmp_path, name, **changes)
+    done = measured("apply", *(f"{name}.yaml" for name in names), cwd=tmp_path)
+    assert done.returncode == code, done.stdout + done.stderr
+    ran = sorted(name for name in names if name in FILES)
+    assert rows(tmp_path / "llmload.db", "select distinct scenario from runs order by scenario") == [
+        (name,) for name in ran
+    ]
+    assert "missing" not in names or "missing.yaml" in done.stderr
