@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, isnan
+from math import isfinite
 from typing import assert_never
 
 from llmload.baseline import Baseline, Design, Difference, Incomparable, NoBaseline, PastRun, Reference
@@ -11,17 +11,15 @@ from llmload.domain import RunResult
 from llmload.reporters.figures import MISSING, percent
 
 _SHORT_COMMIT = 12
-_ENDLESS = {inf: "infinitely worse", -inf: "infinitely better"}
 
 
 def change(ratio: float | None, limit: float) -> str:
     """A relative change, positive = worse: "6.1% worse", "2% better"; with more digits where it is nearly `limit`."""
-    if ratio is None or isnan(ratio):
+    if ratio is None or not isfinite(ratio):
         return MISSING
     if ratio == 0:
         return "no change"
-    side = "worse" if ratio > 0 else "better"
-    return _ENDLESS.get(ratio, f"{percent(abs(ratio), limit)} {side}")
+    return f"{percent(abs(ratio), limit)} {'worse' if ratio > 0 else 'better'}"
 
 
 def interval(low: float | None, high: float | None, limit: float) -> str:

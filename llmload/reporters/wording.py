@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 
 from llmload.baseline import Reference
 from llmload.domain import RunResult, StepResult, Workers
@@ -264,8 +263,6 @@ def _off_by(gate: Gate, evidence: Evidence | None) -> str:
     if not gap:
         return "exactly the target"
     side = "above" if gap > 0 else "below"
-    if isinstance(gate.promise, Change) and not isfinite(gap):
-        return f"far {side} the target"
     if isinstance(gate.promise, Change) or gate.subject in SHARES or is_share_in_time(gate, evidence):
         points = percent(abs(gap)).removesuffix("%")
         return f"{points} {'point' if points == '1' else 'points'} {side} the target"

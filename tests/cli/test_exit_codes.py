@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -84,6 +85,80 @@ def test_a_stopped_run_keeps_what_it_measured(tmp_path: Path, number: signal.Sig
     run_id = str(rows(store, "select run_id from runs")[0][0])
     assert llmload("apply", "--resume", run_id, name, cwd=tmp_path).returncode in (0, 5)
     assert rows(store, "select status from runs") == [("finished",)]
+
+
+# ---------------------------------------------------------------- held against earlier runs
+
+
+STEADY: dict[str, object] = {
+    "target__simulator__decode_base": "2ms",
+    "gates": "[p50(tpot) within 100% of baseline]",
+}
+"""Twice as slow is allowed: this is about codes, and a busy machine is not calm."""
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose store has eight measured runs of `chat`, and nothing else."""
+    folder = tmp_path_factory.mktemp("history")
+    name = write_scenario(folder, **STEADY).name
+    while (missing := 8 - len(rows_of_measured(folder))) > 0:
+        llmload("apply", "--no-progress", *[name] * missing, cwd=folder)
+    return folder
+
+
+def rows_of_measured(folder: Path) -> list[tuple[object, ...]]:
+    """The runs that may serve as a baseline, oldest first."""
+    if not (folder / "llmload.db").exists():
+        return []
+    return rows(folder / "llmload.db", "select run_id from runs where exit_code = 0 order by run_id")
+
+
+FOUR_TIMES_SLOWER = {"target__simulator__decode_base": "8ms"}
+ANOTHER_GPU = {"target__simulator__profile": "h100"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        pytest.param({}, 0, "PASS chat, exit code 0", id="no slower"),
+        pytest.param(FOUR_TIMES_SLOWER, 3, "FAIL chat, exit code 3", id="a regression"),
+        pytest.param(ANOTHER_GPU, 0, "1 incomparable", id="incomparable"),
+        pytest.param(
+            {**ANOTHER_GPU, "decision": "{on_incomparable: fail}"},
+            4,
+            "INCOMPARABLE chat, exit code 4",
+            id="incomparable where that fails",
+        ),
+    ],
+)
+def test_a_run_is_held_against_earlier_ones(
+    history: Path, tmp_path: Path, changes: dict[str, object], code: int, words: str
+) -> None:
+    shutil.copy(history / "llmload.db", tmp_path)
+    done = measured("apply", write_scenario(tmp_path, **{**STEADY, **changes}).name, cwd=tmp_path)
+    assert (done.returncode, words in done.stdout) == (code, True), done.stdout + done.stderr
+
+
+def test_a_broken_baseline_file_is_bad_input(history: Path, tmp_path: Path) -> None:
+    (tmp_path / "baseline.json").write_text('{"scenario": "chat", "runs": [')
+    done = llmload("gate", "latest", "--baseline", str(tmp_path / "baseline.json"), cwd=history)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "baseline.json:1:" in done.stderr
+
+
+def test_compare_is_0_where_nothing_differs_and_1_where_something_does(history: Path, tmp_path: Path) -> None:
+    same = llmload("compare", "latest", str(history / "reports" / "chat" / "result.json"), cwd=history)
+    assert same.returncode == 0, same.stdout + same.stderr
+    half = {**STEADY, "target__simulator__faults": "{error_rate: 50%}"}
+    assert measured("apply", write_scenario(tmp_path, **half).name, cwd=tmp_path).returncode == 0
+    different = llmload("compare", "latest", str(tmp_path / "reports" / "chat" / "result.json"), cwd=history)
+    assert different.returncode == 1, different.stdout + different.stderr
+
+
+def test_compare_never_says_1_of_what_it_cannot_compare(history: Path) -> None:
+    assert llmload("compare", "latest", "none.json", cwd=history).returncode == 2
+    assert llmload("compare", "latest", cwd=history).returncode == 2
 
 
 # ---------------------------------------------------------------- 2: what was asked for cannot be done
