@@ -27,6 +27,8 @@ def interval(low: float | None, high: float | None, limit: float) -> str:
     ends = change(low, limit), change(high, limit)
     if MISSING in ends:
         return MISSING
+    if low == high:
+        return ends[0]
     _, _, side = ends[1].rpartition(" ")
     return f"{ends[0].removesuffix(f' {side}')} to {ends[1]}"
 

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from llmload.analysis.calibration import Calibration, noise_of
+from llmload.baseline import Estimate, PastRun
 from llmload.cli.plan import plan
 from llmload.errors import DataFileError, ScenarioError
+from llmload.store.baseline_file import Action, BaselineFile, BaselineRun, Entry, path_of
+from llmload.store.baseline_writing import rewrite
 from llmload.store.calibration_file import calibration_path, write_calibration
 
 SCENARIO = """\
@@ -131,6 +134,7 @@ def test_plan_counts_every_climb_of_the_ladder(scenario_file: Path, capsys: pyte
     assert "in up to 6 looks" in shown
 
 
+LABEL = "concurrency 10"
 RELATIVE = SCENARIO.replace("output_tps >= 100 tok/s", "p95(ttft) within 5% of baseline, floor 1ms")
 
 
@@ -193,6 +197,64 @@ def test_plan_takes_what_the_newest_calibration_measured(
     ((measured,), others) = known["variations"], assumed["variations"]
     assert (measured["cv"], measured["paired_cv"], measured["is_assumed"]) == (noise.cv, noise.paired_cv, False)
     assert [each["is_assumed"] for each in others] == [True] * 3
+
+
+def write_baseline(*ttft_ms: float) -> Path:
+    """The committed baseline of `try-plan`, with a run for each figure."""
+    runs = tuple(
+        BaselineRun(
+            PastRun(f"run-{day}", f"2026-02-{day:02}T00:00:00.000Z", "", {LABEL: {"p95(ttft)": Estimate(value)}}),
+            "0.1.0",
+        )
+        for day, value in enumerate(ttft_ms, 1)
+    )
+    path = path_of(Path("reports"), "try-plan", {})
+    entry = Entry("2026-02-28T00:00:00.000Z", Action.UPDATE, "first", tuple(run.past.run_id for run in runs))
+    rewrite(path, lambda _: BaselineFile("try-plan", {}, runs, {}, (entry,)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("ttft_ms", "part"),
+    [
+        pytest.param((20.0, 21.0), "if runs differ by 2% (CV; assumed", id="two runs tell nothing"),
+        pytest.param(
+            (20.0, 21.0, 22.0), "only 3 of 8 runs: a verdict against them is advisory", id="three only advise"
+        ),
+        pytest.param((20.0, 21.0, 22.0) * 3, "one run against 9 earlier ones: an unchanged server", id="nine"),
+    ],
+)
+def test_plan_takes_how_much_the_runs_of_a_committed_baseline_differ(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ttft_ms: tuple[float, ...],
+    part: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scenario.yaml").write_text(RELATIVE)
+    path = write_baseline(*ttft_ms)
+    plan(tmp_path / "scenario.yaml")
+    shown = capsys.readouterr().out
+    assert part in shown
+    assert (f"{len(ttft_ms)} runs of {path}" in shown) is (len(ttft_ms) >= 3)
+
+
+def test_a_calibration_tells_how_much_runs_differ_and_the_baseline_how_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scenario.yaml").write_text(RELATIVE)
+    write_baseline(*(20.0, 21.0, 22.0) * 3)
+    noise = noise_of("p95(ttft)", [(20.0, 20.1), (20.2, 20.0), (19.9, 20.0)], 0.05)
+    write_calibration(
+        Calibration("try-plan", "2026-03-01T00:00:00.000Z", "0.1.0", {}, 0.95, 3, (), {LABEL: {"p95(ttft)": noise}}),
+        calibration_path(Path("reports"), "try-plan", "aaaaaaaaaaaa"),
+    )
+    plan(tmp_path / "scenario.yaml")
+    shown = capsys.readouterr().out
+    assert f"runs differ by {noise.cv:.1%}" in shown
+    assert "one run against 9 earlier ones: an unchanged server passes 100%" in shown
 
 
 def test_a_calibration_that_was_broken_is_exit_2_with_its_place(

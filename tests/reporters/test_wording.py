@@ -91,6 +91,11 @@ def verdict(gate: Gate, observed: float | None, target: float, low: float | None
             id="no change, and nearly the target",
         ),
         pytest.param(
+            verdict(Gate("goodput", Change(0.05)), 0.0, 0.05, 0.0, 0.0),
+            ("no change", "<= 5% worse", "no change", "5 points below the target"),
+            id="nothing ever differs",
+        ),
+        pytest.param(
             verdict(Gate("ttft", Change(0.05), stat="p99"), None, 0.05, None, None),
             ("n/a", "<= 5% worse", "n/a", ""),
             id="beyond every limit",
