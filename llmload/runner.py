@@ -79,8 +79,8 @@ class Measured:
     facts: TargetFacts | None
     trouble: TargetError | None
 
-    def judged(self) -> RunResult:
-        """Judge what there is."""
+    def judged(self, refer: Refer | None = None) -> RunResult:
+        """Judge what there is; `refer` comes before the side's own."""
         side = self.side
         return judge(
             side.header,
@@ -89,7 +89,7 @@ class Measured:
             self.observations,
             finished=side.edges.now(),
             trouble=self.trouble,
-            refer=side.edges.refer,
+            refer=refer or side.edges.refer,
         )
 
 

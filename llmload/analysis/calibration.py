@@ -11,17 +11,15 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from llmload.analysis.pairs import LEAST_PAIRS, pairs_of
 from llmload.analysis.power import as_decrease, reachable_margin
-from llmload.baseline import Design, Estimates
+from llmload.baseline import Design
 from llmload.domain import RunResult, StepResult
 from llmload.scenario.gates import falls_when_worse
 
 PAIRS = (5, 8, 12)
 RUNS = (8, 20)
 """For how many pairs, and for how many baseline runs, the reachable margin is told."""
-
-LEAST_PAIRS = 2
-"""One pair says nothing of how pairs differ."""
 
 _LEFT_OUT = ("error_rate", "lag")  # no relative gate can speak of the one, and the other is our own
 
@@ -74,12 +72,6 @@ def calibration_of(a: RunResult, b: RunResult, confidence: float) -> Calibration
         runs=(a.header.run_id, b.header.run_id),
         steps={label: noises for label, noises in steps.items() if noises},
     )
-
-
-def pairs_of(a: StepResult, b: StepResult) -> tuple[tuple[Estimates, Estimates], ...]:
-    """The climbs that both sides have at this step, side by side."""
-    ours, theirs = (side.repeats or ((side.estimates,) if side.looks else ()) for side in (a, b))
-    return tuple(zip(ours, theirs, strict=False))
 
 
 def _steps(a: RunResult, b: RunResult) -> Iterator[tuple[StepResult, StepResult]]:

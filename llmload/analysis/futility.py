@@ -29,9 +29,10 @@ LEAST_FINISHED = 100
 def futile_below(scenario: Scenario, look: Look) -> float | None:
     """The goodput that this window must be able to reach: the highest that a binding gate of its step asks for.
 
-    None for every look but the first of a step: what a later one says is judged together with those before it.
+    None for every look but the first of a step: what a later one says is judged together with those before it. None
+    where the ladder is climbed again: repeats are compared with each other, and so must be samples of one size.
     """
-    if look.number:
+    if look.number or scenario.decision.repeats > 1:
         return None
     step = look.step
     targets = [

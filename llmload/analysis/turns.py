@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from llmload.analysis.strategy import next_look
-from llmload.domain import Look, Observation
+from llmload.domain import Ending, Look, Observation
 from llmload.scenario.asked import Scenario
 
 
@@ -40,11 +40,14 @@ def alone(scenario: Scenario) -> NextTurn:
 def in_pairs(a: Scenario, b: Scenario) -> NextTurn:
     """Two runs in whole climbs of the ladder, in the order A B B A A B B A ...
 
-    A drift that goes one way, such as a machine that grows warm, is then as often against A as against B.
+    A drift that goes one way, such as a machine that grows warm, is then as often against A as against B. Where a
+    guard ended one side there are no further pairs, and the other side ends too.
     """
     sides = (a, b)
 
     def next_turn(observations: Sequence[Sequence[Observation]]) -> Turn | None:
+        if any(seen.ending is Ending.GUARD for each in observations for seen in each):
+            return None
         due = [next_look(scenario, seen) for scenario, seen in zip(sides, observations, strict=True)]
         turns = [Turn(side, look) for side, look in enumerate(due) if look is not None]
         return min(turns, key=_rank, default=None)

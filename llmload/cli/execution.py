@@ -57,6 +57,7 @@ class Order:
     env: Mapping[str, str]
     show: Callable[[Progress | Waiting], None]
     baseline: str | None = None  # as --baseline names it
+    server_log: str = SERVER_LOG
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +79,28 @@ def execute(scenario: Scenario, order: Order) -> Executed:
     with (
         open_store(order.store) as store,
         listening() as stop,
-        _place(load.engine) as place,
+        place_of(load.engine) as place,
         Pool(load.workers, place) as pool,
     ):
         store.recover()
         refer = refer_for(scenario, order.baseline, store)
         header, earlier = _begin(store, scenario, order)
         stop.run_id = header.run_id
-        session = _Session(scenario, header, order, store, pool, stop, refer)
+        session = Session(scenario, header, order, store, pool, stop, refer)
         try:
             (measured,) = run([Side(scenario, header, session.edges(), earlier)], alone(scenario))
             result = measured.judged()
         except BaseException as error:
             session.keep("interrupted" if stop.signum else "failed", error)
             raise
-        store.finish(header.run_id, result, _status(result, stop))
+        store.finish(header.run_id, result, status_of(result, stop))
         files = tell(result, scenario, order)
     if stop.signum:
         raise stop.error()
     return Executed(result, files)
 
 
-def _place(engine: Local | Ray) -> AbstractContextManager[Place]:
+def place_of(engine: Local | Ray) -> AbstractContextManager[Place]:
     """Where workers run, for as long as the run takes."""
     match engine:
         case Local():
@@ -120,7 +121,7 @@ def directory_of(scenario: Scenario, out: Path | None) -> Path:
     return (out or Path(scenario.reports.directory)) / scenario.name
 
 
-def _status(result: RunResult, stop: StopRequest) -> str:
+def status_of(result: RunResult, stop: StopRequest) -> str:
     """How the store remembers the end; what a server cut short may be resumed once the server is back."""
     if stop.signum:
         return "interrupted"
@@ -129,7 +130,7 @@ def _status(result: RunResult, stop: StopRequest) -> str:
 
 def _begin(store: Store, scenario: Scenario, order: Order) -> tuple[RunHeader, Earlier]:
     if order.resume is None:
-        header = _header(scenario)
+        header = header_of(scenario)
         store.begin(header)
         return header, Earlier()
     run_id = store.find(order.resume)
@@ -146,7 +147,8 @@ def _begin(store: Store, scenario: Scenario, order: Order) -> tuple[RunHeader, E
     return stored.header, Earlier(stored.observations, stored.facts)
 
 
-def _header(scenario: Scenario) -> RunHeader:
+def header_of(scenario: Scenario) -> RunHeader:
+    """A new run of the scenario, begun now."""
     now = datetime.now(UTC)
     return RunHeader(
         run_id=new_run_id(now, os.urandom(4)),
@@ -162,7 +164,7 @@ def _header(scenario: Scenario) -> RunHeader:
     )
 
 
-class _Session:
+class Session:
     """One run with everything around it: what the runner calls, and what is left when it is interrupted."""
 
     def __init__(
@@ -183,7 +185,7 @@ class _Session:
         """The functions that the runner reaches the world through."""
         target, env, run_id = self._scenario.target, self._order.env, self._header.run_id
         scrub = Scrubber(secrets_of(self._scenario, env)).scrub
-        log = directory_of(self._scenario, self._order.out) / SERVER_LOG
+        log = directory_of(self._scenario, self._order.out) / self._order.server_log
         return Edges(
             open_target=lambda: open_target(target, env=env, log=log, scrub=scrub),
             probe=self._probe,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from llmload.cli.ab import ab
 from llmload.cli.apply import apply
+from llmload.cli.calibrate import calibrate
 from llmload.cli.compare import compare
 from llmload.cli.convert import convert
 from llmload.cli.export import export
@@ -27,6 +29,8 @@ VERBS = (
     plan,
     apply,
     run,
+    ab,
+    calibrate,
     runs,
     show,
     compare,

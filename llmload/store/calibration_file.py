@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ import orjson
 from llmload.analysis.calibration import PAIRS, RUNS, Calibration, Noise
 from llmload.errors import DataFileError, StoreError
 from llmload.plain_text import plain
+from llmload.store.replacing import replace
 
 API_VERSION = "llmload/calibration/v1"
 SUFFIX = ".calibration.json"
@@ -58,14 +58,10 @@ def render_calibration(calibration: Calibration) -> bytes:
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
     """Replace the file at `path`, or leave the old one whole; StoreError when the disk says no."""
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(render_calibration(calibration))
-        partial.replace(path)
+        replace(path, render_calibration(calibration))
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         reason = (error.strerror or "unwritable").lower()
         remedy = "The runs are stored. Make room or name another --out, and calibrate again"
         raise StoreError(str(path), f"cannot be written: {reason}", remedy) from error

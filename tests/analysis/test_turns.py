@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmload.analysis.turns import Turn, alone, in_pairs
-from llmload.domain import Look, Observation
+from llmload.domain import Ending, Look, Observation
 from llmload.scenario.asked import Scenario
 from tests.analysis.builders import GOODPUT_95, good_and_bad, scenario, window
 
@@ -68,3 +68,10 @@ def test_one_run_by_itself_takes_every_turn() -> None:
     first = alone(asked)([[]])
     assert first == Turn(0, Look(first.look.step, 0, 200))
     assert alone(asked)([[replace(window(GOOD), look=first.look)]]) is None
+
+
+def test_a_guard_that_ends_one_side_ends_the_other_too() -> None:
+    asked = pairs_of(3)
+    _, (a, b) = took(asked, 2)
+    assert in_pairs(asked, asked)([a, b]) is not None
+    assert in_pairs(asked, asked)([a, [replace(b[0], ending=Ending.GUARD)]]) is None

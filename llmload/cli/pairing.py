@@ -1,0 +1,183 @@
+"""What `ab` and `calibrate` share: two runs measured in turns, remembered each by itself, whatever interrupts them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import typer
+
+from llmload.analysis.baselines import Refer
+from llmload.analysis.pairs import nothing_for_a, paired_with, unlike
+from llmload.analysis.sample_size import check_reachable
+from llmload.analysis.turns import in_pairs
+from llmload.cli.execution import Order, Session, header_of, place_of, status_of
+from llmload.cli.stopping import StopRequest, listening
+from llmload.cli.stored import judged
+from llmload.domain import RunHeader, RunResult
+from llmload.errors import LlmloadError, ScenarioError, StoreError, TargetError, UsageError
+from llmload.load.pool import Pool
+from llmload.progress import Progress, Waiting
+from llmload.runner import Measured, Side, run
+from llmload.scenario.asked import Scenario, Trace
+from llmload.scenario.loader import load_runnable
+from llmload.scenario.secrets import Scrubber, secrets_of
+from llmload.store.database import Store, open_store
+
+_SIDES = ("A", "B")
+_STOPPED = "What was measured is stored and judged; run it again for the pairs that are missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one side is written: a file, and the values that are put over those in it."""
+
+    file: Path
+    sets: Sequence[str]
+
+    def __str__(self) -> str:
+        return " ".join((str(self.file), *(f"--set {text}" for text in self.sets)))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two runs, judged: B against A, and the files that tell of it."""
+
+    a: RunResult
+    b: RunResult
+    files: tuple[Path, ...] = ()
+
+
+def load_side(source: Source, pairs: int | None, env: Mapping[str, str], usual: int) -> Scenario:
+    """The scenario of one side, with one climb of the ladder for each pair and one window at each step of it.
+
+    `pairs` None takes `decision.repeats` where that is more than one, else `usual`. What is changed for that is in the
+    document of the run, so that it is judged again in the same way later.
+    """
+    asked = load_runnable(source.file, sets=source.sets, env=env)
+    repeats = asked.decision.repeats
+    sets = [*source.sets, f"spec.decision.repeats={pairs or (repeats if repeats > 1 else usual)}"]
+    if asked.load.requests is not None and not isinstance(asked.load.shape, Trace):
+        sets.append(f"spec.decision.max_requests={asked.load.requests}")
+    return load_runnable(source.file, sets=sets, env=env)
+
+
+def check_sides(a: Scenario, b: Scenario) -> None:
+    """UsageError where the two sides do not measure the same thing, ScenarioError where a gate of B can never pass."""
+    found = unlike(a, b)
+    if found:
+        told = "; ".join(f"{each.key} {each.theirs}, and {each.ours}" for each in found)
+        remedy = "Let the sides differ in spec.target only: workload, load and slo must be the same"
+        raise UsageError("A and B", f"do not measure the same thing: {told}", remedy)
+    try:
+        check_reachable(b)
+    except ScenarioError as error:
+        hint = "Each pair brings one window: raise load.requests or --pairs, or take the gate out"
+        raise ScenarioError([replace(problem, hint=hint) for problem in error.problems]) from None
+
+
+def scrubber_of(scenarios: Sequence[Scenario], env: Mapping[str, str]) -> Callable[[str], str]:
+    """Takes the secrets of all of them out of a text."""
+    return Scrubber([secret for scenario in scenarios for secret in secrets_of(scenario, env)]).scrub
+
+
+@contextmanager
+def telling_errors(scrub: Callable[[str], str]) -> Iterator[None]:
+    """Errors of the block without secrets on stderr, and the exit code that they stand for."""
+    try:
+        yield
+    except LlmloadError as error:
+        for text in (f"llmload: {error}", *getattr(error, "__notes__", ())):
+            print(scrub(text), file=sys.stderr)
+        raise typer.Exit(error.exit_code) from None
+
+
+def measure_pairs(scenarios: tuple[Scenario, Scenario], names: tuple[str, str], order: Order, tell: Tell) -> Pair:
+    """Measure, judge and store A and B in turns; `tell` writes what is to be kept, also of an early end.
+
+    Interrupted or Terminated after the windows that were complete were judged, stored and told.
+    """
+    with (
+        open_store(order.store) as store,
+        listening() as stop,
+        place_of(scenarios[1].load.engine) as place,
+        Pool(scenarios[1].load.workers, place) as pool,
+    ):
+        store.recover()
+        stop.remedy = _STOPPED
+        sides = _begin(scenarios, names, order, _World(store, pool, stop))
+        try:
+            pair = _judged(run(sides, in_pairs(*scenarios)))
+        except BaseException as error:
+            _keep(sides, store, "interrupted" if stop.signum else "failed", error, tell)
+            raise
+        for result in (pair.a, pair.b):
+            store.finish(result.header.run_id, result, status_of(result, stop))
+        pair = replace(pair, files=tell(pair))
+    if stop.signum:
+        raise stop.error()
+    return pair
+
+
+Tell = Callable[[Pair], tuple[Path, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """What both sides have in common."""
+
+    store: Store
+    pool: Pool
+    stop: StopRequest
+
+
+def _begin(scenarios: Sequence[Scenario], names: Sequence[str], order: Order, world: _World) -> list[Side]:
+    sides = []
+    for letter, scenario, name in zip(_SIDES, scenarios, names, strict=True):
+        header = _header(scenario, letter, name)
+        world.store.begin(header)
+        mine = replace(order, show=_shown(letter, order.show), server_log=f"server-{letter.lower()}.log")
+        session = Session(scenario, header, mine, world.store, world.pool, world.stop, nothing_for_a)
+        sides.append(Side(scenario, header, session.edges()))
+    return sides
+
+
+def _header(scenario: Scenario, letter: str, name: str) -> RunHeader:
+    return replace(header_of(scenario), source=f"{letter}: {name}")
+
+
+def _shown(letter: str, show: Callable[[Progress | Waiting], None]) -> Callable[[Progress | Waiting], None]:
+    def of_side(progress: Progress | Waiting) -> None:
+        show(replace(progress, step=f"{letter} {progress.step}") if isinstance(progress, Progress) else progress)
+
+    return of_side
+
+
+def _judged(measured: Sequence[Measured]) -> Pair:
+    """What stopped A stopped B too: there is nothing left to compare it with."""
+    a, b = measured
+    if b.trouble is None and a.trouble is not None:
+        trouble = TargetError(f"A, {a.trouble.where}", a.trouble.problem, a.trouble.remedy, kind=a.trouble.kind)
+        b = replace(b, trouble=trouble)
+    of_a = a.judged()
+    return Pair(of_a, b.judged(_against(of_a)))
+
+
+def _against(a: RunResult) -> Refer:
+    return lambda _: paired_with(a)
+
+
+def _keep(sides: Sequence[Side], store: Store, status: str, error: BaseException, tell: Tell) -> None:
+    """Judge, store and tell what was measured until then; a full disk must not hide the first error."""
+    ids = [side.header.run_id for side in sides]
+    try:
+        a = judged(store, ids[0], against=lambda _: nothing_for_a)
+        pair = Pair(a, judged(store, ids[1], against=lambda _: _against(a)))
+        tell(pair)
+        for result in (pair.a, pair.b):
+            store.finish(result.header.run_id, result, status)
+    except (StoreError, OSError) as second:
+        error.add_note(f"and what was measured could not be kept whole: {second}")
