@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from llmload.analysis.baselines import differences
 from llmload.analysis.differences import Basis, Spread, interval_of, spread_between
 from llmload.analysis.summaries import estimates_or_summaries
 from llmload.baseline import Difference, Estimate
@@ -136,7 +137,7 @@ def compare(runs: Sequence[ComparedRun]) -> Comparison:
     )
     return Comparison(
         runs=tuple(runs),
-        differing=tuple(differing(runs[0].fingerprint, other.fingerprint) for other in runs[1:]),
+        differing=tuple(differences(runs[0].fingerprint, other.fingerprint) for other in runs[1:]),
         rows=rows,
         absences=tuple(_absences(runs)),
         intervals=intervals,
@@ -216,15 +217,6 @@ def _contrast(low: float, high: float, margin: float, figure: str) -> Contrast:
 
 
 # ---------------------------------------------------------------- what cannot be compared
-
-
-def differing(first: Mapping[str, str], other: Mapping[str, str]) -> tuple[Difference, ...]:
-    """The keys in which two fingerprints differ; "" is for what a side does not tell."""
-    return tuple(
-        Difference(key, first.get(key, ""), other.get(key, ""))
-        for key in sorted(first.keys() | other.keys())
-        if first.get(key, "") != other.get(key, "")
-    )
 
 
 def _absences(runs: Sequence[ComparedRun]) -> Iterator[Absence]:

@@ -9,23 +9,39 @@ import typer
 from llmload.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
+    from llmload.cli.trends import Wanted
+    from llmload.reporters.trends import ScenarioTrends
     from llmload.store.database import RunSummary
 
 
 def runs(
     store: options.Store = options.DEFAULT_STORE,
     scenario: Annotated[str | None, typer.Option(help="Only runs of the scenario of this name.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many runs at most, the newest first.")] = 100,
-    json: Annotated[bool, typer.Option("--json", help="Print an array of runs and nothing else.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many runs at most, the newest ones.")] = 100,
+    trend: Annotated[bool, typer.Option("--trend", help="Tell how figures went, and where they shifted.")] = False,
+    metric: Annotated[str | None, typer.Option(help="With --trend: one figure, like 'p95(ttft)' or goodput.")] = None,
+    at: Annotated[str | None, typer.Option(help="With --trend: one step, like 'concurrency 50'.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print an array and nothing else.")] = False,
 ) -> None:
-    """List stored runs, newest first.
+    """List stored runs, newest first; or, with --trend, how the figures of each scenario went.
 
-    Example: llmload runs --scenario quickstart --limit 10
+    Example: llmload runs --trend --scenario quickstart --metric "p95(ttft)"
     """
+    from llmload.errors import UsageError
     from llmload.store.database import open_existing
 
+    if trend:
+        from llmload.cli.trends import Wanted
+        from llmload.reporters import trends
+
+        render = trends.render_json if json else trends.render_text
+        _tell_trends(store, Wanted(scenario, metric, at, limit), render)
+        return
+    if metric or at:
+        raise UsageError("--metric" if metric else "--at", "says what of a trend to tell", "Add --trend")
     with open_existing(store) as opened:
         found = opened.list_runs(scenario=scenario, limit=limit)
     if json:
@@ -34,6 +50,16 @@ def runs(
         _print_table(found)
     else:
         print(f"No runs{f' of {scenario}' if scenario else ''} in {store}.")
+
+
+def _tell_trends(path: Path, wanted: Wanted, render: Callable[[Sequence[ScenarioTrends]], bytes]) -> None:
+    from llmload.cli import stored
+    from llmload.cli.trends import trends_of
+    from llmload.store.database import open_existing
+
+    with open_existing(path) as opened:
+        told = trends_of(opened, wanted)
+    stored.print_bytes(render(told))
 
 
 def _print_json(found: Sequence[RunSummary]) -> None:

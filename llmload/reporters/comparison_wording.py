@@ -58,7 +58,7 @@ def value(figure: str, number: float | None) -> str:
 
 def difference(figure: str, cell: Cell) -> str:
     """`+10.4%`, `-3.2 points`; "" where there is nothing to subtract."""
-    return "" if cell.difference is None else _signed(cell.difference) + _unit(figure)
+    return "" if cell.difference is None else signed(cell.difference) + _unit(figure)
 
 
 def interval(figure: str, cell: Cell) -> str:
@@ -66,7 +66,7 @@ def interval(figure: str, cell: Cell) -> str:
     if cell.low is None or cell.high is None:
         return ""
     unit = _unit(figure)
-    low, high = _signed(cell.low), _signed(cell.high)
+    low, high = signed(cell.low), signed(cell.high)
     return f"{low}{unit} to {high}{unit}" if unit == "%" else f"{low} to {high}{unit}"
 
 
@@ -74,7 +74,7 @@ def _unit(figure: str) -> str:
     return " points" if figure in SHARES else "%"
 
 
-def _signed(share: float) -> str:
+def signed(share: float) -> str:
     """Percent with a sign and one decimal, more where it would round onto the margin without being it."""
     hundredfold = share * 100
     limit = math.copysign(MARGIN * 100, share)
