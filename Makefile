@@ -51,7 +51,7 @@ bench-soak: .venv/installed  ## a million requests through one pool: what do the
 	$(BIN)/python -m tests.bench.soak
 
 golden: .venv/installed  ## write the expected outputs of the tests again; review the difference
-	$(BIN)/python -m pytest tests/reporters tests/scenario --update-goldens
+	$(BIN)/python -m pytest tests/reporters tests/scenario tests/store/test_baseline_file.py --update-goldens
 
 bench-peers: .venv/installed  ## the same work by other load tools, where `make peers` has installed them
 	$(BIN)/python -m tests.bench.peers

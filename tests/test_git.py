@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from llmload import git
-
-WHO = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a"}
-
-
-def run_git(*words: str) -> str:
-    done = subprocess.run(["git", *words], env={**os.environ, **WHO}, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+from tests.repositories import run_git
 
 
 def commit(name: str, content: str) -> str:

@@ -23,7 +23,9 @@ AUTO = "auto"
 MOST_RUNS = 20
 """Runs of the store that make a baseline: the newest ones."""
 
-_UNMEASURED = 5  # the exit code of a run whose figures are not to be trusted
+UNMEASURED = 5
+"""The exit code of a run whose figures are not to be trusted."""
+
 _SHORT = 12  # characters of a commit
 
 
@@ -34,7 +36,8 @@ def refer_for(scenario: Scenario, wanted: str | None, store: Store, run_id: str 
     there, DataFileError for a file that cannot be trusted.
     """
     if wanted is not None and wanted != AUTO:
-        return _among(_named(scenario, wanted, store, run_id), scenario, f"--baseline {wanted} holds no runs")
+        found = _without(run_id, _named(scenario, wanted, store, run_id))
+        return _among(found, scenario, f"--baseline {wanted} holds no other runs")
     if not any(isinstance(gate.promise, Change) for gate in scenario.gates):
         return no_baseline
     return _auto(scenario, store, run_id)
@@ -43,6 +46,11 @@ def refer_for(scenario: Scenario, wanted: str | None, store: Store, run_id: str 
 def _among(candidates: Sequence[Baseline], scenario: Scenario, because: str) -> Refer:
     absent = NoBaseline(because, _remedy(scenario))
     return lambda fingerprint: choose(candidates, fingerprint, absent)
+
+
+def _without(run_id: str, candidates: Sequence[Baseline]) -> tuple[Baseline, ...]:
+    """A run that became part of a baseline is not compared with itself when it is judged again."""
+    return tuple(replace(each, runs=tuple(r for r in each.runs if r.run_id != run_id)) for each in candidates)
 
 
 def _remedy(scenario: Scenario) -> str:
@@ -95,7 +103,7 @@ def _stored_run(wanted: str, store: Store, run_id: str) -> Baseline:
         raise UsageError(f"--baseline {wanted}", problem, error.remedy) from None
     if found.run_id == run_id:
         raise UsageError(f"--baseline {wanted}", "is the run that is judged", "Name another run")
-    if found.status != "finished" or found.exit_code == _UNMEASURED:
+    if found.status != "finished" or found.exit_code == UNMEASURED:
         problem = f"was {found.status}" if found.status != "finished" else "could not be measured"
         raise UsageError(f"--baseline {wanted}", f"run {found.run_id} {problem}", "Name a run that was measured")
     return _baseline(f"the stored run {found.run_id}", with_steps(store, [found]))
@@ -113,7 +121,7 @@ def _auto(scenario: Scenario, store: Store, run_id: str) -> Refer:
     else:
         searched = f"{folder} of the working tree"
         files = {f"the baseline {path} of the working tree": read_file(path) for path in files_in(folder)}
-    candidates = _of_scenario(scenario, files)
+    candidates = _without(run_id, _of_scenario(scenario, files))
     branch = default[0] if default else ""
     runs = _on_branch(scenario, store, run_id, branch, tuple(files.values()))
     where = f"finished runs{f' on {branch}' if branch else ''} in {store.path}"
@@ -164,7 +172,7 @@ def _on_branch(
         for run in store.finished_runs(scenario.name)
         if run.branch == branch
         and run.run_id != run_id
-        and run.exit_code != _UNMEASURED
+        and run.exit_code != UNMEASURED
         and run.created >= since.get(fingerprint_id(run.fingerprint), "")
     )
 

@@ -6,6 +6,7 @@ import typer
 
 from llmload.cli.ab import ab
 from llmload.cli.apply import apply
+from llmload.cli.baseline import baseline
 from llmload.cli.calibrate import calibrate
 from llmload.cli.compare import compare
 from llmload.cli.convert import convert
@@ -48,4 +49,5 @@ def register(app: typer.Typer) -> None:
     """Hang every verb on the application; a verb is a plain function in the module of its name."""
     for verb in VERBS:
         app.command()(verb)
+    app.add_typer(baseline)
     app.add_typer(store)

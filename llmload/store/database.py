@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmload.baseline import Estimates
-from llmload.domain import IMPORTED, Observation, RunHeader, RunResult, StepMetrics, TargetFacts
+from llmload.domain import IMPORTED, Observation, RunHeader, RunResult, StepMetrics, StepResult, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.progress import Progress
 from llmload.store import runs
@@ -261,6 +261,12 @@ class Store:
         """One run of any status, without its estimates; `run_id` in full."""
         with self._reading() as connection:
             return past_run(connection, self._run(run_id)[0])
+
+    def steps(self, run_id: str) -> tuple[StepResult, ...]:
+        """The steps of a run by their stored figures alone; none where it is not in the store."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT run FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+            return () if row is None else steps_of(connection, row["run"])
 
     def with_estimates(self, runs: Sequence[HistoryRun], figures: Collection[str] = ()) -> tuple[HistoryRun, ...]:
         """The same runs with their estimates; only these figures, such as `p95(ttft)`, where some are named."""
