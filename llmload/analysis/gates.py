@@ -8,8 +8,9 @@ from typing import assert_never
 
 import numpy as np
 
-from llmload.analysis.attempts import Attempts, attempts_of, slo_terms
+from llmload.analysis.attempts import Attempts, slo_terms
 from llmload.analysis.claims import PERCENTILES, Claim, claim_of, judged_ms, missing_data, needs_tokens
+from llmload.analysis.folded import Folded, fold
 from llmload.analysis.looks import gates_at, look_level, planned_sizes, windows_at
 from llmload.analysis.relative import Relate, no_relation
 from llmload.analysis.shares import LEAST_EFFECTIVE, ShareDecision, least_block, replay_looks
@@ -28,10 +29,19 @@ class Sample:
     """What one step left to be judged: its windows in order, and how the looks at them share the level."""
 
     step: Step
-    observations: tuple[Observation, ...]
-    attempts: Attempts
+    folded: Folded
     scenario: Scenario
     looks: int
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """The windows, first look first."""
+        return self.folded.observations
+
+    @property
+    def attempts(self) -> Attempts:
+        """The measured attempts of all windows."""
+        return self.folded.attempts
 
     @property
     def alpha(self) -> float:
@@ -43,7 +53,7 @@ def sample_of(step: Step, observations: Sequence[Observation], scenario: Scenari
     """Take the windows of `step` and fold them."""
     mine = windows_at(step, observations)
     looks = max(len(planned_sizes(scenario)), len(mine), 1)
-    return Sample(step, mine, attempts_of(mine), scenario, looks)
+    return Sample(step, fold(mine), scenario, looks)
 
 
 def judge_step(
@@ -58,11 +68,17 @@ def judge_step(
 
     `relate` judges those that speak of a baseline.
     """
+    return judge_sample(gates, sample_of(step, observations, scenario), caveats, relate)
+
+
+def judge_sample(
+    gates: Sequence[Gate], sample: Sample, caveats: Sequence[Caveat], relate: Relate = no_relation
+) -> tuple[Verdict, ...]:
+    """As `judge_step`, for a step that is folded already."""
     fatal = next((caveat for caveat in caveats if caveat.is_fatal), None)
-    sample = sample_of(step, observations, scenario)
     return tuple(
-        _unmeasured(gate, step, fatal) if fatal else _judge(gate, sample, relate)
-        for gate in gates_at(tuple(gates), step)
+        _unmeasured(gate, sample.step, fatal) if fatal else _judge(gate, sample, relate)
+        for gate in gates_at(tuple(gates), sample.step)
     )
 
 
@@ -286,7 +302,7 @@ def _judge_sliced(gate: Gate, bound: Bound, sample: Sample) -> Verdict:
 def _slice_status(gate: Gate, bound: Bound, sample: Sample, upto: int) -> tuple[Status, Sliced]:
     observations = sample.observations[:upto]
     if gate.subject in RATES:
-        amounts = _within(rate_amounts(gate.subject, sample.observations), upto)
+        amounts = _within(rate_amounts(gate.subject, sample.folded.traffic), upto)
         sliced = sliced_rate(amounts, observations, sample.alpha)
     else:
         sliced = sliced_mean(_within(_latency_amounts(gate, bound, sample), upto), observations, sample.alpha)

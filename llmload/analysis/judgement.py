@@ -11,12 +11,13 @@ from llmload.analysis.client import OUT_OF_FILES, OUT_OF_PORTS
 from llmload.analysis.declared import disagreements
 from llmload.analysis.estimates import estimates_by_repeat, estimates_of
 from llmload.analysis.fingerprint import fingerprint_of
-from llmload.analysis.gates import judge_step
+from llmload.analysis.gates import judge_sample, sample_of
 from llmload.analysis.looks import gates_at, steps_of, windows_at
-from llmload.analysis.metrics import measure
+from llmload.analysis.measured import Measured
+from llmload.analysis.metrics import measure_folded
 from llmload.analysis.relative import Candidate, Relate, judge_change, no_relation
 from llmload.analysis.strategy import next_look
-from llmload.analysis.validity import check
+from llmload.analysis.validity import check_measured
 from llmload.analysis.wording import counted
 from llmload.baseline import Reference
 from llmload.domain import (
@@ -159,15 +160,15 @@ def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> Step
     mine, scenario, facts = windows_at(step, observed.windows), observed.scenario, observed.facts
     if not mine and not gates_at(scenario.gates, step):
         return None
-    metrics = measure(mine, scenario.slo)
+    sample = sample_of(step, mine, scenario)
+    folded = sample.folded
+    metrics = measure_folded(folded, scenario.slo)
     caveats: tuple[Caveat, ...] = ()
     if mine and facts is not None:
-        caveats = check(mine, metrics, scenario=scenario, facts=facts, cpus=observed.cpus)
+        caveats = check_measured(Measured(mine, folded.attempts, metrics, scenario, facts, observed.cpus))
     against = caveats if metrics.ok else (*caveats, of_run) if of_run is not None else caveats
-    estimates, repeats = estimates_of(mine, scenario.slo), estimates_by_repeat(mine, scenario.slo)
-    verdicts = judge_step(
-        scenario.gates, step, mine, scenario, against, _relation(Candidate(step, estimates, repeats), observed)
-    )
+    estimates, repeats = estimates_of(folded, metrics, scenario.slo), estimates_by_repeat(folded, scenario.slo)
+    verdicts = judge_sample(scenario.gates, sample, against, _relation(Candidate(step, estimates, repeats), observed))
     looks = tuple(o.look for o in mine)
     return StepResult(step, looks, metrics, verdicts, caveats, _workers_of(mine), estimates, repeats)
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from llmload.analysis.attempts import Attempts, attempts_of
+from llmload.analysis.attempts import Attempts
+from llmload.analysis.folded import Folded, fold
 from llmload.analysis.histogram import histogram_of
 from llmload.analysis.shares import clustered_bounds, least_block
 from llmload.analysis.stats import Bools, Floats, percentiles
-from llmload.analysis.traffic import traffic_of
 from llmload.domain import Observation, StepMetrics
 from llmload.latency import Histogram, LatencySummary
 from llmload.promises import Slo
@@ -27,15 +27,15 @@ def measure(observations: Sequence[Observation], slo: Slo | None) -> StepMetrics
     The bounds of goodput are one-sided at 95 % each, after the design effect; None where there are fewer than
     four blocks to know it from.
     """
-    return measure_attempts(attempts_of(observations), observations, slo)
+    return measure_folded(fold(observations), slo)
 
 
-def measure_attempts(attempts: Attempts, observations: Sequence[Observation], slo: Slo | None) -> StepMetrics:
-    """As `measure`, for columns that are folded already."""
+def measure_folded(folded: Folded, slo: Slo | None) -> StepMetrics:
+    """As `measure`, for windows that are folded already."""
+    attempts, observations, traffic = folded.attempts, folded.observations, folded.traffic
     window_s = sum(o.end_ns - o.start_ns for o in observations) / _NS_PER_S
     good = attempts.good(slo)
     n, ok, good_count = len(attempts), int(attempts.is_ok.sum()), int(good.sum())
-    traffic = traffic_of(observations)
     output, prompts = float(traffic.output.amount.sum()), float(traffic.input.amount.sum())
     low, high = _goodput_bounds(attempts, good, observations)
     is_counted = are_known(attempts.output_tokens[attempts.is_ok])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmload.analysis.stats import Floats, Interval, ratio_interval
-from llmload.analysis.traffic import Amounts, traffic_of
+from llmload.analysis.traffic import Amounts, Traffic
 from llmload.domain import Observation
 
 SLICES = 20
@@ -23,9 +23,8 @@ class Sliced:
     n: int
 
 
-def rate_amounts(subject: str, observations: Sequence[Observation]) -> Amounts:
+def rate_amounts(subject: str, traffic: Traffic) -> Amounts:
     """What `rps`, `output_tps` or `total_tps` counts, and when."""
-    traffic = traffic_of(observations)
     match subject:
         case "rps":
             return traffic.requests
@@ -41,13 +40,18 @@ def rate_amounts(subject: str, observations: Sequence[Observation]) -> Amounts:
 
 def sliced_rate(amounts: Amounts, observations: Sequence[Observation], alpha: float) -> Sliced:
     """Amount per second of the windows."""
+    total, weight = rate_slices(amounts, observations)
+    middle = float(total.sum() / weight.sum()) if weight.sum() > 0 else None
+    return Sliced(middle, ratio_interval(total, weight, alpha), len(amounts.at_ns))
+
+
+def rate_slices(amounts: Amounts, observations: Sequence[Observation]) -> tuple[Floats, Floats]:
+    """Amount and seconds of each slice of the windows."""
     sums, seconds = [], []
     for number, edges in enumerate(_edges(observations)):
         sums.append(_histogram(amounts, number, edges, amounts.amount))
         seconds.append(np.diff(edges) / 1e9)
-    total, weight = np.concatenate(sums), np.concatenate(seconds)
-    middle = float(total.sum() / weight.sum()) if weight.sum() > 0 else None
-    return Sliced(middle, ratio_interval(total, weight, alpha), len(amounts.at_ns))
+    return np.concatenate(sums), np.concatenate(seconds)
 
 
 def sliced_mean(amounts: Amounts, observations: Sequence[Observation], alpha: float) -> Sliced:

@@ -80,10 +80,15 @@ def t_quantile(p: float, degrees: int) -> float:
     return float(stdtrit(degrees, p))
 
 
+def block_size(total: int, least_size: int) -> int:
+    """Requests of one block: at least `least_size`, and so many that `total` make at most 20 blocks."""
+    return max(least_size, math.ceil(total / MOST_BLOCKS), 1)
+
+
 def cut_blocks(windows: Sequence[Bools], least_size: int) -> Blocks:
     """Cut windows, in start order, into at most 20 blocks of the same size >= `least_size` that cross no window."""
     total = sum(len(window) for window in windows)
-    size = max(least_size, math.ceil(total / MOST_BLOCKS), 1)
+    size = block_size(total, least_size)
     shares = [
         window[: len(window) // size * size].reshape(-1, size).mean(axis=1) for window in windows if len(window) >= size
     ]

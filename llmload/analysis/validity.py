@@ -51,9 +51,13 @@ def check(
 
     `cpus` are those of the machine that sent the load, for the remedies; None where it is not known.
     """
-    measured = Measured(observations, attempts_of(observations), metrics, scenario, facts, cpus)
+    return check_measured(Measured(observations, attempts_of(observations), metrics, scenario, facts, cpus))
+
+
+def check_measured(measured: Measured) -> tuple[Caveat, ...]:
+    """As `check`, for windows that are folded already."""
     found = [caveat for rule in _RULES if (caveat := rule(measured)) is not None]
-    carried = [caveat for observation in observations for caveat in observation.caveats]
+    carried = [caveat for observation in measured.observations for caveat in observation.caveats]
     return tuple(
         sorted(dict.fromkeys([*found, *carried]), key=lambda each: (not each.is_fatal, each.kind != GUARD_TRIPPED))
     )

@@ -14,8 +14,9 @@ from pathlib import Path
 from random import Random
 from time import perf_counter
 
-from llmload.analysis.gates import judge_step
-from llmload.analysis.metrics import measure
+from llmload.analysis.estimates import estimates_of
+from llmload.analysis.gates import judge_sample, sample_of
+from llmload.analysis.metrics import measure_folded
 from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, RunHeader, Step, TokenSource
 from llmload.scenario.loader import load_text
 from llmload.store.database import open_store
@@ -45,8 +46,10 @@ def _judged() -> Row:
     observations = (_observation(100_000, 0),)
 
     def judge() -> None:
-        measure(observations, scenario.slo)
-        judge_step(scenario.gates, STEP, observations, scenario, ())
+        sample = sample_of(STEP, observations, scenario)
+        metrics = measure_folded(sample.folded, scenario.slo)
+        judge_sample(scenario.gates, sample, ())
+        estimates_of(sample.folded, metrics, scenario.slo)
 
     return Row("100,000 requests: metrics and gates", 5, _timed(judge), "s", f"{EVENTS} events a request")
 
