@@ -201,7 +201,8 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
             futile_below=futile_below(scenario, look),
         )
     )
-    changed = change(before, edges.identify(probed.endpoint)) if seen.is_whole else None
+    is_asked = seen.is_whole and seen.ending is not Ending.GUARD  # nobody waits for a server that was just given up
+    changed = change(before, edges.identify(probed.endpoint)) if is_asked else None
     counted = edges.count_tokens(seen, probed.facts)
     records = tuple(_scrubbed(record, edges.scrub) for record in counted.records)
     found = (caveat for caveat in (changed, slower_transport(probed.endpoint)) if caveat is not None)

@@ -56,10 +56,11 @@ class GuardWatch:
         return _tripped("no_first_token", figure, "Look at the server's queue and its log")
 
     def _dead_server(self, numbers: Sequence[int], now_s: float) -> Caveat | None:
-        """Any byte of any answer is a sign of life; silence counts from the first request that was tried in it."""
+        """The beginning of an answer and every event are signs of life; silence counts while requests are tried."""
         signs = numbers[Cell.ANSWERED] + numbers[Cell.EVENTS]
         lost = numbers[Cell.LOST]
-        is_tried = numbers[Cell.TRIED] > numbers[Cell.ANSWERED] + lost or lost > self._lost
+        is_open = numbers[Cell.IN_FLIGHT] > 0 or numbers[Cell.TRIED] > numbers[Cell.ANSWERED] + lost
+        is_tried = is_open or lost > self._lost
         self._lost = max(lost, self._lost)
         if signs > self._signs:
             self._signs, self._silent_since_s = signs, None
@@ -72,8 +73,8 @@ class GuardWatch:
         if limit is None or now_s - self._silent_since_s < limit:
             return None
         figure = (
-            f"no byte of an answer for {format_duration(limit)};"
-            f" {numbers[Cell.TRIED]:,} requests were tried, and {lost:,} ended without one"
+            f"no answer and no event of one for {format_duration(limit)};"
+            f" {numbers[Cell.TRIED]:,} requests were tried, and {lost:,} ended without an answer"
         )
         return _tripped("dead_server", figure, "See whether the server still runs, and its log")
 

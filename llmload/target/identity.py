@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
@@ -13,6 +13,9 @@ from llmload.target.server import Disconnected, Server, connected
 from llmload.verdict import Caveat
 
 _STARTED = re.compile(rb"^process_start_time_seconds(?:\{[^}\n]*\})? +(\S+)", re.MULTILINE)
+
+PATIENCE_S = 5.0
+"""A server that stands still must not cost the patience that answers get, before and after each window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ def identify(endpoint: Endpoint) -> Identity | None:
     """Who answers now; None where nobody does, which the requests of the window say better."""
     try:
         adapter = adapter_for(endpoint.framework)
-        with connected(endpoint) as server:
+        patience_s = min(endpoint.first_token_timeout_s, PATIENCE_S)
+        with connected(replace(endpoint, first_token_timeout_s=patience_s)) as server:
             served, software = list_models(server, adapter)
             names = tuple(sorted(name for model in served for name in model.names))
             return Identity(names, read_version(server, adapter, software), _started(server))

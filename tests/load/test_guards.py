@@ -89,6 +89,8 @@ def test_no_first_token_trips_after_its_time_and_not_before(looks: list[tuple[fl
         pytest.param([(s, numbers(tried=8, answered=8, events=70)) for s in EVERY_SECOND], -1, id="nothing is tried"),
         pytest.param([(s, numbers(tried=s, answered=min(s, 5), lost=max(0, s - 5))) for s in EVERY_SECOND], 16,
                      id="it dies after five answers"),
+        pytest.param([(s, numbers(tried=4, answered=4, events=20, in_flight=4)) for s in EVERY_SECOND], 11,
+                     id="every stream stands still"),
         pytest.param([(s, numbers(tried=s // 20, lost=s // 20)) for s in EVERY_SECOND], 40, id="few requests"),
     ],
 )  # fmt: skip

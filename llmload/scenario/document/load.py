@@ -111,7 +111,9 @@ class Guards(Section):
     no_first_token: Annotated[
         Patience | None, Field(description="So long no first token, while requests wait for theirs")
     ] = None
-    dead_server: Annotated[Patience | None, Field(description="So long no byte of any answer")] = None
+    dead_server: Annotated[
+        Patience | None, Field(description="So long no answer and no event of one, while requests are tried")
+    ] = None
 
 
 def which_workers(value: object) -> str | None:
