@@ -21,7 +21,7 @@ def loaded(load: str) -> str:
     return type(scenario.load.shape).__name__
 
 
-@pytest.mark.parametrize(("block", "shape"), list(zip(BLOCKS, ("OpenLoop", "Trace"), strict=True)))
+@pytest.mark.parametrize(("block", "shape"), list(zip(BLOCKS, ("OpenLoop", "Trace", "ClosedLoop"), strict=True)))
 def test_its_loads_are_valid(block: str, shape: str) -> None:
     assert loaded(block) == shape
 
