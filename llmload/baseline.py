@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+SIDE_LABEL = "llmload.side"
+"""Label of a run that was measured in turns with another one, "A" or "B": it belongs to its pairs, and to no history."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:

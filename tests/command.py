@@ -49,7 +49,7 @@ def measured(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -
     """
     for _ in range(3):
         done = llmload(*arguments, cwd=cwd, env=env)
-        if done.returncode != 5 or not any(rule in done.stdout for rule in _BUSY):
+        if done.returncode != 5 or not any(rule in done.stdout + done.stderr for rule in _BUSY):
             break
     return done
 

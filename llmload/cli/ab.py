@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,10 +92,13 @@ def _print(pair: Pair, scenario: Scenario, store: Path, *, is_json: bool) -> Non
 
     from llmload.analysis.pairs import paired_figures
     from llmload.cli.stored import print_json, print_tables, print_text
+    from llmload.plain_text import plain
     from llmload.promises import Change
     from llmload.reporters.pair_tables import render_pairs
     from llmload.verdict import Status
 
+    if pair.a.status is Status.ERROR:
+        print(f"llmload: A: {plain(pair.a.because)}", file=sys.stderr)
     if is_json:
         print_json(pair.b)
         return
@@ -102,8 +106,6 @@ def _print(pair: Pair, scenario: Scenario, store: Path, *, is_json: bool) -> Non
     render_pairs(paired_figures(pair.a, pair.b, confidence), confidence, Console())
     if not any(isinstance(gate.promise, Change) for gate in scenario.gates):
         print_text(_NOT_JUDGED)
-    if pair.a.status is Status.ERROR:
-        print_text(f"A: {pair.a.because}\n")
     print_tables(pair.b)
     print_text(f"Reports of B: {', '.join(str(path) for path in pair.files)}\n")
     print_text(f"Stored as {pair.a.header.run_id} (A) and {pair.b.header.run_id} (B) in {store}\n")

@@ -14,6 +14,7 @@ from llmload.analysis.baselines import Refer
 from llmload.analysis.pairs import nothing_for_a, paired_with, unlike
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import in_pairs
+from llmload.baseline import SIDE_LABEL
 from llmload.cli.execution import Order, Session, header_of, place_of, status_of
 from llmload.cli.stopping import StopRequest, listening
 from llmload.cli.stored import judged
@@ -146,7 +147,9 @@ def _begin(scenarios: Sequence[Scenario], names: Sequence[str], order: Order, wo
 
 
 def _header(scenario: Scenario, letter: str, name: str) -> RunHeader:
-    return replace(header_of(scenario), source=f"{letter}: {name}")
+    """The side is in the source for people, and in a label for whoever collects runs."""
+    header = header_of(scenario)
+    return replace(header, source=f"{letter}: {name}", labels={**header.labels, SIDE_LABEL: letter})
 
 
 def _shown(letter: str, show: Callable[[Progress | Waiting], None]) -> Callable[[Progress | Waiting], None]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from llmload.baseline import (
+    SIDE_LABEL,
     Baseline,
     Design,
     Difference,
@@ -93,10 +94,14 @@ _HEAD = (
 
 
 def finished_runs(connection: sqlite3.Connection, scenario: str) -> tuple[HistoryRun, ...]:
-    """Every finished run of the scenario, oldest first, without estimates."""
+    """Every finished run of the scenario, oldest first, without estimates.
+
+    Those of an A/B are left out: several climbs in one run vary less than a run that climbs once, and B is on trial.
+    """
     rows = connection.execute(
-        f"{_HEAD} WHERE scenario = ? AND status = 'finished' ORDER BY created, run_id",
-        (scenario,),
+        f"{_HEAD} WHERE scenario = ? AND status = 'finished' AND json_extract(labels, ?) IS NULL"
+        " ORDER BY created, run_id",
+        (scenario, f'$."{SIDE_LABEL}"'),
     )
     return _history_runs(rows)
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmload.baseline import (
+    SIDE_LABEL,
     Baseline,
     Design,
     Difference,
@@ -127,6 +128,14 @@ def test_the_history_tells_finished_runs_of_the_scenario_oldest_first(tmp_path: 
     assert first.fingerprint == FINGERPRINT
     assert first.steps == {CLEAN.steps[0].step.label: FIGURES}
     assert first.past == PastRun("001", old.header.created, "c0ffee", first.steps)
+
+
+def test_the_sides_of_an_a_b_are_no_history(tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as store:
+        for run_id, labels in (("001", {"team": "a"}), ("002", {SIDE_LABEL: "A"}), ("003", {SIDE_LABEL: "B"})):
+            run = run_of(run_id)
+            remember(store, replace(run, header=replace(run.header, labels=labels)))
+        assert [run.run_id for run in store.finished_runs("chat")] == ["001"]
 
 
 def test_the_history_can_be_asked_for_some_figures_and_for_none(store: Store) -> None:
