@@ -229,7 +229,7 @@ FILES: dict[str, dict[str, object]] = {
     "kept": {},
     "broken": {"slo": "{e2e: 1ms}"},
     "undecided": {**UNDECIDED, "decision": "{max_requests: 150, on_inconclusive: fail}"},
-    "unmeasured": {"target__simulator__faults": "{error_rate: 100%}"},
+    "unmeasured": {"target__simulator": None, "target__url": "http://127.0.0.1:9"},
 }
 
 
