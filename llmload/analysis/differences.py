@@ -110,7 +110,7 @@ def interval_of(spread: Spread, alpha: float) -> Found:
 
 
 def _reach(normal: Normal, alpha: float) -> float:
-    return t_quantile(1 - alpha / 2, max(1, math.floor(normal.degrees))) * normal.error
+    return t_quantile(1 - alpha / 2, max(1.0, normal.degrees)) * normal.error
 
 
 def _growth(log_ratio: float) -> float:

@@ -73,8 +73,8 @@ def clopper_pearson(good: float, n: float, alpha: float) -> Interval:
 
 
 @lru_cache(maxsize=512)
-def t_quantile(p: float, degrees: int) -> float:
-    """The `p` quantile of Student's t."""
+def t_quantile(p: float, degrees: float) -> float:
+    """The `p` quantile of Student's t; degrees of freedom need not be whole."""
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, p))

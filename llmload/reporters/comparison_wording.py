@@ -31,7 +31,8 @@ _BASES = {
     Basis.NOTHING: "",
 }
 _LEGEND = {
-    Basis.REPEATS: "repeats: a t interval over the repeats of the ladder, which sees what differs from one to another.",
+    Basis.REPEATS: "repeats: a t interval over the repeats of the ladder, which sees what differs from one to another."
+    " The difference is that of their means; the figures beside it are of all requests together.",
     Basis.WITHIN: "one climb: block bootstrap, which sees only the noise within each run: a mere restart of the server"
     " may look like a difference. Runs with decision.repeats are compared better.",
     Basis.COUNTS: "counts: exact bounds of both shares, of as many requests as they are worth after the design effect.",

@@ -73,9 +73,8 @@ def test_repeats_go_before_the_noise_within_a_run_and_give_welchs_interval() -> 
     assert cell.difference == pytest.approx(0.1)
     assert cell.low is not None
     assert cell.high is not None
-    assert cell.low <= math.expm1(exact.low)  # whole degrees of freedom, rounded down
-    assert cell.high >= math.expm1(exact.high)
-    assert cell.low == pytest.approx(math.expm1(exact.low), abs=0.01)
+    assert cell.low == pytest.approx(math.expm1(exact.low))
+    assert cell.high == pytest.approx(math.expm1(exact.high))
 
 
 @pytest.mark.parametrize(
