@@ -34,6 +34,7 @@ class Changed:
 
 def update(store: Store, scenario: str, chosen: Sequence[HistoryRun], reason: str, reports: Path) -> Changed:
     """Make these runs (oldest first, one fingerprint) the baseline of the scenario."""
+    why = _reason(reason)
     runs = with_steps(store, chosen)
     if empty := next((run for run in runs if not run.steps), None):
         problem = "has no figures that another run could be compared with"
@@ -49,7 +50,7 @@ def update(store: Store, scenario: str, chosen: Sequence[HistoryRun], reason: st
         if old is not None and before == now:
             return old
         added, removed = _without(now, before), _without(before, now)
-        entries.append(Entry(_now(), Action.UPDATE, _reason(reason), added, removed))
+        entries.append(Entry(_now(), Action.UPDATE, why, added, removed))
         history = () if old is None else old.history
         return BaselineFile(scenario, fingerprint, told, histograms, (*history, *entries))
 
@@ -59,6 +60,7 @@ def update(store: Store, scenario: str, chosen: Sequence[HistoryRun], reason: st
 
 def accept(store: Store, run: HistoryRun, reason: str, reports: Path) -> Changed:
     """Mark that the level changed on purpose with this run: runs before it no longer count."""
+    why = _reason(reason)
     path = path_of(reports, run.scenario, run.fingerprint)
     entries: list[Entry] = []
 
@@ -69,7 +71,7 @@ def accept(store: Store, run: HistoryRun, reason: str, reports: Path) -> Changed
             raise UsageError(f"run {run.run_id}", problem, "Name a later run, the first of the new level")
         stay = tuple(each for each in was.runs if each.past.created >= run.created)
         leave = tuple(each.past.run_id for each in was.runs if each.past.created < run.created)
-        entries.append(Entry(_now(), Action.ACCEPT, _reason(reason), (), leave, run.created))
+        entries.append(Entry(_now(), Action.ACCEPT, why, (), leave, run.created))
         histograms = was.histograms if not leave else _histograms(store, [each.past.run_id for each in stay])
         return replace(was, runs=stay, histograms=histograms, history=(*was.history, *entries))
 
