@@ -34,6 +34,9 @@ def test_the_recorded_runs_catch_what_became_slower_and_never_fail_what_did_not(
 def test_every_command_of_the_page_is_one_that_llmload_has() -> None:
     from llmload.cli import verbs
 
-    known = {verb.__name__ for verb in verbs.VERBS} | {"baseline", "store"}
     text = gates_page.PAGE.read_text(encoding="utf-8")
-    assert set(re.findall(r"\bllmload ([a-z]+)\b", text)) <= known
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    spans = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    written = set(re.findall(r"\bllmload\s([a-z]+)\b", "\n".join([*blocks, *spans])))
+    assert {"ab", "baseline", "calibrate", "compare", "gate", "runs"} <= written
+    assert written <= {verb.__name__ for verb in verbs.VERBS} | {"baseline", "store"}
