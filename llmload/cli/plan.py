@@ -241,8 +241,8 @@ def _chances(prospect: Prospect, change: float) -> str:
     if prospect.design is Design.PAIRED:
         against = f"`llmload ab` with {prospect.n} pairs"
     return (
-        f"{against}: an unchanged server passes {prospect.passes:.0%}, one that is {change:.0%} worse is caught "
-        f"{prospect.catches:.0%}; least margin {prospect.least_margin:.1%}"
+        f"{against}: an unchanged server passes {_chance(prospect.passes)}, one that is {change:.0%} worse is caught "
+        f"{_chance(prospect.catches)}; least margin {prospect.least_margin:.1%}"
     )
 
 
@@ -252,3 +252,10 @@ def _prospect(outlook: Outlook) -> str:
     return (
         f"passes with at most {outlook.most_bad} bad of {outlook.requests:,} requests, in up to {outlook.looks} looks"
     )
+
+
+def _chance(share: float) -> str:
+    """Whole percent; what only rounds to certainty is not called certain."""
+    if share >= 0.995:
+        return "over 99%"
+    return f"{share:.0%}" if share >= 0.005 else "under 1%"
