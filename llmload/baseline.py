@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SIDE_LABEL = "llmload.side"
-"""Label of a run that was measured in turns with another one, "A" or "B": it belongs to its pairs, and to no history."""
+"""Label of a run that was measured in turns with another one, "A" or "B": it is of its pairs, and of no history."""
 
 
 @dataclass(frozen=True, slots=True)

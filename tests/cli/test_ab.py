@@ -48,7 +48,7 @@ def test_a_server_that_became_slower_fails_the_gate_by_its_name(tmp_path: Path) 
     done = measured("ab", chat(tmp_path), SLOWER, "--pairs", "3", cwd=tmp_path)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "p50(e2e) within 20% of baseline" in done.stdout
-    assert "B against A, 3 pairs" in done.stdout
+    assert "B against A at concurrency 4, 3 pairs" in done.stdout
     result = json.loads((tmp_path / "reports/chat/result.json").read_bytes())
     (verdict,) = [each for each in result["steps"][0]["verdicts"] if "baseline" in each["gate"]["text"]]
     assert verdict["status"] == "fail"
