@@ -130,6 +130,8 @@ def measured_run(store: Store, run_id: str, scenario: str) -> HistoryRun:
         problem = f"is {run.status}: only a run that ended by itself is part of a baseline"
     elif run.exit_code == UNMEASURED:
         problem = "could not be measured (exit code 5), so that its figures say nothing"
+    elif run_id not in {each.run_id for each in store.finished_runs(scenario)}:
+        problem = "was measured in turns with another run, and belongs to that one"
     if problem:
         raise UsageError(f"run {run_id}", plain(problem), "Leave it out; `llmload runs` lists what is there")
     return run

@@ -50,6 +50,7 @@ class Made:
     outcome: Outcome = Outcome.OK
     status: str = "finished"
     scenario: str = "chat"
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -76,6 +77,7 @@ def fill(store: Path, runs: Sequence[Made]) -> None:
                 document_text=scenario.document.text,
                 document_hash=scenario.document.sha256,
                 resolved=scenario.document.resolved,
+                labels=made.labels,
                 environment={"git_commit": f"{made.number:040x}", "git_branch": made.branch, **made.environment},
             )
             opened.begin(header)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from llmload.baseline import SIDE_LABEL
 from llmload.store.baseline_file import read_file
 from llmload.store.database import open_store
 from tests.analysis.builders import FACTS
@@ -117,6 +118,7 @@ def test_runs_of_two_fingerprints_are_not_mixed_and_the_keys_are_named(folder: P
         pytest.param(
             ["chat", "--reason", "x", "--runs", Made(42).run_id], "belongs to the scenario batch", id="another's"
         ),
+        pytest.param(["chat", "--reason", "x", "--runs", Made(43).run_id], "in turns with another run", id="of an A/B"),
         pytest.param(["chat", "--reason", "x", "--runs", Made(1).run_id, "--last", "2"], "contradicts", id="both"),
         pytest.param(["chat", "--reason", "x", "--store", "no.db"], "there is no store here", id="no store"),
     ],
@@ -134,6 +136,7 @@ def bad_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("bad")
     unfit = [Made(40, outcome=Outcome.HTTP_ERROR), Made(41, status="interrupted"), Made(42, scenario="batch")]
+    unfit.append(Made(43, labels={SIDE_LABEL: "A"}))
     fill(folder / "llmload.db", [*many(2), *unfit])
     return folder
 
