@@ -27,6 +27,7 @@ from llmload.scenario.asked import Scenario, Trace
 from llmload.scenario.loader import load_runnable
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.store.database import Store, open_store
+from llmload.verdict import GUARD_TRIPPED
 
 _SIDES = ("A", "B")
 _STOPPED = "What was measured is stored and judged; run it again for the pairs that are missing"
@@ -162,11 +163,18 @@ def _shown(letter: str, show: Callable[[Progress | Waiting], None]) -> Callable[
 def _judged(measured: Sequence[Measured]) -> Pair:
     """What stopped A stopped B too: there is nothing left to compare it with."""
     a, b = measured
-    if b.trouble is None and a.trouble is not None:
-        trouble = TargetError(f"A, {a.trouble.where}", a.trouble.problem, a.trouble.remedy, kind=a.trouble.kind)
-        b = replace(b, trouble=trouble)
     of_a = a.judged()
+    if b.trouble is None:
+        b = replace(b, trouble=_ended_by(a, of_a))
     return Pair(of_a, b.judged(_against(of_a)))
+
+
+def _ended_by(a: Measured, of_a: RunResult) -> TargetError | None:
+    """What ended A before its time: its server, or a guard; None where nothing did."""
+    if a.trouble is not None:
+        return TargetError(f"A, {a.trouble.where}", a.trouble.problem, a.trouble.remedy, kind=a.trouble.kind)
+    guard = next((caveat for caveat in of_a.caveats if caveat.kind == GUARD_TRIPPED), None)
+    return None if guard is None else TargetError("A", f"{guard.rule}: {guard.figure}", guard.remedy, kind=guard.kind)
 
 
 def _against(a: RunResult) -> Refer:

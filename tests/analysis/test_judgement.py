@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from llmload.analysis.judgement import judge
-from llmload.domain import Ending, Observation, RunResult
+from llmload.domain import Ending, Observation, RequestRecord, RunResult, Step
 from llmload.errors import TargetError
 from llmload.promises import At, Bound, Change, Gate, Level
 from llmload.scenario.asked import Constant, Gamma, OpenLoop, Poisson, Scenario, Trace
@@ -156,6 +156,46 @@ def test_stored_windows_can_be_judged_by_another_ladder() -> None:
     result = judge(HEADER, other, FACTS, observations, finished="later")
     assert [step.step.value for step in result.steps] == [16, 8]
     assert result.exit_code == 3
+
+
+# ---------------------------------------------------------------- guards
+
+
+GUARD = Caveat("guard dead_server tripped", "no answer for 10s", "See the log", is_fatal=True, kind="GuardTripped")
+
+
+def given_up(step: Step) -> Observation:
+    """A window that a guard ended in its warm-up."""
+    return replace(window([], step=step, ending=Ending.GUARD), caveats=(GUARD,))
+
+
+def test_what_a_guard_kept_from_being_measured_is_an_error_in_its_words() -> None:
+    asked = once(GOODPUT_95, concurrency=(8, 16, 32))
+    observations = [*observed(once(concurrency=(8,)), GOOD), given_up(Step(1, "concurrency", 16.0))]
+    result = judge(HEADER, asked, FACTS, observations, finished="later")
+    assert (result.exit_code, result.status) == (5, Status.ERROR)
+    assert [(verdict.status, verdict.kind) for verdict in result.verdicts] == [
+        (Status.PASS, ""),
+        (Status.ERROR, "GuardTripped"),
+        (Status.ERROR, "GuardTripped"),
+    ]
+    assert result.because == f"could not measure: {GUARD.rule}: {GUARD.figure}"
+
+
+@pytest.mark.parametrize(
+    ("gates", "first", "code"),
+    [
+        pytest.param((replace(GOODPUT_95, at=At("concurrency", "==", 8)),), GOOD, 5, id="its only gate holds"),
+        pytest.param((), GOOD, 5, id="without gates"),
+        pytest.param((GOODPUT_95,), BAD, 3, id="an earlier step that failed has failed"),
+    ],
+)
+def test_a_run_that_a_guard_ended_is_not_measured_unless_a_gate_has_failed(
+    gates: tuple[Gate, ...], first: list[RequestRecord], code: int
+) -> None:
+    asked = once(*gates, concurrency=(8, 16))
+    observations = [*observed(once(concurrency=(8,)), first), given_up(Step(1, "concurrency", 16.0))]
+    assert judge(HEADER, asked, FACTS, observations, finished="later").exit_code == code
 
 
 # ---------------------------------------------------------------- fingerprint

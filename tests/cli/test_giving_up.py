@@ -111,3 +111,18 @@ def test_a_step_that_keeps_its_promise_is_sent_whole(tmp_path: Path) -> None:
     done = measured("apply", write_scenario(tmp_path).name, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert endings(tmp_path) == [(0, "complete")]
+
+
+def test_a_guard_that_trips_on_one_side_of_a_comparison_ends_both(tmp_path: Path) -> None:
+    """A fails most of its requests, B none: what B is to be compared with was not measured."""
+    scenario = write_scenario(
+        tmp_path,
+        load="{concurrency: [4], requests: 1000, guards: {error_rate: 30%}}",
+        gates="[goodput >= 50%, p50(e2e) within 20% of baseline]",
+        **FAILING,
+    )
+    healthy = "--set-b=spec.target.simulator.faults.error_rate=0%"
+    done = llmload("ab", scenario.name, healthy, "--pairs", "3", cwd=tmp_path)
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "A: guard error_rate tripped" in done.stdout
+    assert endings(tmp_path) == [(0, "guard")]

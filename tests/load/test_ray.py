@@ -30,10 +30,11 @@ from llmload.load.ray_cluster import RayCluster
 from llmload.load.ray_worker import check_reachable
 from llmload.load.window import Window
 from llmload.progress import Progress
+from llmload.scenario.asked import Guards
 from tests.command import UNCOVERED, llmload, measured, start, write_scenario
 from tests.load.ray_nodes import Nodes, ray_nodes
 from tests.load.windows import endpoint, window
-from tests.scripted_server import ScriptedServer, stream
+from tests.scripted_server import Script, ScriptedServer, stream
 
 ROOT = Path(__file__).parents[2]
 SECRET = "sk-no-log-may-hold-this-a81f20c7"
@@ -153,6 +154,18 @@ def test_a_stop_ends_a_window_within_two_seconds_and_leaves_no_process(cluster: 
     assert took_s < 2
     assert len(pids) == 2
     assert all(is_gone_within(pid, 2) for pid in pids)
+
+
+@real_cluster
+def test_a_guard_counts_what_happens_on_all_nodes_and_ends_the_window_there(cluster: RayCluster) -> None:
+    with ScriptedServer(lambda request: Script([], "stall")) as server, Pool(2, cluster) as pool:
+        asked = window(endpoint(server.url), concurrency=4, requests=40, guards=Guards(dead_server_s=1))
+        observe(pool, replace(asked, look=replace(asked.look, requests=0), warmup=0, guards=Guards()))
+        began_s = time.monotonic()
+        seen = observe(pool, asked)
+        took_s = time.monotonic() - began_s
+    assert (seen.ending, [caveat.rule for caveat in seen.caveats]) == (Ending.GUARD, ["guard dead_server tripped"])
+    assert took_s < 5
 
 
 @real_cluster
