@@ -24,7 +24,7 @@ from llmload.analysis.stats import LEAST_BLOCKS, MOST_BLOCKS, clopper_pearson, t
 from llmload.analysis.summaries import estimates_or_summaries
 from llmload.baseline import Estimates
 from llmload.domain import Step, StepMetrics, StepResult
-from llmload.promises import SHARES
+from llmload.promises import RATES, SHARES
 
 _SHOWN_LEVEL = 0.05
 """Level of each bound of goodput that a step tells."""
@@ -134,7 +134,7 @@ def _ratio_within(base: StepResult, other: StepResult, figure: str) -> Ratio | N
     middle = _log(theirs.value) - _log(ours.value)
     if not math.isfinite(middle):
         return None
-    parts = ((ours.log_error**2, _blocks(base) - 1), (theirs.log_error**2, _blocks(other) - 1))
+    parts = ((ours.log_error**2, _blocks(base, figure) - 1), (theirs.log_error**2, _blocks(other, figure) - 1))
     return Ratio(_combined(middle, parts), Basis.WITHIN)
 
 
@@ -164,8 +164,12 @@ def _combined(middle: float, parts: Sequence[tuple[float, int]]) -> Normal:
     return Normal(middle, math.sqrt(variance), degrees)
 
 
-def _blocks(result: StepResult) -> int:
-    """About how many blocks the noise within the run is known from, as `shares.least_block` cuts them."""
+def _blocks(result: StepResult, figure: str) -> int:
+    """About how many blocks the noise within the run is known from: of requests as `shares.least_block` cuts them, for
+    rates slices of time.
+    """
+    if figure in RATES:
+        return MOST_BLOCKS
     attempts = result.metrics.attempts
     size = max(_together(result.step, result.metrics), math.ceil(attempts / MOST_BLOCKS), 1)
     return max(LEAST_BLOCKS, attempts // size)
