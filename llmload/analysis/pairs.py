@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import assert_never
 
+from llmload.analysis.looks import steps_of
 from llmload.analysis.ratios import of_pairs
 from llmload.analysis.wording import name
 from llmload.baseline import Baseline, Design, Difference, Estimates, NoBaseline, PastRun, Reference
 from llmload.domain import RunResult, Step, StepResult
 from llmload.promises import Change
-from llmload.scenario.asked import Scenario
+from llmload.scenario.asked import Arrival, ClosedLoop, Gamma, OpenLoop, Scenario, Trace
 from llmload.verdict import Verdict
 
 LEAST_PAIRS = 2
@@ -24,7 +26,7 @@ FIGURES = (
 """What is told of every pair, in the words of a gate; a relative gate may speak of others."""
 
 _OF_THE_LOAD = (
-    *("shape", "requests", "duration_s", "warmup_requests", "cooldown_s", "max_duration_s", "max_in_flight", "ramp_s"),
+    *("requests", "duration_s", "warmup_requests", "cooldown_s", "max_duration_s", "max_in_flight", "ramp_s"),
 )
 
 
@@ -78,11 +80,29 @@ def unlike(a: Scenario, b: Scenario) -> tuple[Difference, ...]:
 
     The server, its settings, gates and how sure they must be are free to differ.
     """
-    found = [("slo", a.slo, b.slo)]
     ours, theirs = asdict(a.workload), asdict(b.workload)
-    mine = [(f"workload.{key}", ours[key], theirs[key]) for key in sorted(ours)]
-    mine += [(f"load.{key}", getattr(a.load, key), getattr(b.load, key)) for key in _OF_THE_LOAD]
-    return tuple(Difference(key, str(one), str(other)) for key, one, other in (*mine, *found) if one != other)
+    found = [(f"workload.{key}", ours[key], theirs[key]) for key in sorted(ours)]
+    found += [(f"load.{key}", getattr(a.load, key), getattr(b.load, key)) for key in _OF_THE_LOAD]
+    found += [("load", _ladder(a), _ladder(b)), ("slo", a.slo, b.slo)]
+    return tuple(Difference(key, str(one), str(other)) for key, one, other in found if one != other)
+
+
+def _ladder(scenario: Scenario) -> str:
+    """How requests arrive, in words. A trace is known by what it holds, not by where it lies."""
+    steps = ", ".join(step.label for step in steps_of(scenario))
+    match scenario.load.shape:
+        case ClosedLoop():
+            return steps
+        case OpenLoop(arrival=arrival):
+            return f"{steps}, {_arrival(arrival)} arrivals"
+        case Trace(sha256=sha256):
+            return f"trace {(sha256 or '')[:12]} at {steps}"
+        case _:
+            assert_never(scenario.load.shape)
+
+
+def _arrival(arrival: Arrival) -> str:
+    return f"Gamma({arrival.burstiness:g})" if isinstance(arrival, Gamma) else type(arrival).__name__
 
 
 # ---------------------------------------------------------------- side by side

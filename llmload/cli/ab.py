@@ -38,6 +38,7 @@ def ab(
 ) -> None:
     """Measure A and B in turns (A B B A ...) on fresh servers where they are ours to start, and judge B against A.
 
+    Each turn climbs the whole ladder with one window of load.requests at each step; A and B may differ in spec.target.
     B's relative gates are decided by pairs, its absolute ones by itself. Exit code: B's, or 5 where A was not measured.
 
     Example: llmload ab main.yaml branch.yaml --pairs 8

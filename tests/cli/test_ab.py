@@ -140,7 +140,12 @@ def test_a_side_that_cannot_be_measured_is_no_verdict(tmp_path: Path) -> None:
     ("changes", "words"),
     [
         pytest.param({"load__requests": 80}, "load.requests 60, and 80", id="requests"),
-        pytest.param({"load__concurrency": [8]}, "load.shape", id="ladder"),
+        pytest.param({"load__concurrency": [8]}, "load concurrency 4, and concurrency 8", id="ladder"),
+        pytest.param(
+            {"load": "{rate: [4/s], requests: 60, warmup: {requests: 4}}"},
+            "load concurrency 4, and rate 4/s, Poisson arrivals",
+            id="loop",
+        ),
         pytest.param({"workload__prompts__synthetic__output_tokens": 9}, "workload.output_tokens", id="workload"),
         pytest.param({"slo": "{e2e: 9s}"}, "slo", id="what a good request is"),
     ],
