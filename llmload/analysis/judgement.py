@@ -15,7 +15,7 @@ from llmload.analysis.gates import judge_sample, sample_of
 from llmload.analysis.looks import gates_at, steps_of, windows_at
 from llmload.analysis.measured import Measured
 from llmload.analysis.metrics import measure_folded
-from llmload.analysis.relative import Candidate, Relate, judge_change, no_relation
+from llmload.analysis.relative import ADVISORY, Candidate, Relate, judge_change, no_relation
 from llmload.analysis.strategy import next_look
 from llmload.analysis.validity import check_measured
 from llmload.analysis.wording import counted
@@ -232,11 +232,23 @@ def _unbroken(decision: Decision, verdicts: Sequence[Verdict], binding: Sequence
         return _Outcome(Status.ERROR, UNMEASURED, "could not measure: no gate speaks of any step of this run")
     still_open = [verdict for verdict in binding if verdict.status is not Status.PASS]
     if still_open:
-        return _open(decision, still_open)
-    warned = [verdict for verdict in verdicts if verdict.status is not Status.PASS]
+        return _open(decision, still_open, verdicts)
+    advice = _advised(verdicts)
+    warned = [verdict for verdict in verdicts if verdict.status is not Status.PASS and verdict.kind != ADVISORY]
     if warned:
-        return _Outcome(Status.PASS, PASSED, f"no binding gate is broken; only warned of: {_told(warned)}")
-    return _Outcome(Status.PASS, PASSED, "Every gate holds")
+        because = f"no binding gate is broken; only warned of: {_told(warned)}{advice}"
+    elif advice:
+        because = ("every binding gate holds" if binding else "no gate here can break a build") + advice
+    else:
+        because = "Every gate holds"
+    return _Outcome(Status.PASS, PASSED, because)
+
+
+def _advised(verdicts: Sequence[Verdict]) -> str:
+    """What rests on too few runs to break anything, the worst of it in its own words; "" where nothing does."""
+    worst_first = (Status.FAIL, Status.INCONCLUSIVE, Status.PASS)
+    found = sorted((v for v in verdicts if v.kind == ADVISORY), key=lambda verdict: worst_first.index(verdict.status))
+    return f"; {len(found)} of {counted(len(verdicts), 'verdict')} only advisory: {_told(found)}" if found else ""
 
 
 def _ungated(steps: Sequence[StepResult]) -> _Outcome:
@@ -249,11 +261,11 @@ def _ungated(steps: Sequence[StepResult]) -> _Outcome:
     return _Outcome(Status.NOT_GATED, PASSED, f"measured {counted(attempts, 'request')}; the scenario has no gates")
 
 
-def _open(decision: Decision, still_open: Sequence[Verdict]) -> _Outcome:
+def _open(decision: Decision, still_open: Sequence[Verdict], verdicts: Sequence[Verdict]) -> _Outcome:
     strict = any(_policy(decision, verdict) == "fail" for verdict in still_open)
     inconclusive = any(verdict.status is Status.INCONCLUSIVE for verdict in still_open)
     status = Status.INCONCLUSIVE if inconclusive else Status.INCOMPARABLE
-    return _Outcome(status, OPEN if strict else PASSED, _told(still_open))
+    return _Outcome(status, OPEN if strict else PASSED, _told(still_open) + _advised(verdicts))
 
 
 def _policy(decision: Decision, verdict: Verdict) -> Policy:
