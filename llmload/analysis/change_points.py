@@ -66,14 +66,14 @@ def _cuts(series: Floats, begin: int, end: int, terms: tuple[float, int]) -> Ite
     weak, least_runs = terms
     if end - begin < 2 * least_runs:
         return
-    cut = begin + _best_cut(series[begin:end], least_runs)
+    cut = begin + best_cut(series[begin:end], least_runs)
     if _tested(series, begin, cut, end).p < weak:
         yield cut
         yield from _cuts(series, begin, cut, terms)
         yield from _cuts(series, cut, end, terms)
 
 
-def _best_cut(values: Floats, least_runs: int) -> int:
+def best_cut(values: Floats, least_runs: int) -> int:
     """Length m of the left part, n of the right, for which mn/(m+n) (2 E|X-Y| - E|X-X'| - E|Y-Y'|) is largest."""
     distances = np.abs(values[:, None] - values[None, :])
     within = np.cumsum(np.cumsum(distances, axis=0), axis=1)

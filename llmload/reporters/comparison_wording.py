@@ -129,7 +129,10 @@ def tally(comparison: Comparison) -> str:
 
 def verdict(comparison: Comparison) -> str:
     """The whole comparison in a sentence."""
+    cells = [cell for row in comparison.rows for cell in row.cells]
     said = "Different" if comparison.is_different else "No difference beyond noise"
+    if all(cell.contrast is Contrast.MISSING for cell in cells):
+        said = "Nothing could be compared"
     spoilt = sum(each.is_spoilt for each in comparison.absences)
     return f"{said}: {tally(comparison)}" + (f"; {spoilt:,} not measured" if spoilt else "")
 

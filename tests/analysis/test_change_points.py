@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmload.analysis.change_points import LEAST_RUNS, MOST_P, change_points
+from llmload.analysis.change_points import LEAST_RUNS, MOST_P, best_cut, change_points
 
 CV = 0.03
 EXAMPLES = settings(max_examples=50, deadline=None, derandomize=True)  # a near tie of two cuts is no defect
@@ -120,6 +121,22 @@ def test_a_p_value_is_that_of_students_t_test() -> None:
     values = history(np.random.default_rng(9), (9, 100.0), (14, 108.0))
     (point,) = change_points(values)
     assert point.p == pytest.approx(ttest_ind(values[: point.index], values[point.index :]).pvalue)
+
+
+def test_a_stretch_is_cut_where_the_energy_statistic_is_largest() -> None:
+    chance = np.random.default_rng(12)
+    for _ in range(100):
+        values = history(chance, (12, 100.0), (4, 105.0))
+        cuts = range(LEAST_RUNS, len(values) - LEAST_RUNS + 1)
+        assert best_cut(np.array(values), LEAST_RUNS) == max(cuts, key=lambda cut: energy(values, cut))
+
+
+def energy(values: list[float], cut: int) -> float:
+    """mn/(m+n) times 2 E|X-Y| - E|X-X'| - E|Y-Y'|, as Matteson and James write it."""
+    left, right = values[:cut], values[cut:]
+    across = np.mean([abs(x - y) for x in left for y in right])
+    within = [np.mean([abs(a - b) for a, b in combinations(side, 2)]) for side in (left, right)]
+    return float(len(left) * len(right) / len(values) * (2 * across - sum(within)))
 
 
 def test_500_runs_take_less_than_a_second() -> None:

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_ind
+from scipy.stats import beta, t, ttest_ind
 
 from llmload.analysis.comparison import FIGURES, Cell, Comparison, Contrast, compare
 from llmload.analysis.differences import Basis, effective_requests
 from llmload.baseline import Difference, Estimate
 from llmload.domain import Step, StepResult
+from llmload.latency import LatencySummary
 from llmload.verdict import Caveat
 from tests.analysis.compared import around, estimates, metrics, run, step
 
@@ -53,11 +54,30 @@ def test_a_relative_interval_is_that_of_the_logarithms_at_the_shared_level() -> 
     comparison = compare([run(each) for each in sides])
     assert (comparison.intervals, comparison.confidence) == (2, 1 - 0.05 / 2)
     cell = only(comparison, "p50(ttft)")
-    from scipy.stats import t
-
     reach = t.ppf(1 - 0.025 / 2, 20) * 0.03 * math.sqrt(2)  # 11 blocks of 8 requests on either side
     assert cell.low == pytest.approx(1.3 * math.exp(-reach) - 1)
     assert cell.high == pytest.approx(1.3 * math.exp(reach) - 1)
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "figure", "degrees"),
+    [
+        pytest.param("concurrency", 8.0, "p50(ttft)", 20, id="88 requests in blocks of 8"),
+        pytest.param("concurrency", 1.0, "p50(ttft)", 32, id="in blocks of 5, of which there are at most 20"),
+        pytest.param("concurrency", 64.0, "p50(ttft)", 6, id="never fewer than 4 blocks"),
+        pytest.param("rate", 20.0, "p50(ttft)", 14, id="20 a second, each for half a second: blocks of 10"),
+        pytest.param("speed", 1.0, "p50(ttft)", 32, id="a trace of 8.8 a second: blocks of 5"),
+        pytest.param("concurrency", 8.0, "rps", 38, id="a rate is known from 20 slices of time"),
+    ],
+)
+def test_what_the_noise_is_known_from_decides_how_far_the_interval_reaches(
+    axis: str, value: float, figure: str, degrees: int
+) -> None:
+    e2e = LatencySummary(88, 0, 400.0, 300.0, 520.0, 400.0, 450.0, 480.0, 500.0)
+    told = replace(metrics(88), latency={"e2e": e2e})
+    side = replace(step(estimates({figure: 100.0}, 0.03), of=told), step=Step(0, axis, value))
+    cell = only(compare([run(side), run(side)]), figure)
+    assert cell.high == pytest.approx(math.expm1(t.ppf(0.975, degrees) * 0.03 * math.sqrt(2)))
 
 
 def test_repeats_go_before_the_noise_within_a_run_and_give_welchs_interval() -> None:
@@ -134,6 +154,14 @@ def test_a_share_is_called_by_points(base: float, other: float, n: int, contrast
 def test_more_errors_are_worse() -> None:
     sides = (step({"error_rate": Estimate(errors / 800)}, of=metrics(800, errors=errors)) for errors in (0, 120))
     assert only(compare([run(each) for each in sides]), "error_rate").contrast is Contrast.WORSE
+
+
+def test_the_interval_of_two_shares_is_made_of_the_exact_bounds_of_each() -> None:
+    sides = (step({"goodput": Estimate(share)}, of=metrics(200, goodput=share)) for share in (0.9, 0.99))
+    cell = only(compare([run(each) for each in sides]), "goodput")
+    bounds = [(beta.ppf(0.025, k, 201 - k), beta.ppf(0.975, k + 1, 200 - k)) for k in (180, 198)]
+    assert cell.low == pytest.approx(0.09 - math.hypot(0.99 - bounds[1][0], bounds[0][1] - 0.9), abs=1e-6)
+    assert cell.high == pytest.approx(0.09 + math.hypot(bounds[1][1] - 0.99, 0.9 - bounds[0][0]), abs=1e-6)
 
 
 def test_the_interval_of_two_shares_covers_their_true_difference_as_often_as_it_says() -> None:
@@ -223,6 +251,14 @@ def test_an_older_run_is_compared_by_its_summaries_where_no_attempt_failed() -> 
     cell = only(compare([clean, clean]), "p95(ttft)")
     assert (cell.value, cell.contrast, cell.basis) == (80.0, Contrast.UNDECIDED, Basis.NOTHING)
     assert only(compare([clean, failed]), "p95(ttft)").contrast is Contrast.MISSING
+
+
+def test_an_older_run_in_open_loop_is_compared_by_ttft_since_requests_were_due() -> None:
+    since_due = LatencySummary(400, 0, 95.0, 80.0, 130.0, 90.0, 110.0, 120.0, 128.0)
+    told = replace(metrics(), latency={**metrics().latency, "ttft_due": since_due})
+    at_rate = replace(step({}, of=told), step=Step(0, "rate", 8.0))
+    assert only(compare([run(at_rate), run(at_rate)]), "p50(ttft)").value == 90.0
+    assert only(compare([run(step({}, of=told))] * 2), "p50(ttft)").value == 50.0
 
 
 def test_tokens_that_were_only_estimated_give_no_figure() -> None:

@@ -118,6 +118,14 @@ def test_a_step_that_was_not_measured_is_in_the_verdict() -> None:
     assert comparison_text.render(NASTY).decode().splitlines()[-1].endswith("3 same, 3 n/a; 1 not measured")
 
 
+def test_where_no_figure_could_be_compared_nothing_is_said_to_be_alike() -> None:
+    late = step(caveats=[Caveat("client was late", "61 ms", "", is_fatal=True)])
+    for sides in ([run(late), run(step())], [run(step()), run()]):
+        told = comparison_text.render(compare(sides)).decode().splitlines()[-1]
+        assert told.startswith("Nothing could be compared: 0 worse, 0 better")
+        assert told.endswith("; 1 not measured")
+
+
 def test_several_runs_are_told_below_each_other() -> None:
     lines = comparison_text.render(ALIKE).decode().splitlines()
     heading = next(place for place, line in enumerate(lines) if line.startswith("concurrency 8"))
