@@ -29,7 +29,6 @@ UNDECIDED = {
     "target__simulator__seed": 3,
 }
 """One request in 25 fails, and 150 of them do not tell that from one in twenty."""
-RELATIVE = "[p50(tpot) within 10% of baseline]"
 
 
 # ---------------------------------------------------------------- one scenario, measured
@@ -43,20 +42,6 @@ RELATIVE = "[p50(tpot) within 10% of baseline]"
         pytest.param({"slo": "{e2e: 1ms}"}, 3, "fail", id="a promise broken"),
         pytest.param(
             {"slo": "{e2e: 1ms}", "gates": "[{metric: goodput, min: 90%, level: warn}]"}, 0, "fail", id="only warned of"
-        ),
-        pytest.param({**UNDECIDED, "decision": "{max_requests: 150}"}, 0, "inconclusive", id="undecided"),
-        pytest.param(
-            {**UNDECIDED, "decision": "{max_requests: 150, on_inconclusive: fail}"},
-            4,
-            "inconclusive",
-            id="undecided where that fails",
-        ),
-        pytest.param({"gates": RELATIVE}, 0, "without a baseline", id="no baseline"),
-        pytest.param(
-            {"gates": RELATIVE, "decision": "{on_missing_baseline: fail}"},
-            4,
-            "without a baseline",
-            id="no baseline where that fails",
         ),
         pytest.param({"target__simulator__faults": "{error_rate: 100%}"}, 5, "could not", id="nothing ever succeeded"),
     ],
@@ -102,16 +87,17 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose store has eight measured runs of `chat`, and nothing else."""
     folder = tmp_path_factory.mktemp("history")
     name = write_scenario(folder, **STEADY).name
-    while (missing := 8 - len(rows_of_measured(folder))) > 0:
-        llmload("apply", "--no-progress", *[name] * missing, cwd=folder)
+    done = llmload("apply", "--no-progress", *[name] * 8, cwd=folder)
+    while (missing := 8 - measured_runs(folder)) > 0:  # a busy machine measured some of them badly, and said so
+        assert done.returncode == 5, done.stdout + done.stderr
+        done = measured("apply", "--no-progress", *[name] * missing, cwd=folder)
+        assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 
-def rows_of_measured(folder: Path) -> list[tuple[object, ...]]:
-    """The runs that may serve as a baseline, oldest first."""
-    if not (folder / "llmload.db").exists():
-        return []
-    return rows(folder / "llmload.db", "select run_id from runs where exit_code = 0 order by run_id")
+def measured_runs(folder: Path) -> int:
+    """How many runs of its store may serve as a baseline."""
+    return len(rows(folder / "llmload.db", "select 1 from runs where exit_code = 0"))
 
 
 FOUR_TIMES_SLOWER = {"target__simulator__decode_base": "8ms"}
@@ -123,13 +109,6 @@ ANOTHER_GPU = {"target__simulator__profile": "h100"}
     [
         pytest.param({}, 0, "PASS chat, exit code 0", id="no slower"),
         pytest.param(FOUR_TIMES_SLOWER, 3, "FAIL chat, exit code 3", id="a regression"),
-        pytest.param(ANOTHER_GPU, 0, "1 incomparable", id="incomparable"),
-        pytest.param(
-            {**ANOTHER_GPU, "decision": "{on_incomparable: fail}"},
-            4,
-            "INCOMPARABLE chat, exit code 4",
-            id="incomparable where that fails",
-        ),
     ],
 )
 def test_a_run_is_held_against_earlier_ones(
@@ -138,6 +117,27 @@ def test_a_run_is_held_against_earlier_ones(
     shutil.copy(history / "llmload.db", tmp_path)
     done = measured("apply", write_scenario(tmp_path, **{**STEADY, **changes}).name, cwd=tmp_path)
     assert (done.returncode, words in done.stdout) == (code, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "policy", "words"),
+    [
+        pytest.param({**UNDECIDED}, "on_inconclusive", "1 inconclusive", id="undecided"),
+        pytest.param({**STEADY}, "on_missing_baseline", "1 without a baseline", id="no baseline"),
+        pytest.param({**STEADY, **ANOTHER_GPU}, "on_incomparable", "1 incomparable", id="incomparable"),
+    ],
+)
+def test_what_stays_open_is_0_or_4_as_its_policy_says(
+    history: Path, tmp_path: Path, changes: dict[str, object], policy: str, words: str
+) -> None:
+    if policy == "on_incomparable":
+        shutil.copy(history / "llmload.db", tmp_path)
+    decision = {"max_requests": 150}
+    done = measured("apply", write_scenario(tmp_path, **changes, decision=decision).name, cwd=tmp_path)
+    assert (done.returncode, words in done.stdout) == (0, True), done.stdout + done.stderr
+    strict = write_scenario(tmp_path, **changes, decision={**decision, policy: "fail"}).name
+    again = llmload("gate", "latest", "--scenario", strict, cwd=tmp_path)
+    assert (again.returncode, words in again.stdout) == (4, True), again.stdout + again.stderr
 
 
 def test_a_broken_baseline_file_is_bad_input(history: Path, tmp_path: Path) -> None:
