@@ -92,7 +92,8 @@ def of_history(differences: Sequence[float], alpha: float) -> LogDifference:
     """One candidate against two or more earlier runs: mean difference -+ t(1 - alpha, m - 1) s sqrt(1 + 1 / m).
 
     The differences vary as the earlier runs do; that the candidate is a single run with the same noise is the 1 under
-    the root. A candidate beyond every limit differs with certainty.
+    the root. A candidate beyond every limit differs from runs of which none was: at eight of them and any share of
+    broken runs, that happens to an unchanged server in 4.3 % of cases at most, p (1 - p)^8 at p = 1/9.
     """
     count = len(differences)
     if math.isinf(differences[0]):
