@@ -27,9 +27,7 @@ class Format(StrEnum):
 
 Runs = Annotated[
     list[str],
-    typer.Argument(
-        metavar="A B [...]", help='Runs of the store (id, beginning of one, "latest") or result.json files.'
-    ),
+    typer.Argument(metavar="RUN", help='Runs of the store (id, beginning of one, "latest") or result.json files.'),
 ]
 
 

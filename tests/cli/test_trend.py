@@ -168,6 +168,14 @@ def test_a_shift_that_was_accepted_is_marked(tmp_path: Path) -> None:
     assert "from 20261111-080000-chat" in done.stdout
 
 
+def test_what_baseline_accept_wrote_marks_the_shift(tmp_path: Path) -> None:
+    remember(tmp_path, shifted("chat"))
+    accepted = llmload("baseline", "accept", "chat", "20261111", "--reason", "a larger model", cwd=tmp_path)
+    assert accepted.returncode == 0, accepted.stderr
+    done = llmload("runs", "--trend", "--metric", "p50(ttft)", cwd=tmp_path)
+    assert [line for line in done.stdout.splitlines() if line.endswith("; accepted: a larger model")]
+
+
 def test_a_store_of_runs_that_did_not_finish_has_no_trend(tmp_path: Path) -> None:
     with open_store(tmp_path / "llmload.db") as store:
         store.begin(result_of("chat", 1, 9.0, "[]").header)
