@@ -6,11 +6,11 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llmload.baseline import Baseline, Difference, Incomparable, NoBaseline, PastRun, Reference
+from llmload.baseline import Baseline, Difference, Estimate, Incomparable, NoBaseline, PastRun, Reference
 
 Refer = Callable[[Mapping[str, str]], Reference]
 """Finds the baseline for a fingerprint among those that are known."""
@@ -18,6 +18,7 @@ Refer = Callable[[Mapping[str, str]], Reference]
 SOUND = 8
 """Runs from which on a baseline decides; fewer are advisory (METRICS "Relative gates")."""
 
+_DIGITS = 6  # runs differ in the third
 _DEEPEST = 3  # members within members that are told apart
 _MOST_TOLD = 120  # characters of one side of a difference
 _FAR = 5.0  # scaled median deviations; 3.5 is usual for one figure, and here are dozens
@@ -98,6 +99,22 @@ def _word(value: object) -> str:
 
 def _short(told: str) -> str:
     return told if len(told) <= _MOST_TOLD else f"{told[:_MOST_TOLD]}…"
+
+
+def rounded(run: PastRun) -> PastRun:
+    """Its figures to six digits, as files keep them: the same runs give the same verdict wherever they were found."""
+    steps = {
+        label: {
+            name: Estimate(_digits(each.value), None if each.log_error is None else _digits(each.log_error))
+            for name, each in estimates.items()
+        }
+        for label, estimates in run.steps.items()
+    }
+    return replace(run, steps=steps)
+
+
+def _digits(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
 
 
 # ---------------------------------------------------------------- how well they go together

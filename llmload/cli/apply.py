@@ -51,9 +51,9 @@ def apply(
     loaders = [partial(load_runnable, path, sets=sets, env=env) for path in files]
     match dry_run:
         case DryRun.CLIENT:
-            code = rehearse(loaders, Rehearsal("server", out, env, progress))
+            code = rehearse(loaders, Rehearsal("server", out, env, progress, store, baseline))
         case DryRun.SERVER:
-            code = rehearse(loaders, Rehearsal("load", out, env, progress))
+            code = rehearse(loaders, Rehearsal("load", out, env, progress, store, baseline))
         case None:
             batch = Batch(store, out, resume, env, progress and not json, json, log_format, log_level)
             code = apply_all(loaders, replace(batch, baseline=baseline))

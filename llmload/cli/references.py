@@ -5,23 +5,26 @@ Everything is read and checked before any load is sent, but for the figures of t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from llmload import git
-from llmload.analysis.baselines import Refer, choose, fingerprint_id, no_baseline
-from llmload.baseline import Baseline, NoBaseline, Reference
+from llmload.analysis.baselines import Refer, choose, fingerprint_id, no_baseline, rounded
+from llmload.baseline import Baseline, Estimate, NoBaseline, PastRun, Reference
 from llmload.errors import DataFileError, UsageError
 from llmload.promises import Change
 from llmload.scenario.asked import Scenario
 from llmload.store.baseline_file import FOLDER, LARGEST, BaselineFile, files_in, is_own_name, read, read_file
-from llmload.store.database import HistoryRun, Store
+from llmload.store.database import HistoryRun, Store, open_store
 
 AUTO = "auto"
 
 MOST_RUNS = 20
 """Runs of the store that make a baseline: the newest ones."""
+
+_NOWHERE = Path(":memory:")  # SQLite's name of a store that is never written
 
 UNMEASURED = 5
 """The exit code of a run whose figures are not to be trusted."""
@@ -36,11 +39,17 @@ def refer_for(scenario: Scenario, wanted: str | None, store: Store, run_id: str 
     there, DataFileError for a file that cannot be trusted.
     """
     if wanted is not None and wanted != AUTO:
-        found = _without(run_id, _named(scenario, wanted, store, run_id))
+        found = _settled(run_id, _named(scenario, wanted, store, run_id))
         return _among(found, scenario, f"--baseline {wanted} holds no other runs")
     if not any(isinstance(gate.promise, Change) for gate in scenario.gates):
         return no_baseline
     return _auto(scenario, store, run_id)
+
+
+def check_reference(scenario: Scenario, wanted: str | None, store: Path) -> None:
+    """What `refer_for` refuses, before there is a run; a store that is not there is empty, and is not made."""
+    with open_store(store if store.exists() else _NOWHERE) as opened:
+        refer_for(scenario, wanted, opened)
 
 
 def _among(candidates: Sequence[Baseline], scenario: Scenario, because: str) -> Refer:
@@ -48,9 +57,30 @@ def _among(candidates: Sequence[Baseline], scenario: Scenario, because: str) -> 
     return lambda fingerprint: choose(candidates, fingerprint, absent)
 
 
-def _without(run_id: str, candidates: Sequence[Baseline]) -> tuple[Baseline, ...]:
-    """A run that became part of a baseline is not compared with itself when it is judged again."""
-    return tuple(replace(each, runs=tuple(r for r in each.runs if r.run_id != run_id)) for each in candidates)
+def _settled(run_id: str, candidates: Sequence[Baseline]) -> tuple[Baseline, ...]:
+    """The candidates as they are judged by and kept. A run that became part of one is not compared with itself.
+
+    How sure a figure is within its run says nothing where several runs have it: how runs differ is seen then.
+    """
+    return tuple(replace(each, runs=_plain([r for r in each.runs if r.run_id != run_id])) for each in candidates)
+
+
+def _plain(runs: Sequence[PastRun]) -> tuple[PastRun, ...]:
+    told = Counter((label, name) for run in runs for label, estimates in run.steps.items() for name in estimates)
+
+    def estimate(label: str, name: str, each: Estimate) -> Estimate:
+        return each if told[label, name] == 1 else Estimate(each.value)
+
+    return tuple(
+        replace(
+            run,
+            steps={
+                label: {name: estimate(label, name, each) for name, each in estimates.items()}
+                for label, estimates in run.steps.items()
+            },
+        )
+        for run in map(rounded, runs)
+    )
 
 
 def _remedy(scenario: Scenario) -> str:
@@ -121,7 +151,7 @@ def _auto(scenario: Scenario, store: Store, run_id: str) -> Refer:
     else:
         searched = f"{folder} of the working tree"
         files = {f"the baseline {path} of the working tree": read_file(path) for path in files_in(folder)}
-    candidates = _without(run_id, _of_scenario(scenario, files))
+    candidates = _settled(run_id, _of_scenario(scenario, files))
     branch = default[0] if default else ""
     runs = _on_branch(scenario, store, run_id, branch, tuple(files.values()))
     where = f"finished runs{f' on {branch}' if branch else ''} in {store.path}"
@@ -192,7 +222,7 @@ def _from_store(
             return chosen
         newest = groups[fingerprint_id(fingerprint)][-MOST_RUNS:]
         told = [run for run in store.with_estimates(newest) if run.steps]  # older stores kept none
-        return choose([_baseline(source, told)] if told else [], fingerprint, absent)
+        return choose(_settled("", [_baseline(source, told)]) if told else [], fingerprint, absent)
 
     return refer
 

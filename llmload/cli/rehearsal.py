@@ -13,6 +13,7 @@ from llmload.analysis.sample_size import check_reachable
 from llmload.cli.batch import PRECEDENCE
 from llmload.cli.display import display
 from llmload.cli.execution import SERVER_LOG, directory_of
+from llmload.cli.references import check_reference
 from llmload.domain import TargetFacts
 from llmload.errors import LlmloadError
 from llmload.scenario.asked import Scenario
@@ -30,6 +31,8 @@ class Rehearsal:
     out: Path | None
     env: Mapping[str, str]
     is_shown: bool
+    store: Path
+    baseline: str | None = None  # as --baseline names it
 
 
 def rehearse(loaders: Sequence[Callable[[], Scenario]], rehearsal: Rehearsal) -> int:
@@ -44,6 +47,7 @@ def _rehearse_one(load: Callable[[], Scenario], rehearsal: Rehearsal) -> int:
         scenario = load()
         scrub = Scrubber(secrets_of(scenario, rehearsal.env)).scrub
         check_reachable(scenario)
+        check_reference(scenario, rehearsal.baseline, rehearsal.store)
         print(f"{scenario.name}: valid, and every gate can reach a verdict")
         if rehearsal.stop_before == "load":
             print("\n".join(scrub(line) for line in _describe(_probe(scenario, rehearsal, scrub))))

@@ -10,17 +10,17 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from llmload.analysis.baselines import rounded
 from llmload.errors import UsageError
 from llmload.latency import Histogram
 from llmload.store.baseline_file import BaselineFile, BaselineRun, Entry, read, read_file
 from llmload.store.baseline_schema import API_VERSION, KIND, EntryDocument, HistogramDocument, RunDocument
-from llmload.store.comparison import Told, steps_document
+from llmload.store.comparison import steps_document
 from llmload.store.replacing import alone_in, replace
 
 SIZE_LIMIT = 200_000
 """Bytes that histograms may fill a file to; they grow coarser first, and are then left out. Runs never are."""
 
-_DIGITS = 6  # significant ones: runs differ in the third
 _THRIFT = (1, 2, 4, 8, 16)  # buckets merged into one
 
 
@@ -72,26 +72,14 @@ def _document(file: BaselineFile, merged: int) -> dict[str, object]:
 
 
 def _run(run: BaselineRun) -> RunDocument:
-    past = run.past
-    steps = {
-        label: {name: _rounded(told) for name, told in estimates.items()}
-        for label, estimates in steps_document(past.steps).items()
-    }
+    past = rounded(run.past)
     return {
         "run_id": past.run_id,
         "created": past.created,
         "commit": past.commit,
         "llmload_version": run.version,
-        "steps": steps,
+        "steps": steps_document(past.steps),
     }
-
-
-def _rounded(told: Told) -> Told:
-    return [_digits(each) for each in told] if isinstance(told, list) else _digits(told)
-
-
-def _digits(number: float | str) -> float | str:
-    return number if isinstance(number, str) else float(f"{number:.{_DIGITS}g}")
 
 
 def _histogram(histogram: Histogram, merged: int) -> HistogramDocument:

@@ -173,13 +173,13 @@ def _document(reference: Reference) -> dict[str, object]:
         case Incomparable(_, differing):
             return {"kind": "Incomparable", "differing": [[each.key, each.theirs, each.ours] for each in differing]}
         case Baseline(_, scenario, fingerprint, runs, design):
-            told = [[run.run_id, run.created, run.commit, steps_document(run.steps)] for run in runs]
             return {
                 "kind": "Baseline",
                 "scenario": scenario,
                 "fingerprint": dict(fingerprint),
                 "design": design.value,
-                "runs": told,
+                "runs": [[run.run_id, run.created, run.commit, list(run.steps)] for run in runs],
+                "steps": _columns([steps_document(run.steps) for run in runs]),
             }
         case _:
             assert_never(reference)
@@ -193,16 +193,39 @@ def _reference(source: str, document: dict[str, object]) -> Reference:
         case {"kind": "Incomparable", "differing": list(differing)}:
             return Incomparable(source, tuple(Difference(*each) for each in differing))
         case {"scenario": str(scenario), "fingerprint": dict(fingerprint), "design": str(design), "runs": list(runs)}:
+            columns: _Columns = document["steps"]  # type: ignore[assignment]  # as `_columns` made it
             past = tuple(
-                PastRun(run_id, created, commit, steps_of_document(steps)) for run_id, created, commit, steps in runs
+                PastRun(run_id, created, commit, steps_of_document(_row(columns, place, labels)))
+                for place, (run_id, created, commit, labels) in enumerate(runs)
             )
             return Baseline(source, scenario, fingerprint, past, Design(design))
         case _:
             raise AssertionError(f"the table of baselines holds {sorted(document)}")
 
 
+def _columns(runs: Sequence[Mapping[str, Mapping[str, Told]]]) -> _Columns:
+    """By step and figure what each run tells, so that names are not repeated for each; null is for what one has not."""
+    found: _Columns = {}
+    for place, steps in enumerate(runs):
+        for label, estimates in steps.items():
+            for name, told in estimates.items():
+                found.setdefault(label, {}).setdefault(name, [None] * len(runs))[place] = told
+    return found
+
+
+def _row(columns: _Columns, place: int, labels: Sequence[str]) -> dict[str, dict[str, Told]]:
+    """One run's part of the columns, with the steps that it has, those without a figure too."""
+    return {
+        label: {name: told for name, each in columns.get(label, {}).items() if (told := each[place]) is not None}
+        for label in labels
+    }
+
+
 Told = float | str | list[float | str]
 """An estimate in JSON: its value, "inf" where only failed attempts reach it, and its log error where it is known."""
+
+
+_Columns = dict[str, dict[str, list[Told | None]]]
 
 
 def steps_document(steps: Mapping[str, Estimates]) -> dict[str, dict[str, Told]]:

@@ -268,8 +268,17 @@ def test_a_baseline_that_cannot_be_used_ends_apply_before_a_run_begins(folder: P
     for words in ([], ["--baseline", "reports"], ["--baseline", "nowhere"]):
         done = llmload("apply", path.name, *words, cwd=folder)
         assert done.returncode == 2, done.stdout
+        rehearsed = llmload("apply", path.name, *words, "--dry-run", "client", cwd=folder)
+        assert (rehearsed.returncode, rehearsed.stderr) == (2, done.stderr)
     with open_store(folder / "llmload.db") as store:
         assert len(store.list_runs()) == 12
+
+
+def test_a_dry_run_makes_no_store_to_look_for_a_baseline(tmp_path: Path) -> None:
+    path = write_scenario(tmp_path)
+    assert llmload("apply", path.name, "--dry-run", "client", cwd=tmp_path).returncode == 0
+    assert llmload("apply", path.name, "--dry-run", "client", "--baseline", "latest", cwd=tmp_path).returncode == 2
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.measuring

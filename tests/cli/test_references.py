@@ -17,6 +17,7 @@ from llmload.store.baseline_file import read_file
 from llmload.store.database import open_store
 from tests.analysis.builders import FACTS
 from tests.cli.stored_history import Made, fill, many, scenario_of
+from tests.recorded_runs import CLEAN
 from tests.repositories import commit_all, run_git
 
 STORE, REPORTS = Path("llmload.db"), Path("reports")
@@ -230,3 +231,27 @@ def test_the_baseline_of_another_scenario_is_refused() -> None:
     path = record()
     with open_store(STORE) as store, pytest.raises(UsageError, match="belongs to the scenario chat, and not to batch"):
         refer_for(scenario_of("batch"), str(path), store)
+
+
+def test_the_same_runs_are_the_same_baseline_whether_of_a_file_or_of_the_store() -> None:
+    fill(STORE, many(8, branch=""))
+    of_store = referred(None)
+    record()
+    of_file = referred(None)
+    assert isinstance(of_store, Baseline)
+    assert isinstance(of_file, Baseline)
+    assert of_store.source != of_file.source
+    assert of_store.runs == of_file.runs
+
+
+def test_twenty_runs_that_a_run_was_held_against_take_little_room() -> None:
+    """A run of six hundred requests takes 36 kB; what it was held against must not outweigh it."""
+    fill(STORE, many(20, branch=""))
+    held = replace(CLEAN, reference=referred(None))
+    with open_store(STORE) as store:
+        store.begin(held.header)
+        store.finish(held.header.run_id, held, "finished")
+        assert store.load(held.header.run_id).reference == held.reference
+        with store._reading() as connection:
+            (size,) = connection.execute("SELECT max(length(document)) FROM baselines").fetchone()
+    assert size < 12_000
