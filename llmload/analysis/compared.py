@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
-from llmload.analysis.power import LEAST_GATING
+from llmload.analysis.power import least_gating
 from llmload.analysis.ratios import log_worse
 from llmload.analysis.wording import name
 from llmload.baseline import Baseline, Design, Estimate, Estimates, PastRun
@@ -74,8 +74,8 @@ class Compared:
 
     @property
     def may_gate(self) -> bool:
-        """Whether there are enough to break a build: two pairs, or eight earlier runs."""
-        return len(self.kept) >= (2 if self.design is Design.PAIRED else LEAST_GATING)
+        """Whether there are enough to break a build."""
+        return len(self.kept) >= least_gating(self.design)
 
 
 def compare(question: Question, candidate: Estimates, climbs: tuple[Estimates, ...], baseline: Baseline) -> Compared:

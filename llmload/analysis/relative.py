@@ -52,8 +52,8 @@ def judge_change(
 ) -> Verdict:
     """Decide one relative gate at one step; each bound is at level 1 - `confidence`.
 
-    Of a baseline in pairs, the i-th run stands beside the candidate's i-th climb; two pairs are the least that decide.
-    Of earlier runs, eight may fail a build and two may warn. One against one decides nothing, whatever the figures.
+    Of a baseline in pairs, the i-th run stands beside the candidate's i-th climb. Four pairs or eight earlier runs may
+    fail a build, and two of either may warn. One against one decides nothing, whatever the figures.
     """
     label = candidate.step.label
     match reference:

@@ -6,7 +6,7 @@ import math
 import statistics
 
 from llmload.analysis.compared import Compared, Question
-from llmload.analysis.power import LEAST_GATING, needed, reachable_margin
+from llmload.analysis.power import least_gating, needed, reachable_margin
 from llmload.analysis.ratios import LogDifference, far_out, geometric_mean, growth, log_margin, worse_share
 from llmload.analysis.wording import counted, figure, level
 from llmload.baseline import Design
@@ -118,10 +118,9 @@ def _left_out(question: Question, compared: Compared) -> str:
 
 
 def _advisory(compared: Compared) -> str:
-    if compared.design is Design.PAIRED:
-        return "advisory: one pair decides nothing"
     alone = ", and one does not tell how far runs lie apart" if len(compared.kept) == 1 else ""
-    return f"advisory: {len(compared.kept)} of {LEAST_GATING} runs{alone}"
+    what = "pairs" if compared.design is Design.PAIRED else "runs"
+    return f"advisory: {len(compared.kept)} of {least_gating(compared.design)} {what}{alone}"
 
 
 # ---------------------------------------------------------------- the remedy
@@ -149,10 +148,11 @@ def _remedy(question: Question, compared: Compared, found: LogDifference | None,
 
 
 def _more_runs(compared: Compared) -> str:
+    least = least_gating(compared.design)
     if compared.design is Design.PAIRED:
-        return "Raise decision.repeats: one pair does not tell how far runs of the same server lie apart"
-    missing = counted(LEAST_GATING - len(compared.kept), "more run")
-    return f"Record {missing} with {UPDATE}: from {LEAST_GATING} on they may fail a build"
+        return f"Measure {least} pairs or more (--pairs): fewer do not tell well enough how far runs lie apart"
+    missing = counted(least - len(compared.kept), "more run")
+    return f"Record {missing} with {UPDATE}: from {least} on they may fail a build"
 
 
 def _undecided(question: Question, compared: Compared, found: LogDifference | None) -> tuple[str, str]:

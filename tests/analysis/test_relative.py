@@ -209,8 +209,15 @@ def test_a_run_of_one_climb_is_paired_with_its_whole_step() -> None:
     reference = replace(history(LOWER, [20.0]), design=Design.PAIRED)
     candidate = Candidate(STEP, told(LOWER, 21.0))
     verdict = judge_change(LOWER, _change(LOWER), candidate=candidate, reference=reference, confidence=0.95)
-    assert "advisory: one pair decides nothing" in verdict.because
-    assert "decision.repeats" in verdict.remedy
+    assert "advisory: 1 of 4 pairs" in verdict.because
+    assert "--pairs" in verdict.remedy
+
+
+def test_three_pairs_warn_and_four_may_fail_a_build() -> None:
+    three = paired(LOWER, [22.0, 22.1, 22.2], [20.0, 20.1, 20.0])
+    four = paired(LOWER, [22.0, 22.1, 22.2, 22.1], [20.0, 20.1, 20.0, 20.1])
+    assert (three.status, three.gate.level, three.kind) == (Status.FAIL, Level.WARN, "Advisory")
+    assert (four.status, four.gate.level, four.kind) == (Status.FAIL, Level.FAIL, "Regression")
 
 
 def test_a_pair_of_which_one_side_has_no_figure_is_left_out_and_told() -> None:

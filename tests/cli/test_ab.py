@@ -45,10 +45,10 @@ def launch_of(port: int, starts: Path) -> str:
 
 @measuring
 def test_a_server_that_became_slower_fails_the_gate_by_its_name(tmp_path: Path) -> None:
-    done = measured("ab", chat(tmp_path), SLOWER, "--pairs", "3", cwd=tmp_path)
+    done = measured("ab", chat(tmp_path), SLOWER, "--pairs", "4", cwd=tmp_path)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "p50(e2e) within 20% of baseline" in done.stdout
-    assert "B against A at concurrency 4, 3 pairs" in done.stdout
+    assert "B against A at concurrency 4, 4 pairs" in done.stdout
     result = json.loads((tmp_path / "reports/chat/result.json").read_bytes())
     (verdict,) = [each for each in result["steps"][0]["verdicts"] if "baseline" in each["gate"]["text"]]
     assert verdict["status"] == "fail"
@@ -59,11 +59,11 @@ def test_a_server_that_became_slower_fails_the_gate_by_its_name(tmp_path: Path) 
 
 @measuring
 def test_turns_are_taken_a_b_b_a_and_each_pair_is_whole(tmp_path: Path) -> None:
-    done = llmload("ab", chat(tmp_path), SLOWER, "--pairs", "3", cwd=tmp_path)
+    done = llmload("ab", chat(tmp_path), SLOWER, "--pairs", "4", cwd=tmp_path)
     assert done.returncode in (3, 5), done.stdout + done.stderr
     turns = rows(tmp_path / "llmload.db", TURNS)
-    assert "".join(str(side) for side, _ in turns) == "ABBAAB"
-    assert [repeat for _, repeat in turns] == [0, 0, 1, 1, 2, 2]
+    assert "".join(str(side) for side, _ in turns) == "ABBAABBA"
+    assert [repeat for _, repeat in turns] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert {status for (status,) in rows(tmp_path / "llmload.db", "select status from runs")} == {"finished"}
     sides = rows(tmp_path / "llmload.db", "select json_extract(labels, '$.\"llmload.side\"') from runs order by source")
     assert sides == [("A",), ("B",)]
@@ -72,7 +72,7 @@ def test_turns_are_taken_a_b_b_a_and_each_pair_is_whole(tmp_path: Path) -> None:
 @measuring
 def test_the_same_server_on_both_sides_never_fails(tmp_path: Path) -> None:
     other = chat(tmp_path, "copy", gates="[p50(e2e) within 30% of baseline]")
-    done = measured("ab", chat(tmp_path), other, "--pairs", "3", "--json", cwd=tmp_path)
+    done = measured("ab", chat(tmp_path), other, "--pairs", "4", "--json", cwd=tmp_path)
     document = json.loads(done.stdout)
     assert done.returncode == 0, document["because"]
     assert document["scenario"] == "copy"
@@ -98,13 +98,13 @@ def test_each_turn_meets_a_fresh_server_also_where_b_is_launched_in_place_of_a_u
         name = chat(tmp_path, target__simulator=None, target__url=url)
         launch = f"--set-b=spec.target.launch={launch_of(port, starts)}"
         there = f"--set-b=spec.target.url=http://127.0.0.1:{port}"
-        done = llmload("ab", name, launch, there, "--pairs", "3", cwd=tmp_path)
+        done = llmload("ab", name, launch, there, "--pairs", "4", cwd=tmp_path)
     finally:
         server.terminate()
         server.communicate(timeout=10)
     assert done.returncode in (0, 3, 5), done.stdout + done.stderr
-    assert windows_of(tmp_path / "llmload.db") == 6
-    assert len(set(starts.read_text().split())) == 3
+    assert windows_of(tmp_path / "llmload.db") == 8
+    assert len(set(starts.read_text().split())) == 4
     assert (tmp_path / "reports/chat/server-b.log").exists()
 
 
