@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from llmload.analysis.pairs import LEAST_PAIRS, pairs_of
+from llmload.analysis.pairs import LEAST_COMPARED, pairs_of
 from llmload.analysis.power import as_decrease, reachable_margin
 from llmload.baseline import Design
 from llmload.domain import RunResult, StepResult
@@ -81,7 +81,7 @@ def _steps(a: RunResult, b: RunResult) -> Iterator[tuple[StepResult, StepResult]
         other = others.get((step.step.axis, step.step.value))
         if other is None or any(caveat.is_fatal for caveat in (*step.caveats, *other.caveats)):
             continue
-        if len(pairs_of(step, other)) >= LEAST_PAIRS:
+        if len(pairs_of(step, other)) >= LEAST_COMPARED:
             yield step, other
 
 

@@ -16,7 +16,7 @@ from llmload.promises import Change
 from llmload.scenario.asked import Arrival, ClosedLoop, Gamma, OpenLoop, Scenario, Trace
 from llmload.verdict import Verdict
 
-LEAST_PAIRS = 2
+LEAST_COMPARED = 2
 """One pair says nothing of how pairs differ."""
 
 FIGURES = (
@@ -164,7 +164,7 @@ def _change(
 ) -> tuple[float, float, float] | None:
     """Middle and bounds; a ratio of error rates near zero means nothing, so there is none."""
     values = [(one[figure].value, other[figure].value) for one, other in pairs if figure in one and figure in other]
-    if figure == "error_rate" or len(values) < max(LEAST_PAIRS, len(pairs)):
+    if figure == "error_rate" or len(values) < max(LEAST_COMPARED, len(pairs)):
         return None
     if not all(0 < value < math.inf for pair in values for value in pair):
         return None
