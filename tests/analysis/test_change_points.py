@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -145,6 +146,16 @@ def test_500_runs_take_less_than_a_second() -> None:
     begun = time.perf_counter()
     assert len(change_points(values)) == 19
     assert time.perf_counter() - begun < 1
+
+
+def test_10_000_runs_take_seconds_and_no_table_of_all_pairs() -> None:
+    values = history(np.random.default_rng(11), (5000, 100.0), (5000, 110.0))
+    tracemalloc.start()
+    begun = time.perf_counter()
+    assert are_near(places(values), [5000])
+    assert time.perf_counter() - begun < 10
+    assert tracemalloc.get_traced_memory()[1] < 100e6
+    tracemalloc.stop()
 
 
 @EXAMPLES
