@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import assert_never
 
 from llmload.analysis.looks import steps_of
-from llmload.analysis.ratios import of_pairs
+from llmload.analysis.ratios import growth, of_pairs
 from llmload.analysis.wording import name
 from llmload.baseline import Baseline, Design, Difference, Estimates, NoBaseline, PastRun, Reference
 from llmload.domain import RunResult, Step, StepResult
@@ -18,6 +18,9 @@ from llmload.verdict import Verdict
 
 LEAST_COMPARED = 2
 """One pair says nothing of how pairs differ."""
+
+_MOST_TOLD = 1e4
+"""An upper bound of a million percent and more tells nothing."""
 
 FIGURES = (
     *(f"{stat}({latency})" for latency in ("ttft", "tpot", "e2e") for stat in ("p50", "p95")),
@@ -113,7 +116,8 @@ class PairedFigure:
     """One figure of one step. `a` and `b` are over all climbs of a side, in the figure's unit.
 
     `change` is B against A, as a share of A (0.1 = 10 % more), `low`..`high` its bounds over `pairs`, each at the
-    level of a gate; None below two pairs, and where a pair has no ratio. `verdict` is the gate's that speaks of it.
+    level of a gate; None below two pairs, where a pair has no ratio, and where pairs differ so much that the upper
+    bound says nothing. `verdict` is the gate's that speaks of it.
     """
 
     step: Step
@@ -169,4 +173,5 @@ def _change(
     if not all(0 < value < math.inf for pair in values for value in pair):
         return None
     found = of_pairs([math.log(other) - math.log(one) for one, other in values], alpha)
-    return math.expm1(found.middle), math.expm1(found.low), math.expm1(found.high)
+    high = growth(found.high)
+    return (math.expm1(found.middle), math.expm1(found.low), high) if high < _MOST_TOLD else None

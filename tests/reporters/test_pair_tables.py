@@ -87,3 +87,12 @@ def test_a_calibration_fits_a_terminal_with_every_margin() -> None:
     row = next(line for line in lines if line.startswith("p99(e2e)"))
     assert len([cell for cell in row.split() if cell.endswith("%")]) == 7
     assert "error_rate" not in out.getvalue()
+
+
+def test_two_pairs_that_say_the_opposite_have_no_bound_and_still_a_table() -> None:
+    out = io.StringIO()
+    found = paired_figures(side(1.0, 500.0), side(500.0, 1.0), 0.999)
+    render_pairs(found, 0.999, Console(file=out, width=80))
+    row = next(line for line in out.getvalue().splitlines() if line.startswith("p50(ttft)"))
+    assert "n/a" in row
+    assert "inf" not in row
