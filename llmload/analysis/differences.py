@@ -2,7 +2,8 @@
 
 Latencies and rates differ by the logarithm of their ratio. Repeats of the ladder tell what varies from run to run, so
 that where both sides have some, a t interval over them is taken (Welch). A single climb knows only the noise within
-itself, by block bootstrap: too narrow for what a restarted server may do.
+itself, by block bootstrap: too narrow for what a restarted server may do, and where requests stay alike for longer than
+a block, as below a queue that hardly ever empties. Of a percentile with few requests beyond it, it knows nothing.
 
 Shares differ by points. Counts of requests give each share exact bounds (Clopper-Pearson) that also hold at 0 and
 100 %, from as many requests as they are worth after the design effect; the bounds of two shares make those of their
@@ -20,6 +21,7 @@ from typing import assert_never
 
 import numpy as np
 
+from llmload.analysis.claims import PERCENTILES
 from llmload.analysis.stats import LEAST_BLOCKS, MOST_BLOCKS, clopper_pearson, t_quantile
 from llmload.analysis.summaries import estimates_or_summaries
 from llmload.baseline import Estimates
@@ -28,6 +30,10 @@ from llmload.promises import RATES, SHARES
 
 _SHOWN_LEVEL = 0.05
 """Level of each bound of goodput that a step tells."""
+
+
+_LEAST_BEYOND = 10
+"""Requests beyond a percentile: of fewer, a bootstrap draws the same few again, and told a third of the real spread."""
 
 
 class Basis(StrEnum):
@@ -131,11 +137,19 @@ def _ratio_within(base: StepResult, other: StepResult, figure: str) -> Ratio | N
     ours, theirs = (estimates_or_summaries(side)[figure] for side in (base, other))
     if ours.log_error is None or theirs.log_error is None:
         return None
+    if min(_beyond(base, figure), _beyond(other, figure)) < _LEAST_BEYOND:
+        return None
     middle = _log(theirs.value) - _log(ours.value)
     if not math.isfinite(middle):
         return None
     parts = ((ours.log_error**2, _blocks(base, figure) - 1), (theirs.log_error**2, _blocks(other, figure) - 1))
     return Ratio(_combined(middle, parts), Basis.WITHIN)
+
+
+def _beyond(result: StepResult, figure: str) -> float:
+    """How many requests lie beyond a percentile; infinite for what rests on all of them."""
+    point = PERCENTILES.get(figure.partition("(")[0])
+    return math.inf if point is None else round(result.metrics.attempts * (1 - point), 6)
 
 
 def _logs(repeats: Sequence[Estimates], figure: str) -> list[float] | None:

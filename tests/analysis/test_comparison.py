@@ -49,6 +49,30 @@ def test_a_figure_is_called(figure: str, base: float, other: float, log_error: f
     assert cell.basis is Basis.WITHIN
 
 
+@pytest.mark.parametrize(
+    ("figure", "n", "contrast"),
+    [
+        pytest.param("p99(itl_max)", 999, Contrast.UNDECIDED, id="nine requests beyond the 99th percentile"),
+        pytest.param("p99(itl_max)", 1000, Contrast.WORSE, id="ten requests beyond it"),
+        pytest.param("p95(ttft)", 199, Contrast.UNDECIDED, id="nine beyond the 95th"),
+        pytest.param("p95(ttft)", 200, Contrast.WORSE, id="ten beyond it"),
+        pytest.param("mean(ttft)", 100, Contrast.WORSE, id="a mean rests on all of them"),
+    ],
+)
+def test_what_few_requests_lie_beyond_is_no_difference_within_one_climb(
+    figure: str, n: int, contrast: Contrast
+) -> None:
+    """Twelve runs of one simulated server, 200 requests each: p99(itl_max) alone told 8 of 66 pairs apart."""
+    few, many = (
+        step(estimates({figure: value}, 0.02), of=metrics(count)) for value, count in ((80.0, n), (120.0, 4000))
+    )
+    assert only(compare([run(few), run(many)]), figure).contrast is contrast
+    if contrast is Contrast.UNDECIDED:
+        cell = only(compare([run(many), run(few)]), figure)
+        assert (cell.contrast, cell.basis, cell.low) == (contrast, Basis.NOTHING, None)
+        assert cell.difference == pytest.approx(80 / 120 - 1)
+
+
 def test_a_relative_interval_is_that_of_the_logarithms_at_the_shared_level() -> None:
     sides = [step(estimates({"p50(ttft)": value, "rps": 9.0}, 0.03), of=metrics(8 * 11)) for value in (100.0, 130.0)]
     comparison = compare([run(each) for each in sides])
