@@ -144,7 +144,7 @@ def accept(
     store: options.Store = options.DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Mark that a scenario's figures changed on purpose: runs before RUN leave its baseline, and no longer count.
+    """Mark that a scenario's figures changed on purpose: RUN and those since are its baseline, those before leave it.
 
     Without RUN it is the newest one. Until the baseline has eight runs of the new level, gates against it warn at most.
 

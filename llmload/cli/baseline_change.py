@@ -59,24 +59,47 @@ def update(store: Store, scenario: str, chosen: Sequence[HistoryRun], reason: st
 
 
 def accept(store: Store, run: HistoryRun, reason: str, reports: Path) -> Changed:
-    """Mark that the level changed on purpose with this run: runs before it no longer count."""
+    """Mark that the level changed on purpose with this run: it and those since are the baseline, not those before."""
     why = _reason(reason)
     path = path_of(reports, run.scenario, run.fingerprint)
+    measured = _since_then(store, run)
     entries: list[Entry] = []
 
     def change(old: BaselineFile | None) -> BaselineFile:
         was = old or BaselineFile(run.scenario, run.fingerprint, (), {}, ())
         if was.since >= run.created:
             problem = f"a shift was accepted already, from {was.since} on"
-            raise UsageError(f"run {run.run_id}", problem, "Name a later run, the first of the new level")
-        stay = tuple(each for each in was.runs if each.past.created >= run.created)
-        leave = tuple(each.past.run_id for each in was.runs if each.past.created < run.created)
-        entries.append(Entry(_now(), Action.ACCEPT, why, (), leave, run.created))
-        histograms = was.histograms if not leave else _histograms(store, [each.past.run_id for each in stay])
-        return replace(was, runs=stay, histograms=histograms, history=(*was.history, *entries))
+            remedy = "Name a later run, the first of the new level, or restore the file from version control"
+            raise UsageError(f"run {run.run_id}", problem, remedy)
+        runs = _of_the_new_level(was.runs, measured, run.created)
+        before, now = [each.past.run_id for each in was.runs], [each.past.run_id for each in runs]
+        entries.append(Entry(_now(), Action.ACCEPT, why, _without(now, before), _without(before, now), run.created))
+        histograms = was.histograms if before == now else _histograms(store, now)
+        return replace(was, runs=runs, histograms=histograms, history=(*was.history, *entries))
 
     file = rewrite(path, change)
-    return Changed(path, file, entries[0], _notices(file, ()))
+    return Changed(path, file, entries[0], _notices(file, measured))
+
+
+def _since_then(store: Store, first: HistoryRun) -> tuple[HistoryRun, ...]:
+    """The run and the stored ones since it that may stand in its baseline, with figures; oldest first."""
+    like = fingerprint_id(first.fingerprint)
+    later = [
+        run
+        for run in store.finished_runs(first.scenario)
+        if run.exit_code != UNMEASURED and run.created >= first.created and fingerprint_id(run.fingerprint) == like
+    ]
+    return tuple(run for run in with_steps(store, later[-MOST_RUNS:]) if run.steps)
+
+
+def _of_the_new_level(
+    old: Sequence[BaselineRun], measured: Sequence[HistoryRun], since: str
+) -> tuple[BaselineRun, ...]:
+    """Runs of the file that stay and those measured since, oldest first: the newest ones, no fewer than stay."""
+    stay = {each.past.run_id: each for each in old if each.past.created >= since}
+    added = {run.run_id: BaselineRun(run.past, run.version) for run in measured}
+    runs = sorted((added | stay).values(), key=lambda each: (each.past.created, each.past.run_id))
+    return tuple(runs[-max(MOST_RUNS, len(stay)) :])
 
 
 # ---------------------------------------------------------------- which runs

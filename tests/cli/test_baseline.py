@@ -241,7 +241,32 @@ def test_a_shift_may_be_accepted_before_there_is_a_baseline(folder: Path) -> Non
     done = llmload("baseline", "accept", "chat", "--reason", "a new start", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert (told["run_count"], told["since"]) == (0, "2026-11-21T00:00:11.000Z")
+    assert (told["run_count"], told["since"]) == (1, "2026-11-21T00:00:11.000Z")
+
+
+def test_the_accepted_run_and_those_measured_since_it_are_the_baseline(folder: Path) -> None:
+    update(folder)
+    fill(folder / "llmload.db", many(3, first=20, branch=""))
+    fill(folder / "llmload.db", [Made(23, facts=OTHER)])
+    done = llmload("baseline", "accept", "chat", Made(20).run_id, "--reason", "fp8", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    entry = json.loads(done.stdout)["entry"]
+    assert entry["added"] == [Made(n).run_id for n in (20, 21, 22)]
+    assert len(entry["removed"]) == 12
+    file = read_file(only_file(folder))
+    assert [run.past.run_id for run in file.runs] == [Made(n).run_id for n in (20, 21, 22)]
+    assert sum(file.histograms["concurrency 8"]["ttft"].counts) == 3 * 200
+
+
+def test_accepting_a_shift_keeps_the_later_runs_that_only_the_file_knows(folder: Path, tmp_path: Path) -> None:
+    update(folder)
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    fill(elsewhere / "llmload.db", [Made(9, branch=""), Made(30, branch="")])
+    store = str(elsewhere / "llmload.db")
+    done = llmload("baseline", "accept", "chat", Made(9).run_id, "--reason", "fp8", "--store", store, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    runs = read_file(only_file(folder)).runs
+    assert [run.past.run_id for run in runs] == [Made(n).run_id for n in (9, 10, 11, 30)]
 
 
 # ---------------------------------------------------------------- the verdict
