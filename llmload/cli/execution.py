@@ -17,6 +17,7 @@ from llmload.analysis.futility import is_futile
 from llmload.analysis.judgement import STOPPED
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import alone
+from llmload.baseline import SIDE_LABEL
 from llmload.cli.references import refer_for
 from llmload.cli.report_files import write_reports
 from llmload.cli.stopping import StopRequest, listening
@@ -135,6 +136,9 @@ def _begin(store: Store, scenario: Scenario, order: Order) -> tuple[RunHeader, E
         return header, Earlier()
     run_id = store.find(order.resume)
     stored = store.load(run_id)
+    if side := stored.header.labels.get(SIDE_LABEL):
+        problem = f"run {run_id} is side {side} of an A/B, whose windows are measured in turns"
+        raise UsageError("--resume", problem, "Measure both sides again with `llmload ab`")
     if stored.header.document_hash != scenario.document.sha256:
         raise UsageError(
             "--resume",

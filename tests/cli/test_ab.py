@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from llmload.baseline import SIDE_LABEL
+from tests.cli.stored_history import Made, fill
+from tests.cli.stored_history import write_scenario as write_history_scenario
 from tests.cli.test_apply import rows, wait_for, windows_of
 from tests.command import llmload, measured, start, write_scenario
 
@@ -186,3 +189,11 @@ def test_a_secret_of_a_side_is_not_told(tmp_path: Path) -> None:
     told = [done.stdout.encode(), done.stderr.encode()]
     told += [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
     assert not [text for text in told if b"pa55w0rd" in text]
+
+
+def test_a_side_of_an_a_b_is_not_resumed_by_itself(tmp_path: Path) -> None:
+    """Its windows belong to pairs, which nobody measures in turns any more."""
+    fill(tmp_path / "llmload.db", [Made(1, status="interrupted", labels={SIDE_LABEL: "B"})])
+    done = llmload("apply", "--resume", "latest", write_history_scenario(tmp_path).name, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "side B of an A/B" in done.stderr
