@@ -63,7 +63,7 @@ def ab(
             names = (scrub(str(a)), scrub(str(b)))
             pair = measure_pairs((of_a, of_b), names, order, lambda found: tell(found.b, of_b, order))
         _print(pair, of_b, store, is_json=json)
-    raise typer.Exit(_exit_code(pair))
+    raise typer.Exit(exit_code_of(pair))
 
 
 def _sources(files: list[Path], sets_a: list[str], sets_b: list[str]) -> tuple[Source, Source]:
@@ -78,13 +78,25 @@ def _sources(files: list[Path], sets_a: list[str], sets_b: list[str]) -> tuple[S
     return Source(files[0], sets_a), Source(files[-1], sets_b)
 
 
-def _exit_code(pair: Pair) -> int:
+def exit_code_of(pair: Pair) -> int:
     """B's, unless A left nothing to compare it with."""
     from llmload.cli.batch import PRECEDENCE
+
+    codes = {pair.b.exit_code, *((5,) if _unmeasured(pair) else ())}
+    return next(code for code in PRECEDENCE if code in codes)
+
+
+def _unmeasured(pair: Pair) -> str:
+    """Why A could not be measured, as a whole or at a step where B is held against it; "" where it was."""
+    from llmload.promises import Change
     from llmload.verdict import Status
 
-    codes = {pair.b.exit_code, *((5,) if pair.a.status is Status.ERROR else ())}
-    return next(code for code in PRECEDENCE if code in codes)
+    if pair.a.status is Status.ERROR:
+        return pair.a.because
+    held = {v.step for step in pair.b.steps for v in step.verdicts if isinstance(v.gate.promise, Change)}
+    spoilt = ((step, caveat) for step in pair.a.steps for caveat in step.caveats if caveat.is_fatal)
+    found = (f"could not measure {s.step.label}: {c.rule}: {c.figure}" for s, c in spoilt if s.step.label in held)
+    return next(found, "")
 
 
 def _print(pair: Pair, scenario: Scenario, store: Path, *, is_json: bool) -> None:
@@ -96,10 +108,9 @@ def _print(pair: Pair, scenario: Scenario, store: Path, *, is_json: bool) -> Non
     from llmload.plain_text import plain
     from llmload.promises import Change
     from llmload.reporters.pair_tables import render_pairs
-    from llmload.verdict import Status
 
-    if pair.a.status is Status.ERROR:
-        print(f"llmload: A: {plain(pair.a.because)}", file=sys.stderr)
+    if why := _unmeasured(pair):
+        print(f"llmload: A: {plain(why)}", file=sys.stderr)
     if is_json:
         print_json(pair.b)
         return

@@ -6,11 +6,20 @@ import json
 import signal
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from llmload.analysis.judgement import judge
+from llmload.analysis.pairs import nothing_for_a, paired_with
 from llmload.baseline import SIDE_LABEL
+from llmload.cli.ab import exit_code_of
+from llmload.cli.pairing import Pair
+from llmload.domain import Observation, Step
+from llmload.promises import At, Bound, Change, Gate
+from llmload.scenario.asked import Scenario
+from tests.analysis.builders import FACTS, HEADER, good_and_bad, scenario, window
 from tests.cli.stored_history import Made, fill
 from tests.cli.stored_history import write_scenario as write_history_scenario
 from tests.cli.test_apply import rows, wait_for, windows_of
@@ -197,3 +206,37 @@ def test_a_side_of_an_a_b_is_not_resumed_by_itself(tmp_path: Path) -> None:
     done = llmload("apply", "--resume", "latest", write_history_scenario(tmp_path).name, cwd=tmp_path)
     assert done.returncode == 2
     assert "side B of an A/B" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "code"),
+    [
+        pytest.param(8, 5, id="where B is held against it"),
+        pytest.param(16, 0, id="elsewhere"),
+        pytest.param(None, 0, id="nowhere"),
+    ],
+)
+def test_a_step_that_a_could_not_measure_is_no_missing_baseline(spoilt: int | None, code: int) -> None:
+    of_a = Gate("goodput", Bound(">=", 0.9), at=At("concurrency", "==", 4))
+    of_b = Gate("e2e", Change(0.05), "p50", at=At("concurrency", "==", 8))
+    a = judge(HEADER, ladder(of_a), FACTS, climbs(spoilt), finished=None, refer=nothing_for_a)
+    b = judge(HEADER, ladder(of_b), FACTS, climbs(None), finished=None, refer=lambda _: paired_with(a))
+    assert (a.exit_code, b.exit_code) == (0, 0)
+    assert exit_code_of(Pair(a, b)) == code
+
+
+def ladder(gate: Gate) -> Scenario:
+    """Three steps, climbed four times."""
+    asked = scenario(gate, concurrency=(4, 8, 16), max_requests=200)
+    return replace(asked, decision=replace(asked.decision, repeats=4))
+
+
+def climbs(late_at: int | None) -> list[Observation]:
+    """Their windows; at one step the client itself was late."""
+    found = []
+    for repeat in range(4):
+        for index, concurrency in enumerate((4, 8, 16)):
+            late = [200.0] * 400 if concurrency == late_at else None
+            seen = window(good_and_bad(200, 0), step=Step(index, "concurrency", float(concurrency)), late_ms=late)
+            found.append(replace(seen, look=replace(seen.look, number=repeat, repeat=repeat)))
+    return found
