@@ -233,22 +233,31 @@ def _unbroken(decision: Decision, verdicts: Sequence[Verdict], binding: Sequence
     still_open = [verdict for verdict in binding if verdict.status is not Status.PASS]
     if still_open:
         return _open(decision, still_open, verdicts)
-    advice = _advised(verdicts)
+    advisory = _advisory(verdicts)
     warned = [verdict for verdict in verdicts if verdict.status is not Status.PASS and verdict.kind != ADVISORY]
     if warned:
-        because = f"no binding gate is broken; only warned of: {_told(warned)}{advice}"
-    elif advice:
-        because = ("every binding gate holds" if binding else "no gate here can break a build") + advice
+        because = f"No binding gate is broken; only warned of: {_told(warned)}{_in_brief(advisory, verdicts)}"
+    elif advisory:
+        holds = "Every binding gate holds" if binding else "No gate here can break a build"
+        because = f"{holds}; {len(advisory)} of {counted(len(verdicts), 'verdict')} only advisory: {_told(advisory)}"
     else:
         because = "Every gate holds"
     return _Outcome(Status.PASS, PASSED, because)
 
 
-def _advised(verdicts: Sequence[Verdict]) -> str:
-    """What rests on too few runs to break anything, the worst of it in its own words; "" where nothing does."""
+def _advisory(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """What rests on too few runs to break anything, the worst first."""
     worst_first = (Status.FAIL, Status.INCONCLUSIVE, Status.PASS)
-    found = sorted((v for v in verdicts if v.kind == ADVISORY), key=lambda verdict: worst_first.index(verdict.status))
-    return f"; {len(found)} of {counted(len(verdicts), 'verdict')} only advisory: {_told(found)}" if found else ""
+    return sorted((v for v in verdicts if v.kind == ADVISORY), key=lambda verdict: worst_first.index(verdict.status))
+
+
+def _in_brief(advisory: Sequence[Verdict], verdicts: Sequence[Verdict]) -> str:
+    """What is only advisory, beside something worse that is told in full; "" where nothing is."""
+    if not advisory:
+        return ""
+    worst = advisory[0]
+    told = f"{len(advisory)} of {counted(len(verdicts), 'verdict')} only advisory"
+    return f"; {told}, at worst {worst.status.value}: {worst.gate} at {worst.step}"
 
 
 def _ungated(steps: Sequence[StepResult]) -> _Outcome:
@@ -265,7 +274,7 @@ def _open(decision: Decision, still_open: Sequence[Verdict], verdicts: Sequence[
     strict = any(_policy(decision, verdict) == "fail" for verdict in still_open)
     inconclusive = any(verdict.status is Status.INCONCLUSIVE for verdict in still_open)
     status = Status.INCONCLUSIVE if inconclusive else Status.INCOMPARABLE
-    return _Outcome(status, OPEN if strict else PASSED, _told(still_open) + _advised(verdicts))
+    return _Outcome(status, OPEN if strict else PASSED, _told(still_open) + _in_brief(_advisory(verdicts), verdicts))
 
 
 def _policy(decision: Decision, verdict: Verdict) -> Policy:

@@ -17,6 +17,7 @@ MOST_ADVISED = 100
 """Where more pairs or runs would be needed, their number is no advice."""
 
 UPDATE = "`llmload baseline update`"
+ACCEPT = "`llmload baseline accept`"
 
 
 def because_of(question: Question, compared: Compared, found: LogDifference | None) -> str:
@@ -142,7 +143,7 @@ def _remedy(question: Question, compared: Compared, found: LogDifference | None,
         case Status.FAIL:
             if compared.design is Design.PAIRED:
                 return "Find what makes it worse than the side it was measured in turn with", "Regression"
-            return f"Find what made it worse; where that is meant, record it with {UPDATE}", "Regression"
+            return f"Find what made it worse; where that is meant, say so with {ACCEPT}", "Regression"
         case _:
             return _undecided(question, compared, found)
 

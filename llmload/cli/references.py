@@ -92,6 +92,8 @@ def _remedy(scenario: Scenario) -> str:
 
 def _named(scenario: Scenario, wanted: str, store: Store, run_id: str) -> tuple[Baseline, ...]:
     """A path goes before a git ref, and that before a run of the store."""
+    if not wanted.strip():
+        raise UsageError("--baseline", "is empty", "Name a file, a git ref or a stored run, or leave it out")
     if wanted.startswith("-"):
         raise UsageError(f"--baseline {wanted}", "begins like an option", "Name a file, a git ref or a stored run")
     if Path(wanted).exists():

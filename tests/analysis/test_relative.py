@@ -98,7 +98,7 @@ def test_the_reason_is_a_sentence_with_both_figures_the_difference_its_bounds_an
         "at 95% confidence between 7.3% and 12.7% worse, at most 5% allowed"
     )
     assert verdict.kind == "Regression"
-    assert "llmload baseline update" in verdict.remedy
+    assert "llmload baseline accept" in verdict.remedy
 
 
 def test_what_is_better_is_said_to_be_better() -> None:

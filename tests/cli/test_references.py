@@ -208,6 +208,7 @@ def test_a_run_that_was_stored_without_estimates_is_judged_again() -> None:
         pytest.param("nowhere", "is no file, no git ref, and no stored run", id="nothing of the kind"),
         pytest.param("no/such/file.json", "is no file", id="a file that is not there"),
         pytest.param("--output=stolen", "begins like an option", id="an option"),
+        pytest.param("", "is empty", id="an unset variable of the shell"),
         pytest.param("main", "there is no baseline of chat in reports/baselines/chat at", id="a ref without one"),
         pytest.param("empty", "there is no baseline of chat in it", id="a folder without one"),
         pytest.param(Made(0).run_id, "is the run that is judged", id="the run itself"),
