@@ -15,9 +15,6 @@ from llmload.baseline import Baseline, Difference, Estimate, Incomparable, NoBas
 Refer = Callable[[Mapping[str, str]], Reference]
 """Finds the baseline for a fingerprint among those that are known."""
 
-SOUND = 8
-"""Runs from which on a baseline decides; fewer are advisory (METRICS "Relative gates")."""
-
 _DIGITS = 6  # runs differ in the third
 _DEEPEST = 3  # members within members that are told apart
 _MOST_TOLD = 120  # characters of one side of a difference

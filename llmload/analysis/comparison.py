@@ -18,6 +18,7 @@ from llmload.analysis.summaries import estimates_or_summaries
 from llmload.baseline import Difference, Estimate
 from llmload.domain import Step, StepResult
 from llmload.promises import SHARES
+from llmload.scenario.gates import falls_when_worse
 from llmload.verdict import Status
 
 FIGURES = (
@@ -31,8 +32,6 @@ MARGIN = 0.05
 FLOOR_MS = 1.0
 ERROR = 0.05
 """Chance that any interval of a comparison misses the truth."""
-
-_HIGHER_IS_BETTER = ("goodput", "rps", "output_tps", "total_tps")
 
 
 class Contrast(StrEnum):
@@ -210,9 +209,9 @@ def _contrast(low: float, high: float, margin: float, figure: str) -> Contrast:
     if -margin <= low and high <= margin:
         return Contrast.SAME
     if low > margin:
-        return Contrast.BETTER if figure in _HIGHER_IS_BETTER else Contrast.WORSE
+        return Contrast.BETTER if falls_when_worse(figure) else Contrast.WORSE
     if high < -margin:
-        return Contrast.WORSE if figure in _HIGHER_IS_BETTER else Contrast.BETTER
+        return Contrast.WORSE if falls_when_worse(figure) else Contrast.BETTER
     return Contrast.UNDECIDED
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from llmload.analysis.baselines import SOUND, differences, fingerprint_id, outliers
+from llmload.analysis.baselines import differences, fingerprint_id, outliers
 from llmload.analysis.histogram import merge_histograms
-from llmload.cli.references import MOST_RUNS, UNMEASURED, with_steps
+from llmload.analysis.judgement import UNMEASURED
+from llmload.analysis.power import LEAST_GATING
+from llmload.cli.references import MOST_RUNS, with_steps
 from llmload.errors import UsageError
 from llmload.latency import Histogram
 from llmload.plain_text import plain
@@ -181,9 +183,9 @@ def _histograms(store: Store, run_ids: Sequence[str]) -> Histograms:
 
 def _notices(file: BaselineFile, chosen: Sequence[HistoryRun]) -> tuple[str, ...]:
     found: list[str] = []
-    if len(file.runs) < SOUND:
+    if len(file.runs) < LEAST_GATING:
         found.append(
-            f"{len(file.runs)} of {SOUND} runs: advisory, gates against it warn at most; record more with"
+            f"{len(file.runs)} of {LEAST_GATING} runs: advisory, gates against it warn at most; record more with"
             f" `llmload baseline update {file.scenario}`"
         )
     for each in outliers([run.past for run in file.runs]):

@@ -7,7 +7,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from llmload.analysis.baselines import SOUND, Spread, fingerprint_id, spread_of
+from llmload.analysis.baselines import Spread, fingerprint_id, spread_of
+from llmload.analysis.power import LEAST_GATING
 from llmload.analysis.wording import counted
 from llmload.cli.baseline_change import Changed
 from llmload.plain_text import plain
@@ -40,7 +41,7 @@ def list_json(found: _Found) -> str:
 
 def show_text(path: Path, file: BaselineFile) -> str:
     """Fingerprint, runs, spreads and history of one file."""
-    advisory = "" if len(file.runs) >= SOUND else f", advisory: fewer than {SOUND}"
+    advisory = "" if len(file.runs) >= LEAST_GATING else f", advisory: fewer than {LEAST_GATING}"
     parts = [f"{plain(str(path))}: {file.scenario}, {counted(len(file.runs), 'run')}{advisory}\n"]
     parts.append(_columns([(f"  {plain(key, 60)}", plain(value)) for key, value in sorted(file.fingerprint.items())]))
     if file.runs:
@@ -116,7 +117,7 @@ def _head(path: Path, file: BaselineFile) -> dict[str, object]:
         "scenario": file.scenario,
         "id": fingerprint_id(file.fingerprint),
         "run_count": len(file.runs),
-        "is_advisory": len(file.runs) < SOUND,
+        "is_advisory": len(file.runs) < LEAST_GATING,
         "since": file.since or None,
         "last_change": None if last is None else last.at,
         "reason": None if last is None else plain(last.reason),

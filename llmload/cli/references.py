@@ -12,6 +12,7 @@ from pathlib import Path
 
 from llmload import git
 from llmload.analysis.baselines import Refer, choose, fingerprint_id, no_baseline, rounded
+from llmload.analysis.judgement import UNMEASURED
 from llmload.baseline import Baseline, Estimate, NoBaseline, PastRun, Reference
 from llmload.errors import DataFileError, UsageError
 from llmload.promises import Change
@@ -25,9 +26,6 @@ MOST_RUNS = 20
 """Runs of the store that make a baseline: the newest ones."""
 
 _NOWHERE = Path(":memory:")  # SQLite's name of a store that is never written
-
-UNMEASURED = 5
-"""The exit code of a run whose figures are not to be trusted."""
 
 _SHORT = 12  # characters of a commit
 

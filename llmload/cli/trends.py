@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmload.analysis.judgement import UNMEASURED
 from llmload.analysis.looks import gates_at, steps_of
 from llmload.analysis.trend import FIGURES, KNOWN, Accepted, TrendRun, series_of, trend_of
 from llmload.errors import DataFileError, ScenarioError, UsageError
@@ -17,7 +18,6 @@ from llmload.scenario.loader import load_resolved
 from llmload.store.baseline_file import FOLDER, Action, BaselineFile, files_in, read_file
 from llmload.store.database import Store
 
-_UNMEASURED = 5  # the exit code of a run whose figures are not to be trusted
 _SERIES = ("workload", "load")
 
 
@@ -54,7 +54,7 @@ def _scenarios(store: Store, wanted: Wanted) -> list[str]:
 
 def _of_scenario(store: Store, name: str, wanted: Wanted) -> ScenarioTrends | None:
     finished = store.finished_runs(name)[-wanted.limit :]
-    measured = [run for run in finished if run.exit_code != _UNMEASURED]
+    measured = [run for run in finished if run.exit_code != UNMEASURED]
     series = series_of([TrendRun(run.past, run.fingerprint) for run in measured])
     if not series:
         return None

@@ -15,6 +15,7 @@ import orjson
 from llmload.analysis.calibration import PAIRS, RUNS, Calibration, Noise
 from llmload.errors import DataFileError, StoreError
 from llmload.plain_text import plain
+from llmload.store.baseline_file import FOLDER
 from llmload.store.replacing import replace
 
 API_VERSION = "llmload/calibration/v1"
@@ -28,12 +29,12 @@ _REMEDY = "Write it anew with `llmload calibrate`, or take it back from version 
 
 def calibration_path(reports: Path, scenario: str, fingerprint_id: str) -> Path:
     """Where the calibration of a scenario for one fingerprint lies, under the scenario's `reports.dir`."""
-    return reports / "baselines" / scenario / f"{fingerprint_id}{SUFFIX}"
+    return reports / FOLDER / scenario / f"{fingerprint_id}{SUFFIX}"
 
 
 def find_calibrations(reports: Path, scenario: str) -> tuple[Path, ...]:
     """Every calibration of a scenario, by name; none where there is no such folder."""
-    return tuple(sorted((reports / "baselines" / scenario).glob(f"*{SUFFIX}")))
+    return tuple(sorted((reports / FOLDER / scenario).glob(f"*{SUFFIX}")))
 
 
 def render_calibration(calibration: Calibration) -> bytes:
