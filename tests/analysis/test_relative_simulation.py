@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from llmload.analysis.power import Power, as_growth, history_power, paired_power
+from llmload.analysis.ratios import of_pairs
 from llmload.analysis.relative import Candidate, judge_change
 from llmload.baseline import Baseline, Design, Estimate, Estimates, PastRun
 from llmload.domain import Step
@@ -179,3 +180,15 @@ def test_one_baseline_run_alone_decides_nothing_however_it_came_out() -> None:
     for change in (-0.5, 0.0, 0.10, 3.0):
         found = shares(SLOWER, Design.HISTORY, draws(0.03, 1, 1, change, SLOWER), runs=200)
         assert found[Status.INCONCLUSIVE] == 1
+
+
+def test_to_stop_at_the_first_pair_that_pleases_passes_three_times_what_the_level_says() -> None:
+    """A server that is worse by exactly the margin, looked at after each pair from the fourth to the twentieth."""
+    chance, margin = np.random.default_rng(20), math.log(1.05)
+    differences = margin + 0.03 * math.sqrt(2) * chance.normal(size=(1000, 20))
+    first = np.mean([of_pairs(list(each), 0.05).high <= margin for each in differences])
+    any_of = np.mean(
+        [any(of_pairs(list(each[:pairs]), 0.05).high <= margin for pairs in range(4, 21)) for each in differences]
+    )
+    assert first == pytest.approx(0.05, abs=0.02)
+    assert any_of == pytest.approx(0.17, abs=0.04)
