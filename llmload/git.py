@@ -51,6 +51,11 @@ def merge_base() -> str | None:
     return None if default is None else line("merge-base", "HEAD", default[1])
 
 
+def is_shallow() -> bool:
+    """Whether the repository has only the newest part of its history, so that a merge base may not be known."""
+    return line("rev-parse", "--is-shallow-repository") == "true"
+
+
 def names_in(commit: str, folder: Path) -> tuple[str, ...]:
     """The files that lie in a folder at a commit, by their names; none where there is no such folder."""
     path = _path(folder)

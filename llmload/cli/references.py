@@ -151,6 +151,8 @@ def _auto(scenario: Scenario, store: Store, run_id: str) -> Refer:
     else:
         searched = f"{folder} of the working tree"
         files = {f"the baseline {path} of the working tree": read_file(path) for path in files_in(folder)}
+    if git.is_shallow():
+        files = {f"{source}, in a shallow clone, which may not know the merge base": files[source] for source in files}
     candidates = _settled(run_id, _of_scenario(scenario, files))
     branch = default[0] if default else ""
     runs = _on_branch(scenario, store, run_id, branch, tuple(files.values()))
@@ -194,7 +196,8 @@ def _on_branch(
 ) -> tuple[HistoryRun, ...]:
     """Runs that may be a baseline, oldest first: measured on the branch, since the last shift that was accepted.
 
-    Without a repository no branch is known of any run.
+    A run that failed its build as a regression is none, or the runs after it would pass for being as slow. Without a
+    repository no branch is known of any run.
     """
     since = {fingerprint_id(file.fingerprint): file.since for file in files}
     return tuple(
@@ -203,6 +206,7 @@ def _on_branch(
         if run.branch == branch
         and run.run_id != run_id
         and run.exit_code != UNMEASURED
+        and not run.has_regressed
         and run.created >= since.get(fingerprint_id(run.fingerprint), "")
     )
 

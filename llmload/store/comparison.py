@@ -47,6 +47,7 @@ class HistoryRun:
     version: str  # of llmload
     exit_code: int | None
     fingerprint: Mapping[str, str]
+    has_regressed: bool = False  # a relative gate failed its build
     steps: Mapping[str, Estimates] = field(default_factory=dict)
 
     @property
@@ -89,7 +90,9 @@ def estimates_of_run(connection: sqlite3.Connection, run: int, repeat: int = WHO
 _HEAD = (
     "SELECT run_id, scenario, status, created, coalesce(git_commit, ''),"
     " coalesce(json_extract(environment, '$.git_branch'), ''), llmload_version, exit_code,"
-    " coalesce(fingerprint, '{}') FROM runs "
+    " coalesce(fingerprint, '{}'),"
+    " EXISTS (SELECT 1 FROM verdicts WHERE verdicts.run = runs.run AND kind = 'Regression' AND status = 'fail'"
+    " AND level = 'fail') FROM runs "
 )
 
 
@@ -114,8 +117,19 @@ def past_run(connection: sqlite3.Connection, run: int) -> HistoryRun:
 def _history_runs(rows: sqlite3.Cursor) -> tuple[HistoryRun, ...]:
     known: dict[str, Mapping[str, str]] = {}  # thousands of runs share a few fingerprints
     return tuple(
-        HistoryRun(run_id, scenario, status, created, commit, branch, version, exit_code, _fingerprint(told, known))
-        for run_id, scenario, status, created, commit, branch, version, exit_code, told in rows
+        HistoryRun(
+            run_id,
+            scenario,
+            status,
+            created,
+            commit,
+            branch,
+            version,
+            exit_code,
+            _fingerprint(told, known),
+            bool(failed),
+        )
+        for run_id, scenario, status, created, commit, branch, version, exit_code, told, failed in rows
     )
 
 
@@ -151,6 +165,9 @@ def _places(values: Collection[str]) -> str:
 # ---------------------------------------------------------------- references
 
 
+_DAMAGED = "what the run was compared with can no longer be read from the store"
+
+
 def put_reference(connection: sqlite3.Connection, run: int, reference: Reference | None) -> None:
     """Replace what the run was judged against."""
     connection.execute("DELETE FROM baselines WHERE run = ?", (run,))
@@ -161,9 +178,14 @@ def put_reference(connection: sqlite3.Connection, run: int, reference: Reference
 
 
 def reference_of_run(connection: sqlite3.Connection, run: int) -> Reference | None:
-    """What the run was judged against; None where it had no relative gate."""
+    """What the run was judged against; None where it had no relative gate. What cannot be read is no baseline."""
     row = connection.execute("SELECT source, document FROM baselines WHERE run = ?", (run,)).fetchone()
-    return None if row is None else _reference(row["source"], json.loads(row["document"]))
+    if row is None:
+        return None
+    try:
+        return _reference(row["source"], json.loads(row["document"]))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return NoBaseline(_DAMAGED, "Choose one again: `llmload gate RUN --baseline auto`")
 
 
 def _document(reference: Reference) -> dict[str, object]:
@@ -200,7 +222,7 @@ def _reference(source: str, document: dict[str, object]) -> Reference:
             )
             return Baseline(source, scenario, fingerprint, past, Design(design))
         case _:
-            raise AssertionError(f"the table of baselines holds {sorted(document)}")
+            raise ValueError(f"the table of baselines holds {sorted(document)}")
 
 
 def _columns(runs: Sequence[Mapping[str, Mapping[str, Told]]]) -> _Columns:

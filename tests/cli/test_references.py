@@ -11,6 +11,7 @@ import pytest
 from llmload.baseline import Baseline, Incomparable, NoBaseline, Reference
 from llmload.cli import baseline_change
 from llmload.cli.references import refer_for
+from llmload.cli.stored import judged
 from llmload.domain import Outcome
 from llmload.errors import DataFileError, UsageError
 from llmload.store.baseline_file import read_file
@@ -106,6 +107,33 @@ def test_where_no_file_is_committed_the_runs_of_the_default_branch_are_taken() -
     assert ids(found) == [*range(4, 24)]
     assert isinstance(found, Baseline)
     assert found.source == "the newest finished runs on main in llmload.db"
+
+
+def test_a_run_that_failed_as_a_regression_is_no_baseline_of_the_runs_after_it() -> None:
+    fill(STORE, [*many(8, branch=""), Made(20, ttft_ms=150.0, branch="")])
+    slower = Made(20).run_id
+    with open_store(STORE) as store:
+        result = judged(store, slower, against=lambda scenario: refer_for(scenario, None, store, slower))
+        assert result.exit_code == 3
+        store.finish(slower, result, "finished")
+    assert ids(referred(None)) == [*range(8)]
+
+
+def test_a_shallow_clone_says_that_it_may_not_know_the_merge_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_git("init", "--quiet", "--initial-branch", "main")
+    fill(STORE, many(8))
+    record()
+    commit_all("the baseline")
+    run_git("checkout", "--quiet", "-b", "slower")
+    commit_all("slower")
+    run_git("clone", "--quiet", "--depth", "1", "--branch", "slower", tmp_path.as_uri(), "shallow")
+    (tmp_path / "shallow" / STORE).write_bytes(STORE.read_bytes())
+    monkeypatch.chdir("shallow")
+    found = referred(None)
+    assert isinstance(found, Baseline)
+    assert found.source.endswith("in a shallow clone, which may not know the merge base")
 
 
 def test_runs_before_an_accepted_shift_do_not_count() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -85,6 +86,19 @@ def test_what_a_run_was_judged_against_comes_back(store: Store, reference: Refer
 def test_a_run_without_relative_gates_was_judged_against_nothing(store: Store) -> None:
     remember(store, run_of("absolute"))
     assert store.load("absolute").reference is None
+
+
+@pytest.mark.parametrize("document", ["{}", "[]", "{", '{"kind": "Baseline", "runs": [[1]]}', '{"differing": [[1]]}'])
+def test_a_reference_that_cannot_be_read_is_no_baseline(store: Store, document: str) -> None:
+    run_id = f"damaged {document}"
+    remember(store, run_of(run_id, reference=NoBaseline("none", "record one")))
+    with sqlite3.connect(store.path) as connection:
+        query = "UPDATE baselines SET document = ? WHERE run = (SELECT run FROM runs WHERE run_id = ?)"
+        connection.execute(query, (document, run_id))
+    connection.close()
+    found = store.load(run_id).reference
+    assert isinstance(found, NoBaseline)
+    assert "can no longer be read" in found.because
 
 
 def test_estimates_come_back_by_step_and_climb(store: Store) -> None:
