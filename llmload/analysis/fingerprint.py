@@ -37,15 +37,21 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
 def _shape(load: Load) -> dict[str, object]:
     """The shape by its name and terms. A trace is known by what it holds, not by where it lies, and how far it went."""
     match load.shape:
-        case ClosedLoop() as shape:
-            return {"ClosedLoop": asdict(shape)}
+        case ClosedLoop(concurrency):
+            return {"concurrency": concurrency, **_extent(load)}
         case OpenLoop(rate_per_s, arrival):
-            terms = {"rate_per_s": rate_per_s, "arrival": {type(arrival).__name__: asdict(arrival)}}
-            return {"OpenLoop": terms}
+            name = type(arrival).__name__.lower()
+            return {"rate": rate_per_s, "arrival": {name: asdict(arrival)}, **_extent(load)}
         case Trace(_, speed, sha256):
-            return {"Trace": {"speed": speed, "sha256": sha256, "requests": load.requests}}
+            return {"trace": sha256, "speed": speed, **_extent(load)}
         case _:
             assert_never(load.shape)
+
+
+def _extent(load: Load) -> dict[str, object]:
+    """How much one window measures: runs of fewer requests vary more, and their tails lie elsewhere."""
+    told = {"requests": load.requests, "duration_s": load.duration_s}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _canonical(value: object) -> str:

@@ -88,17 +88,18 @@ def of_pairs(differences: Sequence[float], alpha: float) -> LogDifference:
     return LogDifference(math.nan if len(set(beyond)) > 1 else beyond[0], -math.inf, math.inf, math.inf)
 
 
-def of_history(differences: Sequence[float], alpha: float) -> LogDifference:
+def of_history(differences: Sequence[float], alpha: float, least_spread: float = 0.0) -> LogDifference:
     """One candidate against two or more earlier runs: mean difference -+ t(1 - alpha, m - 1) s sqrt(1 + 1 / m).
 
     The differences vary as the earlier runs do; that the candidate is a single run with the same noise is the 1 under
     the root. A candidate beyond every limit differs from runs of which none was: at eight of them and any share of
-    broken runs, that happens to an unchanged server in 4.3 % of cases at most, p (1 - p)^8 at p = 1/9.
+    broken runs, that happens to an unchanged server in 4.3 % of cases at most, p (1 - p)^8 at p = 1/9. Runs vary by
+    `least_spread` at the least, whatever the few that are known say.
     """
     count = len(differences)
     if math.isinf(differences[0]):
         return LogDifference(differences[0], differences[0], differences[0], math.inf)
-    return _around(differences, t_quantile(1 - alpha, count - 1) * math.sqrt(1 + 1 / count))
+    return _around(differences, t_quantile(1 - alpha, count - 1) * math.sqrt(1 + 1 / count), least_spread)
 
 
 def within_runs(difference: float, errors: Sequence[float | None], alpha: float) -> LogDifference | None:
@@ -143,6 +144,6 @@ def _deviation(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((each - middle) ** 2 for each in values) / (len(values) - 1))
 
 
-def _around(differences: Sequence[float], reach: float) -> LogDifference:
-    middle, spread = statistics.fmean(differences), _deviation(differences)
+def _around(differences: Sequence[float], reach: float, least_spread: float = 0.0) -> LogDifference:
+    middle, spread = statistics.fmean(differences), max(_deviation(differences), least_spread)
     return LogDifference(middle, middle - reach * spread, middle + reach * spread, spread)

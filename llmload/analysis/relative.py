@@ -22,7 +22,7 @@ from llmload.analysis.relative_wording import advice, because_of, nothing_to_com
 from llmload.baseline import Baseline, Design, Estimates, Incomparable, NoBaseline, Reference
 from llmload.domain import Step
 from llmload.plain_text import plain
-from llmload.promises import Change, Gate, Level
+from llmload.promises import SHARES, Change, Gate, Level
 from llmload.verdict import Evidence, Status, Verdict
 
 ADVISORY = "Advisory"
@@ -90,10 +90,21 @@ def _against(question: Question, candidate: Candidate, baseline: Baseline) -> Ve
         # two runs know the noise within each, and nothing of how far runs of the same server lie apart
         verdict = _told(question, compared, found, Status.INCONCLUSIVE)
     else:
-        of = of_pairs if compared.design is Design.PAIRED else of_history
-        found = of(compared.differences, question.alpha)
+        found = _bounded(question, compared)
         verdict = _told(question, compared, found, _status(question, compared, found))
     return verdict if compared.may_gate else _advisory(verdict)
+
+
+def _bounded(question: Question, compared: Compared) -> LogDifference:
+    """Eight runs that all were good have no spread, and two bad requests of the ninth would be a sure regression.
+
+    So a share varies from run to run as much as within the candidate at the least: requests are drawn anew each time.
+    """
+    if compared.design is Design.PAIRED:
+        return of_pairs(compared.differences, question.alpha)
+    is_share = question.gate.subject in SHARES
+    within = compared.kept[0][0].log_error if is_share else None
+    return of_history(compared.differences, question.alpha, within or 0.0)
 
 
 def _is_as_broken(question: Question, compared: Compared) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from llmload.analysis.baselines import differences
 from llmload.analysis.fingerprint import fingerprint_of
 from llmload.scenario.asked import Simulator
 from tests.analysis.builders import FACTS, HEADER, scenario
@@ -29,3 +30,13 @@ def test_more_replicas_of_the_simulator_are_more_gpus() -> None:
 
 def test_a_simulator_that_became_slower_is_still_the_same_server() -> None:
     assert differing(Simulator(decode_base_ms=10.0), Simulator(decode_base_ms=11.0)) == []
+
+
+def test_windows_of_another_size_are_another_load() -> None:
+    asked = scenario()
+    found = [
+        fingerprint_of(HEADER, replace(asked, load=replace(asked.load, requests=requests)), FACTS)
+        for requests in (200, 400)
+    ]
+    (told,) = differences(found[0], found[1])
+    assert (told.key, told.theirs, told.ours) == ("load.requests", "200", "400")

@@ -483,3 +483,10 @@ def test_every_verdict_has_a_sentence_and_finite_evidence(values: list[float], o
         evidence = verdict.evidence
         assert evidence is not None
         assert all(each is None or math.isfinite(each) for each in (evidence.observed, evidence.low, evidence.high))
+
+
+def test_eight_runs_without_one_bad_request_do_not_make_two_bad_ones_a_regression() -> None:
+    strict = Gate("goodput", Change(0.005))
+    assert judged(strict, 0.99, [1.0] * 8, log_error=0.007).status is Status.INCONCLUSIVE
+    assert judged(strict, 0.90, [1.0] * 8, log_error=0.02).status is Status.FAIL
+    assert judged(strict, 1.0, [1.0] * 8, log_error=0.0).status is Status.PASS
