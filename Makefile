@@ -13,10 +13,11 @@ BIN := .venv/bin
 demo: .venv/installed  ## run the quickstart on the embedded simulator
 	$(BIN)/llmload apply scenarios/quickstart.yaml
 
-test: .venv/installed engines  ## the tests, with coverage (Ray and vLLM have targets of their own); those that measure run alone, since a busy machine cannot measure
+test: .venv/installed engines  ## the tests, with coverage (Ray and vLLM have targets of their own); those whose subject is time run alone, since a busy machine cannot measure
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine" --cov --cov-report= --cov-fail-under=0
-	$(BIN)/python -m pytest -m measuring --cov --cov-append
+	$(BIN)/python -m pytest -n 2 -m measuring tests/cli tests/docs --cov --cov-append --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -m measuring --ignore=tests/cli --ignore=tests/docs --cov --cov-append
 
 test-ray: .venv/installed  ## real windows on a Ray cluster of two nodes in one machine
 	$(BIN)/python -m pytest -m cluster
