@@ -9,7 +9,7 @@ from llmload.analysis.comparison import Comparison, Row
 from llmload.plain_text import plain
 from llmload.reporters import comparison_wording as words
 
-_WIDTH = 110
+_WIDTH = 80
 _MOST_CELL = 120  # characters of one foreign text in a table
 
 

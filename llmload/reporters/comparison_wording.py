@@ -38,6 +38,8 @@ _LEGEND = {
     Basis.COUNTS: "counts: exact bounds of both shares, of as many requests as they are worth after the design effect.",
 }
 
+_MOST = 100_000  # percent
+
 
 def letter(place: int) -> str:
     """A, B, ... Z, AA, AB: the short name of the run at this place, from 0."""
@@ -76,8 +78,13 @@ def _unit(figure: str) -> str:
 
 
 def signed(share: float) -> str:
-    """Percent with a sign and one decimal, more where it would round onto the margin without being it."""
+    """Percent with a sign and one decimal, more where it would round onto the margin without being it.
+
+    A thousand times as much is as good as any larger number: the other side was next to nothing.
+    """
     hundredfold = share * 100
+    if hundredfold >= _MOST:
+        return f"over +{_MOST:,}"
     limit = math.copysign(MARGIN * 100, share)
     if abs(hundredfold) >= 1000:
         return f"{hundredfold:+,.0f}"

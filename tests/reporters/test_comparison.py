@@ -104,11 +104,13 @@ concurrency 8  A       B       difference  interval          verdict    from
   goodput      n/a     100%                                  n/a
   rps          10/s    12/s    +20.0%      +16.1% to +24.0%  better     one climb
 
-Better or worse: the whole interval is beyond 5% or 1 ms, whichever is more, and 5 points of a share. Same:
-  all of it is within. Undecided: neither, or no interval.
+Better or worse: the whole interval is beyond 5% or 1 ms, whichever is more, and
+  5 points of a share. Same: all of it is within. Undecided: neither, or no
+  interval.
 Each of the 2 intervals is at 97.5%, so that all of them hold together at 95%.
-one climb: block bootstrap, which sees only the noise within each run: a mere restart of the server may look
-  like a difference. Runs with decision.repeats are compared better.
+one climb: block bootstrap, which sees only the noise within each run: a mere
+  restart of the server may look like a difference. Runs with decision.repeats
+  are compared better.
 
 Different: 1 worse, 1 better, 1 undecided, 2 n/a
 """
@@ -194,6 +196,7 @@ def test_a_run_has_a_letter(place: int, name: str) -> None:
         pytest.param(0.0503, "+5.03%", id="just beyond the margin does not read as the margin"),
         pytest.param(-0.0497, "-4.97%", id="just within it neither"),
         pytest.param(123.4, "+12,340%", id="many times as much"),
+        pytest.param(727_425.0, "over +100,000%", id="as much as one likes"),
     ],
 )
 def test_a_difference_reads(difference: float, told: str) -> None:
