@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from llmload.analysis.change_points import change_points
 from llmload.baseline import Baseline, Difference, Estimate, Incomparable, NoBaseline, PastRun, Reference
 
 Refer = Callable[[Mapping[str, str]], Reference]
@@ -169,6 +170,23 @@ def outliers(runs: Sequence[PastRun]) -> tuple[Outlier, ...]:
                 if score > worst.get(found.run_id, (0.0, found))[0]:
                     worst[found.run_id] = score, found
     return tuple(worst[run.run_id][1] for run in runs if run.run_id in worst)
+
+
+def shift_of(runs: Sequence[PastRun]) -> Outlier | None:
+    """The run from which on the surest of the chief figures has another level; None where none changed (oldest first).
+
+    `ratio` is the later level to the earlier one.
+    """
+    found: list[tuple[float, Outlier]] = []
+    for step in sorted({label for run in runs for label in run.steps}):
+        for figure in _LOOKED_AT:
+            told = [run.steps[step][figure].value for run in runs if figure in run.steps.get(step, {})]
+            if len(told) < len(runs) or not all(0 < value < math.inf for value in told):
+                continue
+            for each in change_points([math.log(value) for value in told]):
+                ratio = math.exp(each.after - each.before)
+                found.append((each.p, Outlier(runs[each.index].run_id, step, figure, ratio)))
+    return min(found, key=lambda each: each[0])[1] if found else None
 
 
 def _far_out(runs: Sequence[PastRun], step: str, figure: str) -> Iterator[tuple[float, Outlier]]:

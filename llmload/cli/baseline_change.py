@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from llmload.analysis.baselines import differences, fingerprint_id, outliers
+from llmload.analysis.baselines import differences, fingerprint_id, outliers, shift_of
 from llmload.analysis.histogram import merge_histograms
 from llmload.analysis.judgement import UNMEASURED
 from llmload.analysis.power import LEAST_GATING
+from llmload.baseline import PastRun
 from llmload.cli.references import MOST_RUNS, with_steps
 from llmload.errors import UsageError
 from llmload.latency import Histogram
@@ -108,8 +109,11 @@ def _of_the_new_level(
 
 
 def newest(store: Store, scenario: str, count: int | None, reports: Path) -> tuple[HistoryRun, ...]:
-    """The newest measured runs with the fingerprint of the newest one, since the last accepted shift; oldest first."""
-    measured = [run for run in store.finished_runs(scenario) if run.exit_code != UNMEASURED]
+    """The newest measured runs with the fingerprint of the newest one, since the last accepted shift; oldest first.
+
+    One that failed its build as a regression is taken only where it is named, or accepted.
+    """
+    measured = [run for run in store.finished_runs(scenario) if run.exit_code != UNMEASURED and not run.has_regressed]
     if not measured:
         problem = f"has no run in {store.path} that ended and was measured"
         raise UsageError(
@@ -188,17 +192,28 @@ def _notices(file: BaselineFile, chosen: Sequence[HistoryRun]) -> tuple[str, ...
             f"{len(file.runs)} of {LEAST_GATING} runs: advisory, gates against it warn at most; record more with"
             f" `llmload baseline update {file.scenario}`"
         )
-    for each in outliers([run.past for run in file.runs]):
-        found.append(
-            f"run {each.run_id} lies far out: {each.figure} at {each.step} is {each.ratio:.3g} times the median;"
-            " find out why, or leave it out with --runs"
-        )
+    found += _unlike([run.past for run in file.runs], file.scenario)
     branches = sorted({run.branch for run in chosen if run.branch})
     if len(branches) > 1:
         found.append(f"its runs are of several branches: {', '.join(branches)}")
     if file.runs and not file.histograms:
         found.append("it has no histograms: they would be too large, or not all of its runs are in this store")
     return tuple(plain(each) for each in found)
+
+
+def _unlike(runs: Sequence[PastRun], scenario: str) -> list[str]:
+    """What speaks against the runs belonging together: another level from one on, or single ones that lie far out."""
+    if (shift := shift_of(runs)) is not None:
+        return [
+            f"the level changed at run {shift.run_id}: {shift.figure} at {shift.step} is {shift.ratio:.3g} times"
+            f" what it was before; if that was meant, `llmload baseline accept {scenario} {shift.run_id}`, else name"
+            " the runs of one level with --runs"
+        ]
+    return [
+        f"run {each.run_id} lies far out: {each.figure} at {each.step} is {each.ratio:.3g} times the median;"
+        " find out why, or leave it out with --runs"
+        for each in outliers(runs)
+    ]
 
 
 def _without(these: Sequence[str], those: Sequence[str]) -> tuple[str, ...]:
