@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-ray test-ray-losses test-engines engines check bench bench-soak bench-peers peers docs golden clean
+.PHONY: demo test coverage test-ray test-ray-losses test-engines engines check bench bench-soak bench-peers peers docs golden clean
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -13,7 +13,12 @@ BIN := .venv/bin
 demo: .venv/installed  ## run the quickstart on the embedded simulator
 	$(BIN)/llmload apply scenarios/quickstart.yaml
 
-test: .venv/installed engines  ## the tests, with coverage (Ray and vLLM have targets of their own); those whose subject is time run alone, since a busy machine cannot measure
+test: .venv/installed engines  ## the tests (Ray and vLLM have targets of their own); those whose subject is time run alone, since a busy machine cannot measure
+	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine"
+	$(BIN)/python -m pytest -n 2 -m measuring tests/cli tests/docs
+	$(BIN)/python -m pytest -m measuring --ignore=tests/cli --ignore=tests/docs
+
+coverage: .venv/installed engines  ## which lines the tests never reach; a third slower, and so not part of make test
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine" --cov --cov-report= --cov-fail-under=0
 	$(BIN)/python -m pytest -n 2 -m measuring tests/cli tests/docs --cov --cov-append --cov-report= --cov-fail-under=0
