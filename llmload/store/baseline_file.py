@@ -22,6 +22,7 @@ from llmload.latency import Histogram
 from llmload.plain_text import plain
 from llmload.store.baseline_schema import SCHEMA, Document
 from llmload.store.comparison import steps_of_document
+from llmload.store.foreign_file import bytes_of
 
 LARGEST = 1_000_000
 """Bytes of a file that is read."""
@@ -110,14 +111,7 @@ def files_in(folder: Path) -> tuple[Path, ...]:
 
 def read_file(path: Path) -> BaselineFile:
     """The baseline in a file; DataFileError names every place of it that cannot be trusted."""
-    if path.exists() and not path.is_file():  # a pipe or a device might never end
-        raise DataFileError(str(path), "is not a file", "Name a baseline that `llmload baseline update` wrote")
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise DataFileError(str(path), f"cannot be read: {reason}", "Name a file that can be read") from None
+    raw = bytes_of(path, LARGEST, "Name a baseline that `llmload baseline update` wrote")
     return read(raw, str(path))
 
 

@@ -16,6 +16,7 @@ from llmload.analysis.calibration import PAIRS, RUNS, Calibration, Noise
 from llmload.errors import DataFileError, StoreError
 from llmload.plain_text import plain
 from llmload.store.baseline_file import FOLDER
+from llmload.store.foreign_file import bytes_of
 from llmload.store.replacing import replace
 
 API_VERSION = "llmload/calibration/v1"
@@ -116,16 +117,7 @@ def _noise_of(place: _Place) -> Noise:
 
 
 def _parse(path: Path) -> object:
-    if path.exists() and not path.is_file():  # a pipe or a device might never end
-        raise DataFileError(str(path), "is not a file", "Name a calibration that `llmload calibrate` wrote")
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise DataFileError(str(path), f"cannot be read: {reason}", _REMEDY) from None
-    if len(raw) > LARGEST:
-        raise DataFileError(str(path), f"is larger than {LARGEST:,} bytes", _REMEDY)
+    raw = bytes_of(path, LARGEST, _REMEDY)
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:

@@ -14,6 +14,7 @@ from llmload.domain import IMPORTED, RunHeader, RunResult, Step, StepMetrics, St
 from llmload.errors import DataFileError
 from llmload.latency import LatencySummary
 from llmload.scenario.v1alpha1 import scenario_name
+from llmload.store.foreign_file import bytes_of
 from llmload.store.loadtest import TOOL, UNTOLD, Fault, Instant, Latency, Level, Loadtest, read
 from llmload.store.runs import StoredRun, new_run_id
 from llmload.verdict import Caveat, Status
@@ -26,7 +27,7 @@ _MOST_FAULTS = 20
 
 def read_file(path: Path) -> RunResult:
     """The run that a result file tells of; DataFileError names every place of the file that cannot be trusted."""
-    raw = _bytes_of(path)
+    raw = bytes_of(path, LARGEST, f"Name a result file of {TOOL}, which has a few thousand bytes")
     return run_of(raw, str(path), datetime.fromtimestamp(path.stat().st_mtime, UTC))
 
 
@@ -36,21 +37,6 @@ def run_of(raw: bytes, source: str, modified: datetime) -> RunResult:
     if loadtest is None:
         raise _error(source, faults)
     return _run(loadtest, source, hashlib.sha256(raw).hexdigest(), modified)
-
-
-def _bytes_of(path: Path) -> bytes:
-    if path.exists() and not path.is_file():  # a pipe or a device might never end
-        raise DataFileError(str(path), "is not a file", f"Name a result file of {TOOL}")
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise DataFileError(str(path), f"cannot be read: {reason}", f"Name a result file of {TOOL}") from None
-    if len(raw) > LARGEST:
-        problem = f"is larger than {LARGEST:,} bytes"
-        raise DataFileError(str(path), problem, f"Name a result file of {TOOL}, which has a few thousand")
-    return raw
 
 
 def _error(source: str, faults: tuple[Fault, ...]) -> DataFileError:

@@ -20,6 +20,7 @@ from llmload.domain import Step, StepMetrics, StepResult
 from llmload.errors import DataFileError
 from llmload.latency import LatencySummary
 from llmload.plain_text import plain
+from llmload.store.foreign_file import bytes_of
 from llmload.verdict import Caveat, Status
 
 API_VERSION = "llmload/result/v1"
@@ -41,7 +42,7 @@ _AMOUNTS = ("window_s", "goodput_rps", "rps", "output_tps", "total_tps")
 
 def read_result(path: Path) -> ComparedRun:
     """The run that `path` tells of; DataFileError names every place that cannot be trusted."""
-    raw = _bytes_of(path)
+    raw = bytes_of(path, LARGEST, _REMEDY)
     try:
         value = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
@@ -56,19 +57,6 @@ def read_result(path: Path) -> ComparedRun:
     if document.faults:
         raise _error(path, document.faults)
     return run
-
-
-def _bytes_of(path: Path) -> bytes:
-    if path.exists() and not path.is_file():  # a pipe or a device might never end
-        raise DataFileError(_name(path), "is not a file", _REMEDY)
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
-    except OSError as error:
-        raise DataFileError(_name(path), f"cannot be read: {(error.strerror or '').lower()}", _REMEDY) from None
-    if len(raw) > LARGEST:
-        raise DataFileError(_name(path), f"is larger than {LARGEST:,} bytes", _REMEDY)
-    return raw
 
 
 def _name(path: Path) -> str:

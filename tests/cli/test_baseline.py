@@ -83,14 +83,14 @@ def test_fewer_than_eight_runs_are_advisory_and_said_to_be(folder: Path) -> None
 
 def test_runs_of_two_levels_are_told_apart_by_the_first_of_the_second(folder: Path) -> None:
     fill(folder / "llmload.db", many(8, first=20, ttft_ms=140.0, branch=""))
-    (notice,) = update(folder)["notices"]  # type: ignore[misc]
+    (notice,) = update(folder)["notices"]  # type: ignore[misc]  # JSON
     assert f"the level changed at run {Made(20).run_id}: " in notice
     assert f"`llmload baseline accept chat {Made(20).run_id}`" in notice
 
 
 def test_a_run_that_lies_far_out_is_named(folder: Path) -> None:
     fill(folder / "llmload.db", [Made(20, ttft_ms=400.0, branch="")])
-    (notice,) = update(folder)["notices"]  # type: ignore[misc]
+    (notice,) = update(folder)["notices"]  # type: ignore[misc]  # JSON
     assert f"run {Made(20).run_id} lies far out" in notice
     assert "p50(e2e) at concurrency 8 is 2.5 times the median" in notice
 

@@ -71,7 +71,7 @@ def measured(name: str, ttfts_ms: Sequence[float], **changes: object) -> RunResu
     repeats = tuple({"p50(ttft)": Estimate(value)} for value in ttfts_ms)
     climbed = replace(step, estimates={"p50(ttft)": Estimate(sum(ttfts_ms) / len(ttfts_ms))}, repeats=repeats)
     header = replace(CLEAN.header, run_id=name)
-    return replace(CLEAN, header=header, steps=(replace(climbed, **changes),))  # type: ignore[arg-type]
+    return replace(CLEAN, header=header, steps=(replace(climbed, **changes),))  # type: ignore[arg-type]  # each test names fields of a step
 
 
 SERVERS = {

@@ -234,7 +234,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 def _add(path: Path, reason: str) -> None:
     for number in range(20):
         entry = Entry("2026-11-21T00:00:00Z", Action.UPDATE, f"{reason} {number}")
-        rewrite(path, lambda old, entry=entry: replace(old or FILE, history=(*(old or FILE).history, entry)))  # type: ignore[misc]
+        rewrite(path, lambda old, entry=entry: replace(old or FILE, history=(*(old or FILE).history, entry)))  # type: ignore[misc]  # a lambda that keeps its entry
 
 
 def test_of_two_updates_at_once_none_is_lost(tmp_path: Path) -> None:

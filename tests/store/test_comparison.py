@@ -72,7 +72,7 @@ def run_of(run_id: str, scenario: str = "chat", **changes: object) -> RunResult:
     """The clean run under another name, with estimates at its first step."""
     header = replace(CLEAN.header, run_id=run_id, scenario=scenario, created=f"2026-11-21T00:00:00.{run_id}")
     steps = (replace(CLEAN.steps[0], estimates=FIGURES), *CLEAN.steps[1:])
-    return replace(CLEAN, header=header, steps=steps, fingerprint=FINGERPRINT, **changes)  # type: ignore[arg-type]
+    return replace(CLEAN, header=header, steps=steps, fingerprint=FINGERPRINT, **changes)  # type: ignore[arg-type]  # each test names fields of a run
 
 
 @settings(max_examples=60, deadline=None)
