@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from llmload.baseline import Estimates, Reference
+from llmload.capacity import Knee, Recommendation
 from llmload.latency import Histogram, LatencySummary
+from llmload.promises import Slo
+from llmload.timeline import GpuSeries, Timeline
 from llmload.units import format_number
 from llmload.verdict import Caveat, Finding, Status, Verdict
 
@@ -334,6 +337,11 @@ class RunResult:
     notices: tuple[str, ...] = ()
     fails_on: tuple[str, ...] = ()  # policies set to fail: "inconclusive", "incomparable", "missing_baseline"
     reference: Reference | None = None  # what relative gates were judged against; None where there are none
+    slo: Slo | None = None
+    knee: Knee | None = None  # None where the steps are no ladder of one axis, or no share of good requests is asked
+    timeline: Timeline | None = None  # None for an imported run
+    gpus: tuple[GpuSeries, ...] = ()
+    recommendation: Recommendation | None = None
 
     @property
     def is_imported(self) -> bool:

@@ -90,6 +90,7 @@ def judge(
         notices=scenario.notices,
         fails_on=_strict_policies(scenario.decision),
         reference=reference,
+        slo=scenario.slo,
     )
 
 

@@ -29,6 +29,7 @@ from llmload.load.pool import Place, Pool
 from llmload.load.ray_cluster import RayCluster
 from llmload.load.window import Window
 from llmload.progress import Progress, Waiting
+from llmload.reporters.texts import Language, texts_in
 from llmload.runner import Earlier, Edges, Side, run
 from llmload.scenario.asked import Local, Ray, Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
@@ -114,7 +115,7 @@ def place_of(engine: Local | Ray) -> AbstractContextManager[Place]:
 
 def tell(result: RunResult, scenario: Scenario, order: Order) -> tuple[Path, ...]:
     """Write the scenario's reports; all files of a run are replaced together."""
-    return write_reports(result, directory_of(scenario, order.out), scenario.reports.formats)
+    return write_reports(result, directory_of(scenario, order.out), scenario.reports.formats, texts_in(Language.EN))
 
 
 def directory_of(scenario: Scenario, out: Path | None) -> Path:

@@ -23,13 +23,13 @@ def export(
     """
     from llmload.cli import stored
     from llmload.reporters.registry import REPORTERS
+    from llmload.reporters.texts import Language, texts_in
     from llmload.store.database import open_existing
 
     stored.refuse_unknown([format], ("csv", "json"))
     with open_existing(store) as opened:
         result = stored.judged(opened, opened.find(run))
-    _, render = REPORTERS[format]
-    rendered = render(result)
+    (rendered,) = REPORTERS[format](result, texts_in(Language.EN)).values()
     if output is None:
         stored.print_bytes(rendered)
     else:

@@ -38,6 +38,7 @@ def report(
     from llmload.cli.report_files import write_reports
     from llmload.reporters import junit
     from llmload.reporters.registry import REPORTERS
+    from llmload.reporters.texts import Language, texts_in
     from llmload.store.database import open_existing
 
     stored.refuse_unknown(formats, tuple(REPORTERS))
@@ -45,6 +46,6 @@ def report(
         result = stored.judged(opened, opened.find(run))
     reporters = dict(REPORTERS)
     if junit_flavor is JunitFlavor.STRICT:
-        reporters["junit"] = (REPORTERS["junit"][0], junit.render_strict)
+        reporters["junit"] = lambda run, _: {"junit.xml": junit.render_strict(run)}
     directory = (out or stored.reports_directory(result)) / result.header.scenario
-    print("\n".join(str(path) for path in write_reports(result, directory, formats, reporters)))
+    print("\n".join(str(path) for path in write_reports(result, directory, formats, texts_in(Language.EN), reporters)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from llmload.domain import RunResult
 from llmload.errors import StoreError
 from llmload.reporters.registry import REPORTERS, Render
+from llmload.reporters.texts import Texts
 from llmload.store.replacing import alone_in, replace
 
 
@@ -15,10 +16,11 @@ def write_reports(
     result: RunResult,
     directory: Path,
     formats: Sequence[str],
-    reporters: Mapping[str, tuple[str, Render]] = REPORTERS,
+    texts: Texts,
+    reporters: Mapping[str, Render] = REPORTERS,
 ) -> tuple[Path, ...]:
     """Render `result` in each format into `directory`; StoreError when the disk says no, old files then stay."""
-    rendered = {name: render(result) for name, render in (reporters[form] for form in formats)}
+    rendered = {name: content for form in formats for name, content in reporters[form](result, texts).items()}
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with alone_in(directory):

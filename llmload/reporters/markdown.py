@@ -12,10 +12,12 @@ from functools import cache
 
 import jinja2
 
-from llmload.domain import RunResult, StepResult, TargetFacts
+from llmload.domain import RunResult, StepResult
+from llmload.reporters import sections
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
+from llmload.reporters.texts import Texts
 from llmload.reporters.wording import caveats, figures, readings, senders, sentence, tally, worst
 from llmload.verdict import Caveat, Status
 
@@ -43,35 +45,36 @@ _MARKS = {
 }
 
 
-def render(run: RunResult) -> bytes:
+def render(run: RunResult, texts: Texts) -> bytes:
     """GitHub-flavoured Markdown, with as much detail as the size limit has room for."""
     text = b""
     for room in _ROOMS:
-        text = _environment().get_template("report.md.j2").render(_told(run, room)).encode()
+        text = _environment().get_template("report.md.j2").render(_told(run, room, texts)).encode()
         if len(text) < SIZE_LIMIT:
             break
     return text
 
 
-def _told(run: RunResult, room: _Room) -> dict[str, object]:
+def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
     told, spoilers = readings(run), caveats(run)
     to_look_at = [reading for reading in told if reading.status is not Status.PASS]
     target = run.target
     return {
         "run": run,
+        "texts": texts,
         "room": room,
         "tally": tally(run),
         "beside": [words for words in (compared_with(run), climbs(run)) if words],
         "is_relative": any(reading.is_relative for reading in told),
-        "framework": " ".join(filter(None, (target.framework, target.version))) if target else "",
+        "framework": sections.framework(target) if target else "",
         "to_look_at": to_look_at,
         "readings": told,
         "confidences": ", ".join(sorted({each.confidence for each in told if each.confidence != MISSING})),
         "caveats": spoilers,
-        "errors": _errors(run.steps),
+        "errors": sections.errors(run.steps),
         "senders": senders(run),
         "is_open_loop": any(step.step.axis != "concurrency" for step in run.steps),
-        "provenance": _provenance(run, room.lines),
+        "provenance": sections.provenance(run, room.lines),
     }
 
 
@@ -122,40 +125,3 @@ def _latency(step: StepResult, metric: str) -> str:
     if summary is None:
         return MISSING
     return " / ".join(bare_milliseconds(value) for value in (summary.p50_ms, summary.p95_ms, summary.p99_ms))
-
-
-def _errors(steps: Sequence[StepResult]) -> list[tuple[str, str, int, str]]:
-    """Step, error type, count and share of attempts, most frequent first within a step."""
-    return [
-        (step.step.label, kind, count, percent(count / step.metrics.attempts if step.metrics.attempts else None))
-        for step in steps
-        for kind, count in sorted(step.metrics.errors.items(), key=lambda each: (-each[1], each[0]))
-    ]
-
-
-def _provenance(run: RunResult, most: int) -> list[tuple[str, str]]:
-    header = run.header
-    told = [
-        ("imported from" if run.is_imported else "scenario", f"{header.source}, sha256 {header.document_hash}"),
-        ("created", header.created),
-        ("finished", run.finished or (MISSING if run.is_imported else "not finished")),
-        ("imported by llmload" if run.is_imported else "llmload", header.version),
-    ]
-    for prefix, pairs in (
-        ("fingerprint", run.fingerprint),
-        ("environment", header.environment),
-        ("label", header.labels),
-    ):
-        told += [(f"{prefix}: {name}", value) for name, value in sorted(pairs.items())[:most]]
-    if run.target:
-        fit, settings = run.target.fit, run.target.in_force
-        if fit is not None:
-            told.append(("tokens counted by", f"{fit.source.value}, fit within {percent(fit.residual)}"))
-        told += [(f"setting: {name}", f"{settings[name]} ({_source(run.target, name)})") for name in sorted(settings)]
-    return told
-
-
-def _source(target: TargetFacts, name: str) -> str:
-    if name in target.actual:
-        return "told by the server"
-    return "declared, not verified" if name in target.declared else "assumed, not declared"

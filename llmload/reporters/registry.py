@@ -1,4 +1,4 @@
-"""Every report by the name of its format in a scenario: `reports.formats: [markdown, json, junit, csv]`."""
+"""Every report by the name of its format in a scenario: `reports.formats: [markdown, html, excel, junit, csv, json]`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,27 @@ from collections.abc import Callable, Mapping
 
 from llmload.domain import RunResult
 from llmload.reporters import junit, markdown, result_json, steps_csv
+from llmload.reporters.texts import Texts
 
-Render = Callable[[RunResult], bytes]
+Files = Mapping[str, bytes]
+"""File name within the report directory -> content. The first one is the report itself, others lie beside it."""
 
-REPORTERS: Mapping[str, tuple[str, Render]] = {
-    "markdown": ("report.md", markdown.render),
-    "json": ("result.json", result_json.render),
-    "junit": ("junit.xml", junit.render),
-    "csv": ("steps.csv", steps_csv.render),
+Render = Callable[[RunResult, Texts], Files]
+
+
+def _untranslated(name: str, render: Callable[[RunResult], bytes]) -> Render:
+    """One file that machines read, the same in every language."""
+    return lambda run, _: {name: render(run)}
+
+
+def _markdown(run: RunResult, texts: Texts) -> Files:
+    return {"report.md": markdown.render(run, texts)}
+
+
+REPORTERS: Mapping[str, Render] = {
+    "markdown": _markdown,
+    "json": _untranslated("result.json", result_json.render),
+    "junit": _untranslated("junit.xml", junit.render),
+    "csv": _untranslated("steps.csv", steps_csv.render),
 }
-"""Format name -> file name within the report directory, and the function that makes its bytes."""
+"""Format name -> the function that makes its files. Each is a pure function: same run, same texts, same bytes."""

@@ -10,11 +10,19 @@ import pytest
 from llmload.domain import RunResult
 from llmload.reporters import junit
 from llmload.reporters.registry import REPORTERS, Render
+from llmload.reporters.texts import Language, texts_in
 from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
 from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
 from tests.reporters.goldens_on_disk import assert_golden
 
-FORMATS: list[tuple[str, Render]] = [*REPORTERS.values(), ("junit-strict.xml", junit.render_strict)]
+ENGLISH = texts_in(Language.EN)
+FORMATS: list[tuple[str, Render]] = [
+    ("report.md", REPORTERS["markdown"]),
+    ("result.json", REPORTERS["json"]),
+    ("junit.xml", REPORTERS["junit"]),
+    ("steps.csv", REPORTERS["csv"]),
+    ("junit-strict.xml", lambda run, _: {"junit-strict.xml": junit.render_strict(run)}),
+]
 SIZE_LIMITS = {"report.md": 80_000, "result.json": 200_000}
 RUNS = [
     pytest.param(CLEAN, "clean", id="clean"),
@@ -31,7 +39,7 @@ RUNS = [
 def test_a_recorded_run_is_told_as_reviewed(
     run: RunResult, name: str, file: str, render: Render, update_goldens: bool
 ) -> None:
-    assert_golden(f"{name}-{file}", render(run), update=update_goldens)
+    assert_golden(f"{name}-{file}", render(run, ENGLISH)[file], update=update_goldens)
 
 
 @pytest.mark.parametrize(("run", "name"), RUNS)
@@ -39,7 +47,7 @@ def test_a_recorded_run_is_told_as_reviewed(
 def test_a_report_is_utf_8_without_control_characters_and_within_its_size(
     run: RunResult, name: str, file: str, render: Render
 ) -> None:
-    text = render(run).decode()
+    text = render(run, ENGLISH)[file].decode()
     assert not [character for character in text if ord(character) < 32 and character != "\n"]
     assert not set(text) & set("\x7f\x9b\u202e\ufffe\ud800")
     assert len(text.encode()) < SIZE_LIMITS.get(file, 200_000), name
@@ -48,7 +56,9 @@ def test_a_report_is_utf_8_without_control_characters_and_within_its_size(
 def test_the_same_run_gives_the_same_bytes_in_another_process() -> None:
     program = (
         "import hashlib; from tests.recorded_runs import TROUBLE; from llmload.reporters.registry import REPORTERS;"
-        "print(*(hashlib.sha256(render(TROUBLE)).hexdigest() for _, render in REPORTERS.values()))"
+        "from llmload.reporters.texts import Language, texts_in; files = [render(TROUBLE, texts_in(Language.EN))"
+        " for render in REPORTERS.values()];"
+        "print(*((name, hashlib.sha256(content).hexdigest()) for each in files for name, content in each.items()))"
     )
     outputs = {
         subprocess.run(
@@ -60,7 +70,7 @@ def test_the_same_run_gives_the_same_bytes_in_another_process() -> None:
 
 
 def test_every_format_writes_its_own_file() -> None:
-    assert {name: file for name, (file, _) in REPORTERS.items()} == {
+    assert {name: next(iter(render(CLEAN, ENGLISH))) for name, render in REPORTERS.items()} == {
         "markdown": "report.md",
         "json": "result.json",
         "junit": "junit.xml",

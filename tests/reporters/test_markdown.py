@@ -7,6 +7,7 @@ from dataclasses import replace
 from markdown_it import MarkdownIt
 
 from llmload.reporters import markdown
+from llmload.reporters.texts import Language, texts_in
 from llmload.verdict import Caveat, Status
 from tests.recorded_runs import CLEAN, HOSTILE, TROUBLE
 
@@ -14,7 +15,7 @@ GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 def text_of(run) -> str:
-    return markdown.render(run).decode()
+    return markdown.render(run, texts_in(Language.EN)).decode()
 
 
 def test_the_first_lines_answer_what_why_and_which_exit_code() -> None:

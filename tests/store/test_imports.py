@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from llmload.domain import IMPORTED, RunResult
 from llmload.errors import DataFileError, StoreError
 from llmload.reporters.registry import REPORTERS
+from llmload.reporters.texts import Language, texts_in
 from llmload.store.database import Store, open_store
 from llmload.store.imports import LARGEST, read_file, result_of, run_of
 from llmload.store.loadtest import MOST_LEVELS
@@ -304,8 +305,8 @@ def test_whatever_stands_in_a_file_it_is_a_run_that_can_be_told_or_a_fault(path:
         run = imported(changed(path, value))
     except DataFileError:
         return
-    for _, render in REPORTERS.values():
-        assert b"imported" in render(run)
+    for name in ("markdown", "json", "junit", "csv"):
+        assert any(b"imported" in content for content in REPORTERS[name](run, texts_in(Language.EN)).values())
 
 
 @pytest.mark.parametrize(
