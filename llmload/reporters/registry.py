@@ -1,4 +1,4 @@
-"""Every report by the name of its format in a scenario: `reports.formats: [markdown, html, excel, junit, csv, json]`."""
+"""Every report by the name of its format in a scenario, as in `reports.formats: [markdown, html, excel]`."""
 
 from __future__ import annotations
 
