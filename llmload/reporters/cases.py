@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from llmload.domain import RunResult, StepResult
 from llmload.plain_text import plain
 from llmload.reporters.changes import climbs, compared_with
+from llmload.reporters.texts import Language, texts_in
 from llmload.reporters.wording import (
     NO_BASELINE,
     breaks_build,
@@ -24,6 +25,7 @@ from llmload.reporters.wording import (
 from llmload.verdict import Caveat, Status, Verdict
 
 _MEASUREMENT = "measurement"
+_ENGLISH = texts_in(Language.EN)
 _TEXT_LIMIT = 2_000
 _DEFAULT_TYPES = {
     Status.FAIL: "SloViolation",
@@ -90,12 +92,12 @@ def _run_suite(run: RunResult) -> Suite:
 
 
 def _gate_case(run: RunResult, verdict: Verdict) -> Case:
-    reading = read(verdict, run.reference)
+    reading = read(verdict, run.reference, _ENGLISH)
     tag, kind = _outcome(run, verdict)
     why = "Advisory" if reading.is_advisory else "Level warn"
     excuse = f"{why}, does not break the build." if tag and reading.is_warning else ""
     todo = f"To do: {sentence(verdict.remedy)}" if verdict.remedy else ""
-    parts = (excuse, sentence(plain(verdict.because)), sentence(figures(reading)), plain(todo))
+    parts = (excuse, sentence(plain(verdict.because)), sentence(figures(reading, _ENGLISH)), plain(todo))
     told = {
         "observed": reading.observed,
         "target": reading.target,
@@ -151,11 +153,15 @@ def _caveat_text(caveat: Caveat) -> str:
 
 def _provenance(run: RunResult) -> tuple[tuple[str, str], ...]:
     told = [("run_id", run.header.run_id), ("llmload", run.header.version), ("verdict", run.status.value)]
-    told += [("exit_code", str(run.exit_code)), ("gates", tally(run))]
+    told += [("exit_code", str(run.exit_code)), ("gates", tally(run, _ENGLISH))]
     if run.target:
         told += [("target.url", run.target.url), ("target.model", run.target.model)]
-    told += [(name, words) for name, words in (("reference", compared_with(run)), ("repeats", climbs(run))) if words]
-    told += [(f"finding: {finding.subject}", finding_words(finding)) for finding in run.findings]
+    told += [
+        (name, words)
+        for name, words in (("reference", compared_with(run, _ENGLISH)), ("repeats", climbs(run, _ENGLISH)))
+        if words
+    ]
+    told += [(f"finding: {finding.subject}", finding_words(finding, _ENGLISH)) for finding in run.findings]
     told += [(f"fingerprint.{key}", value) for key, value in sorted(run.fingerprint.items())]
     return tuple((plain(name), plain(value)) for name, value in told)
 

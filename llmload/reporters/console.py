@@ -17,6 +17,7 @@ from llmload.domain import RunResult, StepResult
 from llmload.plain_text import plain
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
+from llmload.reporters.texts import Language, texts_in
 from llmload.reporters.wording import (
     Reading,
     caveats,
@@ -31,6 +32,7 @@ from llmload.reporters.wording import (
 )
 from llmload.verdict import Caveat, Status
 
+_ENGLISH = texts_in(Language.EN)
 _STYLES = {
     Status.PASS: "bold green",
     Status.FAIL: "bold red",
@@ -54,21 +56,21 @@ def render(run: RunResult, console: Console) -> None:
 
 
 def _show(run: RunResult, console: Console) -> None:
-    told = sorted(readings(run), key=urgency, reverse=True)
+    told = sorted(readings(run, _ENGLISH), key=urgency, reverse=True)
     if run.steps:
         console.print(_steps_table(run), "")
-    for words in filter(None, (climbs(run), compared_with(run))):
+    for words in filter(None, (climbs(run, _ENGLISH), compared_with(run, _ENGLISH))):
         _print(Text(sentence(plain(words))).append("\n"), console)
-    for where, words in senders(run, least=2):
+    for where, words in senders(run, _ENGLISH, least=2):
         _print(Text(sentence(plain(f"Sent by {words}"))).append(f"  {where}\n", style="dim"), console)
     if told:
         console.print(_gates_table(told), "")
     for notice in run.notices:
         _print(Text.assemble(("note ", "cyan"), sentence(plain(notice))), console)
     for finding in run.findings:
-        told_of = f"{finding.subject}: {finding_words(finding)}"
+        told_of = f"{finding.subject}: {finding_words(finding, _ENGLISH)}"
         _print(Text.assemble(("finding ", "yellow"), sentence(plain(told_of))), console)
-    for where, caveat in reversed(caveats(run)):
+    for where, caveat in reversed(caveats(run, _ENGLISH)):
         _print_caveat(caveat, where, console)
     for reading in told:
         if reading.status is not Status.PASS:
@@ -81,7 +83,7 @@ def verdict_line(run: RunResult) -> Text:
     """What the run came to, its exit code, the count of gates and why."""
     line = Text(run.status.value.upper(), style=_STYLES[run.status])
     line.append(f" {plain(run.header.scenario)}, exit code {run.exit_code}. ", style="default")
-    return line.append(f"{sentence(tally(run))} {sentence(plain(run.because))}", style="default")
+    return line.append(f"{sentence(tally(run, _ENGLISH))} {sentence(plain(run.because))}", style="default")
 
 
 def _steps_table(run: RunResult) -> Table:
@@ -159,7 +161,7 @@ def _print_reading(reading: Reading, console: Console) -> None:
     _print(head.append(f"  {plain(reading.step)}", style="dim"), console)
     if reading.because:
         _print(Text(sentence(plain(reading.because))), console, _INDENT)
-    _print(Text(sentence(figures(reading)), style="dim"), console, _INDENT)
+    _print(Text(sentence(figures(reading, _ENGLISH)), style="dim"), console, _INDENT)
     if reading.remedy:
         _print(_todo(reading.remedy), console, _INDENT)
 

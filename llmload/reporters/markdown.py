@@ -18,7 +18,18 @@ from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import caveats, figures, readings, senders, sentence, tally, worst
+from llmload.reporters.wording import (
+    caveats,
+    figures,
+    readings,
+    seen,
+    senders,
+    sentence,
+    status_word,
+    step_label,
+    tally,
+    worst,
+)
 from llmload.verdict import Caveat, Status
 
 SIZE_LIMIT = 80_000  # bytes
@@ -56,25 +67,25 @@ def render(run: RunResult, texts: Texts) -> bytes:
 
 
 def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
-    told, spoilers = readings(run), caveats(run)
+    told, spoilers = readings(run, texts), caveats(run, texts)
     to_look_at = [reading for reading in told if reading.status is not Status.PASS]
     target = run.target
     return {
         "run": run,
         "texts": texts,
         "room": room,
-        "tally": tally(run),
-        "beside": [words for words in (compared_with(run), climbs(run)) if words],
+        "tally": tally(run, texts),
+        "beside": [words for words in (compared_with(run, texts), climbs(run, texts)) if words],
         "is_relative": any(reading.is_relative for reading in told),
         "framework": sections.framework(target) if target else "",
         "to_look_at": to_look_at,
         "readings": told,
         "confidences": ", ".join(sorted({each.confidence for each in told if each.confidence != MISSING})),
         "caveats": spoilers,
-        "errors": sections.errors(run.steps),
-        "senders": senders(run),
+        "errors": sections.errors(run.steps, texts),
+        "senders": senders(run, texts),
         "is_open_loop": any(step.step.axis != "concurrency" for step in run.steps),
-        "provenance": sections.provenance(run, room.lines),
+        "provenance": sections.provenance(run, texts, room.lines),
     }
 
 
@@ -93,11 +104,19 @@ def _environment() -> jinja2.Environment:
         "percent": percent,
         "amount": amount,
         "mark": _mark,
-        "figures": figures,
         "sentence": sentence,
     }
     environment.tests |= {"fatal": _is_fatal}
-    environment.globals |= {"latency": _latency, "worst": worst, "more": _more, "break": Markdown("<br>")}
+    environment.globals |= {
+        "latency": _latency,
+        "worst": worst,
+        "more": _more,
+        "figures": figures,
+        "seen": seen,
+        "step_label": step_label,
+        "status_word": status_word,
+        "break": Markdown("<br>"),
+    }
     return environment
 
 

@@ -8,6 +8,7 @@ from math import isfinite
 
 from llmload.domain import RunResult, StepResult
 from llmload.reporters.escaping import spreadsheet
+from llmload.reporters.texts import Language, texts_in
 from llmload.reporters.wording import finding_words, worst
 from llmload.verdict import Caveat
 
@@ -94,7 +95,9 @@ def _row(run: RunResult, result: StepResult) -> list[str]:
         _cell(metrics.dropped) if metrics.planned is not None else "",
         _cell(result.workers.count) if result.workers else "",
         _percent(result.workers.cpu_share) if result.workers else "",
-        spreadsheet("; ".join(f"{finding.subject}: {finding_words(finding)}" for finding in run.findings)),
+        spreadsheet(
+            "; ".join(f"{each.subject}: {finding_words(each, texts_in(Language.EN))}" for each in run.findings)
+        ),
     ]
 
 

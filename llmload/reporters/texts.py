@@ -33,10 +33,14 @@ class Texts:
     def __getitem__(self, key: str) -> str:
         return self.entries[key]
 
-    def counted(self, key: str, count: int) -> str:
-        """`1 request`, `2,000 requests`: the entry `key.one` or `key.other`, whose placeholder is `count`."""
-        form = "one" if count == 1 and f"{key}.one" in self.entries else "other"
-        return self.entries[f"{key}.{form}"].format(count=f"{count:,}")
+    def counted(self, key: str, count: int | str) -> str:
+        """`1 request`, `2,000 requests`: the entry `key.one` or `key.other`, whose placeholder is `count`.
+
+        A figure that is text already, such as "1.5", is put in as it is.
+        """
+        shown = f"{count:,}" if isinstance(count, int) else count
+        form = "one" if shown == "1" and f"{key}.one" in self.entries else "other"
+        return self.entries[f"{key}.{form}"].format(count=shown)
 
 
 @cache

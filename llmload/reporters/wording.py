@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llmload.baseline import Reference
-from llmload.domain import RunResult, StepResult, Workers
+from llmload.domain import RunResult, Step, StepResult, Workers
 from llmload.promises import LATENCIES, SHARES, Bound, Change, Gate, Level
 from llmload.reporters import changes
 from llmload.reporters.figures import MISSING, amount, of_gate, percent
+from llmload.reporters.texts import Texts
 from llmload.scenario.gates import derive_id
 from llmload.verdict import Caveat, Evidence, Finding, Status, Verdict
 
@@ -24,14 +25,7 @@ NO_BASELINE = "NoBaseline"
 """The kind of a relative verdict that had nothing to be held against; it has a policy of its own."""
 
 _POLICIES = {Status.INCONCLUSIVE: "inconclusive", Status.INCOMPARABLE: "incomparable"}
-_TALLY = {
-    Status.FAIL: "failed",
-    Status.ERROR: "could not be measured",
-    Status.INCONCLUSIVE: "inconclusive",
-    Status.INCOMPARABLE: "incomparable",
-    Status.PASS: "passed",
-}
-_WITHOUT_BASELINE = "without a baseline"
+_TALLY = ("fail", "error", "inconclusive", "incomparable", "no_baseline", "pass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +51,32 @@ class Reading:
     looks: str
     because: str
     remedy: str
-
-    @property
-    def weight(self) -> str:
-        """Why it cannot break the build; "" where it can."""
-        if self.is_advisory:
-            return "advisory"
-        return "warning only" if self.is_warning else ""
+    weight: str  # why it cannot break the build: "advisory", "warning only"; empty where it can
 
 
-def finding_words(finding: Finding) -> str:
+def status_word(status: Status, texts: Texts) -> str:
+    """What a gate or a run came to, in the report's language."""
+    return texts[f"status.{status.name.lower()}"]
+
+
+def step_label(step: Step, texts: Texts) -> str:
+    """A step by its load, in the report's language: "concurrency 50", "rate 5/s"."""
+    return label_in(step.label, texts)
+
+
+def label_in(label: str, texts: Texts) -> str:
+    """The label of a step, as verdicts carry it, in the report's language; one of no axis that we know stays."""
+    axis, _, value = label.partition(" ")
+    entry = texts.entries.get(f"load.{axis}")
+    return label if entry is None else entry.format(value=value.removesuffix("/s"))
+
+
+def finding_words(finding: Finding, texts: Texts) -> str:
     """Both figures of a disagreement, and why."""
-    return f"expected {finding.expected}, found {finding.actual}: {finding.cause}"
+    return texts["finding.words"].format(expected=finding.expected, found=finding.actual, cause=finding.cause)
 
 
-def read(verdict: Verdict, reference: Reference | None = None) -> Reading:
+def read(verdict: Verdict, reference: Reference | None, texts: Texts) -> Reading:
     """A verdict with all its figures: observed value, target, interval, n, design effect and effective n.
 
     `reference` is what relative gates were held against.
@@ -81,39 +86,57 @@ def read(verdict: Verdict, reference: Reference | None = None) -> Reading:
     return Reading(
         gate=gate_name(gate),
         promise=str(replace(gate, at=None)),
-        step=verdict.step,
+        step=label_in(verdict.step, texts),
         status=verdict.status,
         is_warning=gate.level is Level.WARN,
         is_advisory=verdict.kind == ADVISORY,
         is_relative=isinstance(gate.promise, Change),
-        observed=MISSING if evidence is None else _figure(gate, evidence, evidence.observed),
-        kept=_kept(gate, evidence),
-        target=_target(gate, evidence),
-        interval=_interval(gate, evidence),
-        off_by=_off_by(gate, evidence),
+        observed=MISSING if evidence is None else _figure(gate, evidence, evidence.observed, texts),
+        kept=_kept(gate, evidence, texts),
+        target=_target(gate, evidence, texts),
+        interval=_interval(gate, evidence, texts),
+        off_by=_off_by(gate, evidence, texts),
         confidence=MISSING if evidence is None else percent(evidence.confidence),
-        n=_sample(gate, evidence, reference),
+        n=_sample(gate, evidence, reference, texts),
         deff=MISSING if evidence is None else amount(evidence.deff),
         effective_n=_effective(evidence),
         looks=MISSING if evidence is None else str(evidence.looks),
         because=verdict.because,
         remedy=verdict.remedy,
+        weight=_weight(verdict, texts),
     )
 
 
-def figures(reading: Reading) -> str:
+def _weight(verdict: Verdict, texts: Texts) -> str:
+    if verdict.kind == ADVISORY:
+        return texts["weight.advisory"]
+    return texts["weight.warning"] if verdict.gate.level is Level.WARN else ""
+
+
+def seen(reading: Reading, texts: Texts) -> str:
+    """What was observed, with what that share of requests did: "91% within 800ms"."""
+    if not reading.kept:
+        return reading.observed
+    return texts["evidence.kept"].format(observed=reading.observed, kept=reading.kept)
+
+
+def figures(reading: Reading, texts: Texts) -> str:
     """The evidence in one line: what was seen, how far off, how sure, from how much."""
     if reading.observed == MISSING:
-        return f"Observed {MISSING}, target {reading.target}" + (f", n {reading.n}" if reading.n != MISSING else "")
-    kept = f" {reading.kept}" if reading.kept else ""
-    seen = (
-        f"Observed {reading.observed}{kept}, {reading.off_by} ({reading.target}); "
-        f"interval {reading.interval} at {reading.confidence} confidence; "
+        key = "evidence.missing" if reading.n == MISSING else "evidence.missing_of"
+        return texts[key].format(observed=MISSING, target=reading.target, n=reading.n)
+    told = texts["evidence.seen"].format(
+        seen=seen(reading, texts),
+        off_by=reading.off_by,
+        target=reading.target,
+        interval=reading.interval,
+        confidence=reading.confidence,
+        n=reading.n,
     )
     if reading.is_relative:
-        return f"{seen}n {reading.n}"
-    looks = "1 look" if reading.looks == "1" else f"{reading.looks} looks"
-    return f"{seen}n {reading.n}, effective n {reading.effective_n} (deff {reading.deff}), {looks}"
+        return told
+    looks = texts.counted("counted.look", reading.looks)
+    return told + texts["evidence.worth"].format(effective_n=reading.effective_n, deff=reading.deff, looks=looks)
 
 
 def sentence(text: str) -> str:
@@ -126,9 +149,9 @@ def gate_name(gate: Gate) -> str:
     return str(gate) if gate.id in ("", derive_id(gate)) else f"{gate.id}: {gate}"
 
 
-def readings(run: RunResult) -> list[Reading]:
+def readings(run: RunResult, texts: Texts) -> list[Reading]:
     """Every verdict of the run in words, what broke the build first; equals keep the order of the run."""
-    return sorted((read(verdict, run.reference) for verdict in run.verdicts), key=urgency)
+    return sorted((read(verdict, run.reference, texts) for verdict in run.verdicts), key=urgency)
 
 
 def urgency(reading: Reading) -> int:
@@ -155,48 +178,46 @@ def breaks_build(verdict: Verdict, fails_on: Sequence[str]) -> bool:
     return policy in fails_on
 
 
-def tally(run: RunResult) -> str:
-    """How many gates came to what, worst first: "2 of 9 failed, 1 inconclusive, 6 passed"."""
+def tally(run: RunResult, texts: Texts) -> str:
+    """How many gates came to what, worst first: "10 gate checks: 2 failed, 1 inconclusive, 7 passed"."""
     counts = Counter(_came_to(verdict) for verdict in run.verdicts)
     if not counts:
-        return "no gates" if run.steps else "nothing was measured"
-    order = [*list(_TALLY.values())[:-1], _WITHOUT_BASELINE, _TALLY[Status.PASS]]
-    parts = [f"{counts[words]} {words}" for words in order if counts[words]]
-    total = sum(counts.values())
-    return f"{total} gate {'check' if total == 1 else 'checks'}: {', '.join(parts)}"
+        return texts["tally.no_gates"] if run.steps else texts["tally.nothing"]
+    parts = [texts[f"tally.{each}"].format(count=counts[each]) for each in _TALLY if counts[each]]
+    return f"{texts.counted('counted.gate_check', sum(counts.values()))}: {', '.join(parts)}"
 
 
 def _came_to(verdict: Verdict) -> str:
-    return _WITHOUT_BASELINE if verdict.kind == NO_BASELINE else _TALLY[verdict.status]
+    return "no_baseline" if verdict.kind == NO_BASELINE else verdict.status.name.lower()
 
 
-def caveats(run: RunResult) -> list[tuple[str, Caveat]]:
+def caveats(run: RunResult, texts: Texts) -> list[tuple[str, Caveat]]:
     """Where and what, fatal ones first; the same caveat at several steps is told once."""
-    places: dict[Caveat, list[str]] = {caveat: ["the run"] for caveat in run.caveats}
+    places: dict[Caveat, list[str]] = {caveat: [texts["place.run"]] for caveat in run.caveats}
     for step in run.steps:
         for caveat in step.caveats:
-            places.setdefault(caveat, []).append(step.step.label)
+            places.setdefault(caveat, []).append(step_label(step.step, texts))
     told = [(", ".join(where), caveat) for caveat, where in places.items()]
     return sorted(told, key=lambda each: not each[1].is_fatal)
 
 
-def senders(run: RunResult, *, least: int = 1) -> list[tuple[str, str]]:
+def senders(run: RunResult, texts: Texts, *, least: int = 1) -> list[tuple[str, str]]:
     """Where the load was sent by at least so many workers, by how many, why (at the last such step), and their CPU."""
     groups: dict[int, list[tuple[str, Workers]]] = {}
     for step in run.steps:
         if step.workers is not None and step.workers.count >= least:
-            groups.setdefault(step.workers.count, []).append((step.step.label, step.workers))
-    return [(", ".join(label for label, _ in sent), _sender(count, sent)) for count, sent in groups.items()]
+            groups.setdefault(step.workers.count, []).append((step_label(step.step, texts), step.workers))
+    return [(", ".join(label for label, _ in sent), _sender(count, sent, texts)) for count, sent in groups.items()]
 
 
-def _sender(count: int, sent: Sequence[tuple[str, Workers]]) -> str:
-    words = f"{count:,} worker{'' if count == 1 else 's'}"
+def _sender(count: int, sent: Sequence[tuple[str, Workers]], texts: Texts) -> str:
+    words = texts.counted("counted.worker", count)
     last, workers = sent[-1]
     if workers.because:
         is_same = all(each.because == workers.because for _, each in sent)
-        words += f": {workers.because}" if is_same else f", at {last} because {workers.because}"
+        words += texts["sender.because" if is_same else "sender.because_at"].format(because=workers.because, step=last)
     shares = [each.cpu_share for _, each in sent if each.cpu_share is not None]
-    return words + (f"; the busiest used {percent(max(shares))} of a core" if shares else "")
+    return words + (texts["sender.busiest"].format(share=percent(max(shares))) if shares else "")
 
 
 def in_own_terms(gate: Gate, evidence: Evidence) -> Evidence:
@@ -221,59 +242,60 @@ def is_share_in_time(gate: Gate, evidence: Evidence) -> bool:
     return gate.subject in LATENCIES and isinstance(gate.promise, Bound) and evidence.target != gate.promise.value
 
 
-def _figure(gate: Gate, evidence: Evidence, value: float | None) -> str:
+def _figure(gate: Gate, evidence: Evidence, value: float | None, texts: Texts) -> str:
     if isinstance(gate.promise, Change):
-        return changes.change(value, evidence.target)
+        return changes.change(value, evidence.target, texts)
     in_percent = gate.subject in SHARES or is_share_in_time(gate, evidence)
     return percent(value, evidence.target) if in_percent else of_gate(gate, value, evidence.target)
 
 
-def _kept(gate: Gate, evidence: Evidence | None) -> str:
+def _kept(gate: Gate, evidence: Evidence | None, texts: Texts) -> str:
     if evidence is None or evidence.observed is None or not isinstance(gate.promise, Bound):
         return ""
     if not is_share_in_time(gate, evidence):
         return ""
-    return f"{'within' if gate.promise.op == '<=' else 'at or over'} {gate.format_value(gate.promise.value)}"
+    key = "evidence.within" if gate.promise.op == "<=" else "evidence.at_or_over"
+    return texts[key].format(bound=gate.format_value(gate.promise.value))
 
 
-def _target(gate: Gate, evidence: Evidence | None) -> str:
+def _target(gate: Gate, evidence: Evidence | None, texts: Texts) -> str:
     if evidence is not None and is_share_in_time(gate, evidence):
         return f">= {percent(evidence.target)}"
     match gate.promise:
         case Bound(op, value):
             return f"{op} {gate.format_value(value)}"
         case Change(max_worse):
-            return f"<= {percent(max_worse)} worse"
+            return f"<= {texts['change.worse'].format(change=percent(max_worse))}"
 
 
-def _interval(gate: Gate, evidence: Evidence | None) -> str:
+def _interval(gate: Gate, evidence: Evidence | None, texts: Texts) -> str:
     if evidence is None or (evidence.low is None and evidence.high is None):
         return MISSING
     if isinstance(gate.promise, Change):
-        return changes.interval(evidence.low, evidence.high, evidence.target)
-    low, high = _figure(gate, evidence, evidence.low), _figure(gate, evidence, evidence.high)
+        return changes.interval(evidence.low, evidence.high, evidence.target, texts)
+    low, high = _figure(gate, evidence, evidence.low, texts), _figure(gate, evidence, evidence.high, texts)
     _, _, unit = high.partition(" ")
-    return f"{low.removesuffix(f' {unit}') if unit else low} to {high}"
+    return changes.between(low.removesuffix(f" {unit}") if unit else low, high, texts)
 
 
-def _off_by(gate: Gate, evidence: Evidence | None) -> str:
+def _off_by(gate: Gate, evidence: Evidence | None, texts: Texts) -> str:
     if evidence is None or evidence.observed is None:
         return ""
     gap = round(evidence.observed - evidence.target, 12)
     if not gap:
-        return "exactly the target"
-    side = "above" if gap > 0 else "below"
+        return texts["off_by.exact"]
     if isinstance(gate.promise, Change) or gate.subject in SHARES or is_share_in_time(gate, evidence):
-        points = percent(abs(gap)).removesuffix("%")
-        return f"{points} {'point' if points == '1' else 'points'} {side} the target"
-    relative = f" ({percent(abs(gap) / evidence.target)})" if abs(gap) <= evidence.target else ""
-    return f"{of_gate(gate, abs(gap))}{relative} {side} the target"
+        told = texts.counted("counted.point", percent(abs(gap)).removesuffix("%"))
+    else:
+        relative = f" ({percent(abs(gap) / evidence.target)})" if abs(gap) <= evidence.target else ""
+        told = f"{of_gate(gate, abs(gap))}{relative}"
+    return texts["off_by.above" if gap > 0 else "off_by.below"].format(gap=told)
 
 
-def _sample(gate: Gate, evidence: Evidence | None, reference: Reference | None) -> str:
+def _sample(gate: Gate, evidence: Evidence | None, reference: Reference | None, texts: Texts) -> str:
     if evidence is None:
         return MISSING
-    return changes.sample(evidence.n, reference) if isinstance(gate.promise, Change) else f"{evidence.n:,}"
+    return changes.sample(evidence.n, reference, texts) if isinstance(gate.promise, Change) else f"{evidence.n:,}"
 
 
 def _effective(evidence: Evidence | None) -> str:

@@ -10,11 +10,14 @@ from llmload.baseline import Baseline, Design, Difference, Incomparable, NoBasel
 from llmload.domain import Workers
 from llmload.promises import At, Bound, Change, Gate, Level
 from llmload.reporters.changes import climbs, compared_with
+from llmload.reporters.texts import Language, texts_in
 from llmload.reporters.wording import caveats, figures, gate_name, read, readings, senders, sentence, tally, worst
 from llmload.scenario.gates import parse_gate
 from llmload.verdict import Evidence, Status, Verdict
 from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
 from tests.recorded_runs import CLEAN, TROUBLE
+
+ENGLISH = texts_in(Language.EN)
 
 
 def verdict(gate: Gate, observed: float | None, target: float, low: float | None, high: float | None) -> Verdict:
@@ -108,13 +111,13 @@ def verdict(gate: Gate, observed: float | None, target: float, low: float | None
     ],
 )
 def test_a_verdict_tells_its_figures_in_the_gates_own_terms(told: Verdict, expected: tuple[str, ...]) -> None:
-    reading = read(told)
+    reading = read(told, None, ENGLISH)
     assert (reading.observed, reading.target, reading.interval, reading.off_by) == expected
 
 
 def test_the_evidence_is_one_line_with_everything_needed_to_doubt_it() -> None:
     told = verdict(Gate("ttft", Bound("<=", 800.0), stat="p95"), 0.91, 0.95, 0.88, 0.94)
-    assert figures(read(told)) == (
+    assert figures(read(told, None, ENGLISH), ENGLISH) == (
         "Observed 91% within 800ms, 4 points below the target (>= 95%); interval 88% to 94% at 98.75% confidence; "
         "n 200, effective n 133 (deff 1.50), 3 looks"
     )
@@ -134,8 +137,8 @@ RUNS = tuple(PastRun(str(number), "2026-01-01T00:00:00.000Z", "", {}) for number
 def test_a_change_says_how_many_runs_it_rests_on(reference: Baseline, n: int, words: str) -> None:
     told = verdict(Gate("ttft", Change(0.05), stat="p95"), 0.061, 0.05, 0.01, 0.1)
     assert told.evidence is not None
-    reading = read(replace(told, evidence=replace(told.evidence, n=n)), reference)
-    assert figures(reading) == (
+    reading = read(replace(told, evidence=replace(told.evidence, n=n)), reference, ENGLISH)
+    assert figures(reading, ENGLISH) == (
         "Observed 6.1% worse, 1.1 points above the target (<= 5% worse); "
         f"interval 1% to 10% worse at 98.75% confidence; n {words}"
     )
@@ -174,16 +177,16 @@ def test_a_change_says_how_many_runs_it_rests_on(reference: Baseline, n: int, wo
     ],
 )
 def test_a_report_says_what_the_run_was_compared_with(reference: Reference | None, words: str) -> None:
-    assert compared_with(replace(CLEAN, reference=reference)) == words
+    assert compared_with(replace(CLEAN, reference=reference), ENGLISH) == words
 
 
 def test_a_missing_baseline_is_not_counted_as_incomparable() -> None:
-    assert tally(ADVISED) == "4 gate checks: 1 failed, 1 without a baseline, 2 passed"
-    assert tally(UNLIKE) == "1 gate check: 1 incomparable"
+    assert tally(ADVISED, ENGLISH) == "4 gate checks: 1 failed, 1 without a baseline, 2 passed"
+    assert tally(UNLIKE, ENGLISH) == "1 gate check: 1 incomparable"
 
 
 def test_an_advisory_verdict_is_marked_as_such() -> None:
-    assert [(reading.status, reading.weight) for reading in readings(ADVISED)] == [
+    assert [(reading.status, reading.weight) for reading in readings(ADVISED, ENGLISH)] == [
         (Status.FAIL, "advisory"),
         (Status.INCOMPARABLE, ""),
         (Status.PASS, "advisory"),
@@ -192,13 +195,13 @@ def test_an_advisory_verdict_is_marked_as_such() -> None:
 
 
 def test_climbs_of_the_ladder_are_told_where_there_were_several() -> None:
-    assert climbs(CLEAN) == ""
-    assert climbs(REGRESSED).startswith("The ladder was climbed 5 times")
+    assert climbs(CLEAN, ENGLISH) == ""
+    assert climbs(REGRESSED, ENGLISH).startswith("The ladder was climbed 5 times")
 
 
 def test_a_named_gate_tells_name_and_promise_and_drops_its_place_where_a_column_has_it() -> None:
     gate = Gate("ttft", Bound("<=", 800.0), stat="p95", id="tail", at=At("concurrency", "<=", 50))
-    reading = read(verdict(gate, 0.91, 0.95, 0.88, 0.94))
+    reading = read(verdict(gate, 0.91, 0.95, 0.88, 0.94), None, ENGLISH)
     assert reading.gate == "tail: p95(ttft) <= 800ms at concurrency <= 50"
     assert reading.promise == "p95(ttft) <= 800ms"
 
@@ -209,23 +212,23 @@ def test_a_name_that_was_made_of_the_gates_own_words_is_not_told() -> None:
 
 
 def test_what_broke_the_build_comes_before_what_only_warns() -> None:
-    order = [(reading.status, reading.is_warning) for reading in readings(TROUBLE)]
+    order = [(reading.status, reading.is_warning) for reading in readings(TROUBLE, ENGLISH)]
     assert order[0] == (Status.FAIL, False)
     assert order.index((Status.FAIL, True)) > order.index((Status.ERROR, False))
     assert order[-1] == (Status.PASS, False)
 
 
 def test_the_tally_counts_what_is_there() -> None:
-    assert tally(CLEAN) == "9 gate checks: 9 passed"
-    assert tally(replace(CLEAN, steps=())) == "nothing was measured"
+    assert tally(CLEAN, ENGLISH) == "9 gate checks: 9 passed"
+    assert tally(replace(CLEAN, steps=()), ENGLISH) == "nothing was measured"
     ungated = replace(CLEAN, steps=(replace(CLEAN.steps[0], verdicts=()),))
-    assert tally(ungated) == "no gates"
+    assert tally(ungated, ENGLISH) == "no gates"
     assert worst(ungated.steps[0]) is Status.NOT_GATED
 
 
 def test_a_caveat_of_several_steps_is_told_once_and_fatal_ones_first() -> None:
     spoilt = TROUBLE.steps[2]
-    told = caveats(replace(TROUBLE, steps=(TROUBLE.steps[1], spoilt, spoilt)))
+    told = caveats(replace(TROUBLE, steps=(TROUBLE.steps[1], spoilt, spoilt)), ENGLISH)
     assert [(where, caveat.rule) for where, caveat in told][:2] == [
         ("concurrency 100, concurrency 100", "client late"),
         ("the run", "token fit"),
@@ -239,17 +242,17 @@ def test_a_sentence_has_one_full_stop(text: str, told: str) -> None:
 
 def test_a_warn_level_gate_is_marked() -> None:
     gate = Gate("goodput", Bound(">=", 0.95), level=Level.WARN)
-    assert read(verdict(gate, 0.9, 0.95, 0.85, 0.93)).is_warning
+    assert read(verdict(gate, 0.9, 0.95, 0.85, 0.93), None, ENGLISH).is_warning
 
 
 def test_steps_that_were_sent_alike_are_told_once_with_the_busiest_worker_of_all() -> None:
     alike = [Workers(2, "as asked", share) for share in (0.2, None, 0.5)]
     run = replace(CLEAN, steps=tuple(replace(s, workers=w) for s, w in zip(CLEAN.steps, alike, strict=True)))
     where = "concurrency 1, concurrency 8, concurrency 32"
-    assert senders(run) == [(where, "2 workers: as asked; the busiest used 50% of a core")]
+    assert senders(run, ENGLISH) == [(where, "2 workers: as asked; the busiest used 50% of a core")]
     last = replace(CLEAN.steps[-1], workers=Workers(2, "there are more", None))
-    ((_, words),) = senders(replace(run, steps=(*run.steps[:-1], last)))
+    ((_, words),) = senders(replace(run, steps=(*run.steps[:-1], last)), ENGLISH)
     assert words == "2 workers, at concurrency 32 because there are more; the busiest used 20% of a core"
     untold = replace(CLEAN, steps=tuple(replace(step, workers=None) for step in CLEAN.steps))
-    assert senders(untold) == []
-    assert senders(run, least=3) == []
+    assert senders(untold, ENGLISH) == []
+    assert senders(run, ENGLISH, least=3) == []
