@@ -35,8 +35,8 @@ def interval(low: float | None, high: float | None, limit: float, texts: Texts) 
     if low == high:
         return ends[0]
     if low * high > 0:
-        shares = (percent(abs(end), limit) for end in (low, high))
-        return texts[f"change.{_side(high)}"].format(change=between(*shares, texts))
+        shares = between(percent(abs(low), limit), percent(abs(high), limit), texts)
+        return texts[f"change.{_side(high)}"].format(change=shares)
     return between(*ends, texts)
 
 
