@@ -1,19 +1,33 @@
-"""Every chart of a run, as Vega-Lite: one specification feeds the page, the pictures in Markdown and the site."""
+"""Every chart of a run, as Vega-Lite: one specification feeds the page, the pictures in Markdown and the site.
+
+Data lie inside a specification, aggregated; a missing value is null there and leaves a gap. Text of others is only
+ever data, never part of an expression.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
-Spec = Mapping[str, object]
-"""A Vega-Lite document with its data inside; it refers to nothing outside."""
+from llmload.analysis.comparison import Comparison
+from llmload.domain import RunResult
+from llmload.reporters.chart import Chart, Spec
+from llmload.reporters.load_charts import goodput_chart, throughput_chart
+from llmload.reporters.texts import Texts
+
+__all__ = ["Chart", "Spec", "comparison_charts", "run_charts"]
+
+_Draw = Callable[[RunResult, Texts], Chart | None]
+
+_OF_A_RUN: tuple[_Draw, ...] = (throughput_chart, goodput_chart)
+"""The most important one first: who has room for few drops the last ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One chart. `name` is what its file is named by, `summary` what it shows, for those who cannot see it."""
+def run_charts(run: RunResult, texts: Texts) -> tuple[Chart, ...]:
+    """The charts that the run has data for, the most important one first."""
+    return tuple(chart for draw in _OF_A_RUN if (chart := draw(run, texts)) is not None)
 
-    name: str
-    title: str
-    summary: str
-    spec: Spec
+
+def comparison_charts(comparison: Comparison, texts: Texts) -> tuple[Chart, ...]:
+    """The charts of runs side by side; none where nothing could be compared."""
+    del comparison, texts
+    return ()
