@@ -6,30 +6,20 @@ long lists are cut, worst first, and say how much is missing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import jinja2
 
-from llmload.domain import RunResult, StepResult
-from llmload.reporters import sections
+from llmload.domain import RunResult
+from llmload.reporters import markdown_tables, sections
+from llmload.reporters.aligned_table import escaped
 from llmload.reporters.changes import climbs, compared_with
-from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
-from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
+from llmload.reporters.escaping import Markdown, markdown_code
+from llmload.reporters.figures import MISSING
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import (
-    caveats,
-    figures,
-    readings,
-    seen,
-    senders,
-    sentence,
-    status_word,
-    step_label,
-    tally,
-    worst,
-)
+from llmload.reporters.wording import caveats, figures, readings, senders, sentence, status_word, tally
 from llmload.verdict import Caveat, Status
 
 SIZE_LIMIT = 80_000  # bytes
@@ -46,14 +36,6 @@ class _Room:
 
 
 _ROOMS = (_Room(20, 100, 50, 30), _Room(10, 50, 30, 10), _Room(3, 10, 10, 3))
-_MARKS = {
-    Status.PASS: "✅",
-    Status.FAIL: "❌",
-    Status.ERROR: "⛔",
-    Status.INCONCLUSIVE: "❔",
-    Status.INCOMPARABLE: "❔",
-    Status.NOT_GATED: "⚪",
-}
 
 
 def render(run: RunResult, texts: Texts) -> bytes:
@@ -67,25 +49,31 @@ def render(run: RunResult, texts: Texts) -> bytes:
 
 
 def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
-    told, spoilers = readings(run, texts), caveats(run, texts)
-    to_look_at = [reading for reading in told if reading.status is not Status.PASS]
-    target = run.target
+    told, target = readings(run, texts), run.target
     return {
         "run": run,
         "texts": texts,
         "room": room,
         "tally": tally(run, texts),
-        "beside": [words for words in (compared_with(run, texts), climbs(run, texts)) if words],
+        "beside": [
+            words for words in (compared_with(run, texts), climbs(run, texts), sections.knee(run, texts)) if words
+        ],
         "is_relative": any(reading.is_relative for reading in told),
         "framework": sections.framework(target) if target else "",
-        "to_look_at": to_look_at,
+        "to_look_at": [reading for reading in told if reading.status is not Status.PASS],
         "readings": told,
         "confidences": ", ".join(sorted({each.confidence for each in told if each.confidence != MISSING})),
-        "caveats": spoilers,
+        "caveats": caveats(run, texts),
+        "advised": sections.recommendation(run, texts),
         "errors": sections.errors(run.steps, texts),
         "senders": senders(run, texts),
-        "is_open_loop": any(step.step.axis != "concurrency" for step in run.steps),
+        "gpus": sections.gpus(run, texts),
+        "findings": sections.findings(run, texts),
         "provenance": sections.provenance(run, texts, room.lines),
+        "fill": partial(_fill, texts),
+        "more": partial(_more, texts),
+        "status_word": partial(status_word, texts=texts),
+        "figures": partial(figures, texts=texts),
     }
 
 
@@ -93,54 +81,39 @@ def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(  # noqa: S701 - `finalize` escapes, for Markdown instead of HTML
         loader=jinja2.PackageLoader("llmload.reporters"),
-        finalize=_escape,
+        finalize=escaped,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {
-        "code": markdown_code,
-        "percent": percent,
-        "amount": amount,
-        "mark": _mark,
-        "sentence": sentence,
-    }
+    environment.filters |= {"code": markdown_code, "mark": _mark, "sentence": sentence, "listed": _listed}
     environment.tests |= {"fatal": _is_fatal}
-    environment.globals |= {
-        "latency": _latency,
-        "worst": worst,
-        "more": _more,
-        "figures": figures,
-        "seen": seen,
-        "step_label": step_label,
-        "status_word": status_word,
-        "break": Markdown("<br>"),
-    }
+    environment.globals |= {"tables": markdown_tables, "break": Markdown("<br>")}
     return environment
 
 
-def _escape(value: object) -> object:
-    return value if isinstance(value, Markdown | int) else markdown_prose(str(value))
+def _fill(texts: Texts, key: str, values: Mapping[str, object]) -> Markdown:
+    """A sentence of the catalogue around values of which some may be Markdown."""
+    return Markdown(texts[key].format(**{name: escaped(value) for name, value in values.items()}))
 
 
 def _mark(status: Status) -> str:
-    return _MARKS[status]
+    return markdown_tables.MARKS[status]
 
 
 def _is_fatal(caveat: Caveat) -> bool:
     return caveat.is_fatal
 
 
-def _more(everything: Sequence[object], told: int, file: str) -> Markdown:
+def _more(texts: Texts, everything: Sequence[object], told: int, file: str) -> Markdown:
     """How many are left untold, and which file tells them."""
     left = len(everything) - told
-    return Markdown(f"\n…and {left:,} more; `{file}` has them all.\n" if left > 0 else "")
+    if left <= 0:
+        return Markdown("")
+    return Markdown(f"\n{texts['markdown.more'].format(count=f'{left:,}', file=f'`{file}`')}\n")
 
 
-def _latency(step: StepResult, metric: str) -> str:
-    """p50 / p95 / p99 in ms, in one cell."""
-    summary = step.metrics.latency.get(metric)
-    if summary is None:
-        return MISSING
-    return " / ".join(bare_milliseconds(value) for value in (summary.p50_ms, summary.p95_ms, summary.p99_ms))
+def _listed(pairs: sections.Pairs) -> str:
+    """Names and values in one line."""
+    return ", ".join(f"{name} {value}" for name, value in pairs)

@@ -10,7 +10,7 @@ from llmload.domain import RunResult, Step, StepResult, TargetFacts
 from llmload.reporters.changes import between
 from llmload.reporters.figures import MISSING, amount, milliseconds, percent
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import step_label
+from llmload.reporters.wording import finding_words, step_label
 from llmload.timeline import GpuSeries
 
 _GIB = 2**30
@@ -56,6 +56,11 @@ def errors(steps: Sequence[StepResult], texts: Texts) -> list[tuple[str, str, in
         for step in steps
         for kind, count in sorted(step.metrics.errors.items(), key=lambda each: (-each[1], each[0]))
     ]
+
+
+def findings(run: RunResult, texts: Texts) -> Pairs:
+    """Of what two sources disagree, and how, with the likely cause."""
+    return [(finding.subject, finding_words(finding, texts)) for finding in run.findings]
 
 
 def provenance(run: RunResult, texts: Texts, most: int) -> Pairs:
