@@ -1,6 +1,7 @@
 """The error tree. An exception means that *we* cannot go on; a failed request is a record, never one of these.
 
     LlmloadError            70  a defect of ours
+    ├── ReportError         70  one report could not be made; the run and its other reports are whole
     ├── UsageError           2  the command line
     ├── ScenarioError        2  the scenario document (one or many located problems)
     │   └── NotBuiltError    2  it asks for a feature that this version does not have
@@ -29,6 +30,10 @@ class LlmloadError(Exception):
     def __init__(self, where: str, problem: str, remedy: str) -> None:
         super().__init__(f"{where}: {problem}. {remedy}")
         self.where, self.problem, self.remedy = where, problem, remedy
+
+
+class ReportError(LlmloadError):
+    """A report could not be made, for a defect of ours or a missing library; it says nothing about the server."""
 
 
 class UsageError(LlmloadError):

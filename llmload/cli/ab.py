@@ -33,6 +33,7 @@ def ab(
     env_file: options.EnvFile = None,
     progress: Annotated[bool, typer.Option(help="Show progress while it runs.")] = True,
     json: options.Json = False,
+    lang: options.Lang = None,
     log_format: options.LogFormat = "text",
     log_level: options.LogLevel = "warning",
 ) -> None:
@@ -49,9 +50,11 @@ def ab(
     from llmload.cli.display import display
     from llmload.cli.execution import Order, tell
     from llmload.cli.pairing import check_sides, load_side, measure_pairs, scrubber_of, telling_errors
+    from llmload.cli.report_files import tell_troubles
 
     a, b = _sources(files, [*sets, *sets_a], [*sets, *sets_b])
     env = options.environment(env_file)
+    language = options.language(lang, env)
     of_b = load_side(b, pairs, env, USUAL_PAIRS)
     of_a = load_side(a, of_b.decision.repeats, env, USUAL_PAIRS)
     check_sides(of_a, of_b)
@@ -59,10 +62,11 @@ def ab(
     logs.configure(log_format, log_level, scrub)
     with telling_errors(scrub):
         with display(progress and not json) as show:
-            order = Order(store, out, None, env, show)
+            order = Order(store, out, None, env, show, language=language)
             names = (scrub(str(a)), scrub(str(b)))
             pair = measure_pairs((of_a, of_b), names, order, lambda found: tell(found.b, of_b, order))
         _print(pair, of_b, store, is_json=json)
+        tell_troubles(pair.reports, scrub)
     raise typer.Exit(exit_code_of(pair))
 
 
@@ -79,11 +83,10 @@ def _sources(files: list[Path], sets_a: list[str], sets_b: list[str]) -> tuple[S
 
 
 def exit_code_of(pair: Pair) -> int:
-    """B's, unless A left nothing to compare it with."""
-    from llmload.cli.batch import PRECEDENCE
+    """B's, unless A left nothing to compare it with or a report could not be written."""
+    from llmload.cli.batch import worst
 
-    codes = {pair.b.exit_code, *((5,) if _unmeasured(pair) else ())}
-    return next(code for code in PRECEDENCE if code in codes)
+    return worst((pair.b.exit_code, *((5,) if _unmeasured(pair) else ()), *pair.reports.exit_codes))
 
 
 def _unmeasured(pair: Pair) -> str:
@@ -119,5 +122,5 @@ def _print(pair: Pair, scenario: Scenario, store: Path, *, is_json: bool) -> Non
     if not any(isinstance(gate.promise, Change) for gate in scenario.gates):
         print_text(_NOT_JUDGED)
     print_tables(pair.b)
-    print_text(f"Reports of B: {', '.join(str(path) for path in pair.files)}\n")
+    print_text(f"Reports of B: {', '.join(str(path) for path in pair.reports.files) or 'none'}\n")
     print_text(f"Stored as {pair.a.header.run_id} (A) and {pair.b.header.run_id} (B) in {store}\n")

@@ -32,6 +32,7 @@ def apply(
     dry_run: Annotated[DryRun | None, typer.Option(help="client: check and stop; server: probe it too.")] = None,
     progress: Annotated[bool, typer.Option(help="Show progress while it runs.")] = True,
     json: options.Json = False,
+    lang: options.Lang = None,
     log_format: options.LogFormat = "text",
     log_level: options.LogLevel = "warning",
 ) -> None:
@@ -48,6 +49,7 @@ def apply(
     if resume is not None and len(files) > 1:
         raise UsageError("--resume", "names one run, but several files are given", "Resume one file at a time")
     env = options.environment(env_file)
+    language = options.language(lang, env)
     loaders = [partial(load_runnable, path, sets=sets, env=env) for path in files]
     match dry_run:
         case DryRun.CLIENT:
@@ -56,5 +58,5 @@ def apply(
             code = rehearse(loaders, Rehearsal("load", out, env, progress, store, baseline))
         case None:
             batch = Batch(store, out, resume, env, progress and not json, json, log_format, log_level)
-            code = apply_all(loaders, replace(batch, baseline=baseline))
+            code = apply_all(loaders, replace(batch, baseline=baseline, language=language))
     raise typer.Exit(code)

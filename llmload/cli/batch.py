@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from llmload.cli import logs
 from llmload.cli.display import display
 from llmload.cli.execution import Executed, Order, execute
+from llmload.cli.report_files import tell_troubles
 from llmload.cli.stored import print_json, print_tables, print_text, write_file
 from llmload.errors import LlmloadError
 from llmload.reporters import result_json
+from llmload.reporters.texts import Language
 from llmload.scenario.asked import Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
 
@@ -35,6 +37,7 @@ class Batch:
     log_level: str
     output: Path | None = None  # one more copy of the result document
     baseline: str | None = None  # as --baseline names it
+    language: Language = Language.EN  # of the reports
 
 
 def apply_all(loaders: Sequence[Callable[[], Scenario]], batch: Batch) -> int:
@@ -44,6 +47,11 @@ def apply_all(loaders: Sequence[Callable[[], Scenario]], batch: Batch) -> int:
         codes.append(_apply_one(load, batch))
         if codes[-1] in (130, 143):
             break
+    return worst(codes)
+
+
+def worst(codes: Collection[int]) -> int:
+    """The exit code that speaks for all of them."""
     return next(code for code in PRECEDENCE if code in codes)
 
 
@@ -54,8 +62,10 @@ def _apply_one(load: Callable[[], Scenario], batch: Batch) -> int:
         scrub = Scrubber(secrets_of(scenario, batch.env)).scrub
         logs.configure(batch.log_format, batch.log_level, scrub)
         with display(batch.is_shown) as show:
-            done = execute(scenario, Order(batch.store, batch.out, batch.resume, batch.env, show, batch.baseline))
+            order = Order(batch.store, batch.out, batch.resume, batch.env, show, batch.baseline, batch.language)
+            done = execute(scenario, order)
         tell(done, batch)
+        tell_troubles(done.reports, scrub)
     except LlmloadError as error:
         for text in (f"llmload: {error}", *getattr(error, "__notes__", ())):
             print(scrub(text), file=sys.stderr)
@@ -64,7 +74,7 @@ def _apply_one(load: Callable[[], Scenario], batch: Batch) -> int:
         print(scrub("".join(traceback.format_exception(error))), file=sys.stderr)
         print("llmload: internal error. Please report it with the lines above.", file=sys.stderr)
         return 70
-    return done.result.exit_code
+    return worst((done.result.exit_code, *done.reports.exit_codes))
 
 
 def tell(done: Executed, batch: Batch) -> None:
@@ -76,6 +86,6 @@ def tell(done: Executed, batch: Batch) -> None:
         return
     print_tables(done.result)
     print_text(
-        f"Reports: {', '.join(str(path) for path in done.files)}\n"
+        f"Reports: {', '.join(str(path) for path in done.reports.files) or 'none'}\n"
         f"Stored as {done.result.header.run_id} in {batch.store}\n"
     )

@@ -11,10 +11,7 @@ import typer
 from llmload.cli import VerdictExit, options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from llmload.analysis.comparison import ComparedRun, Comparison
-    from llmload.domain import RunResult
+    from llmload.analysis.comparison import Comparison
 
 
 class Format(StrEnum):
@@ -41,69 +38,16 @@ def compare(
 
     Example: llmload compare reports/main/result.json latest --format markdown
     """
-    from llmload.analysis.comparison import compare as hold_against
     from llmload.cli import stored
+    from llmload.cli.comparing import held_against_first
 
-    comparison = hold_against(_runs(runs, store))
-    _refuse_strangers(comparison)
+    comparison = held_against_first("compare", runs, store)
     rendered = _render(comparison, format)
     if output is None:
         stored.print_bytes(rendered)
     else:
         stored.write_file(output, rendered)
     raise VerdictExit(_exit_code(comparison))
-
-
-def _runs(names: Sequence[str], store: Path) -> list[ComparedRun]:
-    """In the order of the command line; the store is opened only where a run of it is named."""
-    from llmload.errors import UsageError
-    from llmload.store.result_file import read_result
-
-    if len(names) < 2:
-        raise UsageError("compare", "one run alone cannot be compared", "Name two runs or more")
-    files = {name: read_result(Path(name)) for name in names if _is_file(name)}
-    stored = _of_store([name for name in names if name not in files], store)
-    return [files[name] if name in files else stored[name] for name in names]
-
-
-def _is_file(name: str) -> bool:
-    """No id of a run has a slash, or ends like a file; a folder may have the name of a run."""
-    path = Path(name)
-    return "/" in name or path.suffix == ".json" or (path.exists() and not path.is_dir())
-
-
-def _of_store(names: Sequence[str], store: Path) -> dict[str, ComparedRun]:
-    from llmload.cli import stored
-    from llmload.store.database import open_existing
-
-    if not names:
-        return {}
-    with open_existing(store) as opened:
-        return {name: _of_result(name, stored.judged(opened, opened.find(name))) for name in names}
-
-
-def _of_result(name: str, result: RunResult) -> ComparedRun:
-    from llmload.analysis.comparison import ComparedRun
-
-    header = result.header
-    return ComparedRun(
-        name, header.run_id, header.scenario, header.created, result.status, result.fingerprint, result.steps
-    )
-
-
-def _refuse_strangers(comparison: Comparison) -> None:
-    """Runs without a step in common have nothing to be compared by, and "no difference" would be no answer."""
-    from llmload.errors import UsageError
-    from llmload.plain_text import plain
-
-    if not comparison.rows and not comparison.is_spoilt:
-        had = "; ".join(
-            f"{run.run_id} has {', '.join(each.step.label for each in run.steps) or 'no step'}"
-            for run in comparison.runs
-        )
-        raise UsageError(
-            "compare", f"no other run has a step of the first one: {plain(had)}", "Compare runs of one load"
-        )
 
 
 def _render(comparison: Comparison, told_as: Format) -> bytes:

@@ -1,4 +1,4 @@
-"""Progress on stderr while a run goes on: a live panel on a terminal, plain lines elsewhere."""
+"""Progress on stderr: of a run a live panel on a terminal, plain lines elsewhere; of reports the one being made."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from llmload.plain_text import plain
 from llmload.progress import Progress, Waiting
 from llmload.reporters import live
 
@@ -26,6 +27,19 @@ def display(is_shown: bool) -> Iterator[Callable[[Progress | Waiting], None]]:
             yield lambda progress: panel.update(live.panel(progress))
     else:
         yield _lines()
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str], None]]:
+    """Yield the function that says what is being done now; a terminal shows it until the next, a pipe nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status("") as status:
+        yield lambda stage: status.update(Text(plain(stage)))
 
 
 def _lines() -> Callable[[Progress | Waiting], None]:

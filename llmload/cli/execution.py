@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from llmload import __version__
 from llmload.analysis.baselines import Refer
@@ -19,7 +19,7 @@ from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import alone
 from llmload.baseline import SIDE_LABEL
 from llmload.cli.references import refer_for
-from llmload.cli.report_files import write_reports
+from llmload.cli.report_files import Written, write_reports
 from llmload.cli.stopping import StopRequest, listening
 from llmload.cli.stored import judged
 from llmload.domain import Observation, RunHeader, RunResult, TargetFacts
@@ -42,6 +42,8 @@ from llmload.workload.counting import count_answers
 from llmload.workload.planning import longest_request
 from llmload.workload.tokens import counter_for
 
+Ended = TypeVar("Ended", bound=BaseException)
+
 STORE_EVERY_S = 1.0
 """How often the store learns where a window stands; the display hears it four times as often."""
 
@@ -59,15 +61,16 @@ class Order:
     env: Mapping[str, str]
     show: Callable[[Progress | Waiting], None]
     baseline: str | None = None  # as --baseline names it
+    language: Language = Language.EN  # of its reports
     server_log: str = SERVER_LOG
 
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A finished run and the report files that tell of it."""
+    """A finished run and the reports that tell of it."""
 
     result: RunResult
-    files: tuple[Path, ...]
+    reports: Written
 
 
 def execute(scenario: Scenario, order: Order) -> Executed:
@@ -96,10 +99,10 @@ def execute(scenario: Scenario, order: Order) -> Executed:
             session.keep("interrupted" if stop.signum else "failed", error)
             raise
         store.finish(header.run_id, result, status_of(result, stop))
-        files = tell(result, scenario, order)
+        reports = tell(result, scenario, order)
     if stop.signum:
-        raise stop.error()
-    return Executed(result, files)
+        raise noted(stop.error(), reports)
+    return Executed(result, reports)
 
 
 def place_of(engine: Local | Ray) -> AbstractContextManager[Place]:
@@ -113,9 +116,16 @@ def place_of(engine: Local | Ray) -> AbstractContextManager[Place]:
             assert_never(engine)
 
 
-def tell(result: RunResult, scenario: Scenario, order: Order) -> tuple[Path, ...]:
+def tell(result: RunResult, scenario: Scenario, order: Order) -> Written:
     """Write the scenario's reports; all files of a run are replaced together."""
-    return write_reports(result, directory_of(scenario, order.out), scenario.reports.formats, texts_in(Language.EN))
+    return write_reports(result, directory_of(scenario, order.out), scenario.reports.formats, texts_in(order.language))
+
+
+def noted(error: Ended, reports: Written) -> Ended:
+    """The error that ends a run, and with it which reports could not be written."""
+    for trouble in reports.troubles:
+        error.add_note(f"and {trouble}")
+    return error
 
 
 def directory_of(scenario: Scenario, out: Path | None) -> Path:
@@ -209,8 +219,8 @@ class Session:
         """Report and store what an interrupted run measured; a full disk must not hide the first error."""
         try:
             result = judged(self._store, self._header.run_id, against=lambda _: self._refer)
-            tell(result, self._scenario, self._order)
             self._store.finish(self._header.run_id, result, status)
+            noted(error, tell(result, self._scenario, self._order))
         except (StoreError, OSError) as second:
             error.add_note(f"and what was measured could not be kept whole: {second}")
 

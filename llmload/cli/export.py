@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,27 +11,36 @@ import typer
 
 from llmload.cli import options
 from llmload.cli.stored import Run
+from llmload.errors import UsageError
+
+_FORMATS = ("csv", "excel", "json")
 
 
 def export(
     run: Run,
-    format: Annotated[str, typer.Option(help="csv (one row per step) or json (the result document).")],  # noqa: A002
+    format: Annotated[  # noqa: A002
+        str, typer.Option(help="csv (one row per step), excel (or xlsx) or json (the result document).")
+    ],
     store: options.Store = options.DEFAULT_STORE,
     output: Annotated[Path | None, typer.Option(help="File to write; stdout when left out.")] = None,
+    lang: options.Lang = None,
 ) -> None:
-    """Print a stored run, judged from its stored requests, as CSV or JSON.
+    """Print a stored run, judged from its stored requests, as CSV, Excel or JSON.
 
     Example: llmload export latest --format csv --output steps.csv
     """
     from llmload.cli import stored
     from llmload.reporters.registry import REPORTERS
-    from llmload.reporters.texts import Language, texts_in
+    from llmload.reporters.texts import texts_in
     from llmload.store.database import open_existing
 
-    stored.refuse_unknown([format], ("csv", "json"))
+    (name,) = stored.known_formats([format], _FORMATS)
+    texts = texts_in(options.language(lang, os.environ))
+    if name == "excel" and output is None and sys.stdout.isatty():
+        raise UsageError("--format excel", "is no text for a terminal", "Name a file: --output report.xlsx")
     with open_existing(store) as opened:
         result = stored.judged(opened, opened.find(run))
-    (rendered,) = REPORTERS[format](result, texts_in(Language.EN)).values()
+    (rendered,) = REPORTERS[name](result, texts).values()
     if output is None:
         stored.print_bytes(rendered)
     else:

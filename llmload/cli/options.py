@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmload.errors import UsageError
+
+if TYPE_CHECKING:
+    from llmload.reporters.texts import Language
 
 Store = Annotated[Path, typer.Option(help="SQLite file of runs.", envvar="LLMLOAD_STORE")]
 Sets = Annotated[list[str], typer.Option("--set", help="Overwrite one value, like spec.target.url=http://host:8000.")]
@@ -25,7 +29,32 @@ Baseline = Annotated[
     ),
 ]
 
+Lang = Annotated[
+    str | None,
+    typer.Option("--lang", metavar="en|ko", help="Language of reports; else LLMLOAD_LANG, else that of the locale."),
+]
+
 DEFAULT_STORE = Path("llmload.db")
+
+
+def language(lang: str | None, env: Mapping[str, str]) -> Language:
+    """The language that was asked for, else the one of the locale where reports have it, else English.
+
+    UsageError where `--lang` or `LLMLOAD_LANG` names one that reports do not have. Of the locale, POSIX takes the first
+    of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set and not empty.
+    """
+    from llmload.reporters.texts import Language
+
+    for where, named in (("--lang", lang), ("LLMLOAD_LANG", env.get("LLMLOAD_LANG") or None)):
+        if named is not None:
+            try:
+                return Language(named)
+            except ValueError:
+                known = ", ".join(Language)
+                raise UsageError(where, f"{named!r} is no language of reports", f"Use one of: {known}") from None
+    locale = next((env[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(name)), "")
+    code = re.split(r"[_.@-]", locale, maxsplit=1)[0].lower()
+    return Language(code) if code in list(Language) else Language.EN
 
 
 def environment(env_file: Path | None) -> Mapping[str, str]:

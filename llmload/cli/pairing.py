@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import typer
@@ -15,7 +15,8 @@ from llmload.analysis.pairs import nothing_for_a, paired_with, unlike
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import in_pairs
 from llmload.baseline import SIDE_LABEL
-from llmload.cli.execution import Order, Session, header_of, place_of, status_of
+from llmload.cli.execution import Order, Session, header_of, noted, place_of, status_of
+from llmload.cli.report_files import Written
 from llmload.cli.stopping import StopRequest, listening
 from llmload.cli.stored import judged
 from llmload.domain import RunHeader, RunResult
@@ -46,11 +47,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two runs, judged: B against A, and the files that tell of it."""
+    """Two runs, judged: B against A, and the reports that tell of it."""
 
     a: RunResult
     b: RunResult
-    files: tuple[Path, ...] = ()
+    reports: Written = field(default_factory=Written)
 
 
 def load_side(source: Source, pairs: int | None, env: Mapping[str, str], usual: int) -> Scenario:
@@ -118,13 +119,13 @@ def measure_pairs(scenarios: tuple[Scenario, Scenario], names: tuple[str, str], 
             raise
         for result in (pair.a, pair.b):
             store.finish(result.header.run_id, result, status_of(result, stop))
-        pair = replace(pair, files=tell(pair))
+        pair = replace(pair, reports=tell(pair))
     if stop.signum:
-        raise stop.error()
+        raise noted(stop.error(), pair.reports)
     return pair
 
 
-Tell = Callable[[Pair], tuple[Path, ...]]
+Tell = Callable[[Pair], Written]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,8 @@ def _keep(sides: Sequence[Side], store: Store, status: str, error: BaseException
     try:
         a = judged(store, ids[0], against=lambda _: nothing_for_a)
         pair = Pair(a, judged(store, ids[1], against=lambda _: _against(a)))
-        tell(pair)
         for result in (pair.a, pair.b):
             store.finish(result.header.run_id, result, status)
+        noted(error, tell(pair))
     except (StoreError, OSError) as second:
         error.add_note(f"and what was measured could not be kept whole: {second}")

@@ -1,15 +1,31 @@
-"""`llmload report`: any report of a stored run again."""
+"""`llmload report`: any report of a stored run again, or several runs side by side."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmload.cli import options
-from llmload.cli.stored import Run
+from llmload.cli.opening import show
+from llmload.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llmload.cli.report_files import Rendered, Written
+    from llmload.reporters.texts import Texts
+
+_ONE_ONLY = {
+    "junit": "tells of the gates of one run, and a comparison has none (`llmload compare` is the gate)",
+    "csv": "has the steps of one run, one a row",
+}
+"""Why a format has no meaning for several runs."""
 
 
 class JunitFlavor(StrEnum):
@@ -19,33 +35,124 @@ class JunitFlavor(StrEnum):
     STRICT = "strict"
 
 
+Runs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help='Id of a run, the beginning of one, or "latest"; several, result.json files too, are compared.',
+    ),
+]
+Formats = Annotated[
+    list[str],
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="markdown, html, excel, junit, csv or json, several times if you like; those of the scenario if left out.",
+    ),
+]
+
+
 def report(
-    run: Run,
-    formats: Annotated[
-        list[str], typer.Option("--format", help="markdown, json, junit or csv; may be given several times.")
-    ],
+    runs: Runs,
+    formats: Formats = [],  # noqa: B006 - typer copies it
     store: options.Store = options.DEFAULT_STORE,
-    out: Annotated[Path | None, typer.Option(help="Directory for reports, in place of spec.reports.dir.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory for reports: DIR/SCENARIO of one run, DIR itself of several.")
+    ] = None,
+    lang: options.Lang = None,
+    opens: Annotated[bool, typer.Option("--open", help="Show the HTML report, or else the first one.")] = False,
     junit_flavor: Annotated[
         JunitFlavor, typer.Option(help="strict: without file and line, valid by the Jenkins xunit schema.")
     ] = JunitFlavor.STANDARD,
 ) -> None:
-    """Write reports of a stored run, judged from its stored requests.
+    """Write reports of a stored run, judged from its stored requests; of several runs, a comparison with the first.
+
+    Exit code: 0 written, whatever the verdict; `llmload gate` and `llmload compare` are what fails a build.
+
+    Example: llmload report latest --format html --open
 
     Example: llmload report latest --format markdown --format junit --out reports/nightly
+
+    Example: llmload report 20261101 latest --format markdown --lang ko
     """
     from llmload.cli import stored
-    from llmload.cli.report_files import write_reports
+    from llmload.cli.batch import worst
+    from llmload.cli.display import stages
+    from llmload.cli.report_files import tell_troubles
+    from llmload.reporters.registry import REPORTERS
+    from llmload.reporters.texts import texts_in
+
+    texts = texts_in(options.language(lang, os.environ))
+    with stages() as begin:
+        wanted = _Wanted(stored.known_formats(formats, tuple(REPORTERS)), store, out, texts, begin)
+        written = _of_several(runs, wanted) if len(runs) > 1 else _of_one(runs[0], wanted, junit_flavor)
+    if written.files:
+        print("\n".join(str(path) for path in written.files))
+    tell_troubles(written)
+    if opens:
+        show(written.files)
+    raise typer.Exit(worst((0, *written.exit_codes)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the command line asks for, whether of one run or of several; no formats where it names none."""
+
+    formats: tuple[str, ...]
+    store: Path
+    out: Path | None
+    texts: Texts
+    begin: Callable[[str], None]
+
+
+def _of_one(run: str, wanted: _Wanted, flavor: JunitFlavor) -> Written:
+    from llmload.cli import stored
+    from llmload.cli.comparing import is_file
+    from llmload.cli.report_files import jobs_of, render
     from llmload.reporters import junit
     from llmload.reporters.registry import REPORTERS
-    from llmload.reporters.texts import Language, texts_in
     from llmload.store.database import open_existing
 
-    stored.refuse_unknown(formats, tuple(REPORTERS))
-    with open_existing(store) as opened:
-        result = stored.judged(opened, opened.find(run))
-    reporters = dict(REPORTERS)
-    if junit_flavor is JunitFlavor.STRICT:
-        reporters["junit"] = lambda run, _: {"junit.xml": junit.render_strict(run)}
-    directory = (out or stored.reports_directory(result)) / result.header.scenario
-    print("\n".join(str(path) for path in write_reports(result, directory, formats, texts_in(Language.EN), reporters)))
+    if is_file(run):
+        remedy = "Name the run's id, or a second run to compare it with"
+        raise UsageError(run, "is a file, and reports of one run are made from the store", remedy)
+    with open_existing(wanted.store) as opened:
+        run_id = opened.find(run)
+        wanted.begin(f"{run_id}: reading")
+        result = stored.judged(opened, run_id)
+    formats = wanted.formats or tuple(name for name in stored.formats_of(result) if name in REPORTERS)
+    if not formats:
+        raise UsageError(run, "its scenario asks for no report", "Name one: --format html")
+    jobs = jobs_of(result, formats, wanted.texts)
+    if flavor is JunitFlavor.STRICT and "junit" in jobs:
+        jobs["junit"] = lambda: {"junit.xml": junit.render_strict(result)}
+    directory = (wanted.out or stored.reports_directory(result)) / result.header.scenario
+    return _put(render(jobs, lambda name: wanted.begin(f"{run_id}: {name}")), directory, f"llmload report {run_id}")
+
+
+def _of_several(runs: Sequence[str], wanted: _Wanted) -> Written:
+    from llmload.cli.comparing import held_against_first
+    from llmload.cli.report_files import render
+    from llmload.reporters.registry import COMPARISON_REPORTERS
+
+    formats = wanted.formats or tuple(COMPARISON_REPORTERS)
+    for name in formats:
+        if name not in COMPARISON_REPORTERS:
+            raise UsageError(f"--format {name}", _ONE_ONLY[name], f"Choose of: {', '.join(COMPARISON_REPORTERS)}")
+    comparison = held_against_first("report", runs, wanted.store, lambda run: wanted.begin(f"{run}: reading"))
+    jobs = {name: partial(COMPARISON_REPORTERS[name], comparison, wanted.texts) for name in formats}
+    rendered = render(jobs, lambda name: wanted.begin(f"comparison: {name}"))
+    return _put(rendered, wanted.out or Path("reports") / "comparison", f"llmload report {' '.join(runs)}")
+
+
+def _put(rendered: Rendered, directory: Path, again: str) -> Written:
+    """Write to the end what has begun to be written, and only then heed Ctrl-C."""
+    from llmload.cli.report_files import put
+    from llmload.cli.stopping import listening
+
+    with listening() as stop:
+        stop.remedy = "The reports are whole"
+        written = put(rendered, directory, again)
+    if stop.signum:
+        raise stop.error()
+    return written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from os.path import relpath
 from pathlib import Path
@@ -52,6 +53,7 @@ def run(
     baseline: options.Baseline = None,
     progress: Annotated[bool, typer.Option(help="Show progress while it runs.")] = True,
     json: options.Json = False,
+    lang: options.Lang = None,
     log_format: options.LogFormat = "text",
     log_level: options.LogLevel = "warning",
 ) -> None:
@@ -69,6 +71,7 @@ def run(
 
     if output is not None and not (output.parent.is_dir() and os.access(output.parent, os.W_OK)):
         raise UsageError("--output", f"{output} cannot be written", "Name a file in a folder that can be")
+    language = options.language(lang, os.environ)
     target: dict[str, object] = {"url": server, "framework": _framework(framework, adapter)}
     target["timeout"] = {"total": f"{timeout:g}s"}
     if model is not None:
@@ -100,8 +103,8 @@ def run(
     if save is not None:
         load_it()
         _save(save, text)
-    batch = Batch(store, out, None, env, progress and not json, json, log_format, log_level, output, baseline)
-    raise typer.Exit(apply_all([load_it], batch))
+    batch = Batch(store, out, None, env, progress and not json, json, log_format, log_level, output)
+    raise typer.Exit(apply_all([load_it], replace(batch, baseline=baseline, language=language)))
 
 
 def _save(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmload.errors import TargetError, UsageError
+from llmload.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
 
     from llmload.analysis.baselines import Refer
     from llmload.domain import RunResult
-    from llmload.scenario.asked import Scenario
+    from llmload.scenario.asked import Reports, Scenario
     from llmload.store.database import Store, StoredRun
 
     Against = Callable[[Scenario], Refer]
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help='Id of the run, the beginning of one, or "latest".')]
 
-_PLANNED = ("html", "excel", "xlsx")
+_ALIASES = {"xlsx": "excel", "md": "markdown"}
 
 
 def judged(store: Store, run_id: str, scenario: Scenario | None = None, against: Against | None = None) -> RunResult:
@@ -61,10 +62,23 @@ def reports_directory(result: RunResult) -> Path:
     """Where the run's own scenario wants its reports; an imported run has none."""
     from pathlib import Path
 
-    from llmload.scenario.document.root import Reports
+    return Path(_reports(result).directory)
+
+
+def formats_of(result: RunResult) -> tuple[str, ...]:
+    """The reports that the run's own scenario asks for; all of them for an imported run."""
+    return _reports(result).formats
+
+
+def _reports(result: RunResult) -> Reports:
+    from llmload.scenario.asked import Reports
+    from llmload.scenario.document import root
     from llmload.scenario.loader import load_resolved
 
-    return Path(Reports().dir if result.is_imported else load_resolved(result.header.resolved).reports.directory)
+    if result.is_imported:
+        usual = root.Reports()
+        return Reports(usual.dir, tuple(usual.formats))
+    return load_resolved(result.header.resolved).reports
 
 
 def _trouble(run: StoredRun) -> TargetError | None:
@@ -119,13 +133,13 @@ def _while_somebody_reads() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def refuse_unknown(formats: Sequence[str], known: Sequence[str]) -> None:
-    """UsageError for the first format that is not among `known`, planned ones included."""
+def known_formats(named: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Each format once, by its own name where it was called by another; UsageError for one that is not `known`."""
+    formats = [_ALIASES.get(name, name) for name in named]
     for name in formats:
-        if name in known:
-            continue
-        problem = "is not built in this version" if name in _PLANNED else "is not a format"
-        raise UsageError(f"--format {name}", problem, f"Choose one of: {', '.join(known)}")
+        if name not in known:
+            raise UsageError(f"--format {plain(name, 60)}", "is not a format", f"Choose one of: {', '.join(known)}")
+    return tuple(dict.fromkeys(formats))
 
 
 def write_file(path: Path, rendered: bytes) -> None:

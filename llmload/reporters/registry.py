@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from llmload.analysis.comparison import Comparison
 from llmload.domain import RunResult
-from llmload.reporters import junit, markdown, result_json, steps_csv
+from llmload.reporters import comparison_json, comparison_markdown, junit, markdown, result_json, steps_csv
 from llmload.reporters.texts import Texts
 
 Files = Mapping[str, bytes]
 """File name within the report directory -> content. The first one is the report itself, others lie beside it."""
 
 Render = Callable[[RunResult, Texts], Files]
+RenderComparison = Callable[[Comparison, Texts], Files]
 
 
 def _untranslated(name: str, render: Callable[[RunResult], bytes]) -> Render:
@@ -30,3 +32,9 @@ REPORTERS: Mapping[str, Render] = {
     "csv": _untranslated("steps.csv", steps_csv.render),
 }
 """Format name -> the function that makes its files. Each is a pure function: same run, same texts, same bytes."""
+
+COMPARISON_REPORTERS: Mapping[str, RenderComparison] = {
+    "markdown": lambda comparison, _: {"comparison.md": comparison_markdown.render(comparison)},
+    "json": lambda comparison, _: {"comparison.json": comparison_json.render(comparison)},
+}
+"""The same for several runs side by side; the other formats tell of one run only."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,13 +23,22 @@ def alone_in(directory: Path) -> Iterator[None]:
 
 def replace(path: Path, content: bytes) -> Path:
     """Put a whole file where a reader may look at any moment: it sees the old one or the new one. Raises OSError."""
-    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    (written,) = replace_together(path.parent, {path.name: content})
+    return written
+
+
+def replace_together(directory: Path, contents: Mapping[str, bytes]) -> tuple[Path, ...]:
+    """Put several whole files into a directory. Where one of them finds no room, none is put. Raises OSError."""
+    partial: dict[str, Path] = {}
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
+        for name, content in contents.items():
+            descriptor, made = tempfile.mkstemp(dir=directory, prefix=f".{name}.")
+            partial[name] = Path(made)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            partial[name].chmod(0o644)
+        return tuple(path.replace(directory / name) for name, path in partial.items())
     except BaseException:
-        Path(partial).unlink(missing_ok=True)
+        for path in partial.values():
+            path.unlink(missing_ok=True)
         raise
-    return path
