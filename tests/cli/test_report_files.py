@@ -1,0 +1,122 @@
+"""What goes wrong with one report takes neither the others nor the old ones with it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from llmload.cli.report_files import Rendered, put, render, tell_troubles, write_reports
+from llmload.errors import Interrupted, ReportError, StoreError
+from llmload.reporters.texts import Language, texts_in
+from tests.recorded_runs import CLEAN, TROUBLE
+
+ENGLISH = texts_in(Language.EN)
+
+
+class PanicException(BaseException):
+    """What a panic in Rust becomes: no Exception."""
+
+
+def _failing(error: BaseException) -> Callable[[], Mapping[str, bytes]]:
+    def fail() -> Mapping[str, bytes]:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        pytest.param(KeyError("p50"), r"KeyError: 'p50'\). Please report it", id="a defect"),
+        pytest.param(PanicException("at vl.rs:7"), r"PanicException: at vl.rs:7\). Please report it", id="a panic"),
+        pytest.param(ImportError("No module named 'openpyxl'"), "Install llmload again", id="a missing library"),
+        pytest.param(MemoryError(), "MemoryError", id="no memory"),
+    ],
+)
+def test_a_report_that_cannot_be_made_leaves_the_others(
+    tmp_path: Path, error: BaseException, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = {"html": _failing(error), "junit": lambda: {"junit.xml": b"<testsuites/>"}}
+    written = put(render(jobs), tmp_path / "chat", "llmload report latest")
+    assert [path.read_bytes() for path in written.files] == [b"<testsuites/>"]
+    assert (written.exit_codes, [type(each) for each in written.troubles]) == ((70,), [ReportError])
+    with pytest.raises(ReportError, match=f"--format html: the report could not be made .*{said}"):
+        raise written.troubles[0]
+    tell_troubles(written)
+    assert "in fail" in capsys.readouterr().err, "where the defect is"
+
+
+@pytest.mark.parametrize(
+    "stop", [KeyboardInterrupt(), Interrupted("run", "stopped", "Resume")], ids=["Ctrl-C", "Ctrl-C again under load"]
+)
+def test_being_stopped_is_no_defect_and_writes_nothing(tmp_path: Path, stop: BaseException) -> None:
+    (tmp_path / "result.json").write_bytes(b"old")
+    jobs = {"json": lambda: {"result.json": b"new"}, "html": _failing(stop)}
+    with pytest.raises(type(stop)):
+        put(render(jobs), tmp_path, "llmload report latest")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_ctrl_c_in_the_midst_of_a_report_stops_it(tmp_path: Path) -> None:
+    def slow() -> Mapping[str, bytes]:
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(30)
+        return {"report.html": b"new"}
+
+    with pytest.raises(KeyboardInterrupt):
+        put(render({"html": slow}), tmp_path / "chat", "llmload report latest")
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def _largest_file(size: int) -> Iterator[None]:
+    """No file of this process may grow beyond so many bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_every_old_file_as_it_was(tmp_path: Path) -> None:
+    before = write_reports(CLEAN, tmp_path, ("csv", "json"), ENGLISH)
+    old = [path.read_bytes() for path in before.files]
+    with _largest_file(2_000):  # steps.csv fits, result.json does not
+        written = write_reports(TROUBLE, tmp_path, ("csv", "json"), ENGLISH)
+    assert (written.files, written.exit_codes) == ((), (5,))
+    with pytest.raises(StoreError, match=f"File too large.*llmload report {TROUBLE.header.run_id}"):
+        raise written.troubles[0]
+    assert [path.read_bytes() for path in before.files] == old
+    assert sorted(tmp_path.iterdir()) == sorted(before.files), "nothing half is left over"
+
+
+def test_a_file_where_the_directory_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "chat").write_text("mine")
+    written = write_reports(CLEAN, tmp_path / "chat", ("json",), ENGLISH)
+    assert written.exit_codes == (5,)
+    assert (tmp_path / "chat").read_text() == "mine"
+
+
+def test_two_at_once_never_mix_their_files(tmp_path: Path) -> None:
+    sets = [Rendered({name: bytes([who]) * 100_000 for name in ("a", "b", "c")}, ()) for who in range(8)]
+
+    def write(rendered: Rendered) -> None:
+        for _ in range(10):
+            put(rendered, tmp_path, "llmload report latest")
+
+    writers = [threading.Thread(target=write, args=[each]) for each in sets]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    found = {name: (tmp_path / name).read_bytes() for name in ("a", "b", "c")}
+    assert found in [each.files for each in sets]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c"]
