@@ -45,29 +45,45 @@ def _verdict(gate: Gate, step: StepResult, status: Status, told: tuple[str, str,
 _EIGHT, _THIRTY_TWO = CLEAN.steps[1], CLEAN.steps[2]
 
 
+_IN_TURN = "in those measured in turn with them"
+_SLOWER = (
+    f"p95(ttft) was 40.48ms in the middle of 5 runs, 37.4ms {_IN_TURN}: 8.2% worse;"
+    " at 95% confidence between 6.1% and 10.4% worse, at most 5% allowed, and less than 1ms never counts"
+)
+
+
 def _in_turns() -> StepResult:
     step, repeats = _EIGHT.step, tuple(_estimates(1.08 + climb / 500) for climb in range(5))
-    slower = "8.2% worse than the baseline, at least 6.1%; at most 5% worse is allowed"
     verdicts = (
         _verdict(
             _TTFT,
             _EIGHT,
             Status.FAIL,
-            (slower, "Find what changed since the baseline, or accept it with a reason", "Regression"),
+            (_SLOWER, "Find what makes it worse than the side it was measured in turn with", "Regression"),
             _evidence(0.0824, 0.0611, 0.1041, 0.05, 5),
         ),
         _verdict(
             _TPOT,
             _EIGHT,
             Status.INCONCLUSIVE,
-            ("0.9% better to 8% worse than the baseline: 5 pairs do not decide", "Measure 9 pairs", "TooNoisy"),
+            (
+                f"p50(tpot) was 9.263ms in the middle of 5 runs, 8.957ms {_IN_TURN}: 3.4% worse;"
+                " at 95% confidence between 0.9% better and 8% worse, at most 5% allowed",
+                "About 90 pairs decide it, if it is as it seems: raise decision.repeats",
+                "TooFewRuns",
+            ),
             _evidence(0.034, -0.0092, 0.08, 0.05, 5),
         ),
         _verdict(
             _SPEED,
             _EIGHT,
             Status.PASS,
-            ("2.1% better than the baseline; at most 10% worse is allowed", "", ""),
+            (
+                f"output_tps was 860.6 tok/s in the middle of 5 runs, 842.8 tok/s {_IN_TURN}: 2.1% better;"
+                " at 95% confidence between 1.2% and 3% better, at most 10% allowed",
+                "",
+                "",
+            ),
             _evidence(-0.0214, -0.0302, -0.0125, 0.1, 5),
         ),
     )
@@ -81,7 +97,7 @@ REGRESSED = replace(
     steps=(_in_turns(),),
     status=Status.FAIL,
     exit_code=3,
-    because="p95(ttft) within 5% of baseline, floor 1ms at concurrency 8: 8.2% worse than the baseline",
+    because=f"p95(ttft) within 5% of baseline, floor 1ms at concurrency 8: {_SLOWER}",
     reference=Baseline(
         "run 01JZK5A0000000000000000000 of a.yaml",
         "regression",
@@ -93,6 +109,10 @@ REGRESSED = replace(
 """Five climbs in turns with five of another target: one regression, one undecided, one better."""
 
 
+_FIVE_MORE = "Record 5 more runs with `llmload baseline update`: from 8 on they may fail a build"
+_NOT_THERE = "nothing to compare with: none of the 3 baseline runs has p95(ttft) at concurrency 32"
+
+
 def _against_three() -> tuple[StepResult, StepResult]:
     as_warning = {"level": Level.WARN}
     known = (
@@ -100,14 +120,25 @@ def _against_three() -> tuple[StepResult, StepResult]:
             replace(_TTFT, **as_warning),
             _EIGHT,
             Status.FAIL,
-            ("12% worse than the baseline (advisory: 3 of 8 runs)", "Record 5 more runs", "Advisory"),
+            (
+                "p95(ttft) was 41.83ms, the 3 baseline runs had 37.35ms in the middle: 12% worse;"
+                " at 95% confidence between 7.3% and 16.9% worse, at most 5% allowed, and less than 1ms never counts;"
+                " advisory: 3 of 8 runs",
+                _FIVE_MORE,
+                "Advisory",
+            ),
             _evidence(0.12, 0.0731, 0.169, 0.05, 3),
         ),
         _verdict(
             replace(_SPEED, **as_warning),
             _EIGHT,
             Status.PASS,
-            ("no change (advisory: 3 of 8 runs)", "", "Advisory"),
+            (
+                "output_tps was 842.8 tok/s, the 3 baseline runs had 842.8 tok/s in the middle: no different;"
+                " at 95% confidence between 4% better and 4.2% worse, at most 10% allowed; advisory: 3 of 8 runs",
+                _FIVE_MORE,
+                "Advisory",
+            ),
             _evidence(0.0, -0.04, 0.0417, 0.1, 3),
         ),
     )
@@ -115,8 +146,8 @@ def _against_three() -> tuple[StepResult, StepResult]:
         _TTFT,
         _THIRTY_TWO.step.label,
         Status.INCOMPARABLE,
-        "none of the 3 runs of the baseline has concurrency 32",
-        "Record it with `llmload baseline update`",
+        _NOT_THERE,
+        "Record runs that have it with `llmload baseline update`",
         "NoBaseline",
     )
     return (
@@ -130,7 +161,7 @@ ADVISED = replace(
     header=replace(CLEAN.header, run_id="01JZK5C0000000000000000000", scenario="regression"),
     steps=_against_three(),
     status=Status.INCOMPARABLE,
-    because="p95(ttft) within 5% of baseline, floor 1ms at concurrency 32: none of the 3 runs has it",
+    because=f"p95(ttft) within 5% of baseline, floor 1ms at concurrency 32: {_NOT_THERE}",
     reference=Baseline(
         "reports/baselines/regression/0123456789ab.json",
         "regression",
@@ -139,6 +170,8 @@ ADVISED = replace(
     ),
 )
 """Three earlier runs: a change that only warns, one that only seems kept, and a step that they do not have."""
+
+_STORED = "the newest finished runs on main in llmload.db"
 
 UNLIKE: RunResult = replace(
     ADVISED,
@@ -150,16 +183,17 @@ UNLIKE: RunResult = replace(
                     _TTFT,
                     _EIGHT.step.label,
                     Status.INCOMPARABLE,
-                    f"the store was measured under other conditions: gpu H100, now {HOSTILE}",
-                    "Measure under the same conditions",
+                    f"{_STORED} was measured under other conditions: gpu H100, now {HOSTILE}",
+                    "Measure under the same conditions, or record a baseline for these with `llmload baseline update`",
                     "Incomparable",
                 ),
             ),
         ),
     ),
     exit_code=4,
-    because="p95(ttft) within 5% of baseline, floor 1ms at concurrency 8: measured under other conditions",
+    because="p95(ttft) within 5% of baseline, floor 1ms at concurrency 8:"
+    f" {_STORED} was measured under other conditions: gpu H100, now L4",
     fails_on=("incomparable",),
-    reference=Incomparable("the store", (Difference("gpu", "H100", HOSTILE), Difference("driver", "", "570.1"))),
+    reference=Incomparable(_STORED, (Difference("gpu", "H100", HOSTILE), Difference("driver", "", "570.1"))),
 )
 """There are earlier runs, on another GPU, and the policy fails on that."""

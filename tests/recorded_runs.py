@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from llmload.analysis.wording import figure, milliseconds
 from llmload.domain import (
     Look,
     RunHeader,
@@ -87,12 +88,22 @@ _THROUGHPUT = Gate("output_tps", Bound(">=", 100.0), line=36, level=Level.WARN)
 def _clean_step(index: int, concurrency: int, metrics: StepMetrics) -> StepResult:
     step = Step(index, "concurrency", concurrency)
     in_time = Evidence(1.0, 0.95, 0.9803, 1.0, metrics.attempts, 1.32, metrics.attempts / 1.32, 0.95, 1)
-    rate = metrics.output_tps or 0.0
+    rate, n = metrics.output_tps or 0.0, f"{metrics.attempts} of {metrics.attempts} requests"
+    sure = "at 95% confidence at least 98.03% are, 95% wanted"
+    tail = milliseconds(metrics.latency["ttft"].p95_ms)
+    low, middle, high = (figure(_THROUGHPUT, rate * share) for share in (0.97, 1.0, 1.03))
+    steady = f"output_tps was {middle}; at 95% confidence between {low} and {high}, 100 tok/s wanted"
     speed = Evidence(rate, 100.0, rate * 0.97, rate * 1.03, 20, None, None, 0.95, 1)
     verdicts = (
-        Verdict(_GOODPUT, step.label, Status.PASS, "98.0% to 100% of requests are good, 95% wanted", evidence=in_time),
-        Verdict(_TTFT_TAIL, step.label, Status.PASS, "98.0% to 100% within 500ms, 95% wanted", evidence=in_time),
-        Verdict(_THROUGHPUT, step.label, Status.PASS, "the whole interval is above 100 tok/s", evidence=speed),
+        Verdict(_GOODPUT, step.label, Status.PASS, f"{n} good (100%); {sure}", evidence=in_time),
+        Verdict(
+            _TTFT_TAIL,
+            step.label,
+            Status.PASS,
+            f"p95(ttft) was {tail}, {n} within 500ms (100%); {sure}",
+            evidence=in_time,
+        ),
+        Verdict(_THROUGHPUT, step.label, Status.PASS, steady, evidence=speed),
     )
     workers = Workers(
         1,
@@ -138,7 +149,7 @@ CLEAN = RunResult(
     fingerprint={"framework": "vllm 0.9.1", "load": "concurrency [1, 8, 32]", "model": "qwen3-14b", "workload": "9c1f"},
     findings=(),
     caveats=(),
-    notices=("spec.telemetry is not built yet: no GPU figures",),
+    notices=("line 4: vllm_config is deprecated; write framework: vllm and framework_config.",),
 )
 
 # ---------------------------------------------------------------- trouble
@@ -198,6 +209,14 @@ _SLOW = replace(
 )
 
 
+_BROKEN = (
+    "1451 of 1,600 requests good (90.68%); at 95% confidence at most 92.74% are, 95% wanted;"
+    " not good: 119 over ttft 800ms, 30 failed"
+)
+_COMPLETED = "1570 of 1,600 requests completed (98.12%); at 95% confidence at least 97.32% are, 95% wanted"
+_RELIEF = "Lower the load, or give the server more capacity"
+
+
 def _failing_step() -> StepResult:
     step = Step(1, "concurrency", 50)
     short = Evidence(1451 / 1600, 0.95, 0.8812, 0.9274, 1600, 2.41, 1600 / 2.41, 0.95, 4)
@@ -208,8 +227,8 @@ def _failing_step() -> StepResult:
             Gate("goodput", Bound(">=", 0.95), at=At("concurrency", "<=", 50), line=31),
             step.label,
             Status.FAIL,
-            "88.1% to 92.7% of requests are good, 95% wanted; TTFT broke the SLO in 119 of 149 bad requests",
-            "Lower the concurrency, add a replica, or raise slo.ttft",
+            _BROKEN,
+            _RELIEF,
             "SloViolation",
             short,
         ),
@@ -217,30 +236,46 @@ def _failing_step() -> StepResult:
             Gate("ttft", Bound("<=", 800.0), stat="p95", id="ttft-tail", line=32),
             step.label,
             Status.INCONCLUSIVE,
-            "93.1% to 96.5% within 800ms, 95% wanted: 1,600 requests do not decide",
-            "Raise decision.max_requests to 6400, or use a longer window",
-            "TooFewRequests",
+            "p95(ttft) was 800.4ms, 1520 of 1,600 requests within 800ms (94.99%);"
+            " at 95% confidence between 93.11% and 96.52% are, 95% wanted",
+            "Raise decision.max_requests or load.requests, or repeat the run; more concurrency does not help",
+            "TooCloseToCall",
             nearly,
         ),
         Verdict(
             Gate("output_tps", Bound(">=", 1800.0), level=Level.WARN, line=36),
             step.label,
             Status.FAIL,
-            "1,690 to 1,733 tok/s, 1,800 wanted",
-            "Raise max_num_seqs",
+            "output_tps was 1711 tok/s; at 95% confidence between 1690 tok/s and 1733 tok/s, 1800 tok/s wanted",
+            _RELIEF,
             "SloViolation",
             slow,
         ),
-        Verdict(Gate("error_rate", Bound("<=", 0.05)), step.label, Status.PASS, "at most 2.7%", "", "", _ERRORS_HELD),
+        Verdict(Gate("error_rate", Bound("<=", 0.05)), step.label, Status.PASS, _COMPLETED, "", "", _ERRORS_HELD),
     )
     caveats = (
-        Caveat("several events per read", "27.0% of text events shared a read", "Read ITL with care; TTFT holds"),
-        Caveat("tokens estimated", "170 requests had no usage", "Name workload.tokenizer: {file: ...}"),
+        Caveat(
+            "several events per read",
+            "27% of text events shared one read with another, so their gaps are not the server's",
+            "Take TPOT and ITL from a client nearer the server; a proxy between may hold text back",
+        ),
+        Caveat(
+            "estimate of tokens",
+            "170 of 1,570 answers have token counts of characters / 4",
+            "Name the model's tokenizer.json in spec.workload.tokenizer",
+        ),
     )
     return StepResult(step, _looks(step, 200, 200, 400, 800), _SLOW, verdicts, caveats)
 
 
 _ERRORS_HELD = Evidence(1570 / 1600, 0.95, 0.9732, 0.9869, 1600, 1.9, 1600 / 1.9, 0.95, 4)
+
+
+_LATE = "p99 heartbeat lateness 61ms, at most 10ms allowed"
+_MORE_WORKERS = (
+    "Use more workers (load.workers, 1 now on 2 CPUs), give the load generator an idle core,"
+    " or use another machine (load.engine: ray)"
+)
 
 
 def _dead_step() -> StepResult:
@@ -251,8 +286,8 @@ def _dead_step() -> StepResult:
             Gate("ttft", Bound("<=", 800.0), stat="p95", id="ttft-tail", line=32),
             step.label,
             Status.ERROR,
-            f"no request succeeded; the server said: {LONG_ERROR}",
-            "Look at the server's log",
+            f"could not measure: nothing succeeded: all 64 requests of the run failed ({LONG_ERROR})",
+            "Send one request by hand to the target's url, model and api, then run again",
             "NoData",
             missing,
         ),
@@ -260,16 +295,16 @@ def _dead_step() -> StepResult:
             Gate("tpot", Bound("<=", 50.0), stat="p99", id=HOSTILE, line=40),
             step.label,
             Status.ERROR,
-            "the client was late: p99 of the heartbeat 61.0 ms, 10.0 ms allowed",
-            "Use a larger machine for the client, or set load.workers",
+            f"could not measure: client was late: {_LATE}",
+            _MORE_WORKERS,
             "ClientSaturated",
         ),
     )
     caveats = (
         Caveat(
-            "client late",
-            "p99 of the heartbeat 61.0 ms, 10.0 ms allowed",
-            "Use a larger machine for the client, or set load.workers",
+            "client was late",
+            _LATE,
+            _MORE_WORKERS,
             is_fatal=True,
             kind="ClientSaturated",
         ),
@@ -313,7 +348,8 @@ def _open_loop_step() -> StepResult:
         Caveat(
             "requests were dropped",
             "96 of 2,000 requests (4.8%) were due while 64 were in flight; none of them is good",
-            "The server answers more slowly than requests arrive: lower load.rate, or give it more capacity",
+            "At this rate, and 2.1s each (p99), up to 84 are in flight: raise load.max_in_flight above that if the"
+            " server is to carry them; else lower load.rate, or give it more capacity",
         ),
         Caveat(
             "client used most of its core",
@@ -330,6 +366,10 @@ def _clean_first_step() -> StepResult:
     step = Step(0, "concurrency", 1)
     return replace(_clean_step(0, 1, _metrics(200, 18.25, 8.12, 118.4)), step=step)
 
+
+_OTHERWISE = (
+    "the server runs with another value than the scenario declares; correct framework_config or restart the server"
+)
 
 TROUBLE = RunResult(
     header=RunHeader(
@@ -361,7 +401,7 @@ TROUBLE = RunResult(
     steps=(_clean_first_step(), _failing_step(), _dead_step(), _open_loop_step()),
     status=Status.FAIL,
     exit_code=3,
-    because="2 gates of level fail are broken",
+    because=f"goodput >= 95% at concurrency <= 50 at concurrency 50: {_BROKEN} (and 1 more)",
     fingerprint={
         "framework": "openai",
         "gpu": "알 수 없음",
@@ -369,11 +409,17 @@ TROUBLE = RunResult(
         "model": f"qwen3|14b {HOSTILE}",
     },
     findings=(
-        Finding("output tokens", "204,800", "171,002", "the server's usage counts reasoning apart"),
-        Finding("framework_config.quantization", "fp8", f"awq {HOSTILE}", "the server runs with another value"),
+        Finding("framework_config.quantization", "fp8", f"awq {HOSTILE}", _OTHERWISE),
+        Finding("framework_config.replicas", "2", "1", _OTHERWISE),
     ),
-    caveats=(Caveat("token fit", "31% off after three probes", "Name workload.tokenizer: {file: ...}"),),
-    notices=("the server refused ignore_eos and top_k; they were left out", HOSTILE),
+    caveats=(
+        Caveat(
+            "input length unsure",
+            "words and the server's tokens differ by 31% after fitting",
+            "Read the input tokens of the report, not those of the scenario",
+        ),
+    ),
+    notices=("line 12: vllm_config is ignored, since framework_config is written too; delete it.", HOSTILE),
 )
 
 # ---------------------------------------------------------------- imported

@@ -57,7 +57,7 @@ def test_every_gate_is_shown_with_observed_value_interval_n_and_effective_n() ->
     assert re.search(r"fail +goodput >= 95% +50 +90\.68% +88\.12% to 92\.74% +1,600 +663", text)
     assert "4.31 points below the target (>= 95%)" in text
     assert "(deff 2.41), 4 looks" in text
-    assert "To do: Lower the concurrency, add a replica, or raise slo.ttft." in text
+    assert "To do: Lower the load, or give the server more capacity." in text
 
 
 def test_foreign_text_neither_colours_nor_moves_nor_clears() -> None:

@@ -23,7 +23,9 @@ def test_the_first_lines_answer_what_why_and_which_exit_code() -> None:
     assert lines[0] == "# ❌ FAIL: qwen3-14b-chat"
     assert lines[2] == (
         "**10 gate checks: 3 failed, 2 could not be measured, 1 inconclusive, 4 passed.** "
-        "2 gates of level fail are broken. Exit code 3."
+        "goodput >= 95% at concurrency <= 50 at concurrency 50: 1451 of 1,600 requests good (90.68%); "
+        "at 95% confidence at most 92.74% are, 95% wanted; not good: 119 over ttft 800ms, 30 failed (and 1 more). "
+        "Exit code 3."
     )
 
 
@@ -33,7 +35,7 @@ def test_what_broke_the_build_is_told_first_with_size_certainty_and_remedy() -> 
     assert first.startswith("- ❌ **fail** at concurrency 50: `goodput >= 95% at concurrency <= 50`<br>")
     assert "Observed 90.68%, 4.31 points below the target (>= 95%)" in first
     assert "interval 88.12% to 92.74% at 95% confidence; n 1,600, effective n 663 (deff 2.41), 4 looks" in first
-    assert first.endswith("**To do:** Lower the concurrency, add a replica, or raise slo.ttft.")
+    assert first.endswith("**To do:** Lower the load, or give the server more capacity.")
 
 
 def test_a_clean_run_has_nothing_to_look_at() -> None:

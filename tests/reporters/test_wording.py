@@ -230,8 +230,8 @@ def test_a_caveat_of_several_steps_is_told_once_and_fatal_ones_first() -> None:
     spoilt = TROUBLE.steps[2]
     told = caveats(replace(TROUBLE, steps=(TROUBLE.steps[1], spoilt, spoilt)), ENGLISH)
     assert [(where, caveat.rule) for where, caveat in told][:2] == [
-        ("concurrency 100, concurrency 100", "client late"),
-        ("the run", "token fit"),
+        ("concurrency 100, concurrency 100", "client was late"),
+        ("the run", "input length unsure"),
     ]
 
 
