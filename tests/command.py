@@ -1,4 +1,4 @@
-"""Runs the real command in its own process, as a user does."""
+"""Runs the real command, as a user does: in its own process, or within this one where a process adds nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import chdir
 from pathlib import Path
 
 UNCOVERED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
@@ -19,7 +20,7 @@ def start(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> s
     return subprocess.Popen(
         [LLMLOAD, *arguments],
         cwd=cwd,
-        env={**os.environ, "COLUMNS": "160", **(env or {})},
+        env={**os.environ, "COLUMNS": "160", "LLMLOAD_LANG": "en", **(env or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -37,6 +38,29 @@ def llmload(
             process.kill()
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def here(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """The same command within this process, which starts no interpreter: for the many ways to ask wrongly.
+
+    A new application each time; what only a process has (signals, the last line of defence) is not in it.
+    """
+    import typer
+    from typer.testing import CliRunner
+
+    from llmload.cli import verbs
+    from llmload.errors import LlmloadError
+
+    app = typer.Typer(pretty_exceptions_enable=False)
+    verbs.register(app)
+    with chdir(cwd):
+        done = CliRunner().invoke(app, arguments, env={"COLUMNS": "160", "LLMLOAD_LANG": "en", **(env or {})})
+    code, err = done.exit_code, done.stderr
+    if isinstance(done.exception, LlmloadError):
+        code, err = done.exception.exit_code, f"{err}llmload: {done.exception}\n"
+    elif done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(arguments, code, done.stdout, err)
 
 
 _BUSY = ("client was late", "client stalled", "client could not keep up", "client used its whole core")

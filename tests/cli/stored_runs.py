@@ -16,22 +16,27 @@ from llmload.store.database import Store
 from tests.recorded_runs import CLEAN
 from tests.store.observations import window
 
-DOCUMENT = """
+_DOCUMENT = """
 apiVersion: llmload/v1
 kind: Scenario
 metadata: {{name: {name}}}
 spec:
   target: {{url: "http://127.0.0.1:8000", model: tiny, framework: vllm}}
   workload: {{prompts: {{synthetic: {{input_tokens: 512, output_tokens: 4}}}}}}
-  load: {{concurrency: [1, 2], requests: 300}}
+  load: {{concurrency: {load}, requests: 300}}
   slo: {{ttft: 500ms}}
   gates: ["{gate}"]
 """
 DOWN = TargetError("http://127.0.0.1:8000", "cannot connect: refused", "Start it", kind="ServerNotReady")
 
 
-def scenario_of(name: str = "chat", gate: str = "goodput >= 90%", more: str = "") -> Scenario:
-    return load_text(DOCUMENT.format(name=name, gate=gate) + more, f"{name}.yaml", env={}, directory=Path())
+def document_of(name: str = "chat", gate: str = "goodput >= 90%", load: str = "[1, 2]", more: str = "") -> str:
+    """The text of a scenario; `more` goes below `spec`."""
+    return _DOCUMENT.format(name=name, gate=gate, load=load) + more
+
+
+def scenario_of(name: str = "chat", gate: str = "goodput >= 90%", load: str = "[1, 2]", more: str = "") -> Scenario:
+    return load_text(document_of(name, gate, load, more), f"{name}.yaml", env={}, directory=Path())
 
 
 def run_id_of(number: int) -> str:

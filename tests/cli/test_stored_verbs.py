@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from llmload.store.database import open_store
-from tests.cli.stored_runs import DOCUMENT, DOWN, put_run, run_id_of, scenario_of, whole
-from tests.command import llmload
+from tests.cli.stored_runs import DOWN, document_of, put_run, run_id_of, scenario_of, whole
+from tests.command import here, llmload
 
 FIRST, SECOND = run_id_of(7), run_id_of(8)
 
@@ -26,7 +26,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_runs_are_listed_newest_first(stored: Path) -> None:
-    told = llmload("runs", cwd=stored)
+    told = here("runs", cwd=stored)
     assert told.returncode == 0, told.stderr
     heading, newest, oldest = told.stdout.splitlines()
     assert heading.split() == ["run", "scenario", "status", "verdict", "goodput", "framework", "model"]
@@ -44,14 +44,14 @@ def test_runs_are_listed_newest_first(stored: Path) -> None:
     ],
 )
 def test_runs_as_json_are_an_array(stored: Path, options: list[str], ids: list[str]) -> None:
-    told = json.loads(llmload("runs", "--json", *options, cwd=stored).stdout)
+    told = json.loads(here("runs", "--json", *options, cwd=stored).stdout)
     assert [run["run_id"] for run in told] == ids
     wanted = {"run_id", "scenario", "created", "status", "verdict", "framework", "model", "goodput"}
     assert all(wanted <= run.keys() for run in told)
 
 
 def test_show_tells_the_run_again(stored: Path) -> None:
-    told = llmload("show", FIRST, cwd=stored)
+    told = here("show", FIRST, cwd=stored)
     assert told.returncode == 0, told.stderr
     assert "goodput >= 90%" in told.stdout
     assert "PASS chat" in told.stdout
@@ -59,8 +59,8 @@ def test_show_tells_the_run_again(stored: Path) -> None:
 
 def test_show_as_json_is_what_the_run_reported(stored: Path) -> None:
     shown, exported = (
-        llmload("show", FIRST, "--json", cwd=stored),
-        llmload("export", FIRST, "--format=json", cwd=stored),
+        here("show", FIRST, "--json", cwd=stored),
+        here("export", FIRST, "--format=json", cwd=stored),
     )
     assert shown.stdout == exported.stdout
     document = json.loads(shown.stdout)
@@ -81,31 +81,31 @@ def test_gate_judges_again_and_exits_with_the_verdict(
 ) -> None:
     options = []
     if gate is not None:
-        (tmp_path / "other.yaml").write_text(DOCUMENT.format(name="chat", gate=gate))
+        (tmp_path / "other.yaml").write_text(document_of(gate=gate))
         options = ["--scenario", str(tmp_path / "other.yaml")]
     told = llmload("gate", run, *options, cwd=stored)
     assert told.returncode == code, told.stdout + told.stderr
 
 
 def test_a_run_whose_server_was_down_still_says_so(stored: Path) -> None:
-    told = " ".join(llmload("show", "latest", cwd=stored).stdout.split())
+    told = " ".join(here("show", "latest", cwd=stored).stdout.split())
     assert "http://127.0.0.1:8000: cannot connect: refused" in told
     assert "Start it" in told
 
 
 def test_reports_are_written_again(stored: Path, tmp_path: Path) -> None:
     formats = ["--format", "junit", "--format", "csv"]
-    told = llmload("report", FIRST, *formats, "--out", str(tmp_path), cwd=stored)
+    told = here("report", FIRST, *formats, "--out", str(tmp_path), cwd=stored)
     assert told.stdout.splitlines() == [str(tmp_path / "chat" / name) for name in ("junit.xml", "steps.csv")]
     assert ' line="' in (tmp_path / "chat" / "junit.xml").read_text()
-    told = llmload("report", FIRST, *formats, "--junit-flavor", "strict", "--out", str(tmp_path), cwd=stored)
+    told = here("report", FIRST, *formats, "--junit-flavor", "strict", "--out", str(tmp_path), cwd=stored)
     assert told.returncode == 0, told.stderr
     assert ' line="' not in (tmp_path / "chat" / "junit.xml").read_text()
 
 
 def test_export_writes_a_file_or_prints(stored: Path, tmp_path: Path) -> None:
-    printed = llmload("export", FIRST, "--format", "csv", cwd=stored)
-    written = llmload("export", FIRST, "--format", "csv", "--output", str(tmp_path / "steps.csv"), cwd=stored)
+    printed = here("export", FIRST, "--format", "csv", cwd=stored)
+    written = here("export", FIRST, "--format", "csv", "--output", str(tmp_path / "steps.csv"), cwd=stored)
     assert written.stdout == ""
     assert (tmp_path / "steps.csv").read_text() == printed.stdout
     assert printed.stdout.startswith("Concurrency,Throughput (tok/s),")
@@ -124,7 +124,7 @@ def test_export_writes_a_file_or_prints(stored: Path, tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_told_in_one_sentence(stored: Path, arguments: list[str], code: int, said: str) -> None:
-    told = llmload(*arguments, cwd=stored)
+    told = here(*arguments, cwd=stored)
     assert (told.returncode, told.stdout) == (code, "")
     assert said in told.stderr
     assert "Traceback" not in told.stderr
@@ -132,4 +132,4 @@ def test_mistakes_are_told_in_one_sentence(stored: Path, arguments: list[str], c
 
 def test_the_store_can_be_named_by_the_environment(stored: Path, tmp_path: Path) -> None:
     env: Mapping[str, str] = {"LLMLOAD_STORE": str(stored / "llmload.db")}
-    assert FIRST in llmload("runs", cwd=tmp_path, env=env).stdout
+    assert FIRST in here("runs", cwd=tmp_path, env=env).stdout
