@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from llmload.reporters.escaping import Markdown, markdown_prose
 
-_MOST_PADDED = 64  # columns of a terminal; a longer cell stands out of its column instead of widening every row
+_MOST_PADDED = 72  # columns of a terminal; a longer cell stands out of its column instead of widening every row
 _LEAST = 3  # what GitHub's dialect wants of a rule
 
 

@@ -9,6 +9,7 @@ from typing import assert_never
 from llmload.baseline import Baseline, Design, Difference, Incomparable, NoBaseline, PastRun, Reference
 from llmload.domain import RunResult
 from llmload.reporters.figures import MISSING, percent
+from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
 
 _SHORT_COMMIT = 12
@@ -58,15 +59,19 @@ def compared_with(run: RunResult, texts: Texts) -> str:
             return ""
         case Baseline(source=source, design=Design.PAIRED, runs=runs):
             pairs = sample(len(runs), run.reference, texts)
-            return texts["reference.paired"].format(source=source, pairs=pairs)
+            return texts["reference.paired"].format(source=in_language(source, texts), pairs=pairs)
         case Baseline(source=source, runs=runs):
             count = texts.counted("counted.earlier_run", len(runs))
-            return texts["reference.history"].format(runs=count, source=source) + _newest(runs, texts)
+            return texts["reference.history"].format(runs=count, source=in_language(source, texts)) + _newest(
+                runs, texts
+            )
         case Incomparable(source, differing):
             told = "; ".join(_difference(each, texts) for each in differing)
-            return texts["reference.unlike"].format(source=source) + (told and f": {told}")
+            return texts["reference.unlike"].format(source=in_language(source, texts)) + (told and f": {told}")
         case NoBaseline(because, remedy):
-            return texts["reference.none"].format(because=because, remedy=remedy)
+            return texts["reference.none"].format(
+                because=in_language(because, texts), remedy=in_language(remedy, texts)
+            )
         case _:
             assert_never(run.reference)
 

@@ -9,7 +9,8 @@ import re
 
 from llmload.plain_text import TEXT_LIMIT, plain
 
-_MARKUP = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # an underscore inside a word marks nothing
+_MARKUP = re.compile(r"[\\`*\[\]|$]|(?<! )~|~(?! )|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+"""What may mark something: neither an underscore inside a word nor a tilde between spaces does."""
 _HTML = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#A-Za-z])")  # others are plain text, and "<=" stays readable
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
 _BLOCK_START = re.compile(r"^(\d{0,9})([.)](?= |$)|[-+](?=[ +-]|$)|[>#]|=+$)")  # were the text first in its line

@@ -1,7 +1,8 @@
 """`report.md`: what a reviewer reads in a pull request. The answer first, then how sure, then what to do.
 
 Every string is escaped unless it is `Markdown` already, so that a template cannot forget it. It stays under 80 kB:
-long lists are cut, worst first, and say how much is missing.
+long lists are cut, worst first, and say how much is missing. Its pictures count, and the least important ones are
+left out where they do not fit.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from llmload.domain import RunResult
 from llmload.reporters import markdown_tables, sections
 from llmload.reporters.aligned_table import escaped
 from llmload.reporters.changes import climbs, compared_with
+from llmload.reporters.charts import run_charts
+from llmload.reporters.drawing import svg
 from llmload.reporters.escaping import Markdown, markdown_code
 from llmload.reporters.figures import MISSING
+from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import caveats, figures, readings, senders, sentence, status_word, tally
 from llmload.verdict import Caveat, Status
@@ -35,17 +39,46 @@ class _Room:
     lines: int
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart as a file beside the report, and what it shows in words."""
+
+    file: str
+    summary: str
+    content: bytes
+
+
+_FOR_PICTURES = SIZE_LIMIT // 2  # of a run that has too much of everything, the text gets half
 _ROOMS = (_Room(20, 100, 50, 30), _Room(10, 50, 30, 10), _Room(3, 10, 10, 3))
 
 
-def render(run: RunResult, texts: Texts) -> bytes:
-    """GitHub-flavoured Markdown, with as much detail as the size limit has room for."""
+def render(run: RunResult, texts: Texts) -> Mapping[str, bytes]:
+    """`report.md` in GitHub-flavoured Markdown and the pictures that it shows, all within the size limit."""
+    pictures = [Picture(f"report-{chart.name}.svg", chart.summary, svg(chart)) for chart in run_charts(run, texts)]
+    most = SIZE_LIMIT - (_FOR_PICTURES if pictures else 0)
     text = b""
     for room in _ROOMS:
-        text = _environment().get_template("report.md.j2").render(_told(run, room, texts)).encode()
-        if len(text) < SIZE_LIMIT:
+        text = _text(run, room, texts, pictures, pictures)
+        if len(text) < most:
             break
-    return text
+    kept = _within(SIZE_LIMIT - len(text), pictures)
+    text = text if len(kept) == len(pictures) else _text(run, room, texts, kept, pictures)
+    return {"report.md": text} | {picture.file: picture.content for picture in kept}
+
+
+def _within(room: int, pictures: Sequence[Picture]) -> list[Picture]:
+    """Those that there is room for, the most important one first."""
+    kept = []
+    for picture in pictures:
+        if len(picture.content) < room:
+            kept.append(picture)
+            room -= len(picture.content)
+    return kept
+
+
+def _text(run: RunResult, room: _Room, texts: Texts, pictures: Sequence[Picture], drawn: Sequence[Picture]) -> bytes:
+    told = _told(run, room, texts) | {"pictures": pictures, "drawn": drawn}
+    return _environment().get_template("report.md.j2").render(told).encode()
 
 
 def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
@@ -74,6 +107,7 @@ def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
         "more": partial(_more, texts),
         "status_word": partial(status_word, texts=texts),
         "figures": partial(figures, texts=texts),
+        "told": partial(in_language, texts=texts),
     }
 
 
@@ -115,5 +149,5 @@ def _more(texts: Texts, everything: Sequence[object], told: int, file: str) -> M
 
 
 def _listed(pairs: sections.Pairs) -> str:
-    """Names and values in one line."""
-    return ", ".join(f"{name} {value}" for name, value in pairs)
+    """Names and values in one line; what is not known is not named."""
+    return ", ".join(f"{name} {value}" for name, value in pairs if value != MISSING)

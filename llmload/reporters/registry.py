@@ -21,12 +21,8 @@ def _untranslated(name: str, render: Callable[[RunResult], bytes]) -> Render:
     return lambda run, _: {name: render(run)}
 
 
-def _markdown(run: RunResult, texts: Texts) -> Files:
-    return {"report.md": markdown.render(run, texts)}
-
-
 REPORTERS: Mapping[str, Render] = {
-    "markdown": _markdown,
+    "markdown": markdown.render,
     "json": _untranslated("result.json", result_json.render),
     "junit": _untranslated("junit.xml", junit.render),
     "csv": _untranslated("steps.csv", steps_csv.render),

@@ -9,6 +9,7 @@ from llmload.capacity import Advice, CurrentInfra, Demand, Interval
 from llmload.domain import RunResult, Step, StepResult, TargetFacts
 from llmload.reporters.changes import between
 from llmload.reporters.figures import MISSING, amount, milliseconds, percent
+from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import finding_words, step_label
 from llmload.timeline import GpuSeries
@@ -60,7 +61,7 @@ def errors(steps: Sequence[StepResult], texts: Texts) -> list[tuple[str, str, in
 
 def findings(run: RunResult, texts: Texts) -> Pairs:
     """Of what two sources disagree, and how, with the likely cause."""
-    return [(finding.subject, finding_words(finding, texts)) for finding in run.findings]
+    return [(in_language(finding.subject, texts), finding_words(finding, texts)) for finding in run.findings]
 
 
 def provenance(run: RunResult, texts: Texts, most: int) -> Pairs:
@@ -148,9 +149,9 @@ def recommendation(run: RunResult, texts: Texts) -> Advised | None:
     found, advice = run.recommendation, run.recommendation.advice
     columns = tuple(texts[f"advice.{name}"] for name in ("figure", "estimate", "interval"))
     return Advised(
-        headline=found.headline,
+        headline=in_language(found.headline, texts),
         formula="" if advice is None else advice.calculation_formula,
-        reasoning="" if advice is None else advice.reasoning,
+        reasoning="" if advice is None else in_language(advice.reasoning, texts),
         estimates=Table(columns, () if advice is None else _estimates(advice, texts)),
         demand=_demand(found.workload, texts),
         measured=_measured(found.current_infra, texts),

@@ -11,6 +11,7 @@ from llmload.domain import RunResult, Step, StepResult, Workers
 from llmload.promises import LATENCIES, SHARES, Bound, Change, Gate, Level
 from llmload.reporters import changes
 from llmload.reporters.figures import MISSING, amount, of_gate, percent
+from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
 from llmload.scenario.gates import derive_id
 from llmload.verdict import Caveat, Evidence, Finding, Status, Verdict
@@ -73,7 +74,8 @@ def label_in(label: str, texts: Texts) -> str:
 
 def finding_words(finding: Finding, texts: Texts) -> str:
     """Both figures of a disagreement, and why."""
-    return texts["finding.words"].format(expected=finding.expected, found=finding.actual, cause=finding.cause)
+    expected, found, cause = (in_language(text, texts) for text in (finding.expected, finding.actual, finding.cause))
+    return texts["finding.words"].format(expected=expected, found=found, cause=cause)
 
 
 def read(verdict: Verdict, reference: Reference | None, texts: Texts) -> Reading:
@@ -215,7 +217,8 @@ def _sender(count: int, sent: Sequence[tuple[str, Workers]], texts: Texts) -> st
     last, workers = sent[-1]
     if workers.because:
         is_same = all(each.because == workers.because for _, each in sent)
-        words += texts["sender.because" if is_same else "sender.because_at"].format(because=workers.because, step=last)
+        key, because = "sender.because" if is_same else "sender.because_at", in_language(workers.because, texts)
+        words += texts[key].format(because=because, step=last)
     shares = [each.cpu_share for _, each in sent if each.cpu_share is not None]
     return words + (texts["sender.busiest"].format(share=percent(max(shares))) if shares else "")
 
