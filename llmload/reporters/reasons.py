@@ -188,10 +188,8 @@ def _translated(text: str, kind: str, catalogue: Catalogue, depth: int) -> str |
     for template in grammar.candidates(text):
         if (match := template.pattern.match(text)) is not None:
             return _filled(template, match, catalogue, depth)
-    for separator in grammar.joined:
-        if separator in text and (found := _by_parts(text, separator, kind, catalogue, depth)) is not None:
-            return found
-    return None
+    separator = next((each for each in grammar.joined if each in text), None)
+    return None if separator is None else _by_parts(text, separator, kind, catalogue, depth)
 
 
 def _filled(template: Template, match: re.Match[str], catalogue: Catalogue, depth: int) -> str:
