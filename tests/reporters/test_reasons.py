@@ -90,7 +90,9 @@ def _number(chance: random.Random) -> str:
 
 def _gate(chance: random.Random) -> str:
     promise = chance.choice([f"<= {_number(chance)}ms", f"within {_number(chance)}% of baseline, floor 1ms"])
-    return f"p{chance.choice((50, 99))}(tpot) {promise}{chance.choice(['', ' at concurrency <= 8', ' at rate 2.5/s'])}"
+    return (
+        f"p{chance.choice((50, 99))}(tpot) {promise}{chance.choice(['', ' at concurrency <= 8', ' at rate >= 2.5/s'])}"
+    )
 
 
 MADE: dict[str, Callable[[random.Random], str]] = {
@@ -104,7 +106,7 @@ MADE: dict[str, Callable[[random.Random], str]] = {
     "word": lambda chance: chance.choice(["ttft", "dead_server", "reports/a.b", "/v1/models", "01JZK3V9Q8"]),
     "url": lambda chance: f"http://h{chance.randrange(99)}:8000/v1",
 }
-"""Texts of each kind that has a shape; of any other kind is a word that nobody of us says."""
+"""Texts of each kind that has a shape (a gate at one step reads like a gate that holds at all); of any other kind is a word that nobody of us says."""
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
