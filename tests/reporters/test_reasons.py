@@ -106,7 +106,10 @@ MADE: dict[str, Callable[[random.Random], str]] = {
     "word": lambda chance: chance.choice(["ttft", "dead_server", "reports/a.b", "/v1/models", "01JZK3V9Q8"]),
     "url": lambda chance: f"http://h{chance.randrange(99)}:8000/v1",
 }
-"""Texts of each kind that has a shape (a gate at one step reads like a gate that holds at all); of any other kind is a word that nobody of us says."""
+"""Texts of each kind that has a shape; of any other kind is a word that nobody of us says.
+
+No gate here is of exactly one step: it reads like a gate of all steps that is told at this one.
+"""
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
