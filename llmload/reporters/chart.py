@@ -43,7 +43,8 @@ class Range:
     @property
     def scale(self) -> Spec:
         """As Vega-Lite wants it."""
-        return {"type": self.kind, "domain": [self.low, self.high], "nice": False, "zero": False}
+        zero = {"zero": False} if self.kind == "linear" else {}  # a logarithmic scale has none
+        return {"type": self.kind, "domain": [self.low, self.high], "nice": False, **zero}
 
     def place(self, value: float) -> float:
         """Where a value lies, 0 at the low end and 1 at the high one."""

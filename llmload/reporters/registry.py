@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from llmload.analysis.comparison import Comparison
 from llmload.domain import RunResult
-from llmload.reporters import comparison_json, comparison_markdown, junit, markdown, result_json, steps_csv
+from llmload.reporters import comparison_json, comparison_markdown, html, junit, markdown, result_json, steps_csv
 from llmload.reporters.texts import Texts
 
 Files = Mapping[str, bytes]
@@ -23,6 +23,7 @@ def _untranslated(name: str, render: Callable[[RunResult], bytes]) -> Render:
 
 REPORTERS: Mapping[str, Render] = {
     "markdown": markdown.render,
+    "html": lambda run, texts: {"report.html": html.render(run, texts)},
     "json": _untranslated("result.json", result_json.render),
     "junit": _untranslated("junit.xml", junit.render),
     "csv": _untranslated("steps.csv", steps_csv.render),

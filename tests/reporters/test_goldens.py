@@ -72,6 +72,7 @@ def test_the_same_run_gives_the_same_bytes_in_another_process() -> None:
 def test_every_format_writes_its_own_file() -> None:
     assert {name: next(iter(render(CLEAN, ENGLISH))) for name, render in REPORTERS.items()} == {
         "markdown": "report.md",
+        "html": "report.html",
         "json": "result.json",
         "junit": "junit.xml",
         "csv": "steps.csv",

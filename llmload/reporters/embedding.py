@@ -1,0 +1,156 @@
+"""Charts for a page: a picture that is there at once and on paper, and what a script needs to bring it to life."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from markupsafe import Markup
+
+from llmload.reporters import drawing
+from llmload.reporters.chart import Chart, Spec
+from llmload.reporters.figures import MISSING
+from llmload.reporters.sections import Table
+
+_UNSAFE_IN_SCRIPT = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
+_STYLE = re.compile(rb"<style\b.*?</style>", re.DOTALL)
+_CLIP = re.compile(rb'(?<= id=")clip\d+|(?<=url\(#)clip\d+')
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart as a page shows it. `spec` is "" where its picture is all that there is room for."""
+
+    name: str
+    title: str
+    summary: str
+    note: str  # what is not drawn, and why; "" for nothing
+    picture: Markup
+    spec: Markup
+    table: Table
+
+
+def figures_of(charts: Sequence[Chart]) -> tuple[Figure, ...]:
+    """Charts that can be zoomed, with their pictures."""
+    return tuple(_figure(chart, script_data(_operable(chart.spec))) for chart in charts)
+
+
+def pictures_of(charts: Sequence[Chart]) -> tuple[Figure, ...]:
+    """The same as pictures only."""
+    return tuple(_figure(chart, Markup("")) for chart in charts)
+
+
+@cache
+def library() -> str:
+    """The script that draws live charts."""
+    return drawing.page_bundle()
+
+
+def script_data(value: object) -> Markup:
+    """JSON that stays inside its script element, whatever its texts say."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return Markup(text.translate(_UNSAFE_IN_SCRIPT))  # noqa: S704 - nothing in it can end the element
+
+
+def _figure(chart: Chart, spec: Markup) -> Figure:
+    return Figure(
+        name=chart.name,
+        title=chart.title,
+        summary=chart.summary,
+        note=_note(chart.spec),
+        picture=_picture(chart),
+        spec=spec,
+        table=_table(chart.spec),
+    )
+
+
+def _picture(chart: Chart) -> Markup:
+    """In the colours of the page's theme, and with clips whose names no other picture has."""
+    drawn = _STYLE.sub(b"", drawing.svg(replace(chart, spec=_untitled(chart.spec))))
+    places = {clip: place for place, clip in enumerate(dict.fromkeys(_CLIP.findall(drawn)))}
+    named = _CLIP.sub(lambda found: f"{chart.name}-clip{places[found[0]]}".encode(), drawn)
+    return Markup(named.decode())  # noqa: S704 - drawn here from data; the drawing escapes every text
+
+
+# ---------------------------------------------------------------- specifications
+
+
+def _untitled(spec: Spec) -> Spec:
+    """Without its title, which the page has as a heading of its own."""
+    return {key: value for key, value in spec.items() if key != "title"}
+
+
+def _note(spec: Spec) -> str:
+    """What stands below the title in a picture; "" where there is nothing."""
+    title = spec.get("title")
+    subtitle = title.get("subtitle") if isinstance(title, Mapping) else None
+    return "" if subtitle is None else str(subtitle)
+
+
+def _operable(spec: Spec) -> Spec:
+    """As wide as the page lets it be, and zoomed by the wheel alone: the page lets those pass who scroll by."""
+    untitled = _untitled(spec)
+    config = untitled.get("config")
+    told = {**untitled, "config": {**(config if isinstance(config, Mapping) else {}), "aria": False}}
+    if "layer" in told or "mark" in told:
+        told |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+    return {key: _with_wheel(value) for key, value in told.items()}
+
+
+def _with_wheel(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [_with_wheel(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    if value.get("bind") == "scales" and isinstance(value.get("select"), Mapping):
+        return {**value, "select": {**value["select"], "zoom": "wheel!"}}
+    return {key: _with_wheel(each) if key != "values" else each for key, each in value.items()}
+
+
+# ---------------------------------------------------------------- data as tables
+
+
+def _table(spec: Spec) -> Table:
+    """What the tooltips of a chart tell, as rows: the columns are those of its first view that has any."""
+    columns: tuple[str, ...] = ()
+    rows: list[tuple[str, ...]] = []
+    for fields, values in _told(spec, ()):
+        names = tuple(str(field.get("title") or field.get("field")) for field in fields)
+        columns = columns or names
+        if names == columns:
+            rows += [tuple(_cell(row.get(str(field.get("field")))) for field in fields) for row in values]
+    return Table(columns, tuple(dict.fromkeys(rows)))
+
+
+_Rows = Sequence[Mapping[str, object]]
+
+
+def _told(view: Mapping[str, object], inherited: _Rows) -> Iterator[tuple[Sequence[Mapping[str, object]], _Rows]]:
+    """The fields of each view's tooltip, with its data."""
+    data = view.get("data")
+    values = data.get("values") if isinstance(data, Mapping) else None
+    mine: _Rows = values if isinstance(values, list) else inherited
+    encoding = view.get("encoding")
+    fields = encoding.get("tooltip") if isinstance(encoding, Mapping) else None
+    if isinstance(fields, list):
+        yield fields, mine
+    for key in ("layer", "hconcat", "vconcat", "concat"):
+        views = view.get(key)
+        for each in views if isinstance(views, list | tuple) else ():
+            yield from _told(each, mine)
+
+
+def _cell(value: object) -> str:
+    """Four significant digits, thousands marked."""
+    match value:
+        case None:
+            return MISSING
+        case float():
+            return f"{float(f'{value:.4g}'):,}".removesuffix(".0")
+        case int():
+            return f"{value:,}"
+        case _:
+            return str(value)

@@ -1,0 +1,168 @@
+"""`report.html`: one file for a browser, which asks nobody for anything. The answer first, then how sure, then why.
+
+It stays under 600 kB: long lists are cut, worst first, and say how much is missing; where charts are too many to be
+both drawn and live, they are drawn only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from llmload.domain import RunResult
+from llmload.reporters import page, sections
+from llmload.reporters.changes import climbs, compared_with
+from llmload.reporters.charts import run_charts
+from llmload.reporters.embedding import Figure, figures_of, pictures_of
+from llmload.reporters.figures import MISSING
+from llmload.reporters.texts import Texts
+from llmload.reporters.wording import SEVERITY, Reading, caveats, in_own_terms, read, senders, tally, urgency
+from llmload.verdict import Status, Verdict
+
+SIZE_LIMIT = 600_000  # bytes
+
+_LATENCIES = ("ttft", "ttft_due", "tpot", "e2e")
+_SPAN_WIDTH, _SPAN_MARGIN = 132, 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How many of each a report tells before it says how many more there are."""
+
+    details: int
+    gates: int
+    steps: int
+    lines: int
+
+
+_ROOMS = (_Room(40, 200, 100, 60), _Room(20, 100, 50, 20), _Room(5, 20, 20, 5))
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """An interval against its target as a small picture: places on its horizontal axis."""
+
+    low: float
+    high: float
+    observed: float
+    target: float
+
+
+def render(run: RunResult, texts: Texts) -> bytes:
+    """A whole page in UTF-8, with as much detail as the size limit has room for."""
+    charts = run_charts(run, texts)
+    content = b""
+    for shown in (figures_of(charts), pictures_of(charts), ()):
+        for room in _ROOMS:
+            content = page.render("report.html.j2", _told(run, room, texts, shown), texts, shown)
+            if len(content) < SIZE_LIMIT:
+                return content
+    return content
+
+
+def _told(run: RunResult, room: _Room, texts: Texts, charts: Sequence[Figure]) -> dict[str, object]:
+    judged = sorted(((read(each, run.reference, texts), each) for each in run.verdicts), key=_urgency)
+    told = {
+        "run": run,
+        "room": room,
+        "tally": tally(run, texts),
+        "shares": _shares(run),
+        "beside": [words for words in (compared_with(run, texts), climbs(run, texts)) if words],
+        "facts": _facts(run, texts),
+        "to_look_at": [reading for reading, _ in judged if reading.status is not Status.PASS],
+        "caveats": caveats(run, texts),
+        "gates": [(reading, _span(verdict)) for reading, verdict in judged],
+        "gate_notes": _gate_notes([reading for reading, _ in judged], texts),
+        "knee": sections.knee(run, texts),
+        "advised": sections.recommendation(run, texts),
+        "gpus": sections.gpus(run, texts),
+        "latencies": _latencies(run),
+        "step_notes": _step_notes(run, texts, room.lines),
+        "errors": sections.errors(run.steps, texts),
+        "provenance": sections.provenance(run, texts, room.lines),
+    }
+    return {**told, "sections": _anchors({**told, "charts": charts or told["knee"]}, run, texts)}
+
+
+def _urgency(judged: tuple[Reading, Verdict]) -> int:
+    return urgency(judged[0])
+
+
+def _anchors(told: Mapping[str, object], run: RunResult, texts: Texts) -> list[tuple[str, str]]:
+    """The sections that there are, in their order: anchor and heading."""
+    there = {
+        "what_to_look_at": told["to_look_at"],
+        "caveats": told["caveats"],
+        "gates": told["gates"],
+        "charts": told["charts"],
+        "recommendation": run.recommendation,
+        "gpu": run.gpus,
+        "findings": run.findings,
+        "steps": run.steps,
+        "errors": told["errors"],
+        "notices": run.notices,
+        "provenance": run,
+    }
+    return [(name, texts[f"heading.{name}"]) for name, content in there.items() if content]
+
+
+def _facts(run: RunResult, texts: Texts) -> sections.Pairs:
+    """What was measured, where and when."""
+    target = run.target
+    told: sections.Pairs = []
+    if target is not None:
+        told = [("model", target.model), ("framework", sections.framework(target)), ("url", target.url)]
+    told += [("run", run.header.run_id), ("created", run.header.created[:19].replace("T", " "))]
+    return [(texts[f"html.fact.{name}"], value) for name, value in told]
+
+
+def _shares(run: RunResult) -> list[tuple[Status, float, float]]:
+    """The tally as a bar of 100 units, worst first: where each status begins, and how long it is."""
+    counts = Counter(verdict.status for verdict in run.verdicts)
+    total = max(1, sum(counts.values()))
+    begun, told = 0.0, []
+    for status in SEVERITY:
+        length = 100 * counts[status] / total
+        if length:
+            told.append((status, round(begun, 2), round(length, 2)))
+        begun += length
+    return told
+
+
+def _span(verdict: Verdict) -> _Span | None:
+    """None where a figure is missing, since then there is nothing to hold against the target."""
+    if verdict.evidence is None:
+        return None
+    evidence = in_own_terms(verdict.gate, verdict.evidence)
+    low, high, observed, target = evidence.low, evidence.high, evidence.observed, evidence.target
+    if low is None or high is None or observed is None or not all(map(isfinite, (low, high, observed, target))):
+        return None
+    first, last = min(low, observed, target), max(high, observed, target)
+    if first == last:
+        return None
+
+    def place(value: float) -> float:
+        return round(_SPAN_MARGIN + (value - first) / (last - first) * (_SPAN_WIDTH - 2 * _SPAN_MARGIN), 1)
+
+    return _Span(place(low), place(high), place(observed), place(target))
+
+
+def _gate_notes(told: Sequence[Reading], texts: Texts) -> list[str]:
+    confidences = ", ".join(sorted({each.confidence for each in told if each.confidence != MISSING}))
+    notes = [texts["html.note.interval"].format(confidence=confidences or MISSING), texts["html.note.effective"]]
+    return [*notes, texts["html.note.relative"]] if any(each.is_relative for each in told) else notes
+
+
+def _latencies(run: RunResult) -> list[str]:
+    """The latencies of the table of steps: those since the due instant only where any step has them."""
+    has_due = any("ttft_due" in step.metrics.latency for step in run.steps)
+    return [name for name in _LATENCIES if name != "ttft_due" or has_due]
+
+
+def _step_notes(run: RunResult, texts: Texts, most: int) -> list[str]:
+    notes = [texts["html.note.due"]] if any(step.step.axis != "concurrency" for step in run.steps) else []
+    sent = senders(run, texts)[:most]
+    key = "html.sent_at" if len(sent) > 1 else "html.sent"
+    return notes + [texts[key].format(where=where, words=words) for where, words in sent]
