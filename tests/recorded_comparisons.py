@@ -42,6 +42,7 @@ def _verdict(gate: Gate, step: StepResult, status: Status, told: tuple[str, str,
     return Verdict(gate, step.step.label, status, because, remedy, kind, seen)
 
 
+_BARE = replace(CLEAN, knee=None, timeline=None, gpus=(), recommendation=None)
 _EIGHT, _THIRTY_TWO = CLEAN.steps[1], CLEAN.steps[2]
 
 
@@ -92,7 +93,7 @@ def _in_turns() -> StepResult:
 
 
 REGRESSED = replace(
-    CLEAN,
+    _BARE,
     header=replace(CLEAN.header, run_id="01JZK5B0000000000000000000", scenario="regression"),
     steps=(_in_turns(),),
     status=Status.FAIL,
@@ -157,7 +158,7 @@ def _against_three() -> tuple[StepResult, StepResult]:
 
 
 ADVISED = replace(
-    CLEAN,
+    _BARE,
     header=replace(CLEAN.header, run_id="01JZK5C0000000000000000000", scenario="regression"),
     steps=_against_three(),
     status=Status.INCOMPARABLE,

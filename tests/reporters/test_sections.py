@@ -105,7 +105,7 @@ def test_where_there_can_be_no_advice_the_reason_stands_alone() -> None:
     advised = sections.recommendation(run, ENGLISH)
     assert advised is not None
     assert (advised.headline, advised.formula, advised.estimates.rows) == ("TTFT broke the SLO at every step", "", ())
-    assert sections.recommendation(CLEAN, ENGLISH) is None
+    assert sections.recommendation(replace(CLEAN, recommendation=None), ENGLISH) is None
 
 
 @pytest.mark.parametrize(

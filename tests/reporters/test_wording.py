@@ -219,7 +219,7 @@ def test_what_broke_the_build_comes_before_what_only_warns() -> None:
 
 
 def test_the_tally_counts_what_is_there() -> None:
-    assert tally(CLEAN, ENGLISH) == "9 gate checks: 9 passed"
+    assert tally(CLEAN, ENGLISH) == "13 gate checks: 13 passed"
     assert tally(replace(CLEAN, steps=()), ENGLISH) == "nothing was measured"
     ungated = replace(CLEAN, steps=(replace(CLEAN.steps[0], verdicts=()),))
     assert tally(ungated, ENGLISH) == "no gates"
@@ -247,10 +247,10 @@ def test_a_warn_level_gate_is_marked() -> None:
 
 def test_steps_that_were_sent_alike_are_told_once_with_the_busiest_worker_of_all() -> None:
     alike = [Workers(2, "as asked", share) for share in (0.2, None, 0.5)]
-    run = replace(CLEAN, steps=tuple(replace(s, workers=w) for s, w in zip(CLEAN.steps, alike, strict=True)))
+    run = replace(CLEAN, steps=tuple(replace(s, workers=w) for s, w in zip(CLEAN.steps[:3], alike, strict=True)))
     where = "concurrency 1, concurrency 8, concurrency 32"
     assert senders(run, ENGLISH) == [(where, "2 workers: as asked; the busiest used 50% of a core")]
-    last = replace(CLEAN.steps[-1], workers=Workers(2, "there are more", None))
+    last = replace(CLEAN.steps[2], workers=Workers(2, "there are more", None))
     ((_, words),) = senders(replace(run, steps=(*run.steps[:-1], last)), ENGLISH)
     assert words == "2 workers, at concurrency 32 because there are more; the busiest used 20% of a core"
     untold = replace(CLEAN, steps=tuple(replace(step, workers=None) for step in CLEAN.steps))

@@ -59,8 +59,8 @@ def test_a_finished_run_has_its_headline_in_the_history(store: Store) -> None:
     store.finish(RUN, CLEAN, "finished")
     (run,) = store.list_runs()
     assert (run.run_id, run.scenario, run.status, run.verdict) == (RUN, "quickstart", "finished", "pass")
-    assert (run.framework, run.model, run.step, run.goodput) == ("vllm", "qwen3-14b", "concurrency 32", 1.0)
-    assert run.ttft_p99_ms == CLEAN.steps[2].metrics.latency["ttft"].p99_ms
+    assert (run.framework, run.model, run.step, run.goodput) == ("vllm", "qwen3-14b", "concurrency 160", 0.72125)
+    assert run.ttft_p99_ms == CLEAN.steps[5].metrics.latency["ttft"].p99_ms
 
 
 def test_verdicts_findings_and_caveats_are_replaced_and_not_added(store: Store) -> None:
@@ -94,7 +94,7 @@ def test_an_interrupted_window_gives_way_to_a_new_one(store: Store) -> None:
     store.remember(RUN, window(requests=7))
     assert store.load(RUN).observations == (window(requests=7),)
     assert rows(store, "SELECT count(*) FROM requests") == [(7,)]
-    assert rows(store, "SELECT attempts FROM steps") == [(200,)]  # figures stay until new ones come
+    assert rows(store, "SELECT attempts FROM steps") == [(100,)]  # figures stay until new ones come
 
 
 def test_a_whole_window_is_never_replaced(store: Store) -> None:

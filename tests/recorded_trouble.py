@@ -1,0 +1,314 @@
+"""A recorded run full of trouble: failures, open questions, missing values, and texts that attack their readers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from llmload.capacity import CurrentInfra, Demand, Recommendation
+from llmload.domain import (
+    RunHeader,
+    RunResult,
+    Step,
+    StepMetrics,
+    StepResult,
+    TargetFacts,
+    TokenFit,
+    TokenSource,
+    Workers,
+)
+from llmload.promises import At, Bound, Gate, Level, Slo
+from llmload.verdict import Caveat, Evidence, Finding, Status, Verdict
+from tests.recorded_latencies import summary
+from tests.recorded_series import mute_gpu, timeline_of
+from tests.recorded_steps import looks_of, metrics_of, passing_step
+
+HOSTILE = (
+    "=cmd|'/c calc'!A1 <script>alert(1)</script> \x1b[2J\x1b]0;owned\x07[red]`x`|**b**|\n"
+    "# h1\n@everyone #12 [a](http://b) ${7*7} \u202egnp \ud800"
+)
+"""One text that attacks spreadsheets, HTML, terminals, rich, Markdown and readers at once."""
+
+LONG_ERROR = "HTTP 503: " + "upstream överlastad 서버 과부하 🔥 <b>retry</b> \x00\x08 ]]> & | " * 40
+"""A server's error body of more than 2,000 characters, with characters that XML forbids."""
+
+assert len(LONG_ERROR) > 2000
+
+_EMPTY = StepMetrics(
+    window_s=12.0,
+    attempts=64,
+    ok=0,
+    good=0,
+    cancelled=3,
+    dropped=0,
+    planned=None,
+    goodput=0.0,
+    goodput_low=0.0,
+    goodput_high=0.0457,
+    goodput_rps=0.0,
+    error_rate=1.0,
+    rps=0.0,
+    output_tps=None,
+    total_tps=None,
+    input_tokens=0,
+    output_tokens=0,
+    cached_tokens=None,
+    failed_output_tokens=117,
+    latency={},
+    histograms={},
+    errors={"HTTP_503": 40, "TIMEOUT": 20, f"UNEXPECTED:{HOSTILE}": 4},
+    token_sources={},
+    shared_reads=None,
+)
+
+_SLOW = replace(
+    metrics_of(1600, 642.0, 31.3, 1711.0),
+    ok=1570,
+    good=1451,
+    cancelled=32,
+    goodput=1451 / 1600,
+    goodput_low=0.8812,
+    goodput_high=0.9274,
+    error_rate=30 / 1600,
+    cached_tokens=None,
+    failed_output_tokens=2210,
+    errors={"HTTP_503": 18, "CONNECTION_ERROR": 12},
+    token_sources={"usage": 1400, "estimate": 170},
+    shared_reads=0.27,
+)
+
+
+_BROKEN = (
+    "1451 of 1,600 requests good (90.68%); at 95% confidence at most 92.74% are, 95% wanted;"
+    " not good: 119 over ttft 800ms, 30 failed"
+)
+_COMPLETED = "1570 of 1,600 requests completed (98.12%); at 95% confidence at least 97.32% are, 95% wanted"
+_RELIEF = "Lower the load, or give the server more capacity"
+
+
+def _failing_step() -> StepResult:
+    step = Step(1, "concurrency", 50)
+    short = Evidence(1451 / 1600, 0.95, 0.8812, 0.9274, 1600, 2.41, 1600 / 2.41, 0.95, 4)
+    nearly = Evidence(0.94996, 0.95, 0.9311, 0.9652, 1600, 2.1, 1600 / 2.1, 0.95, 4)
+    slow = Evidence(1711.0, 1800.0, 1689.5, 1733.1, 20, None, None, 0.95, 1)
+    verdicts = (
+        Verdict(
+            Gate("goodput", Bound(">=", 0.95), at=At("concurrency", "<=", 50), line=31),
+            step.label,
+            Status.FAIL,
+            _BROKEN,
+            _RELIEF,
+            "SloViolation",
+            short,
+        ),
+        Verdict(
+            Gate("ttft", Bound("<=", 800.0), stat="p95", id="ttft-tail", line=32),
+            step.label,
+            Status.INCONCLUSIVE,
+            "p95(ttft) was 800.4ms, 1520 of 1,600 requests within 800ms (94.99%);"
+            " at 95% confidence between 93.11% and 96.52% are, 95% wanted",
+            "Raise decision.max_requests or load.requests, or repeat the run; more concurrency does not help",
+            "TooCloseToCall",
+            nearly,
+        ),
+        Verdict(
+            Gate("output_tps", Bound(">=", 1800.0), level=Level.WARN, line=36),
+            step.label,
+            Status.FAIL,
+            "output_tps was 1711 tok/s; at 95% confidence between 1690 tok/s and 1733 tok/s, 1800 tok/s wanted",
+            _RELIEF,
+            "SloViolation",
+            slow,
+        ),
+        Verdict(Gate("error_rate", Bound("<=", 0.05)), step.label, Status.PASS, _COMPLETED, "", "", _ERRORS_HELD),
+    )
+    caveats = (
+        Caveat(
+            "several events per read",
+            "27% of text events shared one read with another, so their gaps are not the server's",
+            "Take TPOT and ITL from a client nearer the server; a proxy between may hold text back",
+        ),
+        Caveat(
+            "estimate of tokens",
+            "170 of 1,570 answers have token counts of characters / 4",
+            "Name the model's tokenizer.json in spec.workload.tokenizer",
+        ),
+    )
+    return StepResult(step, looks_of(step, 200, 200, 400, 800), _SLOW, verdicts, caveats)
+
+
+_ERRORS_HELD = Evidence(1570 / 1600, 0.95, 0.9732, 0.9869, 1600, 1.9, 1600 / 1.9, 0.95, 4)
+
+
+_LATE = "p99 heartbeat lateness 61ms, at most 10ms allowed"
+_MORE_WORKERS = (
+    "Use more workers (load.workers, 1 now on 2 CPUs), give the load generator an idle core,"
+    " or use another machine (load.engine: ray)"
+)
+
+
+def _dead_step() -> StepResult:
+    step = Step(2, "concurrency", 100)
+    missing = Evidence(None, 0.95, None, None, 0, None, None, 0.95, 1)
+    verdicts = (
+        Verdict(
+            Gate("ttft", Bound("<=", 800.0), stat="p95", id="ttft-tail", line=32),
+            step.label,
+            Status.ERROR,
+            f"could not measure: nothing succeeded: all 64 requests of the run failed ({LONG_ERROR})",
+            "Send one request by hand to the target's url, model and api, then run again",
+            "NoData",
+            missing,
+        ),
+        Verdict(
+            Gate("tpot", Bound("<=", 50.0), stat="p99", id=HOSTILE, line=40),
+            step.label,
+            Status.ERROR,
+            f"could not measure: client was late: {_LATE}",
+            _MORE_WORKERS,
+            "ClientSaturated",
+        ),
+    )
+    caveats = (
+        Caveat(
+            "client was late",
+            _LATE,
+            _MORE_WORKERS,
+            is_fatal=True,
+            kind="ClientSaturated",
+        ),
+        Caveat("hostile", HOSTILE, HOSTILE),
+    )
+    return StepResult(step, looks_of(step, 64), _EMPTY, verdicts, caveats)
+
+
+_OFFERED = replace(
+    metrics_of(2000, 481.0, 24.6, 4480.0),
+    ok=1884,
+    good=1702,
+    dropped=96,
+    planned=2000,
+    goodput=1702 / 2000,
+    goodput_low=0.8204,
+    goodput_high=0.8762,
+    error_rate=116 / 2000,
+    errors={"DROPPED_MAX_IN_FLIGHT": 96, "TIMEOUT": 20},
+)
+
+
+def _open_loop_step() -> StepResult:
+    """Twice the load of the step before, reached by a ramp, and more than the server keeps up with."""
+    step = Step(3, "rate", 40.0)
+    latency = {**_OFFERED.latency, "ttft_due": summary(484.5, count=1884)}
+    late = Evidence(1702 / 2000, 0.95, 0.8204, 0.8762, 2000, 3.02, 2000 / 3.02, 0.95, 1)
+    verdicts = (
+        Verdict(
+            Gate("ttft", Bound("<=", 800.0), stat="p95", id="ttft-tail", line=32),
+            step.label,
+            Status.FAIL,
+            "p95(ttft) was 1.42s, 1702 of 2,000 requests within 800ms of being due (85.1%);"
+            " at 95% confidence at most 87.62% are, 95% wanted",
+            "Lower the load, or give the server more capacity",
+            "SloViolation",
+            late,
+        ),
+    )
+    caveats = (
+        Caveat(
+            "requests were dropped",
+            "96 of 2,000 requests (4.8%) were due while 64 were in flight; none of them is good",
+            "At this rate, and 2.1s each (p99), up to 84 are in flight: raise load.max_in_flight above that if the"
+            " server is to carry them; else lower load.rate, or give it more capacity",
+        ),
+        Caveat(
+            "client used most of its core",
+            "worker 1 used 83.4% of its core, less than 95% allowed",
+            "Use another machine (load.engine: ray), or give each worker an idle core: 2 workers share 2 CPUs",
+        ),
+    )
+    workers = Workers(2, "as load.workers asks", 0.834)
+    metrics = replace(_OFFERED, latency=latency)
+    return StepResult(step, looks_of(step, 2000), metrics, verdicts, caveats, workers)
+
+
+def _clean_first_step() -> StepResult:
+    step = Step(0, "concurrency", 1)
+    return replace(passing_step(0, 1, metrics_of(200, 18.25, 8.12, 118.4)), step=step)
+
+
+_STEPS = (_clean_first_step(), _failing_step(), _dead_step(), _open_loop_step())
+_TIMELINE = timeline_of(_STEPS, bin_s=2.0)
+
+_NO_ADVICE = Recommendation(
+    headline="No recommendation: the steps are of concurrency and of rate, so they are no one ladder",
+    workload=Demand(
+        peak_concurrency=500,
+        requests_per_user_per_day=20,
+        avg_input_tokens=256,
+        avg_output_tokens=128,
+        ttft_target_ms=800,
+        tpot_target_ms=None,
+        goodput_target_percent=95,
+    ),
+    current_infra=CurrentInfra(HOSTILE, 1, None, None, None, None, None, None),
+    advice=None,
+)
+
+
+_OTHERWISE = (
+    "the server runs with another value than the scenario declares; correct framework_config or restart the server"
+)
+
+TROUBLE = RunResult(
+    header=RunHeader(
+        run_id="01JZK4ZZZZZZZZZZZZZZZZZZZZ",
+        scenario="qwen3-14b-chat",
+        created="2026-03-01T10:00:00.000Z",
+        version="0.1.0",
+        document_text="apiVersion: llmload/v1\n",
+        document_hash="0a" * 32,
+        resolved="{}",
+        source="scenarios/채팅 <b>.yaml",
+        labels={"=HYPERLINK(1)": HOSTILE, "팀": "서빙"},
+        environment={"python": "3.13.1", "platform": "Linux-aarch64", "cpus": "2"},
+    ),
+    finished=None,
+    target=TargetFacts(
+        url="https://llm.example/v1",
+        framework="openai",
+        api="chat",
+        model=f"qwen3|14b {HOSTILE}",
+        version=None,
+        max_model_len=None,
+        fit=TokenFit(0.0, 1.0, 0.31, TokenSource.ESTIMATE),
+        settings={"context_length": 4096, "quantization": "fp8", "replicas": 2},
+        declared=("quantization", "replicas"),
+        left_out=("ignore_eos", "top_k"),
+        actual={"context_length": 8192, "quantization": f"awq {HOSTILE}"},
+    ),
+    steps=_STEPS,
+    status=Status.FAIL,
+    exit_code=3,
+    because=f"goodput >= 95% at concurrency <= 50 at concurrency 50: {_BROKEN} (and 1 more)",
+    fingerprint={
+        "framework": "openai",
+        "gpu": "알 수 없음",
+        "load": "concurrency [1, 50, 100]; rate [40] poisson, ramp 10s",
+        "model": f"qwen3|14b {HOSTILE}",
+    },
+    findings=(
+        Finding("framework_config.quantization", "fp8", f"awq {HOSTILE}", _OTHERWISE),
+        Finding("framework_config.replicas", "2", "1", _OTHERWISE),
+    ),
+    caveats=(
+        Caveat(
+            "input length unsure",
+            "words and the server's tokens differ by 31% after fitting",
+            "Read the input tokens of the report, not those of the scenario",
+        ),
+    ),
+    notices=("line 12: vllm_config is ignored, since framework_config is written too; delete it.", HOSTILE),
+    slo=Slo(ttft_ms=800.0, tpot_ms=50.0),
+    timeline=_TIMELINE,
+    gpus=(mute_gpu(HOSTILE, _TIMELINE),),
+    recommendation=_NO_ADVICE,
+)
