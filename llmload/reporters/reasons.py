@@ -30,11 +30,11 @@ _REMEMBERED = 4_096  # texts: a run says the same remedy at every step
 _MAIN = "sentence"
 _COLON = ": "  # joins a lead and all that it leads to, which may have some of its own
 
-_NUMBER = r"-?\d+(?:,\d{3})*+(?:\.\d+)?"
+_NUMBER = r"(?:-?\d+(?:,\d{3})*+(?:\.\d+)?|Infinity)"
 _SUBJECT = rf"(?:(?:{'|'.join(STATS)})\((?:{'|'.join(LATENCIES)})\)|{'|'.join((*SHARES, *RATES, *LATENCIES))})"
 _PROMISE = r"(?:[<>]= [^ ]+(?: tok/s)?|within [^ ]+ of baseline(?:, floor [^ ]+(?: tok/s)?)?)"
 _PLACE = r"at (?:concurrency|rate|speed) (?:[<>]= )?[0-9.]+(?:/s)?"
-_SHAPES: Mapping[str, str] = {
+SHAPES: Mapping[str, str] = {
     "number": _NUMBER,
     "percent": _NUMBER + "%",
     "value": rf"{_NUMBER}(?:%|ns|us|ms|s|m|h|d|/s| tok/s)?+(?![\w%])|never reached",
@@ -134,8 +134,8 @@ def _pattern(english: str) -> str:
     last = len(parts) - 3
     for place in range(1, len(parts), 3):
         name, kind, literal = parts[place], parts[place + 1] or "text", _literal(parts[place + 2])
-        if kind in _SHAPES:
-            written += f"(?>(?P<{name}>{_SHAPES[kind]}){literal})"
+        if kind in SHAPES:
+            written += f"(?>(?P<{name}>{SHAPES[kind]}){literal})"
         elif place == last:
             written += f"(?P<{name}>.+){literal}"
         else:
