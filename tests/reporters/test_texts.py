@@ -1,0 +1,129 @@
+"""The catalogues of report texts: nothing missing, nothing left over, the same placeholders in every language."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import llmload
+from llmload.reporters.texts import Language, Texts, texts_in
+from llmload.verdict import Status
+
+ENGLISH = texts_in(Language.EN)
+OTHERS = [pytest.param(texts_in(each), id=each.value) for each in Language if each is not Language.EN]
+SOURCE = Path(llmload.__file__).parent
+TABLES = {key.partition(".")[0] for key in ENGLISH.entries}
+
+TERMS = frozenset(
+    """n deff %p GPU TTFT TPOT E2E SLO p50 p95 p99 ms s tok GiB GB W USD C sha256 llmload""".split()  # noqa: SIM905
+)
+"""What a Korean report says in Latin letters alone: names of metrics, units and symbols."""
+
+
+def without_plurals(texts: Texts) -> set[str]:
+    """Keys, with the forms of a counted entry as one: not every language has a singular of its own."""
+    counted = {key.removesuffix(".other") for key in texts.entries if key.endswith(".other")}
+    return {key for key in texts.entries if key.rpartition(".")[0] not in counted} | counted
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def pattern_of(node: ast.AST, filled: str) -> str | None:
+    """What a string may be, as a pattern with `filled` wherever something is filled in; None for what is no string."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return re.escape(text)
+        case ast.JoinedStr(values=parts):
+            return "".join(re.escape(str(part.value)) if isinstance(part, ast.Constant) else filled for part in parts)
+    return None
+
+
+def keys_of(tree: ast.AST) -> Iterator[ast.AST]:
+    """What is looked up in a catalogue: `texts["..."]`, `texts.counted("..." if ... else "...", n)`."""
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.Subscript(value=ast.Name(id="texts") | ast.Attribute(attr="texts"), slice=key)
+                | ast.Call(func=ast.Attribute(attr="counted", value=ast.Name(id="texts")), args=[key, *_])
+            ):
+                yield from (key.body, key.orelse) if isinstance(key, ast.IfExp) else (key,)
+
+
+def patterns(nodes: Iterable[ast.AST], filled: str) -> set[str]:
+    return {pattern for node in nodes if (pattern := pattern_of(node, filled)) is not None}
+
+
+PLACES = [path for folder in ("reporters", "cli") for path in sorted((SOURCE / folder).rglob("*.py"))]
+TREES = [ast.parse(path.read_text("utf-8")) for path in PLACES]
+NODES = [node for tree in TREES for node in ast.walk(tree)]
+TEMPLATES = [path.read_text("utf-8") for path in sorted((SOURCE / "reporters" / "templates").iterdir())]
+ANY = "[a-z0-9]+"
+WORDS = {
+    each for each in patterns(NODES, ANY) if re.fullmatch(r"\w+", each.replace(ANY, "x")) and each.replace(ANY, "")
+}
+WORD = f"(?:{'|'.join(WORDS | {status.name.lower() for status in Status})})"
+"""A key that is put together ends in a word that is written somewhere too, or names a status."""
+QUOTED = re.compile(r"""["']([a-z0-9_.]+)["']""")
+SAID = patterns(NODES, WORD) | {re.escape(found) for text in TEMPLATES for found in QUOTED.findall(text)}
+ASKED = patterns((key for tree in TREES for key in keys_of(tree)), WORD) | {
+    re.escape(found) for text in TEMPLATES for found in re.findall(r"""(?:texts\[|fill\()["']([^"']+)["']""", text)
+}
+
+
+@pytest.mark.parametrize("texts", OTHERS)
+def test_every_language_has_the_same_texts(texts: Texts) -> None:
+    assert without_plurals(texts) == without_plurals(ENGLISH)
+
+
+@pytest.mark.parametrize("texts", OTHERS)
+def test_every_language_fills_in_the_same_figures(texts: Texts) -> None:
+    for key, text in texts.entries.items():
+        assert placeholders(text) == placeholders(ENGLISH[key]), key
+
+
+@pytest.mark.parametrize("texts", [texts_in(each) for each in Language])
+def test_no_text_is_empty(texts: Texts) -> None:
+    assert [key for key, text in texts.entries.items() if not text.strip()] == []
+
+
+def test_a_counted_text_has_the_count_in_each_of_its_forms() -> None:
+    for key in (key for key in ENGLISH.entries if key.startswith("counted.")):
+        assert key.endswith((".one", ".other"))
+        assert placeholders(ENGLISH[key]) == {"count"}
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(1, "1 look"), (2000, "2,000 looks"), ("1", "1 look"), ("1.5", "1.5 looks"), (0, "0 looks")],
+)
+def test_a_count_takes_its_plural(count: int | str, words: str) -> None:
+    assert ENGLISH.counted("counted.look", count) == words
+
+
+def test_no_text_is_left_over() -> None:
+    found = re.compile("|".join(f"(?:{each})" for each in SAID if each.partition("\\.")[0] in TABLES))
+    assert [key for key in sorted(without_plurals(ENGLISH)) if not found.fullmatch(key)] == []
+
+
+def test_no_text_is_missing() -> None:
+    known = without_plurals(ENGLISH)
+    assert [each for each in sorted(ASKED) if not any(re.fullmatch(each, key) for key in known)] == []
+
+
+def test_korean_is_korean_but_for_terms_that_stay() -> None:
+    for key, text in texts_in(Language.KO).entries.items():
+        bare = re.sub(r"\{\w+\}", "", text)
+        assert re.search("[가-힣]", bare) or set(re.findall("%p|[A-Za-z][A-Za-z0-9]*", bare)) <= TERMS, key
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_an_unknown_text_is_an_error_and_not_silence(language: Language) -> None:
+    with pytest.raises(KeyError, match=r"heading\.nonsense"):
+        texts_in(language)["heading.nonsense"]
