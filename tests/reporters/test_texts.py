@@ -70,11 +70,17 @@ WORDS = {
 }
 WORD = f"(?:{'|'.join(WORDS | {status.name.lower() for status in Status})})"
 """A key that is put together ends in a word that is written somewhere too, or names a status."""
-QUOTED = re.compile(r"""["']([a-z0-9_.]+)["']""")
-SAID = patterns(NODES, WORD) | {re.escape(found) for text in TEMPLATES for found in QUOTED.findall(text)}
-ASKED = patterns((key for tree in TREES for key in keys_of(tree)), WORD) | {
-    re.escape(found) for text in TEMPLATES for found in re.findall(r"""(?:texts\[|fill\()["']([^"']+)["']""", text)
-}
+QUOTED = r"""["']([a-z0-9_]+\.[a-z0-9_.]*)["']"""
+
+
+def quoted(before: str) -> set[str]:
+    """Patterns of the keys in templates; one that ends in a full stop is put together: `texts["metric." ~ name]`."""
+    found = {key for text in TEMPLATES for key in re.findall(f"{before}{QUOTED}", text)}
+    return {re.escape(key) + (WORD if key.endswith(".") else "") for key in found}
+
+
+SAID = patterns(NODES, WORD) | quoted("")
+ASKED = patterns((key for tree in TREES for key in keys_of(tree)), WORD) | quoted(r"(?:texts\[|fill\()")
 
 
 @pytest.mark.parametrize("texts", OTHERS)
