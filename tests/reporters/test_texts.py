@@ -68,7 +68,9 @@ ANY = "[a-z0-9]+"
 WORDS = {
     each for each in patterns(NODES, ANY) if re.fullmatch(r"\w+", each.replace(ANY, "x")) and each.replace(ANY, "")
 }
-WORD = f"(?:{'|'.join(WORDS | {status.name.lower() for status in Status})})"
+WORDS |= {word for text in TEMPLATES for word in re.findall(r"""["'](\w+)["']""", text)}
+WORDS |= {status.name.lower() for status in Status}
+WORD = f"(?:{'|'.join(sorted(WORDS))})"
 """A key that is put together ends in a word that is written somewhere too, or names a status."""
 QUOTED = r"""["']([a-z0-9_]+\.[a-z0-9_.]*)["']"""
 
