@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 from llmload.domain import RunResult
 from llmload.reporters import page, sections
@@ -17,6 +16,7 @@ from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.charts import run_charts
 from llmload.reporters.embedding import Figure, figures_of, pictures_of
 from llmload.reporters.figures import MISSING
+from llmload.reporters.span import Span, span_of
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import SEVERITY, Reading, caveats, in_own_terms, read, senders, tally, urgency
 from llmload.verdict import Status, Verdict
@@ -24,7 +24,6 @@ from llmload.verdict import Status, Verdict
 SIZE_LIMIT = 600_000  # bytes
 
 _LATENCIES = ("ttft", "ttft_due", "tpot", "e2e")
-_SPAN_WIDTH, _SPAN_MARGIN = 132, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +37,6 @@ class _Room:
 
 
 _ROOMS = (_Room(40, 200, 100, 60), _Room(20, 100, 50, 20), _Room(5, 20, 20, 5))
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """An interval against its target as a small picture: places on its horizontal axis."""
-
-    low: float
-    high: float
-    observed: float
-    target: float
 
 
 def render(run: RunResult, texts: Texts) -> bytes:
@@ -131,22 +120,12 @@ def _shares(run: RunResult) -> list[tuple[Status, float, float]]:
     return told
 
 
-def _span(verdict: Verdict) -> _Span | None:
-    """None where a figure is missing, since then there is nothing to hold against the target."""
+def _span(verdict: Verdict) -> Span | None:
+    """The interval of a gate against its target."""
     if verdict.evidence is None:
         return None
     evidence = in_own_terms(verdict.gate, verdict.evidence)
-    low, high, observed, target = evidence.low, evidence.high, evidence.observed, evidence.target
-    if low is None or high is None or observed is None or not all(map(isfinite, (low, high, observed, target))):
-        return None
-    first, last = min(low, observed, target), max(high, observed, target)
-    if first == last:
-        return None
-
-    def place(value: float) -> float:
-        return round(_SPAN_MARGIN + (value - first) / (last - first) * (_SPAN_WIDTH - 2 * _SPAN_MARGIN), 1)
-
-    return _Span(place(low), place(high), place(observed), place(target))
+    return span_of(evidence.low, evidence.high, evidence.observed, evidence.target)
 
 
 def _gate_notes(told: Sequence[Reading], texts: Texts) -> list[str]:

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 
 from llmload.analysis.comparison import Comparison
 from llmload.domain import RunResult
-from llmload.reporters import comparison_json, comparison_markdown, html, junit, markdown, result_json, steps_csv
+from llmload.reporters import (
+    comparison_html,
+    comparison_json,
+    comparison_markdown,
+    html,
+    junit,
+    markdown,
+    result_json,
+    steps_csv,
+)
 from llmload.reporters.texts import Texts
 
 Files = Mapping[str, bytes]
@@ -32,6 +41,7 @@ REPORTERS: Mapping[str, Render] = {
 
 COMPARISON_REPORTERS: Mapping[str, RenderComparison] = {
     "markdown": lambda comparison, _: {"comparison.md": comparison_markdown.render(comparison)},
+    "html": lambda comparison, texts: {"comparison.html": comparison_html.render(comparison, texts)},
     "json": lambda comparison, _: {"comparison.json": comparison_json.render(comparison)},
 }
 """The same for several runs side by side; the other formats tell of one run only."""
