@@ -150,4 +150,4 @@ def _more(texts: Texts, everything: Sequence[object], told: int, file: str) -> M
 
 def _listed(pairs: sections.Pairs) -> str:
     """Names and values in one line; what is not known is not named."""
-    return ", ".join(f"{name} {value}" for name, value in pairs if value != MISSING)
+    return " · ".join(f"{name} {value}" for name, value in pairs if value != MISSING)

@@ -13,7 +13,6 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
-from llmload.capacity import Knee
 from llmload.reporters import markdown
 from llmload.reporters.charts import run_charts
 from llmload.reporters.texts import Language, texts_in
@@ -21,7 +20,6 @@ from llmload.verdict import Caveat, Status
 from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
 from tests.recorded_runs import CLEAN, FROM_LOADTEST, HOSTILE, TROUBLE
 from tests.reporters.goldens_on_disk import assert_golden
-from tests.reporters.test_sections import ADVICE, BUSY, DUMB
 
 GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 """GitHub's dialect is CommonMark with tables, strikethrough and autolinks (github.github.com/gfm); test_escaping.py
@@ -38,11 +36,9 @@ KEPT_TAGS = frozenset(
 KEPT_ATTRIBUTES = {"img": {"src", "alt"}, "a": {"href"}}
 """The few that we could need, of the same list. A table's alignment comes from its rule and is GitHub's own style."""
 
-FULL = replace(TROUBLE, recommendation=ADVICE, gpus=(BUSY, DUMB), knee=Knee("concurrency", 1, 50, 0.95))
 RUNS = {
     "clean": CLEAN,
     "full of trouble": TROUBLE,
-    "with advice and GPUs": FULL,
     "imported": FROM_LOADTEST,
     "measured in turns": REGRESSED,
     "against three runs": ADVISED,
@@ -112,10 +108,12 @@ def test_columns_are_aligned_in_the_source(name: str, language: Language) -> Non
         assert len(bars) == 1, "\n".join(lines)
 
 
-@pytest.mark.parametrize("name", ["clean", "with advice and GPUs", "against three runs"])
-def test_a_korean_report_is_told_as_reviewed(name: str, update_goldens: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "golden"), [("clean", "clean"), ("full of trouble", "trouble"), ("against three runs", "advised")]
+)
+def test_a_korean_report_is_told_as_reviewed(name: str, golden: str, update_goldens: bool) -> None:
     told = files_of(name, Language.KO)["report.md"]
-    assert_golden(f"{name.replace(' ', '-')}-report.ko.md", told, update=update_goldens)
+    assert_golden(f"{golden}-report.ko.md", told, update=update_goldens)
 
 
 def test_charts_come_below_the_verdict_and_the_gates() -> None:

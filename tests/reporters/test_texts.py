@@ -12,7 +12,6 @@ import pytest
 
 import llmload
 from llmload.reporters.texts import Language, Texts, texts_in
-from llmload.verdict import Status
 
 ENGLISH = texts_in(Language.EN)
 OTHERS = [pytest.param(texts_in(each), id=each.value) for each in Language if each is not Language.EN]
@@ -20,7 +19,7 @@ SOURCE = Path(llmload.__file__).parent
 TABLES = {key.partition(".")[0] for key in ENGLISH.entries}
 
 TERMS = frozenset(
-    """n deff %p GPU TTFT TPOT E2E SLO p50 p95 p99 ms s tok GiB GB W USD C sha256 llmload""".split()  # noqa: SIM905
+    """A n deff %p GPU TTFT TPOT E2E SLO p50 p95 p99 ms s tok GiB GB W USD C sha256 llmload""".split()  # noqa: SIM905
 )
 """What a Korean report says in Latin letters alone: names of metrics, units and symbols."""
 
@@ -69,9 +68,9 @@ WORDS = {
     each for each in patterns(NODES, ANY) if re.fullmatch(r"\w+", each.replace(ANY, "x")) and each.replace(ANY, "")
 }
 WORDS |= {word for text in TEMPLATES for word in re.findall(r"""["'](\w+)["']""", text)}
-WORDS |= {status.name.lower() for status in Status}
+WORDS |= {node.attr.lower() for node in NODES if isinstance(node, ast.Attribute) and node.attr.isupper()}
 WORD = f"(?:{'|'.join(sorted(WORDS))})"
-"""A key that is put together ends in a word that is written somewhere too, or names a status."""
+"""A key that is put together ends in a word that is written somewhere too, or names a member such as FAIL."""
 QUOTED = r"""["']([a-z0-9_]+\.[a-z0-9_.]*)["']"""
 
 
