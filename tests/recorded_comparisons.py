@@ -100,7 +100,7 @@ REGRESSED = replace(
     exit_code=3,
     because=f"p95(ttft) within 5% of baseline, floor 1ms at concurrency 8: {_SLOWER}",
     reference=Baseline(
-        "run 01JZK5A0000000000000000000 of a.yaml",
+        "run 01JZK5A0000000000000000000 (A: scenarios/a.yaml)",
         "regression",
         CLEAN.fingerprint,
         tuple(_past(day, "", _EIGHT.step.label) for day in range(1, 6)),

@@ -52,7 +52,7 @@ TRANSLATED = [language for language in Language if language is not Language.EN]
         ),
         pytest.param(
             "the baseline b.json at abc was measured under other conditions: gpu unknown, now H100; load.rate 3, now 5",
-            "다른 조건에서 측정됨 (기준선 b.json (커밋 abc)): gpu 당시 알 수 없음, 현재 H100; load.rate 당시 3, 현재 5",
+            "측정 조건이 다름 (커밋 abc의 기준선 b.json): gpu 당시 알 수 없음, 현재 H100; load.rate 당시 3, 현재 5",
             id="every difference of a list",
         ),
         pytest.param(

@@ -28,7 +28,7 @@ TRANSLATED = [language for language in Language if language is not Language.EN]
 
 # ---------------------------------------------------------------- as it is written
 
-SAYS = {"Verdict", "Caveat", "Finding", "NoBaseline", "Crew", "TargetError", "Absence"}
+SAYS = {"Verdict", "Caveat", "Finding", "NoBaseline", "Crew", "TargetError", "Absence", "Advice", "Recommendation"}
 """What is made of sentences of ours that reports tell."""
 
 WHOLE = (
@@ -168,27 +168,14 @@ def test_every_module_that_says_something_is_looked_at() -> None:
 NAMES = frozenset(
     (
         *("ttft", "ttfo", "tpot", "e2e", "lag", "TTFT", "TPOT", "ITL", "E2E", "goodput", "max", "mean", "tok", "ms"),
-        *(
-            "CPU",
-            "GPU",
-            "HTTP",
-            "UTC",
-            "Ray",
-            "Docker",
-            "systemd",
-            "Hn",
-            "nofile",
-            "LimitNOFILE",
-            "httpx",
-            "vllm",
-            "llmload",
-        ),
+        *("CPU", "GPU", "SLO", "HTTP", "UTC", "Ray", "Docker", "systemd", "Hn", "nofile", "LimitNOFILE"),
         *("load", "ray", "local", "fast", "false", "url", "model", "api", "framework", "loadtest", "llm", "usage"),
+        *("httpx", "vllm", "llmload"),
     )
 )
 """Metrics, units, protocols, programs and YAML keys: the same in every language."""
 
-GIVEN = frozenset(("main", "gpu", "driver", "id", "node", "Errno"))
+GIVEN = frozenset(("main", "gpu", "driver", "NVIDIA", "id", "node", "Errno"))
 """What runs, branches and machines are called in these situations."""
 
 _FOREIGN = re.compile(
@@ -210,6 +197,9 @@ def _said_by(run: RunResult) -> Iterator[str]:
     yield from run.notices
     yield from (finding.cause for finding in run.findings)
     yield from _of_caveats(run.caveats)
+    if run.recommendation is not None:
+        yield run.recommendation.headline
+        yield "" if run.recommendation.advice is None else run.recommendation.advice.reasoning
     if isinstance(run.reference, NoBaseline):
         yield from (run.reference.because, run.reference.remedy)
     for step in run.steps:
