@@ -30,9 +30,22 @@ def _untranslated(name: str, render: Callable[[RunResult], bytes]) -> Render:
     return lambda run, _: {name: render(run)}
 
 
+def _excel(run: RunResult, texts: Texts) -> Files:
+    from llmload.reporters import excel  # openpyxl takes a while to load
+
+    return {"report.xlsx": excel.render(run, texts)}
+
+
+def _excel_comparison(comparison: Comparison, texts: Texts) -> Files:
+    from llmload.reporters import excel
+
+    return {"comparison.xlsx": excel.render_comparison(comparison, texts)}
+
+
 REPORTERS: Mapping[str, Render] = {
     "markdown": markdown.render,
     "html": lambda run, texts: {"report.html": html.render(run, texts)},
+    "excel": _excel,
     "json": _untranslated("result.json", result_json.render),
     "junit": _untranslated("junit.xml", junit.render),
     "csv": _untranslated("steps.csv", steps_csv.render),
@@ -42,6 +55,7 @@ REPORTERS: Mapping[str, Render] = {
 COMPARISON_REPORTERS: Mapping[str, RenderComparison] = {
     "markdown": lambda comparison, _: {"comparison.md": comparison_markdown.render(comparison)},
     "html": lambda comparison, texts: {"comparison.html": comparison_html.render(comparison, texts)},
+    "excel": _excel_comparison,
     "json": lambda comparison, _: {"comparison.json": comparison_json.render(comparison)},
 }
 """The same for several runs side by side; the other formats tell of one run only."""

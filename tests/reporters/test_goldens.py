@@ -73,6 +73,7 @@ def test_every_format_writes_its_own_file() -> None:
     assert {name: next(iter(render(CLEAN, ENGLISH))) for name, render in REPORTERS.items()} == {
         "markdown": "report.md",
         "html": "report.html",
+        "excel": "report.xlsx",
         "json": "result.json",
         "junit": "junit.xml",
         "csv": "steps.csv",

@@ -1,0 +1,157 @@
+"""The sheet of the recommendation: what is advised and why, for which demand, and how capacity grows with GPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from openpyxl.styles import Alignment
+from openpyxl.worksheet.worksheet import Worksheet
+
+from llmload.capacity import Advice, CurrentInfra, Demand, Recommendation
+from llmload.reporters.excel_cells import (
+    BLUE,
+    BODY,
+    HEADING,
+    SKY,
+    VERMILION,
+    Column,
+    Value,
+    count,
+    head,
+    lines_of,
+    milliseconds,
+    put,
+    share,
+    table,
+    with_unit,
+)
+from llmload.reporters.excel_charts import Axis, Cells, Frame, Stroke, Trace, bars, marked, place, with_lines
+from llmload.reporters.figures import MISSING
+from llmload.reporters.reasons import in_language
+from llmload.reporters.texts import Texts
+from llmload.reporters.wording import sentence
+
+_MOST_POINTS = 24
+_COLUMNS = 12  # tables and curve
+_ROOM = 100  # characters over the three columns of the tables
+
+
+def add_recommendation(sheet: Worksheet, found: Recommendation, texts: Texts) -> None:
+    """The headline first; the tables one below the other, the curve beside them."""
+    row = head(sheet, texts["heading.recommendation"], texts["excel.note.recommendation"]) - 1
+    row = _told(sheet, row, found, texts)
+    top = row
+    if found.advice is not None:
+        columns = [Column(texts[f"advice.{name}"], 40) for name in ("figure", "estimate")]
+        columns += [Column(texts[f"excel.column.{name}"], 16) for name in ("low", "high")]
+        row = table(sheet, row, columns, _estimates(found.advice, texts), "Advice").last + 2
+    names = (Column(texts["excel.column.name"], 40), Column(texts["excel.column.value"], 26))
+    for heading, rows, name in (
+        ("demand", _demand(found.workload), "Demand"),
+        ("measured", _measured(found.current_infra), "Measured"),
+    ):
+        put(sheet, row, 1, texts[f"excel.heading.{heading}"]).font = HEADING
+        named = [[texts[f"{heading}.{key}"], MISSING if value is None else value] for key, value in rows]
+        row = table(sheet, row + 1, names, named, name).last + 2
+    for letter, width in (("A", 40), ("B", 28), ("C", 14), ("D", 14)):
+        sheet.column_dimensions[letter].width = width
+    if found.advice is not None and found.advice.recommended_count > 0:
+        _curve(sheet, row, top, found.advice, found.workload, texts)
+
+
+def _told(sheet: Worksheet, row: int, found: Recommendation, texts: Texts) -> int:
+    """Headline, formula and reasoning."""
+    advice = found.advice
+    lines = [found.headline, *([advice.calculation_formula, advice.reasoning] if advice else [])]
+    for place_, line in enumerate(lines):
+        text = sentence(in_language(line, texts)) if place_ != 1 else line
+        cell = put(sheet, row, 1, text)
+        cell.font = BODY if place_ else HEADING
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=4)
+        sheet.row_dimensions[row].height = (15.5 if place_ else 20) * lines_of(text, _ROOM - (0 if place_ else 24)) + 2
+        row += 1
+    return row + 1
+
+
+def _estimates(advice: Advice, texts: Texts) -> list[list[Value]]:
+    told: Sequence[tuple[str, Value]] = (
+        ("recommended_count", count(advice.recommended_count)),
+        ("tensor_parallelism", count(advice.tensor_parallelism)),
+        ("estimated_max_concurrency", count(advice.estimated_max_concurrency)),
+        ("estimated_goodput", _of_hundred(advice.estimated_goodput)),
+        ("estimated_throughput", count(advice.estimated_throughput)),
+        ("headroom_percent", _of_hundred(advice.headroom_percent)),
+        ("estimated_monthly_cost_usd", count(advice.estimated_monthly_cost_usd)),
+    )
+    rows: list[list[Value]] = [[texts["excel.column.gpu_model"], advice.recommended_gpu, None, None]]
+    for name, value in told:
+        shown = texts["advice.unknown"] if value is None else value
+        rows.append([texts[f"advice.{name}"], shown, *_bounds(advice, name)])
+    return rows
+
+
+def _bounds(advice: Advice, name: str) -> list[Value]:
+    interval = advice.intervals.get(name)
+    show = _of_hundred if name in ("estimated_goodput", "headroom_percent") else count
+    return [None, None] if interval is None else [show(interval.low), show(interval.high)]
+
+
+def _of_hundred(value: float | None) -> Value:
+    return share(None if value is None else value / 100)
+
+
+def _demand(demand: Demand) -> list[tuple[str, Value]]:
+    return [
+        ("peak_concurrency", count(demand.peak_concurrency)),
+        ("daily_active_users", count(demand.daily_active_users)),
+        ("requests_per_user_per_day", count(demand.requests_per_user_per_day)),
+        ("avg_input_tokens", count(demand.avg_input_tokens)),
+        ("avg_output_tokens", count(demand.avg_output_tokens)),
+        ("ttft_target_ms", with_unit(milliseconds(demand.ttft_target_ms), "ms")),
+        ("tpot_target_ms", with_unit(milliseconds(demand.tpot_target_ms), "ms")),
+        ("goodput_target_percent", _of_hundred(demand.goodput_target_percent)),
+    ]
+
+
+def _measured(infra: CurrentInfra) -> list[tuple[str, Value]]:
+    return [
+        ("gpus", f"{infra.gpu_count:,} × {infra.gpu_model}"),
+        ("gpu_memory_gb", count(infra.gpu_memory_gb)),
+        ("max_concurrency_at_slo", count(infra.max_concurrency_at_slo)),
+        ("throughput_tokens_per_sec", count(infra.throughput_tokens_per_sec)),
+        ("goodput_at_max_concurrency", _of_hundred(infra.goodput_at_max_concurrency)),
+        ("saturation_concurrency", count(infra.saturation_concurrency)),
+        ("saturation_goodput", _of_hundred(infra.saturation_goodput)),
+    ]
+
+
+# ---------------------------------------------------------------- capacity curve
+
+
+def _curve(sheet: Worksheet, row: int, top: int, advice: Advice, demand: Demand, texts: Texts) -> None:
+    """Concurrency within the SLO for each number of replicas, by what the advice says of its own number."""
+    counts = _counts(advice)
+    put(sheet, row, 1, texts["excel.heading.capacity"]).font = HEADING
+    columns = [Column(texts[f"excel.capacity.{key}"], 40) for key in ("gpus", "capacity", "demand")]
+    per_gpu = advice.estimated_max_concurrency / advice.recommended_count
+    rows: list[list[Value]] = [[count(n), count(n * per_gpu), count(demand.peak_concurrency)] for n in counts]
+    area = table(sheet, row + 1, columns, rows, "Capacity")
+    for letter, width in (("A", 40), ("B", 28), ("C", 14)):
+        sheet.column_dimensions[letter].width = width
+    gpus, capacity, wanted = (Cells(sheet, column, area.heading, area.first, area.last) for column in (1, 2, 3))
+    title = texts["excel.chart.capacity"].format(count=f"{advice.recommended_count:,}")
+    x, y = Axis(texts["excel.capacity.gpus"]), Axis(texts["excel.axis.capacity"], least=0)
+    chart = bars(title, gpus, [Trace(capacity, SKY)], x, y)
+    marked(chart, counts.index(advice.recommended_count), BLUE)
+    with_lines(chart, gpus, [Trace(wanted, VERMILION, Stroke.LIMIT)])
+    place(chart, sheet, Frame(_COLUMNS, top, 19, 0.57))
+
+
+def _counts(advice: Advice) -> list[int]:
+    """Numbers of GPUs to show, by whole replicas where that goes up, always with the recommended one."""
+    last = advice.recommended_count + max(1, advice.tensor_parallelism)
+    step = max(1, advice.tensor_parallelism)
+    while last / step > _MOST_POINTS:
+        step *= 2
+    return sorted({*range(step, last + 1, step), advice.recommended_count})
