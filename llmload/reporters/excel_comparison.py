@@ -11,6 +11,7 @@ from openpyxl.styles import Alignment
 from openpyxl.worksheet.worksheet import Worksheet
 
 from llmload.analysis.comparison import Cell, Comparison, Contrast, Row
+from llmload.analysis.differences import Basis
 from llmload.promises import SHARES
 from llmload.reporters import comparison_wording as words
 from llmload.reporters.excel_cells import (
@@ -172,7 +173,7 @@ def _difference(row: Row, at: int, cell: Cell, texts: Texts) -> list[Value]:
         _figure(row.figure, cell.value, texts),
         *(_change(row.figure, value, texts) for value in (cell.difference, cell.low, cell.high)),
         _contrast(cell.contrast, texts),
-        texts[f"excel.basis.{cell.basis.value}"] or None,
+        None if cell.basis is Basis.NOTHING else texts[f"excel.basis.{cell.basis.value}"],
     ]
 
 
