@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test coverage test-ray test-ray-losses test-engines engines check bench bench-soak bench-peers peers docs golden clean
+.PHONY: demo test test-pages browser coverage test-ray test-ray-losses test-engines engines check bench bench-soak bench-peers peers docs golden clean
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -14,15 +14,29 @@ demo: .venv/installed  ## run the quickstart on the embedded simulator
 	$(BIN)/llmload apply scenarios/quickstart.yaml
 
 test: .venv/installed engines  ## the tests (Ray and vLLM have targets of their own); those whose subject is time run alone, since a busy machine cannot measure
-	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine"
+	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine and not page"
 	$(BIN)/python -m pytest -n 2 -m measuring tests/cli tests/docs
 	$(BIN)/python -m pytest -m measuring --ignore=tests/cli --ignore=tests/docs
 
 coverage: .venv/installed engines  ## which lines the tests never reach; a third slower, and so not part of make test
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine" --cov --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine and not page" --cov --cov-report= --cov-fail-under=0
 	$(BIN)/python -m pytest -n 2 -m measuring tests/cli tests/docs --cov --cov-append --cov-report= --cov-fail-under=0
 	$(BIN)/python -m pytest -m measuring --ignore=tests/cli --ignore=tests/docs --cov --cov-append
+
+test-pages: .venv/installed browser .axe/installed  ## reports in a real browser: mouse, keyboard, themes, accessibility
+	$(BIN)/python -m pytest -n 2 -m page tests/pages
+
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
+
+browser:  ## Debian's chromium, where there is neither it nor Chrome
+	command -v chromium || command -v google-chrome || command -v chromium-browser || command -v chrome || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -q -y --no-install-recommends chromium; }
+
+.axe/installed:  # the accessibility checker; nothing of it is in what we deliver
+	command -v npm || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -q -y --no-install-recommends npm; }
+	npm install --prefix .axe --no-audit --no-fund --ignore-scripts axe-core@4.14.1
+	touch $@
 
 test-ray: .venv/installed  ## real windows on a Ray cluster of two nodes in one machine
 	$(BIN)/python -m pytest -m cluster

@@ -147,8 +147,8 @@ def _curve_layers(side: _Side, lines: Sequence[Line], texts: Texts, zoomed: Sequ
     data = rows([row for line in lines for row in _curve_rows(side.loads, line)])
     shared = {"x": side.loads.encoding(texts), "y": side.y}
     looks = {
-        channel: {"field": "series", "type": "nominal", "scale": named(side.names, channel), "legend": legend}
-        for channel, legend in (("color", {}), ("shape", {}), ("strokeDash", None))
+        channel: {"field": "series", "type": "nominal", "scale": named(side.names, channel)}
+        for channel in ("color", "shape", "strokeDash")
     }
     tooltip = [
         field("series", texts["charts.tooltip.series"], "nominal"),
