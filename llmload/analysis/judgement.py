@@ -12,11 +12,13 @@ from llmload.analysis.declared import disagreements
 from llmload.analysis.estimates import estimates_by_repeat, estimates_of
 from llmload.analysis.fingerprint import fingerprint_of
 from llmload.analysis.gates import judge_sample, sample_of
+from llmload.analysis.knee import knee_of
 from llmload.analysis.looks import gates_at, steps_of, windows_at
 from llmload.analysis.measured import Measured
 from llmload.analysis.metrics import measure_folded
 from llmload.analysis.relative import ADVISORY, Candidate, Relate, judge_change, no_relation
 from llmload.analysis.strategy import next_look
+from llmload.analysis.timeline import timeline_of
 from llmload.analysis.validity import check_measured
 from llmload.analysis.wording import counted
 from llmload.baseline import Reference
@@ -91,6 +93,8 @@ def judge(
         fails_on=_strict_policies(scenario.decision),
         reference=reference,
         slo=scenario.slo,
+        knee=knee_of(steps, scenario),
+        timeline=timeline_of(whole),
     )
 
 

@@ -7,7 +7,7 @@ little at concurrency 50 with 200 requests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,15 +50,12 @@ def traffic_of(observations: Sequence[Observation]) -> Traffic:
 
 
 def _of_window(number: int, observation: Observation) -> Traffic:
-    served = list(_served(observation))
+    served = served_in(observation)
     completed = [record for record in served if record.outcome is Outcome.OK]
-    events = sum(len(record.event_ns) for record in completed if record.output_tokens is not None)
-    per_event = sum(record.output_tokens or 0 for record in completed) / events if events else 0.0
     known = [record.input_tokens for record in completed if record.input_tokens is not None]
     per_prompt = sum(known) / len(known) if known else 0.0
     at = np.array([instant for record in served for instant in record.event_ns], dtype=np.int64)
-    each = np.array([_tokens_per_event(record, per_event) for record in served], dtype=np.float64)
-    output = np.repeat(each, [len(record.event_ns) for record in served])
+    output = np.repeat(tokens_per_event(served), [len(record.event_ns) for record in served])
     begun = [record for record in served if record.event_ns]
     prompts = [per_prompt if record.input_tokens is None else record.input_tokens for record in begun]
     return Traffic(
@@ -68,14 +65,21 @@ def _of_window(number: int, observation: Observation) -> Traffic:
     )
 
 
-def _served(observation: Observation) -> Iterator[RequestRecord]:
+def served_in(observation: Observation) -> list[RequestRecord]:
     """Requests that completed, and those that only our own hanging up ended, in start order."""
-    for record in sorted(observation.records, key=lambda record: record.seq):
-        if record.outcome in (Outcome.OK, Outcome.CANCELLED):
-            yield record
+    served = (record for record in observation.records if record.outcome in (Outcome.OK, Outcome.CANCELLED))
+    return sorted(served, key=lambda record: record.seq)
 
 
-def _tokens_per_event(record: RequestRecord, average: float) -> float:
+def tokens_per_event(served: Sequence[RequestRecord]) -> Floats:
+    """How many output tokens each text event of these requests of one window stands for, request by request."""
+    completed = [record for record in served if record.outcome is Outcome.OK]
+    events = sum(len(record.event_ns) for record in completed if record.output_tokens is not None)
+    average = sum(record.output_tokens or 0 for record in completed) / events if events else 0.0
+    return np.array([_tokens_of_one(record, average) for record in served], dtype=np.float64)
+
+
+def _tokens_of_one(record: RequestRecord, average: float) -> float:
     if record.outcome is not Outcome.OK:
         return average
     return (record.output_tokens or 0) / len(record.event_ns) if record.event_ns else 0.0

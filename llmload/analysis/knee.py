@@ -1,0 +1,72 @@
+"""How far the load of a ladder may go within its SLO, and where more load brings nothing (METRICS.md "Capacity")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from llmload.capacity import Knee
+from llmload.domain import StepResult
+from llmload.promises import Bound
+from llmload.scenario.asked import Scenario
+
+DEFAULT_TARGET = 0.95
+"""Share of good requests that counts as holding the SLO, where neither a gate nor `recommend` says one."""
+_GROWTH = 1.05
+_APART = 1.25
+"""Throughput is compared with the nearest load that is a quarter lighter: nearer ones differ by noise."""
+
+
+def knee_of(steps: Sequence[StepResult], scenario: Scenario) -> Knee | None:
+    """The knee of these steps; None without an SLO, on several axes, and where no step tells anything.
+
+    A step that failed to measure (a fatal caveat, no bounds of goodput) neither holds the SLO nor breaks it.
+    """
+    axes = {result.step.axis for result in steps}
+    ladder = sorted((result for result in steps if _tells(result)), key=lambda result: result.step.value)
+    if scenario.slo is None or len(axes) != 1 or not ladder:
+        return None
+    target = _target(scenario)
+    unbroken = takewhile(lambda result: not _breaks(result, target), ladder)
+    at_slo = max((each.step.value for each in unbroken if _low(each) >= target), default=None)
+    saturated = (each.step.value for each in ladder if _has_stopped(each, ladder) or _has_fallen(each, ladder, target))
+    return Knee(axes.pop(), at_slo, next(saturated, None), target)
+
+
+def _target(scenario: Scenario) -> float:
+    """The strictest absolute promise about goodput, else what `recommend` asks for."""
+    promises = (gate.promise for gate in scenario.gates if gate.subject == "goodput")
+    fallback = scenario.recommend.goodput_target if scenario.recommend is not None else DEFAULT_TARGET
+    return max((each.value for each in promises if isinstance(each, Bound)), default=fallback)
+
+
+def _tells(result: StepResult) -> bool:
+    bounds = (result.metrics.goodput_low, result.metrics.goodput_high)
+    return result.metrics.attempts > 0 and None not in bounds and not any(each.is_fatal for each in result.caveats)
+
+
+def _low(result: StepResult) -> float:
+    return result.metrics.goodput_low or 0.0
+
+
+def _breaks(result: StepResult, target: float) -> bool:
+    """Whether the whole interval of goodput lies under the target."""
+    return (result.metrics.goodput_high or 0.0) < target
+
+
+def _has_fallen(result: StepResult, ladder: Sequence[StepResult], target: float) -> bool:
+    """Whether goodput breaks the target, and surely is less than at a lighter load.
+
+    Of many requests a step from 99.9% to 99.5% is sure too, and no saturation.
+    """
+    lighter = (_low(each) for each in ladder if each.step.value < result.step.value)
+    return _breaks(result, target) and (result.metrics.goodput_high or 0.0) < max(lighter, default=0.0)
+
+
+def _has_stopped(result: StepResult, ladder: Sequence[StepResult]) -> bool:
+    """Whether neither this load nor any heavier one has 5% more throughput than a lighter one."""
+    value = result.step.value
+    lighter = [each.metrics.output_tps for each in ladder if each.step.value * _APART <= value]
+    onwards = [each.metrics.output_tps or 0.0 for each in ladder if each.step.value >= value]
+    reached = next((rate for rate in reversed(lighter) if rate is not None), None)
+    return reached is not None and result.metrics.output_tps is not None and max(onwards) < _GROWTH * reached
