@@ -15,6 +15,7 @@ import orjson
 from llmload.baseline import Baseline, Incomparable, NoBaseline, Reference
 from llmload.domain import RunResult, TargetFacts, TokenFit
 from llmload.plain_text import plain
+from llmload.reporters.capacity_document import capacity_document
 from llmload.reporters.step_document import Json, Room, caveat_document, foreign, number, step_document
 
 API_VERSION = "llmload/result/v1"
@@ -69,6 +70,7 @@ def _document(run: RunResult, room: Room) -> Json:
         "histogram_buckets_merged": room.merged,
         "repeats_left_out": room.most_repeats == 0,
         "reference": None if run.reference is None else _reference(run.reference),
+        **capacity_document(run),
         "fingerprint": foreign(run.fingerprint),
         "findings": [
             {

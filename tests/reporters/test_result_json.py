@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from llmload.baseline import Baseline, Design, Difference, Estimate, Incomparable, NoBaseline, PastRun, Reference
+from llmload.capacity import Knee
 from llmload.domain import RunResult, StepResult
 from llmload.latency import Histogram
 from llmload.reporters import result_json
@@ -47,6 +48,26 @@ def closed(schema: object) -> object:
 def test_a_result_is_what_its_schema_says_and_nothing_else(run: RunResult) -> None:
     Draft202012Validator.check_schema(SCHEMA)
     Draft202012Validator(closed(SCHEMA)).validate(json.loads(result_json.render(run)))
+
+
+@pytest.mark.parametrize(
+    ("axis", "named"),
+    [
+        pytest.param("concurrency", (120, 160), id="of concurrency"),
+        pytest.param("rate", (None, None), id="of rate, which is no concurrency"),
+    ],
+)
+def test_the_knee_is_told_in_the_unit_of_its_ladder(axis: str, named: tuple[int | None, int | None]) -> None:
+    told = json.loads(result_json.render(replace(CLEAN, knee=Knee(axis, 120, 160, 0.95))))["knee"]
+    assert (told["axis"], told["at_slo"], told["saturation"]) == (axis, 120, 160)
+    assert (told["max_concurrency_at_slo"], told["saturation_concurrency"]) == named
+
+
+def test_of_a_gpu_only_means_and_peaks_are_told() -> None:
+    busy, idle = json.loads(result_json.render(CLEAN))["gpus"]
+    assert not [value for gpu in (busy, idle) for value in gpu.values() if isinstance(value, list)]
+    assert (busy["peak_temperature_c"], busy["peak_memory_bytes"]) == (max(CLEAN.gpus[0].temperature_c), 76_504_104_960)
+    assert (idle["peak_temperature_c"], idle["mean_power_w"]) == (None, None)
 
 
 def test_a_missing_figure_is_null() -> None:

@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmload.analysis.judgement import judge
 from llmload.domain import Ending, Observation, Outcome
 from llmload.errors import StoreError
 from llmload.store.database import Store, open_store
 from llmload.store.packing import pack, unpack
+from tests.analysis.builders import GOODPUT_95, scenario
 from tests.recorded_runs import CLEAN, HOSTILE, TROUBLE
-from tests.store.observations import observations, record, window
+from tests.store.observations import START_NS, observations, record, window
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1)))
@@ -115,6 +117,30 @@ def test_caveats_of_the_run_come_back(tmp_path: Path) -> None:
         store.begin(CLEAN.header)
         store.finish(CLEAN.header.run_id, replace(CLEAN, caveats=TROUBLE.caveats), "finished")
         assert store.load(CLEAN.header.run_id).caveats == TROUBLE.caveats
+
+
+def test_a_stored_run_has_the_timeline_and_the_knee_that_it_had(tmp_path: Path) -> None:
+    """Two climbs of a ladder lie in the store step by step, and a clock of nanoseconds in microseconds."""
+    asked = scenario(GOODPUT_95, concurrency=(1, 2))
+    climbs = [window(step, repeat, requests=200) for repeat in range(2) for step in range(2)]
+    lasting = [
+        replace(one, look=replace(one.look, repeat=one.look.number), start_ns=START_NS + at * 10**10)
+        for at, one in enumerate(climbs)
+    ]
+    seen = [replace(one, end_ns=one.start_ns + 3 * 10**9) for one in lasting]
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(CLEAN.header)
+        for one in seen:
+            store.remember(CLEAN.header.run_id, one)
+        stored = store.load(CLEAN.header.run_id)
+    assert [one.look for one in stored.observations] != [one.look for one in seen]
+    before, after = (
+        judge(CLEAN.header, asked, CLEAN.target, each, finished=None) for each in (seen, stored.observations)
+    )
+    assert before.timeline is not None
+    assert before.knee is not None
+    assert (after.timeline, after.knee) == (before.timeline, before.knee)
+    assert [span.start_s for span in before.timeline.spans] == [0.0, 10.0, 20.0, 30.0]
 
 
 def test_hostile_text_is_stored_and_does_no_harm(tmp_path: Path) -> None:
