@@ -16,7 +16,7 @@ Datum = Mapping[str, object]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 WIDTH, HEIGHT = 620, 280
-NUMBER = ",~r"
+NUMBER = ",.6~r"
 """Axis labels as d3 writes them: thousands marked, no more digits than needed."""
 
 NAME_LIMIT = 60
@@ -80,12 +80,17 @@ def around(values: Sequence[float], headroom: float = 0.18) -> Range:
     return Range(low, high * (high / low) ** headroom, "log")
 
 
-def document(chart_title: str, subtitle: str, body: Spec) -> Spec:
-    """A whole specification around its views."""
+def document(chart_title: str, subtitle: str | Sequence[str], body: Spec) -> Spec:
+    """A whole specification around its views; several subtitles are as many lines."""
     title: dict[str, object] = {"text": chart_title}
     if subtitle:
-        title["subtitle"] = subtitle
+        title["subtitle"] = subtitle if isinstance(subtitle, str) else list(subtitle)
     return {"$schema": SCHEMA, "title": title, "config": palette.config(), **body}
+
+
+def panel_title(words: str) -> Spec:
+    """What is said above one of several panels, at its right end."""
+    return {"text": words, "anchor": "end", "frame": "group", "fontSize": 11, "fontWeight": "normal", "offset": 5}
 
 
 def zoom(name: str = "zoom") -> Spec:

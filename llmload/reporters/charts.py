@@ -10,15 +10,27 @@ from collections.abc import Callable
 
 from llmload.analysis.comparison import Comparison
 from llmload.domain import RunResult
+from llmload.reporters.capacity_chart import capacity_chart
 from llmload.reporters.chart import Chart, Spec
+from llmload.reporters.comparison_chart import comparison_chart
+from llmload.reporters.gpu_chart import gpu_chart
+from llmload.reporters.latency_chart import latency_chart
 from llmload.reporters.load_charts import goodput_chart, throughput_chart
 from llmload.reporters.texts import Texts
+from llmload.reporters.timeline_chart import timeline_chart
 
 __all__ = ["Chart", "Spec", "comparison_charts", "run_charts"]
 
 _Draw = Callable[[RunResult, Texts], Chart | None]
 
-_OF_A_RUN: tuple[_Draw, ...] = (throughput_chart, goodput_chart)
+_OF_A_RUN: tuple[_Draw, ...] = (
+    throughput_chart,
+    goodput_chart,
+    latency_chart,
+    timeline_chart,
+    gpu_chart,
+    capacity_chart,
+)
 """The most important one first: who has room for few drops the last ones."""
 
 
@@ -29,5 +41,5 @@ def run_charts(run: RunResult, texts: Texts) -> tuple[Chart, ...]:
 
 def comparison_charts(comparison: Comparison, texts: Texts) -> tuple[Chart, ...]:
     """The charts of runs side by side; none where nothing could be compared."""
-    del comparison, texts
-    return ()
+    chart = comparison_chart(comparison, texts)
+    return () if chart is None else (chart,)

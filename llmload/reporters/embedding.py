@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,8 +15,6 @@ from llmload.reporters.figures import MISSING
 from llmload.reporters.sections import Table
 
 _UNSAFE_IN_SCRIPT = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
-_STYLE = re.compile(rb"<style\b.*?</style>", re.DOTALL)
-_CLIP = re.compile(rb'(?<= id=")clip\d+|(?<=url\(#)clip\d+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +65,9 @@ def _figure(chart: Chart, spec: Markup) -> Figure:
 
 
 def _picture(chart: Chart) -> Markup:
-    """In the colours of the page's theme, and with clips whose names no other picture has."""
-    drawn = _STYLE.sub(b"", drawing.svg(replace(chart, spec=_untitled(chart.spec))))
-    places = {clip: place for place, clip in enumerate(dict.fromkeys(_CLIP.findall(drawn)))}
-    named = _CLIP.sub(lambda found: f"{chart.name}-clip{places[found[0]]}".encode(), drawn)
-    return Markup(named.decode())  # noqa: S704 - drawn here from data; the drawing escapes every text
+    """In the colours of the page's theme."""
+    drawn = drawing.inline(replace(chart, spec=_untitled(chart.spec)))
+    return Markup(drawn)  # noqa: S704 - drawn here from data; the drawing escapes every text
 
 
 # ---------------------------------------------------------------- specifications
@@ -87,7 +82,12 @@ def _note(spec: Spec) -> str:
     """What stands below the title in a picture; "" where there is nothing."""
     title = spec.get("title")
     subtitle = title.get("subtitle") if isinstance(title, Mapping) else None
-    return "" if subtitle is None else str(subtitle)
+    match subtitle:
+        case None:
+            return ""
+        case list():
+            return " · ".join(map(str, subtitle))
+    return str(subtitle)
 
 
 def _operable(spec: Spec) -> Spec:

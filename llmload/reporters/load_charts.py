@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from llmload.capacity import Knee
 from llmload.domain import RunResult, StepResult
-from llmload.promises import Bound, Slo
+from llmload.promises import At, Bound, Slo
 from llmload.reporters import palette
 from llmload.reporters.chart import (
     HEIGHT,
@@ -31,8 +30,8 @@ from llmload.reporters.load_axis import LoadAxis, load_axis_of
 from llmload.reporters.texts import Texts
 from llmload.units import format_duration, format_number, format_share
 
-_ROW = 14
-"""Pixels from one label at the top of a view to the next."""
+_SYMBOLS: Spec = {"symbolStrokeWidth": 0, "symbolDash": [1, 0], "symbolSize": 90}
+"""A legend shows points, without the dashes of the lines between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +70,12 @@ def throughput_chart(run: RunResult, texts: Texts) -> Chart | None:
         return None
     names = [speed.name, *(line.name for line in latencies)]
     left = _Side(axis, from_zero(speed.known), {"title": texts["charts.axis.output_tps"], "format": NUMBER}, names)
-    views: list[Spec] = [{"layer": _curve_layers(left, [speed], texts, [zoom()])}]
+    views = [_curves(left, [speed], texts, [zoom()])]
     if latencies:
         right = _Side(axis, _latency_range(latencies), _right_axis(texts), names)
         limits = [layer for line in latencies for layer in _limit_layers(right, line)]
-        views.append({"layer": [*_curve_layers(right, latencies, texts), *limits]})
-    views += _knee_layers(run.knee, axis, texts)
+        views.append({"layer": [_curves(right, latencies, texts), *limits]})
+    views += axis.knee_layers(run.knee, texts)
     body = {"width": WIDTH, "height": HEIGHT, "layer": views, "resolve": {"scale": {"y": "independent"}}}
     title = texts["charts.throughput.title"]
     summary = _throughput_summary(run, axis, texts)
@@ -89,11 +88,11 @@ def goodput_chart(run: RunResult, texts: Texts) -> Chart | None:
     if axis is None or all(each.metrics.goodput is None for each in axis.steps):
         return None
     data = [_goodput_row(each) for each in axis.steps]
-    targets = _targets(run, axis)
+    targets = _targets(run, axis, texts)
     views = [
         *_goodput_layers(axis, _goodput_range(data, targets), texts),
         *(layer for target in targets for layer in _target_layers(target, texts)),
-        *_knee_layers(run.knee, axis, texts),
+        *axis.knee_layers(run.knee, texts),
     ]
     body = {"width": WIDTH, "height": 220, "data": rows(data), "layer": views}
     title = texts["charts.goodput.title"]
@@ -142,32 +141,30 @@ def _right_axis(texts: Texts) -> Spec:
     return {"title": texts["charts.axis.p95_ms"], "format": NUMBER, "orient": "right", "grid": False, "tickCount": 6}
 
 
-def _curve_layers(side: _Side, lines: Sequence[Line], texts: Texts, zoomed: Sequence[Spec] = ()) -> list[Spec]:
+def _curves(side: _Side, lines: Sequence[Line], texts: Texts, params: Sequence[Spec] = ()) -> Spec:
     """Lines with a gap where a value is missing, and a point at each that is there."""
-    data = rows([row for line in lines for row in _curve_rows(side.loads, line)])
-    shared = {"x": side.loads.encoding(texts), "y": side.y}
     looks = {
-        channel: {"field": "series", "type": "nominal", "scale": named(side.names, channel)}
-        for channel in ("color", "shape", "strokeDash")
+        channel: {"field": "series", "type": "nominal", "scale": named(side.names, channel), "legend": legend}
+        for channel, legend in (("color", _SYMBOLS), ("shape", _SYMBOLS), ("strokeDash", None))
     }
     tooltip = [
         field("series", texts["charts.tooltip.series"], "nominal"),
         field("load", texts[f"charts.axis.{side.loads.axis}"], form=NUMBER),
         field("value", texts["charts.tooltip.value"], form=",.4~r"),
     ]
-    line: dict[str, object] = {
-        "data": data,
-        "mark": {"type": "line", "clip": True},
-        "encoding": {**shared, "color": looks["color"], "strokeDash": looks["strokeDash"]},
+    point = {"type": "point", "filled": True, "size": 70, "opacity": 1, "clip": True, "invalid": "filter"}
+    return {
+        "data": rows([row for line in lines for row in _curve_rows(side.loads, line)]),
+        "encoding": {"x": side.loads.encoding(texts), "y": side.y, "color": looks["color"]},
+        "layer": [
+            {
+                "mark": {"type": "line", "clip": True},
+                "encoding": {"strokeDash": looks["strokeDash"]},
+                **({"params": list(params)} if params else {}),
+            },
+            {"mark": point, "encoding": {"shape": looks["shape"], "tooltip": tooltip}},
+        ],
     }
-    if zoomed:
-        line["params"] = list(zoomed)
-    point = {
-        "data": data,
-        "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "clip": True, "invalid": "filter"},
-        "encoding": {**shared, "color": looks["color"], "shape": looks["shape"], "tooltip": tooltip},
-    }
-    return [line, point]
 
 
 def _curve_rows(axis: LoadAxis, line: Line) -> Iterator[Datum]:
@@ -198,38 +195,33 @@ def _limit_layers(side: _Side, line: Line) -> list[Spec]:
 
 
 def _throughput_summary(run: RunResult, axis: LoadAxis, texts: Texts) -> str:
-    """How throughput moves over the ladder, and up to where the tail of TTFT stays within the SLO."""
-    told = [(each.step.value, each.metrics.output_tps) for each in axis.steps if each.metrics.output_tps is not None]
-    kind = texts[f"charts.load.{axis.axis}"]
+    """How throughput moves over the ladder, and up to where the tails stay within the SLO."""
+    told = [(axis.label(each, texts), each.metrics.output_tps) for each in axis.steps]
+    values = [(load, value) for load, value in told if value is not None]
     sentences = []
-    if len(told) == 1:
-        sentences.append(
-            texts["charts.throughput.one"].format(axis=kind, load=_load(told[0][0]), value=amount(told[0][1]))
-        )
-    elif told:
-        (low, first), (high, last) = told[0], told[-1]
-        best_at, best = max(told, key=lambda pair: pair[1])
-        sentences.append(
-            texts["charts.throughput.several"].format(
-                axis=kind, low=_load(low), high=_load(high), first=amount(first), last=amount(last)
-            )
-        )
+    if len(values) == 1:
+        sentences.append(texts["charts.throughput.one"].format(load=values[0][0], value=amount(values[0][1])))
+    elif values:
+        (low, first), (high, last) = values[0], values[-1]
+        shown = {"low": low, "high": high, "first": amount(first), "last": amount(last)}
+        sentences.append(texts["charts.throughput.several"].format(**shown))
+        best_at, best = max(values, key=lambda pair: pair[1])
         if best > last:
-            sentences.append(texts["charts.throughput.best"].format(axis=kind, load=_load(best_at), value=amount(best)))
+            sentences.append(texts["charts.throughput.best"].format(load=best_at, value=amount(best)))
     for line in _latency_lines(axis, run.slo, texts):
         sentences += _limit_sentence(line, axis, texts)
-    return " ".join([*sentences, *_knee_sentences(run.knee, axis, texts)])
+    return " ".join([*sentences, *axis.knee_sentence(run, texts)])
 
 
 def _limit_sentence(line: Line, axis: LoadAxis, texts: Texts) -> Iterator[str]:
-    """Whether the tail keeps its limit, wherever it was measured."""
-    pairs = [(each.step.value, value) for each, value in zip(axis.steps, line.values, strict=True) if value is not None]
+    """From where on the tail breaks its limit, or that it keeps it wherever it was measured."""
+    pairs = [(each, value) for each, value in zip(axis.steps, line.values, strict=True) if value is not None]
     if line.limit is None or not pairs:
         return
-    told = {"series": line.short, "limit": _duration(line.limit), "axis": texts[f"charts.load.{axis.axis}"]}
-    broken = [load for load, value in pairs if value > line.limit]
-    key = "broken" if broken else "kept"
-    yield texts[f"charts.slo_{key}"].format(**told, load=_load(broken[0] if broken else pairs[-1][0]))
+    broken = [step for step, value in pairs if value > line.limit]
+    key = "charts.slo_broken" if broken else "charts.slo_kept"
+    load = axis.label(broken[0] if broken else pairs[-1][0], texts)
+    yield texts[key].format(series=line.short, limit=_duration(line.limit), load=load)
 
 
 # ---------------------------------------------------------------- goodput
@@ -293,17 +285,23 @@ def _percent_ticks(low: float) -> list[float]:
     return [100.0 - place * step for place in range(int((100 - low) // step) + 1)][::-1]
 
 
-def _targets(run: RunResult, axis: LoadAxis) -> list[tuple[float, str]]:
+def _targets(run: RunResult, axis: LoadAxis, texts: Texts) -> list[tuple[float, str]]:
     """What gates and the knee ask of goodput, each target once, with the words of the loads that it is for."""
     found: dict[float, str] = {}
     for result in axis.steps:
         for verdict in result.verdicts:
             match verdict.gate.promise:
                 case Bound(">=", value) if verdict.gate.subject == "goodput":
-                    found.setdefault(value, f" {verdict.gate.at}" if verdict.gate.at else "")
+                    found.setdefault(value, f" ({_covered(verdict.gate.at, texts)})" if verdict.gate.at else "")
     if not found and run.knee is not None and run.knee.axis == axis.axis:
         found[run.knee.target] = ""
     return sorted(found.items())
+
+
+def _covered(at: At, texts: Texts) -> str:
+    """Which loads a gate speaks of, as an axis title and a sign: `concurrency ≤ 32`."""
+    sign = {"==": "=", "<=": "≤", ">=": "≥"}[at.op]
+    return f"{texts[f'charts.load.{at.axis}']} {sign} {format_number(at.value)}"
 
 
 def _target_layers(target: tuple[float, str], texts: Texts) -> list[Spec]:
@@ -326,68 +324,19 @@ def _target_layers(target: tuple[float, str], texts: Texts) -> list[Spec]:
 
 
 def _goodput_summary(run: RunResult, axis: LoadAxis, texts: Texts) -> str:
-    """Where goodput is at both ends of the ladder, and how low it falls."""
-    told = [(each.step.value, each.metrics.goodput) for each in axis.steps if each.metrics.goodput is not None]
-    kind = texts[f"charts.load.{axis.axis}"]
-    if len(told) == 1:
-        load, share = told[0]
-        sentence = texts["charts.goodput.one"].format(axis=kind, load=_load(load), share=percent(share))
+    """Where goodput is at both ends of the ladder, and how low it falls between."""
+    told = [(axis.label(each, texts), each.metrics.goodput) for each in axis.steps]
+    values = [(load, share) for load, share in told if share is not None]
+    (low, first), (high, last) = values[0], values[-1]
+    if len(values) == 1:
+        sentences = [texts["charts.goodput.one"].format(load=low, share=percent(first))]
     else:
-        worst_at, worst = min(told, key=lambda pair: pair[1])
-        sentence = texts["charts.goodput.several"].format(
-            axis=kind,
-            low=_load(told[0][0]),
-            high=_load(told[-1][0]),
-            first=percent(told[0][1]),
-            last=percent(told[-1][1]),
-            worst=percent(worst),
-            worst_at=_load(worst_at),
-        )
-    return " ".join([sentence, *_knee_sentences(run.knee, axis, texts)])
-
-
-# ---------------------------------------------------------------- the knee
-
-
-def _marks(knee: Knee | None, axis: LoadAxis) -> Iterator[tuple[str, float]]:
-    """What is marked on the load axis: its name in the catalogue, and the load."""
-    if knee is None or knee.axis != axis.axis:
-        return
-    if knee.at_slo is not None:
-        yield "knee", knee.at_slo
-    if knee.saturation is not None:
-        yield "saturation", knee.saturation
-
-
-def _knee_layers(knee: Knee | None, axis: LoadAxis, texts: Texts) -> Iterator[Spec]:
-    """A rule at the knee and one at saturation, each with its label in a row of its own at the top."""
-    for row, (name, load) in enumerate(_marks(knee, axis)):
-        is_left_of_rule = axis.range.place(load) > (0.3 if name == "knee" else 0.82)
-        words = texts[f"charts.{name}"].format(load=_load(load))
-        data = rows([{"load": load}])
-        x = {"field": "load", "type": "quantitative"}
-        dash = [5, 3] if name == "knee" else [1, 3]
-        side = {"align": "right", "dx": -6} if is_left_of_rule else {"align": "left", "dx": 6}
-        yield {
-            "data": data,
-            "mark": {"type": "rule", "opacity": 0.75, "strokeDash": dash, "size": 2, "clip": True},
-            "encoding": {"x": x},
-        }
-        yield {
-            "data": data,
-            "mark": {"type": "text", "text": words, "fontWeight": "bold", "baseline": "top", "clip": True, **side},
-            "encoding": {"x": x, "y": {"value": 2 + row * _ROW}},
-        }
-
-
-def _knee_sentences(knee: Knee | None, axis: LoadAxis, texts: Texts) -> Iterator[str]:
-    kind = texts[f"charts.load.{axis.axis}"]
-    for name, load in _marks(knee, axis):
-        yield texts[f"charts.{name}_sentence"].format(axis=kind, load=_load(load))
-
-
-def _load(value: float) -> str:
-    return format_number(value)
+        shown = {"low": low, "high": high, "first": percent(first), "last": percent(last)}
+        sentences = [texts["charts.goodput.several"].format(**shown)]
+        worst_at, worst = min(values, key=lambda pair: pair[1])
+        if worst < min(first, last):
+            sentences.append(texts["charts.goodput.worst"].format(load=worst_at, share=percent(worst)))
+    return " ".join([*sentences, *axis.knee_sentence(run, texts)])
 
 
 def _duration(limit_ms: float) -> str:

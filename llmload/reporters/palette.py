@@ -13,7 +13,7 @@ from collections.abc import Mapping
 LIGHT_INK, LIGHT_PAPER = "#1f2328", "#ffffff"
 DARK_INK, DARK_PAPER = "#e6edf3", "#0d1117"
 
-BLUE, ORANGE, TEAL, VIOLET, BRICK, PLUM = "#135cc9", "#f65b08", "#0ea598", "#a67bfd", "#b63201", "#755976"
+BLUE, ORANGE, TEAL, VIOLET, BRICK, PLUM = "#115edc", "#f05b00", "#02a177", "#9182cb", "#b83b00", "#7a5e7f"
 SERIES = (BLUE, ORANGE, TEAL, VIOLET, BRICK, PLUM)
 DASHES: tuple[tuple[int, ...], ...] = ((1, 0), (6, 3), (2, 2), (9, 3, 2, 3), (12, 4), (4, 2, 1, 2))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
@@ -57,7 +57,7 @@ def config() -> Mapping[str, object]:
             "title": None,
             "symbolSize": 70,
             "symbolStrokeWidth": 2,
-            "columnPadding": 18,
+            "columnPadding": 26,
             "labelLimit": 260,
             "offset": 10,
         },

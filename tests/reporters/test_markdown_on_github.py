@@ -43,7 +43,9 @@ RUNS = {
     "measured in turns": REGRESSED,
     "against three runs": ADVISED,
     "against none like it": UNLIKE,
-    "nothing measured": replace(TROUBLE, target=None, steps=(), status=Status.ERROR, exit_code=5),
+    "nothing measured": replace(
+        TROUBLE, target=None, steps=(), timeline=None, gpus=(), status=Status.ERROR, exit_code=5
+    ),
 }
 every_report = pytest.mark.parametrize(
     ("name", "language"), [pytest.param(name, each, id=f"{name}, {each}") for name in RUNS for each in Language]

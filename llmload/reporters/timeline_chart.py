@@ -1,0 +1,170 @@
+"""What the client saw over the time of a run: in flight, output and errors, with the steps shaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from llmload.domain import RunResult
+from llmload.reporters import palette
+from llmload.reporters.chart import (
+    NUMBER,
+    WIDTH,
+    Chart,
+    Datum,
+    Range,
+    Spec,
+    document,
+    field,
+    from_zero,
+    known,
+    rows,
+    zoom,
+)
+from llmload.reporters.figures import amount
+from llmload.reporters.texts import Texts
+from llmload.reporters.wording import label_in
+from llmload.timeline import Span, Timeline
+from llmload.units import format_number
+
+_LETTER = 6.5
+"""Pixels that a letter takes at most, for what is written into a span."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    """One panel over time: its key in the catalogue, its values, its colour and its height."""
+
+    key: str
+    values: Sequence[float | None]
+    color: str
+    height: int
+
+    @property
+    def most(self) -> float | None:
+        """The largest value that there is."""
+        return max((value for value in self.values if value is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """One step from its first window to its last, as long as no other came between."""
+
+    label: str
+    start_s: float
+    end_s: float
+
+
+def timeline_chart(run: RunResult, texts: Texts) -> Chart | None:
+    """A panel for each figure that there is, the steps shaded; None of a run without a timeline."""
+    timeline = run.timeline
+    if timeline is None or not timeline.at_s:
+        return None
+    tracks = [track for track in _tracks(timeline) if track.most is not None]
+    if not tracks:
+        return None
+    title = texts["charts.timeline.title"]
+    seconds = {"title": texts["charts.seconds"], "format": NUMBER, "grid": False}
+    axes: list[Spec] = [*({**seconds, "title": None, "labels": False} for _ in tracks[1:]), seconds]
+    stages = _stages(timeline.spans)
+    names = [_names(stages, timeline, texts), *([] for _ in tracks[1:])]
+    views = [
+        {"width": WIDTH, "height": track.height, "layer": [*_layers(track, timeline, stages, axis, texts), *above]}
+        for track, axis, above in zip(tracks, axes, names, strict=True)
+    ]
+    data = rows(_rows(tracks, timeline))
+    body = {"data": data, "vconcat": views, "spacing": 10, "resolve": {"scale": {"x": "shared"}}}
+    return Chart("timeline", title, _summary(tracks, timeline, texts), document(title, "", body))
+
+
+def _tracks(timeline: Timeline) -> tuple[_Track, ...]:
+    return (
+        _Track("in_flight", timeline.in_flight, palette.BLUE, 90),
+        _Track("output_tps", timeline.output_tps, palette.TEAL, 80),
+        _Track("errors_per_s", timeline.errors_per_s, palette.BRICK, 50),
+    )
+
+
+def _stages(spans: Sequence[Span]) -> list[_Stage]:
+    grouped = (list(group) for _, group in groupby(spans, key=lambda span: span.label))
+    return [_Stage(group[0].label, group[0].start_s, group[-1].end_s) for group in grouped]
+
+
+def _x_range(timeline: Timeline) -> Range:
+    ends = [timeline.at_s[-1] + timeline.bin_s, *(span.end_s for span in timeline.spans)]
+    return Range(min(0.0, timeline.at_s[0]), max(ends))
+
+
+def _layers(track: _Track, timeline: Timeline, stages: Sequence[_Stage], axis: Spec, texts: Texts) -> list[Spec]:
+    x = {"type": "quantitative", "scale": _x_range(timeline).scale, "axis": axis}
+    title = texts[f"charts.timeline.{track.key}"]
+    headroom = 0.35 if track.key == "in_flight" else 0.1
+    y_range = from_zero([track.most or 0.0], headroom)
+    y = {"type": "quantitative", "scale": y_range.scale, "axis": {"title": title, "format": NUMBER, "tickCount": 3}}
+    shades = [{"start": known(stage.start_s), "end": known(stage.end_s)} for stage in stages]
+    seconds = field("at", texts["charts.seconds"], form=NUMBER)
+    line = {
+        "params": [zoom(f"zoom_{track.key}")],
+        "mark": {"type": "line", "color": track.color, "strokeWidth": 1.75, "clip": True},
+        "encoding": {
+            "x": {**x, "field": "at"},
+            "y": {**y, "field": track.key},
+            "tooltip": [seconds, field(track.key, title, form=",.4~r")],
+        },
+    }
+    shade = {
+        "data": rows(shades),
+        "mark": {"type": "rect", "color": palette.INK, "opacity": 0.06, "clip": True},
+        "encoding": {"x": {**x, "field": "start"}, "x2": {"field": "end"}},
+    }
+    return [shade, line]
+
+
+def _rows(tracks: Sequence[_Track], timeline: Timeline) -> list[Datum]:
+    """A bin in a row, at its middle."""
+    return [
+        {"at": known(at_s + timeline.bin_s / 2, 5), **{track.key: known(track.values[place], 4) for track in tracks}}
+        for place, at_s in enumerate(timeline.at_s)
+    ]
+
+
+def _names(stages: Sequence[_Stage], timeline: Timeline, texts: Texts) -> list[Spec]:
+    """The name of each step into its shade: whole where it fits, else only the load, else nothing."""
+    span = _x_range(timeline)
+    named = []
+    for stage in stages:
+        pixels = (stage.end_s - stage.start_s) / (span.high - span.low) * WIDTH
+        label = label_in(stage.label, texts)
+        short = stage.label.rpartition(" ")[2]
+        fitting = next((words for words in (label, short) if len(words) * _LETTER <= pixels), "")
+        named.append({"middle": known((stage.start_s + stage.end_s) / 2), "name": fitting})
+    return [
+        {
+            "data": rows([row for row in named if row["name"]]),
+            "mark": {"type": "text", "baseline": "top", "opacity": palette.QUIET, "clip": True},
+            "encoding": {
+                "x": {"field": "middle", "type": "quantitative"},
+                "y": {"value": 3},
+                "text": {"field": "name", "type": "nominal"},
+            },
+        }
+    ]
+
+
+def _summary(tracks: Sequence[_Track], timeline: Timeline, texts: Texts) -> str:
+    """How long it took, and the peak of each figure."""
+    span = _x_range(timeline)
+    most = {track.key: track.most for track in tracks}
+    failed = most.get("errors_per_s")
+    errors = (
+        texts["charts.timeline.no_errors"]
+        if not failed
+        else texts["charts.timeline.errors"].format(rate=amount(failed))
+    )
+    return texts["charts.timeline.summary"].format(
+        duration=f"{format_number(round(span.high - span.low))} s",
+        in_flight=amount(most.get("in_flight")),
+        tps=amount(most.get("output_tps")),
+        errors=errors,
+    )
