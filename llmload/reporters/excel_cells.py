@@ -264,7 +264,7 @@ def table(sheet: Worksheet, top: int, columns: Sequence[Column], rows: Sequence[
 def _lines(values: Sequence[Value], widths: Sequence[int]) -> int:
     """How many lines the tallest cell of a row takes."""
     return max(
-        (lines_of(value, width - 2) for value, width in zip(values, widths, strict=True) if isinstance(value, str)),
+        (lines_of(value, width - 1) for value, width in zip(values, widths, strict=True) if isinstance(value, str)),
         default=1,
     )
 

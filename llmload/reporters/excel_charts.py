@@ -32,6 +32,7 @@ Drawn = BarChart | LineChart | ScatterChart
 
 _GRID = "E1E5EA"
 _SECOND_AXES = (20, 200)  # of x and of y
+_USUAL_WIDTH = 12
 _EMU_PER_CHARACTER = 7 * 9_525  # at 7 pixels each, as in Excel's default font
 
 
@@ -180,7 +181,11 @@ class Frame:
 
 def place(chart: Drawn, sheet: Worksheet, frame: Frame) -> None:
     """Put a chart into its frame; it grows with the columns below it, whatever width their font gives them."""
-    widths = [sheet.column_dimensions[get_column_letter(column + 1)].width for column in range(frame.columns)]
+    letters = [get_column_letter(column + 1) for column in range(frame.columns)]
+    for letter in letters:
+        if letter not in sheet.column_dimensions:
+            sheet.column_dimensions[letter].width = _USUAL_WIDTH  # what nobody sets is another width in each program
+    widths = [sheet.column_dimensions[letter].width for letter in letters]
     start = AnchorMarker(*_at(widths, frame.left), row=frame.top - 1)
     end = AnchorMarker(*_at(widths, frame.right), row=frame.top - 1 + frame.rows)
     chart.anchor = TwoCellAnchor(  # type: ignore[assignment]  # the stubs know addresses only

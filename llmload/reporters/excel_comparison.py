@@ -67,7 +67,7 @@ _LOOKS = {
 """Whose colours each has; the words are its own."""
 
 _ROWS = 16
-_COLUMNS = 10  # that two charts lie above
+_COLUMNS, _ABREAST = 14, 3  # so many charts beside each other, over so many columns
 
 
 def fill(book: Workbook, comparison: Comparison, texts: Texts) -> None:
@@ -203,7 +203,7 @@ def _change(figure: str, value: float | None, texts: Texts) -> Value:
 def _add_charts(sheet: Worksheet, comparison: Comparison, shown: Sequence[str], texts: Texts) -> None:
     """One chart for each figure, columns of the runs at every step, above the table whose cells they show."""
     head(sheet, texts["heading.charts"], texts["excel.note.compared_charts"])
-    top = 4 + -(-len(shown) // 2) * (_ROWS + 1)
+    top = 4 + -(-len(shown) // _ABREAST) * (_ROWS + 1)
     put(sheet, top, 1, texts["excel.comparison.data"]).font = HEADING
     row = top + 1
     for number, figure in enumerate(shown):
@@ -219,8 +219,8 @@ def _add_charts(sheet: Worksheet, comparison: Comparison, shown: Sequence[str], 
         ]
         y = Axis(_titled(figure, texts), "0%" if figure in SHARES else "#,##0", 0, 1 if figure in SHARES else None)
         chart = bars(_titled(figure, texts), at, traces, Axis(texts["excel.axis.load"]), y)
-        left = number % 2 / 2
-        place(chart, sheet, Frame(_COLUMNS, 4 + number // 2 * (_ROWS + 1), _ROWS, left, left + 0.495))
+        left = number % _ABREAST / _ABREAST
+        place(chart, sheet, Frame(_COLUMNS, 4 + number // _ABREAST * (_ROWS + 1), _ROWS, left, left + 0.99 / _ABREAST))
     sheet.column_dimensions["A"].width = 30
 
 

@@ -48,17 +48,20 @@ _CHUNK = 2_000  # rows
 _Cell = str | float | int | None
 
 
-def prepare_requests(sheet: Worksheet, texts: Texts) -> Callable[[bytes, Iterable[RequestRow]], Iterator[bytes]]:
+def prepare_requests(
+    sheet: Worksheet, texts: Texts, *, most_rows: int = MOST_ROWS
+) -> Callable[[bytes, Iterable[RequestRow]], Iterator[bytes]]:
     """Everything of the sheet but its rows, and a function that makes its data of the XML that it had without them.
 
-    One row of examples carries the number formats; its cells' styles are those of every row.
+    The sheet never has more than `most_rows`. One row of examples carries the number formats; its cells' styles are
+    those of every row.
     """
     top = head(sheet, texts["excel.sheet.requests"], texts["excel.note.requests"])
     columns = [Column(texts[f"excel.request.{key}"], width) for key, width, _ in _COLUMNS]
     example: list[Value] = [Figure(0.0, shown) if shown else "-" for _, _, shown in _COLUMNS]
     area = table(sheet, top, columns, [example], "Requests")
     del sheet.tables["Requests"]  # how many rows there are is known when the last one is written
-    sheet.auto_filter.ref = f"A{top}:{get_column_letter(area.columns)}{MOST_ROWS}"
+    sheet.auto_filter.ref = f"A{top}:{get_column_letter(area.columns)}{most_rows}"
     for place, (_, width, _) in enumerate(_COLUMNS, start=1):
         sheet.column_dimensions[get_column_letter(place)].width = width
         sheet.cell(area.first, place).border = Border()
@@ -66,7 +69,7 @@ def prepare_requests(sheet: Worksheet, texts: Texts) -> Callable[[bytes, Iterabl
 
     def stream(drafted: bytes, rows: Iterable[RequestRow]) -> Iterator[bytes]:
         yield _above(drafted, area.first)
-        yield from _rows(rows, area.first, _styles(drafted, area.first), texts)
+        yield from _rows(rows, (area.first, most_rows), _styles(drafted, area.first), texts)
 
     return stream
 
@@ -81,12 +84,14 @@ def _styles(drafted: bytes, first: int) -> list[bytes]:
     return [style or b"0" for row, style in _STYLES.findall(drafted) if int(row) == first]
 
 
-def _rows(rows: Iterable[RequestRow], first: int, styles: Sequence[bytes], texts: Texts) -> Iterator[bytes]:
-    """As many as fit, and in the last row how many did not."""
+def _rows(
+    rows: Iterable[RequestRow], between: tuple[int, int], styles: Sequence[bytes], texts: Texts
+) -> Iterator[bytes]:
+    """As many as fit from the first to the last row, and in that one how many did not."""
     numbers = [f' s="{style.decode()}"><v>' for style in styles]
     words = [f' s="{style.decode()}" t="inlineStr"><is><t xml:space="preserve">' for style in styles]
     tell, source = _teller(texts), iter(rows)
-    place, room = first, MOST_ROWS - first
+    place, room = between[0], between[1] - between[0]
     while chunk := list(islice(source, min(_CHUNK, room))):
         told = (_row(place + offset, tell(row), numbers, words) for offset, row in enumerate(chunk))
         yield "".join(told).encode()

@@ -90,7 +90,9 @@ def add_gpus(sheet: Worksheet, samples: Worksheet, run: RunResult, texts: Texts)
         ]
         if pairs:
             left = number % 2 / 2
-            frame = Frame(area.columns, area.last + 2 + number // 2 * (_ROWS + 1), _ROWS, left, left + 0.495)
+            frame = Frame(
+                area.columns, area.last + 2 + number // 2 * (_ROWS + 1), _ROWS, left + 0.005 * (number % 2), left + 0.5
+            )
             title, axis = _heading_over_time(measure, texts)
             chart = scatter(title, pairs, Axis(texts["excel.axis.time"], least=0), axis)
             place(chart, sheet, frame)
@@ -213,7 +215,13 @@ def add_timeline(sheet: Worksheet, timeline: Timeline, texts: Texts) -> Area:
 def _bins(timeline: Timeline, texts: Texts) -> Iterator[list[Value]]:
     series = zip(timeline.at_s, timeline.in_flight, timeline.output_tps, timeline.errors_per_s, strict=True)
     for at, in_flight, speed, errors in series:
-        yield [count(at), _step_at(timeline, at, texts), count(in_flight), count(speed), count(errors)]
+        step = _step_at(timeline, at, texts)
+        yield [Figure(at, "#,##0.0"), step, _as(in_flight, "#,##0.0"), _as(speed, "#,##0"), _as(errors, "#,##0.00")]
+
+
+def _as(value: float | None, number_format: str) -> Figure | None:
+    """One format for the whole column, so that the points stand below each other."""
+    return None if value is None else Figure(value, number_format)
 
 
 def _step_at(timeline: Timeline, at: float, texts: Texts) -> str | None:

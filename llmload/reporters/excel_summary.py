@@ -319,7 +319,7 @@ def _line(sheet: Worksheet, row: int, text: str, *, left: int = 1, font: Font = 
     cell = _merged(sheet, row, left, GRID, text)
     cell.font = font
     cell.alignment = Alignment(vertical="top", wrap_text=True)
-    room = int((GRID + 1 - left) * WIDTH * 0.9)
+    room = int((GRID + 1 - left) * WIDTH)
     sheet.row_dimensions[row].height = LINE * lines_of(text, room)
     return row + 1
 
