@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from junitparser import Error, Failure, JUnitXml, Skipped
 from lxml import etree
 
 from llmload.domain import RunResult
@@ -208,3 +210,85 @@ def test_the_figures_of_a_step_are_its_properties() -> None:
     assert step["errors.HTTP_503"] == "18"
     dead = parsed(TROUBLE).xpath("//testsuite[3]/properties/property/@name")
     assert "output_tps" not in dead, "a missing figure is no property"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        pytest.param(lambda root: root.find("testsuite/testcase").set("file", "a.yaml"), "file", id="file of a case"),
+        pytest.param(lambda root: root.find("testsuite/testcase").set("line", "3"), "line", id="line of a case"),
+        pytest.param(
+            lambda root: etree.SubElement(root.find("testsuite/testcase"), "properties"),
+            "properties",
+            id="case property",
+        ),
+        pytest.param(lambda root: root.set("skipped", "2"), "skipped", id="skipped at the root"),
+        pytest.param(lambda root: root.find("testsuite").attrib.pop("errors"), "errors", id="a suite without a count"),
+        pytest.param(lambda root: root.find("testsuite").set("time", "1e3"), "time", id="seconds with an exponent"),
+        pytest.param(
+            lambda root: root.find("testsuite/testcase").attrib.pop("name"), "name", id="a case without a name"
+        ),
+        pytest.param(
+            lambda root: etree.SubElement(root.find("testsuite/testcase"), "warning"), "warning", id="another outcome"
+        ),
+    ],
+)
+def test_what_the_strict_flavour_leaves_out_jenkins_would_refuse(
+    change: Callable[[etree._Element], object], problem: str
+) -> None:
+    document = etree.fromstring(junit.render_strict(TROUBLE))
+    change(document)
+    assert not JENKINS.validate(document)
+    assert f"'{problem}'" in str(JENKINS.error_log)
+
+
+def test_the_strict_flavour_has_every_case_and_outcome_of_the_usual_one() -> None:
+    def told(document: bytes) -> list[tuple[str, str, list[str]]]:
+        cases = etree.fromstring(document).iter("testcase")
+        kinds = ("failure", "error", "skipped")
+        return [(c.get("name"), c.get("time"), [e.get("type") for e in c if e.tag in kinds]) for c in cases]
+
+    assert told(junit.render_strict(TROUBLE)) == told(junit.render(TROUBLE))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(CLEAN, id="clean"),
+        pytest.param(TROUBLE, id="full of trouble"),
+        pytest.param(UNREACHABLE, id="nothing measured"),
+        pytest.param(ADVISED, id="advised"),
+    ],
+)
+def test_a_parser_that_ci_tools_use_reads_the_counts_that_it_counts_itself(run: RunResult) -> None:
+    read = JUnitXml.fromstring(junit.render(run))
+    written = [(s.name, s.tests, s.failures, s.errors, s.skipped) for s in read]
+    read.update_statistics()
+    assert [(s.name, s.tests, s.failures, s.errors, s.skipped) for s in read] == written
+    assert [case.name for suite in read for case in suite if case.name == "measurement"] == ["measurement"] * len(
+        written
+    )
+
+
+def test_a_parser_that_ci_tools_use_reads_outcomes_properties_and_places() -> None:
+    failing = list(JUnitXml.fromstring(junit.render(TROUBLE)))[1]
+    assert failing.name == "qwen3-14b-chat / concurrency 50"
+    assert failing.time == 119.696
+    cases = list(failing)
+    assert [[(type(each), each.type) for each in case.result] for case in cases] == [
+        [(Failure, "SloViolation")],
+        [(Skipped, "TooCloseToCall")],
+        [(Skipped, "SloViolation")],
+        [],
+        [],
+    ]
+    assert cases[0].result[0].text == cases[0].result[0].message
+    assert "more capacity" in cases[0].result[0].text
+    properties = {each.name: each.value for each in failing.properties()}
+    assert (properties["goodput"], properties["errors.HTTP_503"]) == ("0.906875", "18")
+    dead = list(JUnitXml.fromstring(junit.render(TROUBLE)))[2]
+    assert [(type(each), each.type) for case in dead for each in case.result] == [
+        (Error, "NoData"),
+        (Error, "ClientSaturated"),
+        (Error, "ClientSaturated"),
+    ]
