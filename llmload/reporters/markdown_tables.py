@@ -95,10 +95,10 @@ def errors(told: Sequence[tuple[str, str, int, str]], texts: Texts) -> Markdown:
     return table(columns, [(step, markdown_code(kind), amount(count), share) for step, kind, count, share in told])
 
 
-def gpus(told: sections.Table) -> Markdown:
-    """Each GPU; all but its name are numbers."""
+def gpus(told: sections.Table, most: int) -> Markdown:
+    """So many GPUs; all but their names are numbers."""
     sides = (Side.RIGHT, Side.LEFT, *(Side.RIGHT for _ in told.columns[2:]))
-    return table([Column(name, side) for name, side in zip(told.columns, sides, strict=True)], told.rows)
+    return table([Column(name, side) for name, side in zip(told.columns, sides, strict=True)], told.rows[:most])
 
 
 def estimates(told: sections.Table) -> Markdown:

@@ -14,7 +14,6 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from llmload.reporters import markdown
-from llmload.reporters.charts import run_charts
 from llmload.reporters.texts import Language, texts_in
 from llmload.verdict import Caveat, Status
 from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
@@ -145,5 +144,15 @@ def test_a_huge_and_hostile_run_stays_within_its_size_and_says_what_it_left_out(
     assert sum(map(len, files.values())) < markdown.SIZE_LIMIT
     assert "more; `result.json` has them all" in text
     assert "more; `steps.csv` has them all" in text
-    left_out = len(run_charts(run, texts_in(Language.EN))) - (len(files) - 1)
-    assert (f"…and {left_out} more; `report.html` has them all" in text) == bool(left_out)
+
+
+def test_a_picture_without_room_is_left_out_and_those_after_it_are_shown() -> None:
+    gpus = tuple(replace(CLEAN.gpus[0], index=number, uuid=f"GPU-{number}") for number in range(40))
+    files = markdown.render(replace(CLEAN, gpus=gpus), texts_in(Language.EN))
+    text = files["report.md"].decode()
+    assert sum(map(len, files.values())) < markdown.SIZE_LIMIT
+    assert "report-gpu.svg" not in files
+    assert "report-gpu.svg" not in text
+    assert "(report-capacity.svg)" in text
+    assert "…and 1 more; `report.html` has them all." in text
+    assert "…and 10 more; `result.json` has them all." in text
