@@ -81,7 +81,8 @@ def measured(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -
 def write_scenario(directory: Path, name: str = "chat", **changes: object) -> Path:
     """A small scenario on the embedded simulator, with `changes` by dotted path under `spec`, as YAML text.
 
-    `slo="{ttft: 1s}"`, `target__url="http://..."` (two underscores stand for a dot, None removes the key).
+    `slo="{ttft: 1s}"`, `target__url="http://..."` (two underscores stand for a dot, None removes the key). It asks for
+    the two reports that cost nothing to make; `reports=None` is all of them.
     """
     import yaml
 
@@ -91,6 +92,7 @@ def write_scenario(directory: Path, name: str = "chat", **changes: object) -> Pa
         "load": {"concurrency": [4], "requests": 100, "warmup": {"requests": 4}},
         "slo": {"e2e": "10s"},
         "gates": ["goodput >= 90%"],
+        "reports": {"formats": ["json", "junit"]},
     }
     for path, value in changes.items():
         place = spec

@@ -52,12 +52,13 @@ def compare(
 
 def _render(comparison: Comparison, told_as: Format) -> bytes:
     from llmload.reporters import comparison_json, comparison_markdown, comparison_text
+    from llmload.reporters.texts import Language, texts_in
 
     match told_as:
         case Format.TEXT:
             return comparison_text.render(comparison)
         case Format.MARKDOWN:
-            return comparison_markdown.render(comparison)
+            return comparison_markdown.render(comparison, texts_in(Language.EN))
         case Format.JSON:
             return comparison_json.render(comparison)
         case _:

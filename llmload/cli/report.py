@@ -16,10 +16,14 @@ from llmload.cli.opening import show
 from llmload.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from llmload.cli.report_files import Rendered, Written
+    from llmload.analysis.requests import RequestRow
+    from llmload.cli.report_files import Jobs, Rendered, Written
+    from llmload.domain import RunResult
+    from llmload.reporters.registry import Files
     from llmload.reporters.texts import Texts
+    from llmload.store.database import Store
 
 _ONE_ONLY = {
     "junit": "tells of the gates of one run, and a comparison has none (`llmload compare` is the gate)",
@@ -60,6 +64,7 @@ def report(
         Path | None, typer.Option(help="Directory for reports: DIR/SCENARIO of one run, DIR itself of several.")
     ] = None,
     lang: options.Lang = None,
+    requests: Annotated[bool, typer.Option("--requests", help="Add a sheet of every request to excel.")] = False,
     opens: Annotated[bool, typer.Option("--open", help="Show the HTML report, or else the first one.")] = False,
     junit_flavor: Annotated[
         JunitFlavor, typer.Option(help="strict: without file and line, valid by the Jenkins xunit schema.")
@@ -84,8 +89,9 @@ def report(
 
     texts = texts_in(options.language(lang, os.environ))
     with stages() as begin:
-        wanted = _Wanted(stored.known_formats(formats, tuple(REPORTERS)), store, out, texts, begin)
-        written = _of_several(runs, wanted) if len(runs) > 1 else _of_one(runs[0], wanted, junit_flavor)
+        known = stored.known_formats(formats, tuple(REPORTERS))
+        wanted = _Wanted(known, store, out, texts, begin, junit_flavor, requests)
+        written = _of_several(runs, wanted) if len(runs) > 1 else _of_one(runs[0], wanted)
     if written.files:
         print("\n".join(str(path) for path in written.files))
     tell_troubles(written)
@@ -103,14 +109,14 @@ class _Wanted:
     out: Path | None
     texts: Texts
     begin: Callable[[str], None]
+    flavor: JunitFlavor
+    has_requests: bool
 
 
-def _of_one(run: str, wanted: _Wanted, flavor: JunitFlavor) -> Written:
+def _of_one(run: str, wanted: _Wanted) -> Written:
     from llmload.cli import stored
     from llmload.cli.comparing import is_file
-    from llmload.cli.report_files import jobs_of, render
-    from llmload.reporters import junit
-    from llmload.reporters.registry import REPORTERS
+    from llmload.cli.report_files import render
     from llmload.store.database import open_existing
 
     if is_file(run):
@@ -120,14 +126,39 @@ def _of_one(run: str, wanted: _Wanted, flavor: JunitFlavor) -> Written:
         run_id = opened.find(run)
         wanted.begin(f"{run_id}: reading")
         result = stored.judged(opened, run_id)
-    formats = wanted.formats or tuple(name for name in stored.formats_of(result) if name in REPORTERS)
-    if not formats:
-        raise UsageError(run, "its scenario asks for no report", "Name one: --format html")
-    jobs = jobs_of(result, formats, wanted.texts)
-    if flavor is JunitFlavor.STRICT and "junit" in jobs:
-        jobs["junit"] = lambda: {"junit.xml": junit.render_strict(result)}
+        rendered = render(_jobs(result, wanted, opened), lambda name: wanted.begin(f"{run_id}: {name}"))
     directory = (wanted.out or stored.reports_directory(result)) / result.header.scenario
-    return _put(render(jobs, lambda name: wanted.begin(f"{run_id}: {name}")), directory, f"llmload report {run_id}")
+    return _put(rendered, directory, f"llmload report {run_id}")
+
+
+def _jobs(result: RunResult, wanted: _Wanted, store: Store) -> Jobs:
+    """What makes the reports of one run; requests are read while they are written."""
+    from llmload.analysis.requests import request_rows
+    from llmload.cli import stored
+    from llmload.cli.report_files import jobs_of
+    from llmload.reporters import junit
+
+    run_id = result.header.run_id
+    formats = wanted.formats or stored.formats_of(result)
+    if not formats:
+        raise UsageError(run_id, "its scenario asks for no report", "Name one: --format html")
+    jobs = jobs_of(result, formats, wanted.texts)
+    if wanted.flavor is JunitFlavor.STRICT and "junit" in jobs:
+        jobs["junit"] = lambda: {"junit.xml": junit.render_strict(result)}
+    if wanted.has_requests:
+        if "excel" not in jobs:
+            raise UsageError("--requests", "is a sheet of excel, which is not asked for", "Add --format excel")
+        if result.is_imported:
+            raise UsageError("--requests", f"run {run_id} was imported, and has none", "Leave it out")
+        rows = request_rows(store.whole_windows(run_id), result.slo)
+        jobs["excel"] = lambda: _excel_with_requests(result, wanted.texts, rows)
+    return jobs
+
+
+def _excel_with_requests(result: RunResult, texts: Texts, rows: Iterable[RequestRow]) -> Files:
+    from llmload.reporters import excel
+
+    return {"report.xlsx": excel.render_with_requests(result, texts, rows)}
 
 
 def _of_several(runs: Sequence[str], wanted: _Wanted) -> Written:
@@ -135,6 +166,8 @@ def _of_several(runs: Sequence[str], wanted: _Wanted) -> Written:
     from llmload.cli.report_files import render
     from llmload.reporters.registry import COMPARISON_REPORTERS
 
+    if wanted.has_requests:
+        raise UsageError("--requests", "adds the requests of one run, and several are named", "Leave it out")
     formats = wanted.formats or tuple(COMPARISON_REPORTERS)
     for name in formats:
         if name not in COMPARISON_REPORTERS:

@@ -13,6 +13,7 @@ from llmload.reporters.charts import comparison_charts
 from llmload.reporters.embedding import Figure, figures_of, pictures_of
 from llmload.reporters.span import Span, span_of
 from llmload.reporters.texts import Texts
+from llmload.reporters.wording import label_in
 
 SIZE_LIMIT = 600_000  # bytes
 
@@ -73,7 +74,7 @@ class _Line:
 def render(comparison: Comparison, texts: Texts) -> bytes:
     """A whole page in UTF-8, with as much detail as the size limit has room for."""
     charts = comparison_charts(comparison, texts)
-    steps = [(label, list(_lines(rows, texts))) for label, rows in words.steps(comparison)]
+    steps = [(label_in(label, texts), list(_lines(rows, texts))) for label, rows in words.steps(comparison)]
     content = b""
     for shown in (figures_of(charts), pictures_of(charts), ()):
         for room in _ROOMS:
@@ -88,12 +89,12 @@ _Steps = list[tuple[str, list[_Line]]]
 
 
 def _told(comparison: Comparison, steps: _Steps, texts: Texts, charts: tuple[Figure, ...]) -> dict[str, object]:
-    said, _, tally = words.verdict(comparison).partition(": ")
+    said, _, tally = words.verdict(comparison, texts).partition(": ")
     lines = [line for _, each in steps for line in each]
     told: dict[str, object] = {
         "runs": comparison.runs,
-        "conditions": list(words.conditions(comparison)),
-        "absences": list(words.absences(comparison)),
+        "conditions": list(words.conditions(comparison, texts)),
+        "absences": list(words.absences(comparison, texts)),
         "different": [each for each in lines if each.contrast in (Contrast.WORSE, Contrast.BETTER)],
         "charts": charts,
         "steps": steps,
@@ -108,7 +109,7 @@ def _told(comparison: Comparison, steps: _Steps, texts: Texts, charts: tuple[Fig
         "mark": _MARKS[banner],
         "word": texts[f"html.contrast.{banner.name.lower()}"],
         "shares": _shares(lines),
-        "rules": words.rules(comparison),
+        "rules": words.rules(comparison, texts),
         "letter": words.letter,
         "sections": [(name, headings[name]) for name, content in told.items() if content],
     }
@@ -140,15 +141,15 @@ def _lines(rows: list[Row], texts: Texts) -> Iterator[_Line]:
     for row in rows:
         for place, cell in enumerate(row.cells, start=1):
             yield _Line(
-                step=row.step.label,
+                step=label_in(row.step.label, texts),
                 figure=row.figure,
                 run=words.letter(place),
-                first=words.value(row.figure, row.value),
-                own=words.value(row.figure, cell.value),
-                difference=words.difference(row.figure, cell),
-                interval=words.interval(row.figure, cell),
+                first=words.value_in(row.figure, row.value, texts),
+                own=words.value_in(row.figure, cell.value, texts),
+                difference=words.difference(row.figure, cell, texts),
+                interval=words.interval(row.figure, cell, texts),
                 span=span_of(cell.low, cell.high, cell.difference, 0.0),
                 verdict=texts[f"html.contrast.{cell.contrast.name.lower()}"],
-                basis=words.basis(cell),
+                basis=words.basis(cell, texts),
                 contrast=cell.contrast,
             )

@@ -11,6 +11,7 @@ from llmload.plain_text import plain
 from llmload.promises import SHARES
 from llmload.reporters.comparison_wording import tally
 from llmload.reporters.step_document import Json, foreign, number
+from llmload.reporters.texts import Language, texts_in
 
 API_VERSION = "llmload/comparison/v1"
 
@@ -26,7 +27,7 @@ def _document(comparison: Comparison) -> Json:
         "apiVersion": API_VERSION,
         "kind": "Comparison",
         "is_different": comparison.is_different,
-        "because": plain(tally(comparison)),
+        "because": plain(tally(comparison, texts_in(Language.EN))),
         "runs": [_run(run) for run in comparison.runs],
         "differing": [
             {"run": place, "key": plain(each.key), "theirs": plain(each.theirs), "ours": plain(each.ours)}

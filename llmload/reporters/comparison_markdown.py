@@ -2,108 +2,155 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from llmload.analysis.comparison import Cell, Comparison, Contrast, Row
 from llmload.reporters import comparison_wording as words
+from llmload.reporters.charts import comparison_charts
+from llmload.reporters.drawing import svg
 from llmload.reporters.escaping import markdown_code, markdown_prose
+from llmload.reporters.texts import Texts
+from llmload.reporters.wording import label_in
 
-SIZE_LIMIT = 80_000  # bytes
+SIZE_LIMIT = 80_000  # bytes, of the text alone or with its pictures
 
 _MOST_DIFFERENT = 100
+_FOR_PICTURES = SIZE_LIMIT // 2
 
-_MARKS = {
-    Contrast.SAME: "=",
-    Contrast.BETTER: "✅ better",
-    Contrast.WORSE: "❌ worse",
-    Contrast.UNDECIDED: "❔ undecided",
-    Contrast.MISSING: "n/a",
-}
-_COLUMNS = ("figure", "run", "A", "its own", "difference", "interval", "verdict", "from")
+_FIRST = words.letter(0)
+
+_MARKS = {Contrast.BETTER: "✅ ", Contrast.WORSE: "❌ ", Contrast.UNDECIDED: "❔ "}
+_COLUMNS = ("figure", "run", "own", "difference", "interval", "verdict", "basis")
 
 
-def render(comparison: Comparison) -> bytes:
+def render(comparison: Comparison, texts: Texts) -> bytes:
     """GitHub-flavoured Markdown; where it would grow too large, steps are left out and that is said."""
-    head = _text(_head(comparison))
-    steps = [_text(_step(comparison, label, rows)) for label, rows in words.steps(comparison)]
-    tail = _text(_tail(comparison))
-    room = SIZE_LIMIT - len(head) - len(tail) - 200
+    return _text(comparison, texts, {}, SIZE_LIMIT)
+
+
+def render_files(comparison: Comparison, texts: Texts) -> Mapping[str, bytes]:
+    """`comparison.md` and the pictures that it shows, all within the size limit."""
+    pictures: dict[str, bytes] = {}
+    summaries: dict[str, str] = {}
+    room = _FOR_PICTURES
+    for chart in comparison_charts(comparison, texts):
+        picture = svg(chart)
+        if len(picture) <= room:
+            room -= len(picture)
+            pictures[f"{chart.name}.svg"], summaries[f"{chart.name}.svg"] = picture, chart.summary
+    drawn = sum(len(picture) for picture in pictures.values())
+    return {"comparison.md": _text(comparison, texts, summaries, SIZE_LIMIT - drawn)} | pictures
+
+
+def _text(comparison: Comparison, texts: Texts, pictures: Mapping[str, str], limit: int) -> bytes:
+    head = _lines([*_head(comparison, texts), *_pictures(pictures, texts)])
+    steps = [_lines(_step(label, rows, texts)) for label, rows in words.steps(comparison)]
+    tail = _lines(_tail(comparison, texts))
+    room = limit - len(head) - len(tail) - 200
     kept = b""
     for place, step in enumerate(steps):
         if len(kept) + len(step) > room:
-            left = f"\n…and {len(steps) - place:,} more steps; the JSON format has them all.\n"
-            return head + kept + left.encode() + tail
+            left = texts["comparison.more_steps"].format(count=f"{len(steps) - place:,}")
+            return head + kept + f"\n{left}\n".encode() + tail
         kept += step
     return head + kept + tail
 
 
-def _text(lines: Iterator[str]) -> bytes:
+def _lines(lines: Iterator[str] | Sequence[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _head(comparison: Comparison) -> Iterator[str]:
-    yield "# Comparison"
+def _head(comparison: Comparison, texts: Texts) -> Iterator[str]:
+    yield f"# {texts['comparison.title']}"
     yield ""
-    yield f"**{markdown_prose(words.verdict(comparison))}**"
+    yield f"**{markdown_prose(words.verdict(comparison, texts))}**"
     yield ""
     runs = [
-        (words.letter(n), markdown_code(run.run_id), markdown_prose(words.about(run)))
+        (words.letter(n), markdown_code(run.run_id), markdown_prose(words.about(run, texts)))
         for n, run in enumerate(comparison.runs)
     ]
-    yield from _table(("", "run", ""), runs)
-    if conditions := list(words.conditions(comparison)):
-        yield ""
-        yield "Measured under other conditions:"
-        yield ""
-        told = [(who, markdown_prose(key), _told(theirs), _told(ours)) for who, key, theirs, ours in conditions]
-        yield from _table(("run", "key", "A", "its own"), told)
-    if absences := list(words.absences(comparison)):
+    yield from _table(("", texts["comparison.column.run"], ""), runs)
+    yield from _conditions(comparison, texts)
+    if absences := list(words.absences(comparison, texts)):
         yield ""
         yield from (f"- {markdown_prose(each)}" for each in absences)
-    different = [
-        (row.step.label, *_line(row, place, cell))
-        for row in comparison.rows
-        for place, cell in enumerate(row.cells, start=1)
-        if cell.contrast in (Contrast.BETTER, Contrast.WORSE)
-    ]
-    if different:
+    yield from _different(comparison, texts)
+
+
+def _conditions(comparison: Comparison, texts: Texts) -> Iterator[str]:
+    if conditions := list(words.conditions(comparison, texts)):
         yield ""
-        yield from _table(("step", *_COLUMNS), different[:_MOST_DIFFERENT])
-        if len(different) > _MOST_DIFFERENT:
-            yield ""
-            yield f"…and {len(different) - _MOST_DIFFERENT:,} more below."
+        yield f"{texts['comparison.conditions']}:"
+        yield ""
+        told = [(who, markdown_prose(key), _told(theirs), _told(ours)) for who, key, theirs, ours in conditions]
+        run, key, own = (texts[f"comparison.column.{name}"] for name in ("run", "key", "own"))
+        yield from _table([run, key, _FIRST, own], told)
 
 
 def _told(text: str) -> str:
     return markdown_prose(text, 120)
 
 
-def _step(comparison: Comparison, label: str, rows: Sequence[Row]) -> Iterator[str]:
+def _different(comparison: Comparison, texts: Texts) -> Iterator[str]:
+    different = [
+        (label_in(row.step.label, texts), *_line(row, place, cell, texts))
+        for row in comparison.rows
+        for place, cell in enumerate(row.cells, start=1)
+        if cell.contrast in (Contrast.BETTER, Contrast.WORSE)
+    ]
+    if different:
+        yield ""
+        yield from _table([texts["comparison.column.step"], *_columns(texts)], different[:_MOST_DIFFERENT])
+        if len(different) > _MOST_DIFFERENT:
+            yield ""
+            yield texts["comparison.more_below"].format(count=f"{len(different) - _MOST_DIFFERENT:,}")
+
+
+def _columns(texts: Texts) -> list[str]:
+    figure, run, *others = (texts[f"comparison.column.{name}"] for name in _COLUMNS)
+    return [figure, run, _FIRST, *others]
+
+
+def _pictures(summaries: Mapping[str, str], texts: Texts) -> Iterator[str]:
+    if summaries:
+        yield ""
+        yield f"## {texts['heading.charts']}"
+    for file, summary in summaries.items():
+        yield ""
+        yield f"![{markdown_prose(summary)}]({file})"
+
+
+def _step(label: str, rows: Sequence[Row], texts: Texts) -> Iterator[str]:
     yield ""
-    yield f"<details><summary>{markdown_prose(label)}</summary>"
+    yield f"<details><summary>{markdown_prose(label_in(label, texts))}</summary>"
     yield ""
-    lines = [_line(row, place, cell) for row in rows for place, cell in enumerate(row.cells, start=1)]
-    yield from _table(_COLUMNS, lines)
+    lines = [_line(row, place, cell, texts) for row in rows for place, cell in enumerate(row.cells, start=1)]
+    yield from _table(_columns(texts), lines)
     yield ""
     yield "</details>"
 
 
-def _line(row: Row, place: int, cell: Cell) -> tuple[str, ...]:
+def _line(row: Row, place: int, cell: Cell, texts: Texts) -> tuple[str, ...]:
+    mark = (
+        "="
+        if cell.contrast is Contrast.SAME
+        else _MARKS.get(cell.contrast, "") + words.contrast_word(cell.contrast, texts)
+    )
     return (
         row.figure,
         words.letter(place),
-        words.value(row.figure, row.value),
-        words.value(row.figure, cell.value),
-        words.difference(row.figure, cell),
-        words.interval(row.figure, cell),
-        _MARKS[cell.contrast],
-        words.basis(cell),
+        words.value_in(row.figure, row.value, texts),
+        words.value_in(row.figure, cell.value, texts),
+        words.difference(row.figure, cell, texts),
+        words.interval(row.figure, cell, texts),
+        "=" if cell.contrast is Contrast.SAME else mark,
+        words.basis(cell, texts),
     )
 
 
-def _tail(comparison: Comparison) -> Iterator[str]:
+def _tail(comparison: Comparison, texts: Texts) -> Iterator[str]:
     yield ""
-    yield from (f"{markdown_prose(rule)}" + "  " for rule in words.rules(comparison))
+    yield from (f"{markdown_prose(rule)}" + "  " for rule in words.rules(comparison, texts))
 
 
 def _table(heading: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[str]:

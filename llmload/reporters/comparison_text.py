@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from llmload.analysis.comparison import Comparison, Row
 from llmload.plain_text import plain
 from llmload.reporters import comparison_wording as words
+from llmload.reporters.texts import Language, texts_in
 
+_ENGLISH = texts_in(Language.EN)  # as everything on the terminal
 _WIDTH = 80
 _MOST_CELL = 120  # characters of one foreign text in a table
 
@@ -19,12 +21,14 @@ def render(comparison: Comparison) -> bytes:
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:
-    yield from _table([(words.letter(n), run.run_id, words.about(run)) for n, run in enumerate(comparison.runs)])
-    if conditions := list(words.conditions(comparison)):
+    yield from _table(
+        [(words.letter(n), run.run_id, words.about(run, _ENGLISH)) for n, run in enumerate(comparison.runs)]
+    )
+    if conditions := list(words.conditions(comparison, _ENGLISH)):
         yield ""
         yield "Measured under other conditions:"
         yield from _table([(f"  {who}", key, f"{theirs} -> {ours}") for who, key, theirs, ours in conditions])
-    if absences := list(words.absences(comparison)):
+    if absences := list(words.absences(comparison, _ENGLISH)):
         yield ""
         yield "Not compared:"
         yield from (f"  {plain(each)}" for each in absences)
@@ -32,10 +36,10 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield ""
         yield from _table([_heading(comparison, label), *_body(comparison, rows)])
     yield ""
-    for rule in words.rules(comparison):
+    for rule in words.rules(comparison, _ENGLISH):
         yield from textwrap.wrap(plain(rule), _WIDTH, subsequent_indent="  ")
     yield ""
-    yield plain(words.verdict(comparison))
+    yield plain(words.verdict(comparison, _ENGLISH))
 
 
 def _heading(comparison: Comparison, label: str) -> tuple[str, ...]:
@@ -54,10 +58,10 @@ def _body(comparison: Comparison, rows: Sequence[Row]) -> Iterator[tuple[str, ..
                 *who,
                 base if place == 1 else "",
                 words.value(row.figure, cell.value),
-                words.difference(row.figure, cell),
-                words.interval(row.figure, cell),
+                words.difference(row.figure, cell, _ENGLISH),
+                words.interval(row.figure, cell, _ENGLISH),
                 cell.contrast.value,
-                words.basis(cell),
+                words.basis(cell, _ENGLISH),
             )
 
 

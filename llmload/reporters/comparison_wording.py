@@ -19,23 +19,29 @@ from llmload.analysis.comparison import (
 from llmload.analysis.differences import Basis
 from llmload.promises import SHARES
 from llmload.reporters.figures import MISSING, amount, milliseconds, percent
+from llmload.reporters.reasons import in_language
+from llmload.reporters.texts import Texts
+from llmload.reporters.wording import label_in
 from llmload.units import format_number
 
 NEVER = "never"
-"""In place of a latency that only failed attempts reach."""
+"""On the terminal, in place of a latency that only failed attempts reach."""
 
+_CONTRASTS = {
+    Contrast.SAME: "comparison.contrast.same",
+    Contrast.BETTER: "comparison.contrast.better",
+    Contrast.WORSE: "comparison.contrast.worse",
+    Contrast.UNDECIDED: "comparison.contrast.undecided",
+}
 _BASES = {
-    Basis.REPEATS: "repeats",
-    Basis.WITHIN: "one climb",
-    Basis.COUNTS: "counts",
-    Basis.NOTHING: "",
+    Basis.REPEATS: "comparison.basis.repeats",
+    Basis.WITHIN: "comparison.basis.within",
+    Basis.COUNTS: "comparison.basis.counts",
 }
 _LEGEND = {
-    Basis.REPEATS: "repeats: a t interval over the repeats of the ladder, which sees what differs from one to another."
-    " The difference is that of their means; the figures beside it are of all requests together.",
-    Basis.WITHIN: "one climb: block bootstrap, which sees only the noise within each run: a mere restart of the server"
-    " may look like a difference. Runs with decision.repeats are compared better.",
-    Basis.COUNTS: "counts: exact bounds of both shares, of as many requests as they are worth after the design effect.",
+    Basis.REPEATS: "comparison.legend.repeats",
+    Basis.WITHIN: "comparison.legend.within",
+    Basis.COUNTS: "comparison.legend.counts",
 }
 
 _MOST = 100_000  # percent
@@ -59,22 +65,29 @@ def value(figure: str, number: float | None) -> str:
     return text if text == MISSING else text + ("/s" if figure == "rps" else " tok/s")
 
 
-def difference(figure: str, cell: Cell) -> str:
+def value_in(figure: str, number: float | None, texts: Texts) -> str:
+    """A figure with its unit, in the language of a report."""
+    if number is not None and math.isinf(number):
+        return texts["comparison.never"]
+    return value(figure, number)
+
+
+def difference(figure: str, cell: Cell, texts: Texts) -> str:
     """`+10.4%`, `-3.2 points`; "" where there is nothing to subtract."""
-    return "" if cell.difference is None else signed(cell.difference) + _unit(figure)
+    if cell.difference is None:
+        return ""
+    told = signed(cell.difference)
+    return texts["comparison.points"].format(value=told) if figure in SHARES else f"{told}%"
 
 
-def interval(figure: str, cell: Cell) -> str:
+def interval(figure: str, cell: Cell, texts: Texts) -> str:
     """`+8.1% to +12.9%`; "" where nobody knows."""
     if cell.low is None or cell.high is None:
         return ""
-    unit = _unit(figure)
     low, high = signed(cell.low), signed(cell.high)
-    return f"{low}{unit} to {high}{unit}" if unit == "%" else f"{low} to {high}{unit}"
-
-
-def _unit(figure: str) -> str:
-    return " points" if figure in SHARES else "%"
+    if figure in SHARES:
+        return texts["comparison.points_between"].format(low=low, high=high)
+    return texts["comparison.between"].format(low=f"{low}%", high=f"{high}%")
 
 
 def signed(share: float) -> str:
@@ -95,27 +108,35 @@ def signed(share: float) -> str:
     return text.replace("-0.0", "0.0") if float(text) == 0 else text
 
 
-def basis(cell: Cell) -> str:
+def contrast_word(contrast: Contrast, texts: Texts) -> str:
+    """What a figure is, held against the first run's: `worse`, `undecided`."""
+    return MISSING if contrast is Contrast.MISSING else texts[_CONTRASTS[contrast]]
+
+
+def basis(cell: Cell, texts: Texts) -> str:
     """What the interval rests on, in a word or two."""
-    return _BASES[cell.basis]
+    return "" if cell.basis is Basis.NOTHING else texts[_BASES[cell.basis]]
 
 
-def about(run: ComparedRun) -> str:
+def about(run: ComparedRun, texts: Texts) -> str:
     """What is told of a run beside its id."""
-    return f"{run.scenario}, {run.created}, {run.status.value}"
+    return f"{run.scenario}, {run.created}, {texts[f'comparison.status.{run.status.name.lower()}']}"
 
 
-def conditions(comparison: Comparison) -> Iterator[tuple[str, str, str, str]]:
+def conditions(comparison: Comparison, texts: Texts) -> Iterator[tuple[str, str, str, str]]:
     """Run, key of the fingerprint, the first run's value and its own, where they differ."""
+    unknown = texts["comparison.not_told"]
     for place, keys in enumerate(comparison.differing, start=1):
         for each in keys:
-            yield letter(place), each.key, each.theirs or "not told", each.ours or "not told"
+            yield letter(place), each.key, each.theirs or unknown, each.ours or unknown
 
 
-def absences(comparison: Comparison) -> Iterator[str]:
+def absences(comparison: Comparison, texts: Texts) -> Iterator[str]:
     """Steps that could not be compared."""
     for each in comparison.absences:
-        yield f"{letter(each.run)} at {each.step}: {each.because}"
+        step = label_in(in_language(each.step, texts), texts)
+        because = in_language(each.because, texts)
+        yield texts["comparison.absence"].format(run=letter(each.run), step=step, because=because)
 
 
 def steps(comparison: Comparison) -> Iterator[tuple[str, list[Row]]]:
@@ -126,36 +147,34 @@ def steps(comparison: Comparison) -> Iterator[tuple[str, list[Row]]]:
     yield from found.items()
 
 
-def tally(comparison: Comparison) -> str:
+def tally(comparison: Comparison, texts: Texts) -> str:
     """`3 worse, 1 better, 20 same, 15 undecided, 1 n/a`; what there is none of is not named, save different ones."""
     counted = Counter(cell.contrast for row in comparison.rows for cell in row.cells)
     order = (Contrast.WORSE, Contrast.BETTER, Contrast.SAME, Contrast.UNDECIDED, Contrast.MISSING)
     shown = (each for each in order if counted[each] or each in (Contrast.WORSE, Contrast.BETTER))
-    return ", ".join(f"{counted[each]:,} {each.value}" for each in shown)
+    words = ((f"{counted[each]:,}", contrast_word(each, texts)) for each in shown)
+    return ", ".join(texts["comparison.counted"].format(count=count, contrast=contrast) for count, contrast in words)
 
 
-def verdict(comparison: Comparison) -> str:
+def verdict(comparison: Comparison, texts: Texts) -> str:
     """The whole comparison in a sentence."""
     cells = [cell for row in comparison.rows for cell in row.cells]
-    said = "Different" if comparison.is_different else "No difference beyond noise"
+    said = "different" if comparison.is_different else "alike"
     if all(cell.contrast is Contrast.MISSING for cell in cells):
-        said = "Nothing could be compared"
+        said = "nothing"
+    told = f"{texts[f'comparison.said.{said}']}: {tally(comparison, texts)}"
     spoilt = sum(each.is_spoilt for each in comparison.absences)
-    return f"{said}: {tally(comparison)}" + (f"; {spoilt:,} not measured" if spoilt else "")
+    return told + (texts["comparison.spoilt"].format(count=f"{spoilt:,}") if spoilt else "")
 
 
-def rules(comparison: Comparison) -> list[str]:
+def rules(comparison: Comparison, texts: Texts) -> list[str]:
     """What the verdicts mean, and what the intervals rest on."""
-    margin = (
-        f"{format_number(MARGIN * 100)}% or {format_number(FLOOR_MS)} ms, whichever is more, and 5 points of a share"
-    )
-    told = [
-        f"Better or worse: the whole interval is beyond {margin}. Same: all of it is within. Undecided: neither, or no"
-        " interval."
-    ]
+    margin, floor = format_number(MARGIN * 100), format_number(FLOOR_MS)
+    told = [texts["comparison.rule.margin"].format(margin=margin, floor=floor)]
     if comparison.intervals:
-        count = "The interval is" if comparison.intervals == 1 else f"Each of the {comparison.intervals:,} intervals is"
-        together = "" if comparison.intervals == 1 else f", so that all of them hold together at {1 - ERROR:.0%}"
-        told.append(f"{count} at {percent(comparison.confidence)}{together}.")
+        form, confidence = "one" if comparison.intervals == 1 else "many", percent(comparison.confidence)
+        count, together = f"{comparison.intervals:,}", f"{1 - ERROR:.0%}"
+        rule = texts[f"comparison.rule.{form}"]
+        told.append(rule.format(count=count, confidence=confidence, together=together))
     used = {cell.basis for row in comparison.rows for cell in row.cells}
-    return told + [text for each, text in _LEGEND.items() if each in used]
+    return told + [texts[key] for each, key in _LEGEND.items() if each in used]

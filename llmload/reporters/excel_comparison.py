@@ -119,7 +119,7 @@ def _add_runs(sheet: Worksheet, comparison: Comparison, texts: Texts) -> int:
     area = table(sheet, top, columns, rows, "Runs")
     colour_statuses(sheet, f"E{area.first}:E{area.last}", texts)
     row = area.last + 2
-    if conditions := list(words.conditions(comparison)):
+    if conditions := list(words.conditions(comparison, texts)):
         put(sheet, row, 1, texts["excel.comparison.conditions"]).font = HEADING
         columns = [Column(texts[f"excel.comparison.{key}"], 40) for key in ("letter", "key", "first", "own")]
         row = table(sheet, row + 1, columns, [list(each) for each in conditions], "Conditions").last + 2
@@ -134,7 +134,7 @@ def _add_words(sheet: Worksheet, row: int, comparison: Comparison, texts: Texts)
         f"{words.letter(each.run)}, {label_in(each.step, texts)}: {in_language(each.because, texts)}"
         for each in comparison.absences
     ]
-    rules = [in_language(rule, texts) for rule in words.rules(comparison)]
+    rules = words.rules(comparison, texts)
     for heading, lines in (("absences", missing), ("rules", rules)):
         if not lines:
             continue

@@ -53,7 +53,7 @@ REPORTERS: Mapping[str, Render] = {
 """Format name -> the function that makes its files. Each is a pure function: same run, same texts, same bytes."""
 
 COMPARISON_REPORTERS: Mapping[str, RenderComparison] = {
-    "markdown": lambda comparison, _: {"comparison.md": comparison_markdown.render(comparison)},
+    "markdown": comparison_markdown.render_files,
     "html": lambda comparison, texts: {"comparison.html": comparison_html.render(comparison, texts)},
     "excel": _excel_comparison,
     "json": lambda comparison, _: {"comparison.json": comparison_json.render(comparison)},

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from llmload.errors import NotBuiltError
-from llmload.scenario.document.root import FORMATS, FormatName, ScenarioDocument
+from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.source import Loaded
-from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path, plain
+from llmload.scenario.tree import Entries, Items, Node, Step, Trouble, find, format_path, plain
 from llmload.scenario.validation import key_place
 
-BUILT_FORMATS: tuple[FormatName, ...] = ("markdown", "junit", "csv", "json")
-LEFT_OUT = "Left out in this version: html and excel reports, GPU and server telemetry."
+LEFT_OUT = "Left out in this version: GPU and server telemetry."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ _UNBUILT = (
 def refuse_unbuilt(loaded: Loaded) -> None:
     """NotBuiltError with every place where the author asks for what this version does not have."""
     root = loaded.root
-    troubles = [*_fields(root), *_gates(root), *_formats(root)]
+    troubles = [*_fields(root), *_gates(root)]
     if troubles:
         raise NotBuiltError(loaded.source.problems(troubles))
 
@@ -70,11 +69,9 @@ def refuse_unbuilt(loaded: Loaded) -> None:
 def leave_out(document: ScenarioDocument) -> tuple[ScenarioDocument, tuple[str, ...]]:
     """The document without the defaults that this version cannot do, and the one notice that says so."""
     spec = document.spec
-    formats = [name for name in spec.reports.formats if name in BUILT_FORMATS]
     gpu = spec.telemetry.gpu.model_copy(update={"source": "none"})
     telemetry = spec.telemetry.model_copy(update={"gpu": gpu, "server_metrics": "none", "server_logs": "none"})
-    reports = spec.reports.model_copy(update={"formats": formats})
-    built = document.model_copy(update={"spec": spec.model_copy(update={"telemetry": telemetry, "reports": reports})})
+    built = document.model_copy(update={"spec": spec.model_copy(update={"telemetry": telemetry})})
     return built, () if built == document else (LEFT_OUT,)
 
 
@@ -95,12 +92,3 @@ def _gates(root: Node) -> Iterator[Trouble]:
         path: tuple[Step, ...] = ("spec", "gates", index)
         if isinstance(gate, Entries) and gate.get("class") is not None:
             yield _refusal(root, (*path, "class"), "gates on one class of traffic", _DELETE)
-
-
-def _formats(root: Node) -> Iterator[Trouble]:
-    formats = find(root, ("spec", "reports", "formats"))
-    for index, item in enumerate(formats.nodes if isinstance(formats, Items) else ()):
-        name = item.value if isinstance(item, Scalar) else None
-        if name not in BUILT_FORMATS and name in (*FORMATS, "xlsx"):
-            path: tuple[Step, ...] = ("spec", "reports", "formats", index)
-            yield _refusal(root, path, f"the {name} report", f"Use some of: {', '.join(BUILT_FORMATS)}")

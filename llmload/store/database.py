@@ -35,6 +35,8 @@ STATUSES = ("running", "finished", "failed", "interrupted", "aborted", IMPORTED)
 
 _PROGRESS_BUSY_MS = 100
 
+_WINDOWS = "SELECT windows.*, axis, value FROM windows JOIN steps USING (run, step)"
+
 
 @contextmanager
 def open_store(path: Path) -> Iterator[Store]:
@@ -216,11 +218,7 @@ class Store:
             row = connection.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
             if row is None:
                 raise UsageError(f"run {run_id!r}", f"no such run in {self.path}", "`llmload runs` lists them")
-            windows = connection.execute(
-                "SELECT windows.*, axis, value FROM windows JOIN steps USING (run, step) WHERE run = ?"
-                " ORDER BY step, look",
-                (row["run"],),
-            ).fetchall()
+            windows = connection.execute(f"{_WINDOWS} WHERE run = ? ORDER BY step, look", (row["run"],)).fetchall()
             return StoredRun(
                 header=runs.header_of(row),
                 facts=runs.facts_of(row),
@@ -231,6 +229,16 @@ class Store:
                 steps=steps_of(connection, row["run"]) if row["status"] == IMPORTED else (),
                 reference=reference_of_run(connection, row["run"]),
             )
+
+    def whole_windows(self, run_id: str) -> Iterator[tuple[Observation, ...]]:
+        """The complete windows of a run as `load` has them, step by step, of which one at a time is in memory."""
+        with self._reading() as connection:
+            run, _ = self._run(run_id)
+            steps = connection.execute("SELECT DISTINCT step FROM windows WHERE run = ? ORDER BY step", (run,))
+            for (step,) in steps.fetchall():
+                windows = connection.execute(f"{_WINDOWS} WHERE run = ? AND step = ? ORDER BY look", (run, step))
+                seen = (observation_of(connection, window, self.path) for window in windows.fetchall())
+                yield tuple(observation for observation in seen if observation.is_whole)
 
     def list_runs(self, *, scenario: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """The history, newest first."""

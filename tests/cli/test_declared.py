@@ -103,7 +103,7 @@ def test_a_dry_run_tells_what_the_server_has_otherwise(
 def test_a_disagreement_is_told_before_the_load_stored_and_in_every_report(tmp_path: Path) -> None:
     with serving(SERVERS["vllm"]) as server:
         target = {"url": server.url, "framework": "vllm", "framework_config": {"gpu_memory_utilization": 0.5}}
-        path = write_scenario(tmp_path, target=target)
+        path = write_scenario(tmp_path, target=target, reports__formats="[markdown, csv, json, junit]")
         done = measured("apply", path.name, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "declared otherwise" in done.stderr.partition("concurrency 4")[0]

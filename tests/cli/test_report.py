@@ -16,7 +16,7 @@ from tests.recorded_runs import FROM_LOADTEST
 from tests.store.observations import window
 
 FIRST, DOWN_ID, CUT_SHORT, ONLY_JSON, UNREPORTED, ELSEWHERE = (run_id_of(number) for number in range(7, 13))
-ALL = ("report.md", "junit.xml", "steps.csv", "result.json")
+ALL = ("report.md", "report.html", "junit.xml", "report.xlsx", "steps.csv", "result.json")
 """Files of a run whose scenario names no format; pictures lie beside report.md."""
 
 
@@ -90,7 +90,7 @@ def test_reports_speak_the_language_that_is_asked_for(stored: Path, tmp_path: Pa
 def test_several_runs_are_compared(stored: Path, tmp_path: Path) -> None:
     told = here("report", FIRST, ONLY_JSON, "--out", str(tmp_path / "both"), cwd=stored)
     assert told.returncode == 0, told.stderr
-    assert written(tmp_path / "both") == {"comparison.md", "comparison.json"}
+    assert written(tmp_path / "both") == {"comparison.md", "comparison.html", "comparison.xlsx", "comparison.json"}
     document = json.loads((tmp_path / "both" / "comparison.json").read_bytes())
     assert [run["run_id"] for run in document["runs"]] == [FIRST, ONLY_JSON]
 

@@ -10,9 +10,11 @@ import yaml
 
 from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
-from tests.command import llmload, measured
+from tests.command import here, llmload, measured
 
 FLAGS = ("--concurrency", "2", "--num-requests", "30", "--input-len", "32", "--output-len", "8", "--warmup", "2")
+CHEAP = ("--set", "spec.reports.formats=[csv, json]")
+"""Reports that cost nothing to make, where reports are not what a test is about."""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def server() -> Iterator[str]:
 @pytest.mark.measuring
 def test_flags_run_a_scenario_and_save_it(tmp_path: Path, server: str) -> None:
     env = {"KEY": "sk-9d1f"}
-    flags = (*FLAGS, "--goodput", "ttft:5000,tpot:500", "--api-key-env", "KEY", "--save", "saved.yaml")
+    flags = (*FLAGS, "--goodput", "ttft:5000,tpot:500", "--api-key-env", "KEY", "--save", "saved.yaml", *CHEAP)
     done = measured("run", "--server", server, *flags, "--output", "copy.json", cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "copy.json").read_bytes() == (tmp_path / "reports/run/result.json").read_bytes()
@@ -36,7 +38,16 @@ def test_flags_run_a_scenario_and_save_it(tmp_path: Path, server: str) -> None:
 @pytest.mark.measuring
 def test_without_streaming_there_is_no_ttft_to_show(tmp_path: Path, server: str) -> None:
     done = measured(
-        "run", "--server", server, *FLAGS, "--no-stream", "--api-key-env", "KEY", cwd=tmp_path, env={"KEY": "sk-9d1f"}
+        "run",
+        "--server",
+        server,
+        *FLAGS,
+        *CHEAP,
+        "--no-stream",
+        "--api-key-env",
+        "KEY",
+        cwd=tmp_path,
+        env={"KEY": "sk-9d1f"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     header, row = (tmp_path / "reports/run/steps.csv").read_text().splitlines()
@@ -45,7 +56,7 @@ def test_without_streaming_there_is_no_ttft_to_show(tmp_path: Path, server: str)
 
 
 def test_what_is_saved_is_what_is_run(tmp_path: Path) -> None:
-    sets = ("--set", "spec.load.duration=7s", "--save", "saved.yaml")
+    sets = ("--set", "spec.load.duration=7s", "--save", "saved.yaml", *CHEAP)
     llmload("run", "--server", "http://127.0.0.1:9", *sets, cwd=tmp_path)
     assert "duration: 7s" in (tmp_path / "saved.yaml").read_text()
 
@@ -77,7 +88,7 @@ def test_each_way_of_arriving_is_saved_as_the_scenario_that_runs(
     (tmp_path / "sub").mkdir()
     (tmp_path / "t.jsonl").write_text('{"timestamp": 0, "input_length": 8, "output_length": 8}\n')
     saved = tmp_path / "sub" / "saved.yaml"
-    done = llmload("run", "--server", "http://127.0.0.1:9", *flags, "--save", "sub/saved.yaml", cwd=tmp_path)
+    done = llmload("run", "--server", "http://127.0.0.1:9", *flags, *CHEAP, "--save", "sub/saved.yaml", cwd=tmp_path)
     assert done.returncode == 5, done.stderr  # nobody listens there
     assert yaml.safe_load(saved.read_text())["spec"]["load"] == load
     assert llmload("plan", "sub/saved.yaml", cwd=tmp_path).returncode == 0
@@ -108,7 +119,7 @@ def test_each_way_of_arriving_is_saved_as_the_scenario_that_runs(
 )
 def test_bad_flags_are_exit_2_and_named(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
     (tmp_path / "mine.yaml").write_text("precious: true\n")
-    done = llmload("run", "--server", "http://127.0.0.1:9", *flags, cwd=tmp_path)
+    done = here("run", "--server", "http://127.0.0.1:9", *flags, cwd=tmp_path)
     assert (tmp_path / "mine.yaml").read_text() == "precious: true\n"
     assert done.returncode == 2, done.stderr
     assert words in done.stderr

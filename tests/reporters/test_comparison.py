@@ -17,6 +17,7 @@ from llmload.analysis.differences import Basis
 from llmload.baseline import Estimate
 from llmload.reporters import comparison_json, comparison_markdown, comparison_text
 from llmload.reporters import comparison_wording as words
+from llmload.reporters.texts import Language, texts_in
 from llmload.verdict import Caveat
 from tests.analysis.compared import estimates, metrics, run, step
 from tests.recorded_runs import HOSTILE
@@ -24,6 +25,7 @@ from tests.reporters.test_result_json import closed
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "comparison-v1.schema.json").read_text(encoding="utf-8"))
 
+ENGLISH, KOREAN = texts_in(Language.EN), texts_in(Language.KO)
 MIXED = compare(
     [
         run(
@@ -148,7 +150,15 @@ def test_several_runs_are_told_below_each_other() -> None:
     assert lines[-1].startswith("No difference beyond noise: 0 worse, 0 better, ")
 
 
-@pytest.mark.parametrize("render", [comparison_text.render, comparison_json.render, comparison_markdown.render])
+@pytest.mark.parametrize(
+    "render",
+    [
+        pytest.param(comparison_text.render, id="text"),
+        pytest.param(comparison_json.render, id="json"),
+        pytest.param(lambda comparison: comparison_markdown.render(comparison, ENGLISH), id="markdown"),
+        pytest.param(lambda comparison: comparison_markdown.render(comparison, KOREAN), id="markdown in Korean"),
+    ],
+)
 @pytest.mark.parametrize("comparison", EVERY)
 def test_nothing_that_a_terminal_obeys_gets_out(render: Callable[[Comparison], bytes], comparison: Comparison) -> None:
     told = render(comparison).decode("utf-8")
@@ -156,7 +166,7 @@ def test_nothing_that_a_terminal_obeys_gets_out(render: Callable[[Comparison], b
 
 
 def test_hostile_text_makes_no_markup_in_a_pull_request() -> None:
-    told = comparison_markdown.render(NASTY).decode()
+    told = comparison_markdown.render(NASTY, ENGLISH).decode()
     assert "<script>" not in told
     assert "@everyone" not in told
     assert "](http" not in told.replace("\\]", "")
@@ -165,7 +175,7 @@ def test_hostile_text_makes_no_markup_in_a_pull_request() -> None:
 
 
 def test_a_pull_request_reads_what_differs_before_everything_else() -> None:
-    told = comparison_markdown.render(MIXED).decode()
+    told = comparison_markdown.render(MIXED, ENGLISH).decode()
     assert told.startswith("# Comparison\n\n**Different: 1 worse, 1 better, 1 undecided, 2 n/a**\n")
     assert told.index("| concurrency 8 | p50(ttft) | B | 100 ms | 120 ms | +20.0% |") < told.index("<details>")
     assert told.count("<details>") == told.count("</details>") == 1
@@ -173,7 +183,7 @@ def test_a_pull_request_reads_what_differs_before_everything_else() -> None:
 
 def test_a_huge_comparison_stays_small_and_says_what_it_left_out() -> None:
     ladder = [step(concurrency=level) for level in range(1, 400)]
-    told = comparison_markdown.render(compare([run(*ladder), run(*ladder)]))
+    told = comparison_markdown.render(compare([run(*ladder), run(*ladder)]), ENGLISH)
     assert len(told) < comparison_markdown.SIZE_LIMIT
     assert b"more steps; the JSON format has them all" in told
 
@@ -201,18 +211,18 @@ def test_a_run_has_a_letter(place: int, name: str) -> None:
 )
 def test_a_difference_reads(difference: float, told: str) -> None:
     cell = Cell(1.0, difference, None, None, Contrast.UNDECIDED, Basis.NOTHING)
-    assert words.difference("rps", cell) == told
+    assert words.difference("rps", cell, ENGLISH) == told
 
 
 def test_a_share_differs_by_points() -> None:
     cell = Cell(0.9, -0.1, -0.12, -0.08, Contrast.WORSE, Basis.COUNTS)
-    assert words.difference("goodput", cell) == "-10.0 points"
-    assert words.interval("goodput", cell) == "-12.0 to -8.0 points"
+    assert words.difference("goodput", cell, ENGLISH) == "-10.0 points"
+    assert words.interval("goodput", cell, ENGLISH) == "-12.0 to -8.0 points"
 
 
 def test_the_legend_tells_only_of_what_there_is() -> None:
-    told = " ".join(words.rules(MIXED))
+    told = " ".join(words.rules(MIXED, ENGLISH))
     assert "one climb:" in told
     assert "repeats: a t interval" not in told
     counted = step({"goodput": Estimate(1.0)}, of=metrics())
-    assert "counts:" in " ".join(words.rules(compare([run(counted), run(counted)])))
+    assert "counts:" in " ".join(words.rules(compare([run(counted), run(counted)]), ENGLISH))

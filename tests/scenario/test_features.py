@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from llmload.errors import NotBuiltError
+from llmload.reporters.registry import REPORTERS
 from llmload.scenario.loader import load_runnable, load_runnable_text, load_text
 
 HEAD = "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nspec:\n"
@@ -35,8 +36,6 @@ def refused(text: str) -> list[str]:
         pytest.param("  telemetry: {gpu: {source: auto}}\n", "6:15 spec.telemetry.gpu", id="GPU telemetry"),
         pytest.param("  telemetry: {server_metrics: auto}\n", "6:15 spec.telemetry.server_metrics", id="metrics"),
         pytest.param("  telemetry: {server_logs: {file: a}}\n", "6:15 spec.telemetry.server_logs", id="server logs"),
-        pytest.param("  reports: {formats: [json, html]}\n", "6:29 spec.reports.formats[1]", id="html"),
-        pytest.param("  reports: {formats: [xlsx]}\n", "6:23 spec.reports.formats[0]", id="excel by its alias"),
         pytest.param("  gates: [{metric: goodput, min: 5%, class: chat}]\n", "6:38 spec.gates[0].class", id="class"),
     ],
 )  # fmt: skip
@@ -48,7 +47,7 @@ def test_everything_unbuilt_is_told_at_once():
     everything = Path(__file__).parent / "good" / "later-features.yaml"
     with pytest.raises(NotBuiltError) as caught:
         load_runnable(everything, env={})
-    assert len(caught.value.problems) >= 12
+    assert len(caught.value.problems) >= 10
     assert caught.value.exit_code == 2
 
 
@@ -65,7 +64,7 @@ def test_everything_unbuilt_is_told_at_once():
             "  telemetry: {gpu: {source: none}, server_metrics: none, server_logs: none}\n", id="no telemetry"
         ),
         pytest.param("  workload: {prompts: {synthetic: {shared_prefix: {tokens: 0, groups: 1}}}}\n", id="no prefix"),
-        pytest.param("  reports: {formats: [json, junit]}\n", id="built formats"),
+        pytest.param("  reports: {formats: [json, html, xlsx]}\n", id="formats"),
         pytest.param("  gates: [p50(tpot) within 5% of baseline]\n", id="a gate against a baseline"),
         pytest.param("  gates: [{metric: rps, relative: {max_decrease: 5%}}]\n", id="the same in its long form"),
         pytest.param("  matrix: null\n  recommend: null\n", id="written as nothing"),
@@ -73,17 +72,14 @@ def test_everything_unbuilt_is_told_at_once():
 )
 def test_what_asks_for_nothing_unbuilt_runs(spec):
     found = load_runnable_text(HEAD + URL + spec, "s.yaml", env={}, directory=Path())
-    assert set(found.reports.formats) <= {"markdown", "junit", "csv", "json"}
+    assert set(found.reports.formats) <= set(REPORTERS)
 
 
 def test_unbuilt_defaults_are_left_out_with_one_notice():
     found = load_runnable_text(HEAD + URL, "s.yaml", env={}, directory=Path())
-    assert found.notices == ("Left out in this version: html and excel reports, GPU and server telemetry.",)
+    assert found.notices == ("Left out in this version: GPU and server telemetry.",)
 
 
 def test_there_is_no_notice_where_nothing_is_left_out():
-    spec = (
-        "  telemetry: {gpu: {source: none}, server_metrics: none, server_logs: none}\n"
-        "  reports: {formats: [markdown, json]}\n"
-    )
+    spec = "  telemetry: {gpu: {source: none}, server_metrics: none, server_logs: none}\n"
     assert load_runnable_text(HEAD + URL + spec, "s.yaml", env={}, directory=Path()).notices == ()
