@@ -54,7 +54,7 @@ def _of_window(number: int, observation: Observation) -> Traffic:
     completed = [record for record in served if record.outcome is Outcome.OK]
     known = [record.input_tokens for record in completed if record.input_tokens is not None]
     per_prompt = sum(known) / len(known) if known else 0.0
-    at = np.array([instant for record in served for instant in record.event_ns], dtype=np.int64)
+    at = np.frombuffer(b"".join([record.event_ns.tobytes() for record in served]), dtype=np.int64)
     output = np.repeat(tokens_per_event(served), [len(record.event_ns) for record in served])
     begun = [record for record in served if record.event_ns]
     prompts = [per_prompt if record.input_tokens is None else record.input_tokens for record in begun]

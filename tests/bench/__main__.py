@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.bench import figures, gates, scale, streams
+from tests.bench import figures, gates, reports, scale, streams
 from tests.bench.table import show, write
 
 
 def main() -> None:
     """Every row, the streams first."""
-    rows = [*streams.rows(), *scale.rows(), *figures.rows(), *gates.rows()]
+    rows = [*streams.rows(), *scale.rows(), *figures.rows(), *reports.rows(), *gates.rows()]
     print(show(rows))
     write(rows, Path("bench.json"))
 

@@ -43,7 +43,7 @@ def rows() -> list[Row]:
 
 def _judged() -> Row:
     scenario = load_text(_SCENARIO, "bench.yaml", env={}, directory=Path())
-    observations = (_observation(100_000, 0),)
+    observations = (observation_of(100_000, 0),)
 
     def judge() -> None:
         sample = sample_of(STEP, observations, scenario)
@@ -59,7 +59,7 @@ def _stored() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.db"
         header = RunHeader("bench-run", "bench", "2026-01-01T00:00:00.000Z", "0", "", "", "{}", "bench.yaml", {}, {})
-        observation = _observation(size, 0)
+        observation = observation_of(size, 0)
         taken = 0.0
         with open_store(path) as store:
             store.begin(header)
@@ -92,7 +92,7 @@ def _timed(work: Callable[[], object]) -> float:
     return perf_counter() - began
 
 
-def _observation(count: int, number: int) -> Observation:
+def observation_of(count: int, number: int) -> Observation:
     """A window of plausible requests: lognormal TTFT, gaps about 20 ms, one in two hundred failed."""
     draw = Random(number)
     records = tuple(_record(seq, number, draw) for seq in range(count))
