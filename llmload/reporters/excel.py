@@ -48,7 +48,7 @@ def render_comparison(comparison: Comparison, texts: Texts) -> bytes:
     book = _empty()
     excel_comparison.fill(book, comparison, texts)
     dates = [run.created for run in comparison.runs]
-    _describe(book, texts["excel.comparison.title"], dates[0], max(dates))
+    _describe(book, texts["comparison.title"], dates[0], max(dates))
     return packed(book)
 
 

@@ -56,7 +56,7 @@ def add_recommendation(sheet: Worksheet, found: Recommendation, texts: Texts) ->
     for letter, width in (("A", 40), ("B", 28), ("C", 14), ("D", 14)):
         sheet.column_dimensions[letter].width = width
     for place_ in range(top, row):
-        sheet.cell(place_, 2).alignment = Alignment(horizontal="right", vertical="top", indent=1, wrap_text=True)
+        sheet.cell(place_, 2).alignment = Alignment(horizontal="right", vertical="center", indent=1, wrap_text=True)
     if found.advice is not None and found.advice.recommended_count > 0:
         _curve(sheet, row, top, found.advice, found.workload, texts)
 

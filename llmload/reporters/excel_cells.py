@@ -332,15 +332,15 @@ def _wrapped(text: str, width: int) -> Iterator[int]:
     yield used
 
 
-def print_apart(sheet: Worksheet, area: Area, columns: int, last: int) -> None:
+def print_apart(sheet: Worksheet, area: Area, columns: int, last: int, repeated: str = "A:A") -> None:
     """What everybody reads on the first pages, down to row `last`; columns beyond the first ones on pages of their own,
-    with the first column repeated.
+    with the columns `repeated` before them.
     """
     parts = [f"A1:{get_column_letter(columns)}{last}"]
     if area.columns > columns:
         parts.append(f"{get_column_letter(columns + 1)}1:{get_column_letter(area.columns)}{area.last}")
     sheet.print_area = ",".join(parts)
-    sheet.print_title_cols = "A:A"
+    sheet.print_title_cols = repeated
 
 
 def for_print(sheet: Worksheet, foot: str, texts: Texts, *, repeated_row: int | None = None) -> None:

@@ -130,6 +130,7 @@ def on_second_axis(chart: Drawn, other: LineChart, y: Axis) -> None:
     other.x_axis.crossAx, other.y_axis.crossAx = other.y_axis.axId, other.x_axis.axId
     other.x_axis.delete, other.x_axis.title = True, None  # the loads are told once, below the chart
     _scale(other.y_axis, y)
+    other.x_axis.axPos, other.y_axis.axPos = "b", "r"
     other.y_axis.crosses, other.y_axis.tickLblPos, other.y_axis.majorGridlines = "max", "nextTo", None
     chart += other
 
@@ -282,6 +283,7 @@ def _furnish(chart: Drawn, title: str, x: Axis, y: Axis) -> None:
         chart.legend.position, chart.legend.overlay = "b", False
     _scale(chart.x_axis, x)
     _scale(chart.y_axis, y)
+    chart.x_axis.axPos, chart.y_axis.axPos = "b", "l"
     chart.y_axis.majorGridlines = ChartLines(spPr=GraphicalProperties(ln=LineProperties(solidFill=_GRID)))
     chart.x_axis.majorGridlines = None
 

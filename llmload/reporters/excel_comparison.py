@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from openpyxl import Workbook
@@ -11,7 +10,6 @@ from openpyxl.styles import Alignment
 from openpyxl.worksheet.worksheet import Worksheet
 
 from llmload.analysis.comparison import Cell, Comparison, Contrast, Row
-from llmload.analysis.differences import Basis
 from llmload.promises import SHARES
 from llmload.reporters import comparison_wording as words
 from llmload.reporters.excel_cells import (
@@ -33,6 +31,7 @@ from llmload.reporters.excel_cells import (
     for_print,
     head,
     instant,
+    lines_of,
     milliseconds,
     put,
     share,
@@ -41,9 +40,8 @@ from llmload.reporters.excel_cells import (
     with_unit,
 )
 from llmload.reporters.excel_charts import Axis, Cells, Frame, Trace, bars, place
-from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import label_in, step_label
+from llmload.reporters.wording import step_label
 from llmload.verdict import Status
 
 SHOWN = ("output_tps", "goodput", "p95(ttft)", "p95(tpot)", "p95(e2e)", "rps")
@@ -86,29 +84,15 @@ def fill(book: Workbook, comparison: Comparison, texts: Texts) -> None:
         for_print(charts, "llmload", texts)
 
 
-def verdict(comparison: Comparison, texts: Texts) -> str:
-    """The whole comparison in a sentence."""
-    counted = Counter(cell.contrast for row in comparison.rows for cell in row.cells)
-    said = "different" if comparison.is_different else "alike"
-    if not counted or set(counted) == {Contrast.MISSING}:
-        said = "nothing"
-    told = [f"{counted[each]:,} {_contrast_word(each, texts)}" for each in _MARKS if counted[each]]
-    return texts[f"excel.comparison.{said}"] + (f": {', '.join(told)}" if told else "")
-
-
-def _contrast_word(contrast: Contrast, texts: Texts) -> str:
-    return texts[f"excel.contrast.{contrast.name.lower()}"]
-
-
 def _contrast(contrast: Contrast, texts: Texts) -> str:
-    return f"{_MARKS[contrast]} {_contrast_word(contrast, texts)}"
+    return f"{_MARKS[contrast]} {words.contrast_word(contrast, texts)}"
 
 
 # ---------------------------------------------------------------- runs
 
 
 def _add_runs(sheet: Worksheet, comparison: Comparison, texts: Texts) -> int:
-    top = head(sheet, texts["excel.comparison.title"], verdict(comparison, texts))
+    top = head(sheet, texts["comparison.title"], words.verdict(comparison, texts))
     sheet["A2"].font = HEADING
     keys = ("letter", "run", "scenario", "created", "status")
     columns = [Column(texts[f"excel.comparison.{key}"], 40) for key in keys]
@@ -130,11 +114,7 @@ def _add_runs(sheet: Worksheet, comparison: Comparison, texts: Texts) -> int:
 
 def _add_words(sheet: Worksheet, row: int, comparison: Comparison, texts: Texts) -> None:
     """What could not be compared, and what the verdicts mean."""
-    missing = [
-        f"{words.letter(each.run)}, {label_in(each.step, texts)}: {in_language(each.because, texts)}"
-        for each in comparison.absences
-    ]
-    rules = words.rules(comparison, texts)
+    missing, rules = list(words.absences(comparison, texts)), words.rules(comparison, texts)
     for heading, lines in (("absences", missing), ("rules", rules)):
         if not lines:
             continue
@@ -143,7 +123,7 @@ def _add_words(sheet: Worksheet, row: int, comparison: Comparison, texts: Texts)
             row += 1
             put(sheet, row, 1, line).alignment = Alignment(wrap_text=True, vertical="top")
             sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=5)
-            sheet.row_dimensions[row].height = 15.5 * max(1, -(-len(line) // 120))
+            sheet.row_dimensions[row].height = 15.5 * lines_of(line, 140)
         row += 2
 
 
@@ -173,13 +153,13 @@ def _difference(row: Row, at: int, cell: Cell, texts: Texts) -> list[Value]:
         _figure(row.figure, cell.value, texts),
         *(_change(row.figure, value, texts) for value in (cell.difference, cell.low, cell.high)),
         _contrast(cell.contrast, texts),
-        None if cell.basis is Basis.NOTHING else texts[f"excel.basis.{cell.basis.value}"],
+        words.basis(cell, texts) or None,
     ]
 
 
 def _figure(figure: str, value: float | None, texts: Texts) -> Value:
     if value is not None and math.isinf(value):
-        return texts["excel.comparison.never"]
+        return texts["comparison.never"]
     if figure in SHARES:
         return share(value)
     if figure.endswith(")"):
@@ -207,7 +187,7 @@ def _add_charts(sheet: Worksheet, comparison: Comparison, shown: Sequence[str], 
     put(sheet, top, 1, texts["excel.comparison.data"]).font = HEADING
     row = top + 1
     for number, figure in enumerate(shown):
-        rows = [[step_label(each.step, texts), *_sides(each)] for each in comparison.rows if each.figure == figure]
+        rows = [[_load(each, comparison, texts), *_sides(each)] for each in comparison.rows if each.figure == figure]
         name = texts["excel.comparison.figure_of"].format(figure=_titled(figure, texts))
         columns = [Column(name, 30), *(Column(words.letter(at), 14) for at in range(len(comparison.runs)))]
         area = table(sheet, row, columns, rows, f"Compared_{number + 1}")
@@ -218,10 +198,25 @@ def _add_charts(sheet: Worksheet, comparison: Comparison, shown: Sequence[str], 
             for column in range(2, len(columns) + 1)
         ]
         y = Axis(_titled(figure, texts), "0%" if figure in SHARES else "#,##0", 0, 1 if figure in SHARES else None)
-        chart = bars(_titled(figure, texts), at, traces, Axis(texts["excel.axis.load"]), y)
+        chart = bars(_titled(figure, texts), at, traces, Axis(_axis_title(comparison, texts)), y)
         left = number % _ABREAST / _ABREAST
         place(chart, sheet, Frame(_COLUMNS, 4 + number // _ABREAST * (_ROWS + 1), _ROWS, left, left + 0.99 / _ABREAST))
     sheet.column_dimensions["A"].width = 30
+
+
+def _axes(comparison: Comparison) -> set[str]:
+    return {row.step.axis for row in comparison.rows}
+
+
+def _load(row: Row, comparison: Comparison, texts: Texts) -> Value:
+    """A number in a ladder of one axis, else a label."""
+    return count(row.step.value) if len(_axes(comparison)) == 1 else step_label(row.step, texts)
+
+
+def _axis_title(comparison: Comparison, texts: Texts) -> str:
+    axes = _axes(comparison)
+    (axis,) = axes if len(axes) == 1 else ("load",)
+    return texts.entries.get(f"excel.axis.{axis}", texts["excel.axis.load"])
 
 
 def _sides(row: Row) -> Iterator[Value]:

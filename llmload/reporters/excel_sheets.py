@@ -58,7 +58,7 @@ def add_gates(sheet: Worksheet, run: RunResult, texts: Texts) -> Area:
     rows = [_gate(*each, texts) for each in sorted(told, key=lambda each: urgency(each[1]))]
     area = table(sheet, top, _gate_columns(texts), rows, "Gates")
     sheet.freeze_panes = f"C{area.first}"
-    print_apart(sheet, area, _READ_BY_ALL, area.last)
+    print_apart(sheet, area, _READ_BY_ALL, area.last, "A:C")
     if rows:
         colour_statuses(sheet, f"A{area.first}:A{area.last}", texts)
     return area

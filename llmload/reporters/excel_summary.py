@@ -47,7 +47,7 @@ from llmload.verdict import Status
 
 GRID = 12
 WIDTH = 11.5  # characters of one column
-CHARTS_HEIGHT = 16  # rows
+CHARTS_HEIGHT = 15  # rows
 
 _MOST = 12  # lines of each list; the other sheets have them all
 _TITLE_ROW, _VERDICT_ROW = 1, 2
@@ -86,7 +86,7 @@ def add_summary(sheet: Worksheet, run: RunResult, texts: Texts) -> Summary:
     row = _tiles(sheet, row, _key_figures(run, texts))
     if knee := sections.knee(run, texts):
         row = _line(sheet, row, sentence(knee))
-    charts = row + 1
+    charts = _gap(sheet, row)
     row = charts + (CHARTS_HEIGHT + 1 if run.steps else 0)
     row = _advice(sheet, row, run, texts)
     row = _to_look_at(sheet, row, run, texts)
@@ -119,7 +119,7 @@ def _answer(sheet: Worksheet, run: RunResult, texts: Texts) -> int:
     row = _line(sheet, 3, tallied)
     for words in _beside(run, texts):
         row = _line(sheet, row, words, font=FAINT)
-    return row + 1
+    return _gap(sheet, row)
 
 
 def _beside(run: RunResult, texts: Texts) -> Iterator[str]:
@@ -208,7 +208,7 @@ def _tiles(sheet: Worksheet, row: int, tiles: Sequence[_Tile]) -> int:
     lines = max(lines_of(tile.name, 20) for tile in tiles)
     for line, height in enumerate((LINE * lines + 4, 30, LINE * max(lines_of(tile.note, 21) for tile in tiles) + 3)):
         sheet.row_dimensions[row + line].height = height
-    return row + 4
+    return _gap(sheet, row + 3)
 
 
 def _frame(sheet: Worksheet, row: int, left: int) -> None:
@@ -233,7 +233,9 @@ def _advice(sheet: Worksheet, row: int, run: RunResult, texts: Texts) -> int:
         return row
     row = _heading(sheet, row, texts["heading.recommendation"])
     row = _line(sheet, row, sentence(in_language(found.headline, texts)), font=STRONG)
-    return _line(sheet, row, sentence(in_language(found.reasoning, texts))) + 1 if found.reasoning else row + 1
+    if found.reasoning:
+        row = _line(sheet, row, sentence(in_language(found.reasoning, texts)))
+    return _gap(sheet, row)
 
 
 def _to_look_at(sheet: Worksheet, row: int, run: RunResult, texts: Texts) -> int:
@@ -299,7 +301,7 @@ def _more(sheet: Worksheet, row: int, total: int, where: str, texts: Texts) -> i
     if total > _MOST:
         told = texts["excel.more"].format(count=f"{total - _MOST:,}", sheet=texts[where])
         row = _line(sheet, row, told, font=FAINT)
-    return row + 1
+    return _gap(sheet, row)
 
 
 # ---------------------------------------------------------------- lines
@@ -310,8 +312,13 @@ def _heading(sheet: Worksheet, row: int, text: str) -> int:
     for column in range(1, GRID + 1):
         sheet.cell(row, column).border = Border(bottom=Side(style="medium", color="34495E"))
     sheet.row_dimensions[row].height = 21
-    sheet.row_dimensions[row + 1].height = 5
-    return row + 2
+    return _gap(sheet, row + 1)
+
+
+def _gap(sheet: Worksheet, row: int) -> int:
+    """A little room."""
+    sheet.row_dimensions[row].height = 6
+    return row + 1
 
 
 def _line(sheet: Worksheet, row: int, text: str, *, left: int = 1, font: Font = BODY) -> int:
@@ -319,7 +326,7 @@ def _line(sheet: Worksheet, row: int, text: str, *, left: int = 1, font: Font = 
     cell = _merged(sheet, row, left, GRID, text)
     cell.font = font
     cell.alignment = Alignment(vertical="top", wrap_text=True)
-    room = int((GRID + 1 - left) * WIDTH)
+    room = int((GRID + 1 - left) * WIDTH * 1.06)  # letters are narrower than the digits that widths count
     sheet.row_dimensions[row].height = LINE * lines_of(text, room)
     return row + 1
 

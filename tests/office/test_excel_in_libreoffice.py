@@ -139,7 +139,7 @@ def _written(name: str, beside: Path) -> Path:
 def test_a_comparison_prints(comparison: object, language: Language, converted: Converted) -> None:
     texts = texts_in(language)
     pdf = converted(excel.render_comparison(MIXED if comparison is MIXED else NASTY, texts), "pdf")
-    assert texts["excel.comparison.title"] in printed(pdf)
+    assert texts["comparison.title"] in printed(pdf)
     assert pages(pdf) >= 2
 
 
