@@ -59,4 +59,4 @@ def test_charts_show_the_runs_side_by_side() -> None:
 def test_a_comparison_speaks_korean() -> None:
     book = opened(excel.render_comparison(ALIKE, KOREAN))
     assert book.sheetnames[:2] == ["실행", "차이"]
-    assert str(book["실행"]["A2"].value).startswith("오차를 넘는 차이 없음")
+    assert str(book["실행"]["A2"].value).startswith(KOREAN["comparison.said.alike"])
