@@ -15,7 +15,7 @@ from llmload.domain import Look, Observation, RunHeader, Step, TargetFacts, Toke
 from llmload.reporters.registry import REPORTERS
 from llmload.scenario.loader import load_text
 from llmload.store.database import open_store
-from tests.bench.figures import observation_of
+from tests.bench.figures import EVENTS, observation_of
 from tests.bench.table import Row
 
 _LADDER = (8, 16, 32, 64, 128)
@@ -48,8 +48,14 @@ def _of_format(name: str, store: Path) -> list[Row]:
     kilobytes = sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) / 1000
     what = f"100,000 requests: {name}"
     return [
-        Row(what, 10, seconds, "s", f"read, judged and written; {used.ru_utime + used.ru_stime:.1f} s of CPU"),
-        Row(f"{what}, memory", 500, used.ru_maxrss * 1024 / 1e6, "MB", "most resident, in a process of its own"),
+        Row(
+            what,
+            10,
+            seconds,
+            "s",
+            f"{EVENTS} events a request; {used.ru_utime + used.ru_stime:.1f} s of CPU, of a process of its own",
+        ),
+        Row(f"{what}, memory", 500, used.ru_maxrss * 1024 / 1e6, "MB", "most resident"),
         Row(f"{what}, size", _SIZES.get(name), kilobytes, "kB"),
     ]
 
