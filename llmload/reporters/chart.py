@@ -102,6 +102,21 @@ def zoom(name: str = "zoom") -> Spec:
     return {"name": name, "select": {"type": "interval", "encodings": ["x"], "zoom": wheel}, "bind": "scales"}
 
 
+TARGETS: Spec = {"type": "point", "opacity": 0, "size": 120, "clip": True, "invalid": "filter", "filled": True}
+"""Unseen points along a line, for the pointer to find: a line itself tells only its first one."""
+
+
+def lines(encoding: Mapping[str, Spec], tooltip: Sequence[Spec], moved_by: Spec) -> dict[str, object]:
+    """A line for each series with its figures at hand; the dash is for the line alone.
+
+    `moved_by` has the line's own parameters to zoom by, or the name that parameters of several views know it by.
+    """
+    shared = {channel: told for channel, told in encoding.items() if channel != "strokeDash"}
+    dash = {channel: told for channel, told in encoding.items() if channel == "strokeDash"}
+    line = {"mark": {"type": "line", "strokeWidth": 1.75, "clip": True}, "encoding": dash, **moved_by}
+    return {"encoding": shared, "layer": [line, {"mark": TARGETS, "encoding": {"tooltip": list(tooltip)}}]}
+
+
 def rows(data: Sequence[Datum]) -> Spec:
     """Data inside the specification."""
     return {"values": list(data)}

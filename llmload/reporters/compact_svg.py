@@ -92,6 +92,8 @@ def _leaf(old: ET.Element, tag: str, x: float, y: float) -> ET.Element | None:
     }
     if tag == "text":
         return _text(old, looks, x, y)
+    if looks.get("opacity") == "0":
+        return None
     is_painted = any(looks.get(name, "none") not in ("none", "transparent") for name in ("fill", "stroke"))
     shift = _SHIFT.fullmatch(looks.pop("transform", "translate(0,0)"))
     if not is_painted or shift is None:

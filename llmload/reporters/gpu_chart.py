@@ -19,6 +19,7 @@ from llmload.reporters.chart import (
     foreign,
     from_zero,
     known,
+    lines,
     named,
     panel_title,
     rows,
@@ -91,8 +92,9 @@ def gpu_chart(run: RunResult, texts: Texts) -> Chart | None:
         return None
     names = [f"GPU {gpu.index}" for gpu in run.gpus]
     data = _rows(run.gpus, names, quantities)
-    seconds = {"title": None, "format": NUMBER, "grid": False, "tickCount": 5}
-    axes = [seconds] * (len(quantities) - 2) + [{**seconds, "title": texts["charts.seconds"]}] * 2
+    seconds: dict[str, object] = {"format": NUMBER, "grid": False, "tickCount": 5}
+    quiet = {**seconds, "title": None, "labels": False}
+    axes = [quiet] * (len(quantities) - 2) + [{**seconds, "title": texts["charts.seconds"]}] * 2
     views = [
         _panel(each, run.gpus, names, data, axis, texts)
         for each, axis in zip(quantities, axes[-len(quantities) :], strict=True)
@@ -103,6 +105,7 @@ def gpu_chart(run: RunResult, texts: Texts) -> Chart | None:
         "concat": views,
         "columns": 2,
         "spacing": 18,
+        "params": [{**zoom(), "views": [f"gpu_{each.key}" for each in quantities]}],
         "resolve": {"scale": {"color": "shared", "strokeDash": "shared"}},
     }
     return Chart("gpu", title, _summary(run.gpus, quantities, texts), document(title, _models(run.gpus), body))
@@ -157,32 +160,23 @@ def _panel(
         field(quantity.key, title, form=",.4~r"),
     ]
     y_axis = {"title": title, "format": NUMBER, "tickCount": 4}
-    lines = {
-        "params": [zoom(f"zoom_{quantity.key}")],
-        "mark": {"type": "line", "strokeWidth": 1.75, "clip": True},
-        "encoding": {
-            "x": {"field": "at", "type": "quantitative", "scale": Range(0, span).scale, "axis": seconds},
-            "y": {
-                "field": quantity.key,
-                "type": "quantitative",
-                "scale": _y_range(quantity, data, limits).scale,
-                "axis": y_axis,
-            },
-            **{
-                channel: {**looks, "scale": named(names, channel), "legend": legend}
-                for channel in ("color", "strokeDash")
-            },
-            "tooltip": tooltip,
-        },
+    scale = _y_range(quantity, data, limits).scale
+    encoding: dict[str, Spec] = {
+        "x": {"field": "at", "type": "quantitative", "scale": Range(0, span).scale, "axis": seconds},
+        "y": {"field": quantity.key, "type": "quantitative", "scale": scale, "axis": y_axis},
     }
+    for channel in ("color", "strokeDash"):
+        encoding[channel] = {**looks, "scale": named(names, channel), "legend": legend}
     rule = {"type": "rule", "strokeDash": [5, 3], "opacity": 0.6, "clip": True}
     limit_rule = {
         "data": rows([{"value": limit} for limit in sorted(limits)]),
         "mark": rule,
         "encoding": {"y": {"field": "value", "type": "quantitative"}},
     }
+    curves = lines(encoding, tooltip, {"name": f"gpu_{quantity.key}"})
     above = panel_title(_figure(quantity, gpus, limits, texts))
-    return {"title": above, "width": _PANEL, "height": _HEIGHT, "layer": [lines, *([limit_rule] if limits else [])]}
+    layers = [curves, *([limit_rule] if limits else [])]
+    return {"title": above, "width": _PANEL, "height": _HEIGHT, "layer": layers}
 
 
 def _y_range(quantity: _Quantity, data: Sequence[Datum], limits: set[float]) -> Range:

@@ -19,6 +19,7 @@ from llmload.reporters.chart import (
     document,
     field,
     known,
+    lines,
     named,
     panel_title,
     rows,
@@ -177,21 +178,15 @@ def _panel(panel: _Panel, texts: Texts) -> Spec:
         field("ms", title, form=",.4~r"),
         field("share", texts["charts.latency.share"], form=",.3~r"),
     ]
-    lines = {
-        "data": rows(panel.rows),
-        "params": [zoom(f"zoom_{panel.metric}")],
-        "mark": {"type": "line", "clip": True, "strokeWidth": 1.75},
-        "encoding": {
-            "x": {"field": "ms", "type": "quantitative", "scale": panel.range.scale, "axis": x_axis},
-            "y": {"field": "share", "type": "quantitative", "scale": Range(0, 104).scale, "axis": y_axis},
-            **{
-                channel: {"field": "step", "type": "nominal", "scale": named(panel.names, channel), "legend": legend}
-                for channel in ("color", "strokeDash")
-            },
-            "tooltip": tooltip,
-        },
+    encoding: dict[str, Spec] = {
+        "x": {"field": "ms", "type": "quantitative", "scale": panel.range.scale, "axis": x_axis},
+        "y": {"field": "share", "type": "quantitative", "scale": Range(0, 104).scale, "axis": y_axis},
     }
-    view: dict[str, object] = {"width": _PANEL, "height": _HEIGHT, "layer": [lines, *_limit_layers(panel)]}
+    for channel in ("color", "strokeDash"):
+        scale = named(panel.names, channel)
+        encoding[channel] = {"field": "step", "type": "nominal", "scale": scale, "legend": legend}
+    curves = {"data": rows(panel.rows), **lines(encoding, tooltip, {"params": [zoom(f"zoom_{panel.metric}")]})}
+    view: dict[str, object] = {"width": _PANEL, "height": _HEIGHT, "layer": [curves, *_limit_layers(panel)]}
     if panel.limit is not None:
         words = texts["charts.latency.slo"].format(limit=format_duration(panel.limit / 1000))
         view["title"] = panel_title(words)

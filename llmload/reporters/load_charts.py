@@ -144,8 +144,8 @@ def _right_axis(texts: Texts) -> Spec:
 def _curves(side: _Side, lines: Sequence[Line], texts: Texts, params: Sequence[Spec] = ()) -> Spec:
     """Lines with a gap where a value is missing, and a point at each that is there."""
     looks = {
-        channel: {"field": "series", "type": "nominal", "scale": named(side.names, channel), "legend": legend}
-        for channel, legend in (("color", _SYMBOLS), ("shape", _SYMBOLS), ("strokeDash", None))
+        channel: {"field": "series", "type": "nominal", "scale": named(side.names, channel), "legend": _SYMBOLS}
+        for channel in ("color", "shape", "strokeDash")
     }
     tooltip = [
         field("series", texts["charts.tooltip.series"], "nominal"),

@@ -10,6 +10,7 @@ from llmload.domain import RunResult
 from llmload.reporters import palette
 from llmload.reporters.chart import (
     NUMBER,
+    TARGETS,
     WIDTH,
     Chart,
     Datum,
@@ -74,7 +75,12 @@ def timeline_chart(run: RunResult, texts: Texts) -> Chart | None:
         for track, axis, above in zip(tracks, axes, names, strict=True)
     ]
     data = rows(_rows(tracks, timeline))
-    body = {"data": data, "vconcat": views, "spacing": 10, "resolve": {"scale": {"x": "shared"}}}
+    body = {
+        "data": data,
+        "vconcat": views,
+        "spacing": 10,
+        "params": [{**zoom(), "views": [f"over_time_{track.key}" for track in tracks]}],
+    }
     return Chart("timeline", title, _summary(tracks, timeline, texts), document(title, "", body))
 
 
@@ -104,21 +110,20 @@ def _layers(track: _Track, timeline: Timeline, stages: Sequence[_Stage], axis: S
     y = {"type": "quantitative", "scale": y_range.scale, "axis": {"title": title, "format": NUMBER, "tickCount": 3}}
     shades = [{"start": known(stage.start_s), "end": known(stage.end_s)} for stage in stages]
     seconds = field("at", texts["charts.seconds"], form=NUMBER)
+    shared = {"x": {**x, "field": "at"}, "y": {**y, "field": track.key}}
     line = {
-        "params": [zoom(f"zoom_{track.key}")],
+        "name": f"over_time_{track.key}",
         "mark": {"type": "line", "color": track.color, "strokeWidth": 1.75, "clip": True},
-        "encoding": {
-            "x": {**x, "field": "at"},
-            "y": {**y, "field": track.key},
-            "tooltip": [seconds, field(track.key, title, form=",.4~r")],
-        },
+        "encoding": shared,
     }
+    tooltip = [seconds, field(track.key, title, form=",.4~r")]
+    targets = {"mark": TARGETS, "encoding": {**shared, "tooltip": tooltip}}
     shade = {
         "data": rows(shades),
         "mark": {"type": "rect", "color": palette.INK, "opacity": 0.06, "clip": True},
         "encoding": {"x": {**x, "field": "start"}, "x2": {"field": "end"}},
     }
-    return [shade, line]
+    return [shade, line, targets]
 
 
 def _rows(tracks: Sequence[_Track], timeline: Timeline) -> list[Datum]:
