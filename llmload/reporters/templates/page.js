@@ -75,9 +75,9 @@
     try {
       const spec = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
       if (plot.clientWidth < 480) spec.config.legend.columns = 1;
-      const { view } = await vegaEmbed(stage, spec, OPTIONS);
+      await vegaEmbed(stage, spec, OPTIONS);
       plot.replaceChildren(stage);
-      operate(figure, view);
+      operate(figure, stage);
       figure.dataset.drawn = "";
     } catch (error) {
       stage.remove(); // the picture stays
@@ -85,42 +85,38 @@
     }
   };
 
-  // The horizontal axis is bound to signals of the selection "zoom": an interval of values, null for all of them.
-  const axes = (view) =>
-    Object.keys(view.getState({ signals: (name) => /^zoom_(?!tuple|translate|zoom|modify)/.test(name), data: () => false }).signals)
-      .map((signal) => ({ signal, scale: view.scale("x") }));
-
-  const operate = (figure, view) => {
+  // What keys do is what a mouse would have done in the middle of the (first) plot, whatever kinds of scales it has.
+  const operate = (figure, stage) => {
+    const ground = stage.querySelector(".role-scope > g > path.background, .role-frame > g > path.background");
+    const act = (Kind, name, across, told = {}) => {
+      const box = ground.getBoundingClientRect();
+      const place = { clientX: box.x + box.width * (0.5 + across), clientY: box.y + box.height / 2 };
+      ground.dispatchEvent(new Kind(name, { bubbles: true, cancelable: true, ...place, ...told }));
+    };
+    const zoom = (deltaY) => act(WheelEvent, "wheel", 0, { deltaY });
+    const move = (across) => {
+      act(PointerEvent, "pointerdown", 0);
+      act(PointerEvent, "pointermove", across);
+      act(PointerEvent, "pointerup", across);
+    };
+    const reset = () => act(MouseEvent, "dblclick", 0);
+    const keys = {
+      "+": () => zoom(-250),
+      "=": () => zoom(-250),
+      "-": () => zoom(250),
+      ArrowLeft: () => move(0.1),
+      ArrowRight: () => move(-0.1),
+      0: reset,
+    };
     const frame = figure.querySelector(".frame");
-    const reset = figure.querySelector(".reset");
-    const found = axes(view);
-    if (!found.length) return;
-    const show = (from, to) => {
-      for (const { signal } of found) {
-        const scale = view.scale("x");
-        const [start, end] = scale.range();
-        const at = (share) => scale.invert(start + share * (end - start));
-        view.signal(signal, from === null ? null : [at(from), at(to)]);
-      }
-      view.runAsync();
-    };
-    const moves = {
-      "+": () => show(0.1, 0.9),
-      "=": () => show(0.1, 0.9),
-      "-": () => show(-0.125, 1.125),
-      ArrowLeft: () => show(-0.1, 0.9),
-      ArrowRight: () => show(0.1, 1.1),
-      0: () => show(null, null),
-    };
     frame.addEventListener("keydown", (event) => {
-      const move = event.ctrlKey || event.metaKey || event.altKey ? undefined : moves[event.key];
-      if (!move) return;
+      const act = event.ctrlKey || event.metaKey || event.altKey ? undefined : keys[event.key];
+      if (!act) return;
       event.preventDefault();
-      move();
+      act();
     });
-    reset.addEventListener("click", () => show(null, null));
-    reset.hidden = false;
-    figure.querySelector(".keys").hidden = false;
+    figure.querySelector(".reset").addEventListener("click", reset);
+    for (const each of figure.querySelectorAll(".reset, .keys")) each.hidden = false;
     aim(frame);
   };
 
@@ -131,7 +127,7 @@
       isAimed ||= event.movementX !== 0 || event.movementY !== 0;
     });
     addEventListener("scroll", () => { isAimed = false; }, { passive: true });
-    frame.addEventListener("wheel", (event) => { if (!isAimed) event.stopPropagation(); }, { capture: true, passive: true });
+    frame.addEventListener("wheel", (event) => { if (event.isTrusted && !isAimed) event.stopPropagation(); }, { capture: true, passive: true });
   };
 
   const near = new IntersectionObserver(
