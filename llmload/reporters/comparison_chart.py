@@ -202,7 +202,9 @@ def _summary(comparison: Comparison, loads: _Loads) -> str:
         if figure in figures:
             row = figures[figure]
             values = [row.value, *(cell.value for cell in row.cells)][:MOST_RUNS]
-            shown = ", ".join(f"{letter(place)} {value(figure, each)}" for place, each in enumerate(values))
+            shown = ", ".join(
+                f"{letter(place)} {value(figure, each, loads.texts)}" for place, each in enumerate(values)
+            )
             said.append(f"{figure}: {shown}")
     load = step_label(loads.steps[-1], loads.texts)
     return loads.texts["charts.comparison.summary"].format(load=load, figures="; ".join(said))

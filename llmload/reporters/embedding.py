@@ -14,30 +14,39 @@ from llmload.reporters.chart import Chart, Spec
 from llmload.reporters.figures import MISSING
 from llmload.reporters.sections import Table
 
-_UNSAFE_IN_SCRIPT = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
-
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart as a page shows it. `spec` is "" where its picture is all that there is room for."""
+    """A chart as a page shows it. `spec` is None where its picture is all that there is room for."""
 
     name: str
     title: str
     summary: str
     note: str  # what is not drawn, and why; "" for nothing
     picture: Markup
-    spec: Markup
+    spec: Spec | None
     table: Table
+
+    @property
+    def is_zoomable(self) -> bool:
+        """Whether its axes move; others tell their figures only."""
+        return self.spec is not None and _moves(self.spec)
+
+
+def _moves(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return value.get("bind") == "scales" or any(map(_moves, value.values()))
+    return isinstance(value, list | tuple) and any(map(_moves, value))
 
 
 def figures_of(charts: Sequence[Chart]) -> tuple[Figure, ...]:
     """Charts that can be zoomed, with their pictures."""
-    return tuple(_figure(chart, script_data(_operable(chart.spec))) for chart in charts)
+    return tuple(_figure(chart, _operable(chart.spec)) for chart in charts)
 
 
 def pictures_of(charts: Sequence[Chart]) -> tuple[Figure, ...]:
     """The same as pictures only."""
-    return tuple(_figure(chart, Markup("")) for chart in charts)
+    return tuple(_figure(chart, None) for chart in charts)
 
 
 @cache
@@ -46,13 +55,13 @@ def library() -> str:
     return drawing.page_bundle()
 
 
-def script_data(value: object) -> Markup:
-    """JSON that stays inside its script element, whatever its texts say."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return Markup(text.translate(_UNSAFE_IN_SCRIPT))  # noqa: S704 - nothing in it can end the element
+def specifications(figures: Sequence[Figure]) -> str:
+    """Those of the charts that can be zoomed, by their names, as JSON; "" for none."""
+    live = {figure.name: figure.spec for figure in figures if figure.spec is not None}
+    return json.dumps(live, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False) if live else ""
 
 
-def _figure(chart: Chart, spec: Markup) -> Figure:
+def _figure(chart: Chart, spec: Spec | None) -> Figure:
     return Figure(
         name=chart.name,
         title=chart.title,

@@ -10,14 +10,14 @@ import base64
 import gzip
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 import jinja2
 from markupsafe import Markup, escape
 
 from llmload.plain_text import TEXT_LIMIT, plain
-from llmload.reporters.embedding import Figure, library
+from llmload.reporters.embedding import Figure, library, specifications
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
@@ -43,14 +43,16 @@ _MARKS = {
 def render(template: str, told: Mapping[str, object], texts: Texts, charts: Sequence[Figure]) -> bytes:
     """The page that a template makes of what is told, in UTF-8."""
     style, theme, script = (_asset(name) for name in ("page.css", "theme.js", "page.js"))
-    unpacked = library() if any(figure.spec for figure in charts) else ""
+    specs = specifications(charts)
+    unpacked = library() if specs else ""
     around = {
         "texts": texts,
         "charts": charts,
         "style": _ours(style),
         "theme_script": _ours(theme),
         "page_script": _ours(script),
-        "library": _ours(_packed(unpacked)) if unpacked else "",
+        "library": _ours(_packed(unpacked)) if specs else "",
+        "specifications": _ours(_packed(specs)) if specs else "",
         "policy": _ours(_policy([each for each in (theme, script, unpacked) if each], style)),
     }
     return _environment().get_template(template).render({**told, **around}).encode()
@@ -65,7 +67,7 @@ def _asset(name: str) -> str:
     return resources.files("llmload.reporters").joinpath("templates", name).read_text("utf-8")
 
 
-@cache
+@lru_cache(8)
 def _packed(text: str) -> str:
     """As gzip in base64: the same bytes at any time and place."""
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()

@@ -43,18 +43,23 @@
 
   // ---------------------------------------------------------------- charts
 
-  const packed = document.getElementById("library");
-  if (!packed || typeof DecompressionStream === "undefined") return;
+  if (!document.getElementById("library") || typeof DecompressionStream === "undefined") return;
+
+  const unpack = async (id) => {
+    const packed = document.getElementById(id).textContent.trim();
+    const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  };
 
   // The library is a script of this page: the content security policy knows its hash, and so no other text would run.
-  const unpack = async () => {
-    const bytes = Uint8Array.from(atob(packed.textContent.trim()), (character) => character.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const prepare = async () => {
     const script = document.createElement("script");
-    script.textContent = await new Response(stream).text();
+    script.textContent = await unpack("library");
     document.head.append(script);
+    return JSON.parse(await unpack("specifications"));
   };
-  let library = null;
+  let prepared = null;
 
   const OPTIONS = {
     mode: "vega-lite",
@@ -65,19 +70,34 @@
     tooltip: { disableDefaultStyle: true },
   };
 
+  // Views beside each other share what room there is; on a phone they stand below each other.
+  const fit = (spec, room) => {
+    if (room < 480) {
+      spec.config.legend.columns = 1;
+      if (spec.hconcat) {
+        spec.vconcat = spec.hconcat;
+        delete spec.hconcat;
+      }
+      if (spec.concat) spec.columns = 1;
+    }
+    const views = spec.hconcat ?? spec.vconcat ?? spec.concat ?? [];
+    const beside = spec.hconcat ? views.length : spec.concat ? (spec.columns ?? views.length) : 1;
+    for (const view of views) if (view.width) view.width = Math.floor(room / beside) - 78;
+  };
+
   const draw = async (figure) => {
-    library ??= unpack();
-    await library;
+    prepared ??= prepare();
+    const specs = await prepared;
     const plot = figure.querySelector(".plot");
     const stage = document.createElement("div");
     stage.className = "stage";
     plot.append(stage);
     try {
-      const spec = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
-      if (plot.clientWidth < 480) spec.config.legend.columns = 1;
+      const spec = specs[figure.id.replace(/^chart-/, "")];
+      fit(spec, plot.clientWidth);
       await vegaEmbed(stage, spec, OPTIONS);
       plot.replaceChildren(stage);
-      operate(figure, stage);
+      if (figure.querySelector(".reset")) operate(figure, stage);
       figure.dataset.drawn = "";
     } catch (error) {
       stage.remove(); // the picture stays
