@@ -22,7 +22,7 @@ from llmload.reporters.chart import (
     named,
     rows,
 )
-from llmload.reporters.comparison_wording import letter, value
+from llmload.reporters.comparison_wording import letter, value_in
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import step_label
 from llmload.units import format_number
@@ -202,9 +202,8 @@ def _summary(comparison: Comparison, loads: _Loads) -> str:
         if figure in figures:
             row = figures[figure]
             values = [row.value, *(cell.value for cell in row.cells)][:MOST_RUNS]
-            shown = ", ".join(
-                f"{letter(place)} {value(figure, each, loads.texts)}" for place, each in enumerate(values)
-            )
+            told = (value_in(figure, each, loads.texts) for each in values)
+            shown = ", ".join(f"{letter(place)} {each}" for place, each in enumerate(told))
             said.append(f"{figure}: {shown}")
     load = step_label(loads.steps[-1], loads.texts)
     return loads.texts["charts.comparison.summary"].format(load=load, figures="; ".join(said))

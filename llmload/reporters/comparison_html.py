@@ -107,7 +107,7 @@ def _told(comparison: Comparison, steps: _Steps, texts: Texts, charts: tuple[Fig
         "tally": tally,
         "banner": _SLUGS[banner],
         "mark": _MARKS[banner],
-        "word": texts[f"html.contrast.{banner.name.lower()}"],
+        "word": words.contrast_word(banner, texts),
         "shares": _shares(lines),
         "rules": words.rules(comparison, texts),
         "letter": words.letter,
@@ -149,7 +149,7 @@ def _lines(rows: list[Row], texts: Texts) -> Iterator[_Line]:
                 difference=words.difference(row.figure, cell, texts),
                 interval=words.interval(row.figure, cell, texts),
                 span=span_of(cell.low, cell.high, cell.difference, 0.0),
-                verdict=texts[f"html.contrast.{cell.contrast.name.lower()}"],
+                verdict=words.contrast_word(cell.contrast, texts),
                 basis=words.basis(cell, texts),
                 contrast=cell.contrast,
             )
