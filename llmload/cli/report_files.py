@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from llmload.domain import RunResult
 from llmload.errors import LlmloadError, ReportError, StoreError
 from llmload.plain_text import plain
+from llmload.reporters.charts import NAMES
 from llmload.reporters.registry import REPORTERS, Files, Render
 from llmload.reporters.texts import Texts
 from llmload.store.replacing import alone_in, replace_together
@@ -86,14 +87,26 @@ def _trouble(name: str, cause: BaseException) -> ReportError:
     return error
 
 
+def _left_over(files: Files) -> Iterator[str]:
+    """Pictures that an earlier report.md of this directory may have shown, and this one does not."""
+    if "report.md" in files:
+        yield from (name for name in (f"report-{chart}.svg" for chart in NAMES) if name not in files)
+
+
 def put(rendered: Rendered, directory: Path, again: str) -> Written:
-    """Write what was rendered, all of it or nothing; `again` is the command that does it later."""
+    """Write what was rendered, all of it or nothing; `again` is the command that does it later.
+
+    Pictures that an earlier report.md showed and the new one does not are removed: nothing would tell whose they are.
+    """
     if not rendered.files:
         return Written((), rendered.troubles)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with alone_in(directory):
-            return Written(replace_together(directory, rendered.files), rendered.troubles)
+            written = replace_together(directory, rendered.files)
+            for name in _left_over(rendered.files):
+                (directory / name).unlink(missing_ok=True)
+            return Written(written, rendered.troubles)
     except OSError as error:
         trouble = StoreError(
             str(directory),

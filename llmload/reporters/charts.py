@@ -34,6 +34,10 @@ _OF_A_RUN: tuple[_Draw, ...] = (
 """The most important one first: who has room for few drops the last ones."""
 
 
+NAMES = ("throughput", "goodput", "latency", "timeline", "gpu", "capacity", "comparison")
+"""What charts may be named."""
+
+
 def run_charts(run: RunResult, texts: Texts) -> tuple[Chart, ...]:
     """The charts that the run has data for, the most important one first."""
     return tuple(chart for draw in _OF_A_RUN if (chart := draw(run, texts)) is not None)

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from llmload.store.database import open_store
@@ -16,6 +17,7 @@ from tests.recorded_runs import FROM_LOADTEST
 from tests.store.observations import window
 
 FIRST, DOWN_ID, CUT_SHORT, ONLY_JSON, UNREPORTED, ELSEWHERE = (run_id_of(number) for number in range(7, 13))
+OLD = FROM_LOADTEST.header.run_id
 ALL = ("report.md", "report.html", "junit.xml", "report.xlsx", "steps.csv", "result.json")
 """Files of a run whose scenario names no format; pictures lie beside report.md."""
 
@@ -84,6 +86,16 @@ def test_reports_speak_the_language_that_is_asked_for(stored: Path, tmp_path: Pa
         assert heading in (tmp_path / "chat" / "report.md").read_text(encoding="utf-8")
 
 
+def test_every_request_is_a_row_where_it_is_asked_for(stored: Path, tmp_path: Path) -> None:
+    told = here("report", FIRST, "--format", "xlsx", "--requests", "--out", str(tmp_path), cwd=stored)
+    assert told.returncode == 0, told.stderr
+    book = openpyxl.load_workbook(tmp_path / "chat" / "report.xlsx", read_only=True)
+    sheet = book["Requests"]
+    sheet.reset_dimensions()  # rows are streamed in behind the dimension that the sheet declares
+    assert sum(1 for _ in sheet.iter_rows(max_col=1)) > 600, "two steps of 300 requests"
+    book.close()
+
+
 # ---------------------------------------------------------------- several runs
 
 
@@ -102,6 +114,12 @@ def test_a_result_file_is_compared_with_a_run_of_the_store(stored: Path, tmp_pat
     assert told.stdout.splitlines() == ["reports/comparison/comparison.json"], told.stderr
 
 
+def test_a_comparison_speaks_the_language_that_is_asked_for(stored: Path, tmp_path: Path) -> None:
+    options = ["--format", "markdown", "--lang", "ko", "--out", str(tmp_path)]
+    assert here("report", FIRST, ONLY_JSON, *options, cwd=stored).returncode == 0
+    assert (tmp_path / "comparison.md").read_text(encoding="utf-8").startswith("# 실행 비교\n")
+
+
 # ---------------------------------------------------------------- asked wrongly
 
 
@@ -112,6 +130,9 @@ def test_a_result_file_is_compared_with_a_run_of_the_store(stored: Path, tmp_pat
         pytest.param([FIRST, "--store", "none.db"], 2, "none.db: there is no store here", id="no store"),
         pytest.param([FIRST, "--format", "pdf"], 2, "--format pdf: is not a format. Choose one of:", id="pdf"),
         pytest.param([FIRST, "--lang", "fr"], 2, "--lang: 'fr' is no language of reports. Use one of: en, ko", id="fr"),
+        pytest.param([FIRST, "--format", "csv", "--requests"], 2, "is a sheet of excel", id="requests without excel"),
+        pytest.param([OLD, "--format", "excel", "--requests"], 2, "was imported, and has none", id="imported requests"),
+        pytest.param([FIRST, CUT_SHORT, "--requests"], 2, "several are named", id="requests of two"),
         pytest.param(["./result.json"], 2, "reports of one run are made from the store", id="one file alone"),
         pytest.param([UNREPORTED], 2, "its scenario asks for no report. Name one: --format", id="no formats at all"),
         pytest.param([FIRST, "--out", "llmload.db"], 5, "cannot be written (Not a directory)", id="a file in the way"),

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from llmload.cli.report_files import Rendered, put, render, tell_troubles, write_reports
+from llmload.domain import RunResult
 from llmload.errors import Interrupted, ReportError, StoreError
+from llmload.reporters.charts import NAMES, run_charts
 from llmload.reporters.texts import Language, texts_in
 from tests.recorded_runs import CLEAN, TROUBLE
 
@@ -96,6 +98,21 @@ def test_a_full_disk_leaves_every_old_file_as_it_was(tmp_path: Path) -> None:
         raise written.troubles[0]
     assert [path.read_bytes() for path in before.files] == old
     assert sorted(tmp_path.iterdir()) == sorted(before.files), "nothing half is left over"
+
+
+def test_pictures_of_an_earlier_run_go_when_its_report_does(tmp_path: Path) -> None:
+    mine = ("report-mine.svg", "other.svg", "report-gpu.svg.bak")
+    for name in ("report-gpu.svg", "report-capacity.svg", *mine):
+        (tmp_path / name).write_text("<svg/>")
+    put(Rendered({"result.json": b"{}"}, ()), tmp_path, "llmload report latest")
+    assert (tmp_path / "report-gpu.svg").exists(), "the report.md that shows it is still there"
+    put(Rendered({"report.md": b"new", "report-gpu.svg": b"new"}, ()), tmp_path, "llmload report latest")
+    assert {path.name for path in tmp_path.iterdir()} == {"result.json", "report.md", "report-gpu.svg", *mine}
+
+
+@pytest.mark.parametrize("run", [pytest.param(CLEAN, id="clean"), pytest.param(TROUBLE, id="full of trouble")])
+def test_every_picture_has_a_name_that_is_known(run: RunResult) -> None:
+    assert {chart.name for chart in run_charts(run, ENGLISH)} <= set(NAMES)
 
 
 def test_a_file_where_the_directory_should_be_is_told(tmp_path: Path) -> None:

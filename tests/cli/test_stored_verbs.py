@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +14,7 @@ import pytest
 
 from llmload.store.database import open_store
 from tests.cli.stored_runs import DOWN, document_of, put_run, run_id_of, scenario_of, whole
-from tests.command import here, llmload
+from tests.command import LLMLOAD, here, llmload
 
 FIRST, SECOND = run_id_of(7), run_id_of(8)
 
@@ -109,6 +113,24 @@ def test_export_writes_a_file_or_prints(stored: Path, tmp_path: Path) -> None:
     assert written.stdout == ""
     assert (tmp_path / "steps.csv").read_text() == printed.stdout
     assert printed.stdout.startswith("Concurrency,Throughput (tok/s),")
+
+
+def test_export_writes_a_workbook_that_is_a_report(stored: Path, tmp_path: Path) -> None:
+    printed = subprocess.run(
+        [LLMLOAD, "export", FIRST, "--format", "xlsx", "--lang", "ko"], cwd=stored, capture_output=True, check=True
+    )
+    here("export", FIRST, "--format", "excel", "--lang", "ko", "--output", str(tmp_path / "run.xlsx"), cwd=stored)
+    assert (tmp_path / "run.xlsx").read_bytes() == printed.stdout
+    assert zipfile.is_zipfile(tmp_path / "run.xlsx")
+
+
+def test_a_terminal_gets_no_workbook(stored: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [LLMLOAD, "export", FIRST, "--format", "excel"]
+    told = subprocess.run(command, cwd=stored, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(ours)
+    os.close(theirs)
+    assert (told.returncode, "Name a file: --output report.xlsx" in told.stderr) == (2, True), told.stderr
 
 
 @pytest.mark.parametrize(
