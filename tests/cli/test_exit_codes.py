@@ -197,6 +197,22 @@ def test_what_cannot_be_done_is_told_before_any_load(
 # ---------------------------------------------------------------- 70: ours
 
 
+@pytest.mark.parametrize(
+    ("slo", "code", "verdict"),
+    [pytest.param("{e2e: 10s}", 5, "pass", id="kept"), pytest.param("{e2e: 1ms}", 3, "fail", id="broken")],
+)
+def test_reports_that_cannot_be_written_take_no_verdict_with_them(
+    tmp_path: Path, slo: str, code: int, verdict: str
+) -> None:
+    (tmp_path / "full").write_text("a file where the directory should be")
+    done = measured("apply", write_scenario(tmp_path, slo=slo).name, "--out", "full", cwd=tmp_path)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "the reports cannot be written" in done.stderr
+    assert f"{verdict.upper()} chat" in done.stdout
+    assert "Reports: none" in done.stdout
+    assert rows(tmp_path / "llmload.db", "select status, verdict from runs")[-1] == ("finished", verdict)
+
+
 BROKEN_PLUGIN = """
 from dataclasses import dataclass, replace
 from llmload.frameworks import openai
