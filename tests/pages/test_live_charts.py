@@ -132,3 +132,17 @@ def test_other_keys_stay_with_the_browser(page: Page) -> None:
     top = page.evaluate("scrollY")
     page.keyboard.press("PageDown")
     page.wait_for_function("top => scrollY > top", arg=top)
+
+
+def test_every_chart_of_any_number_of_views_answers_to_keys(page: Page) -> None:
+    for figure in page.locator("figure.chart:has(.reset)").all():
+        labels = figure.locator(".stage .role-axis-label text")
+        before = sorted(labels.all_text_contents())
+        figure.locator(".frame").focus()
+        page.keyboard.press("+")
+        page.keyboard.press("+")
+        page.wait_for_timeout(150)
+        assert sorted(labels.all_text_contents()) != before, figure.get_attribute("id")
+        page.keyboard.press("0")
+        page.wait_for_timeout(150)
+        assert sorted(labels.all_text_contents()) == before, figure.get_attribute("id")

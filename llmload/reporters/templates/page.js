@@ -107,7 +107,8 @@
 
   // What keys do is what a mouse would have done in the middle of the (first) plot, whatever kinds of scales it has.
   const operate = (figure, stage) => {
-    const ground = stage.querySelector(".role-scope > g > path.background, .role-frame > g > path.background");
+    const ground =
+      stage.querySelector(".role-scope > g > path.background") ?? stage.querySelector(".role-frame > g > path.background");
     const act = (Kind, name, across, told = {}) => {
       const box = ground.getBoundingClientRect();
       const place = { clientX: box.x + box.width * (0.5 + across), clientY: box.y + box.height / 2 };
