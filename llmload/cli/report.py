@@ -143,7 +143,9 @@ def _jobs(result: RunResult, wanted: _Wanted, store: Store) -> Jobs:
     if not formats:
         raise UsageError(run_id, "its scenario asks for no report", "Name one: --format html")
     jobs = jobs_of(result, formats, wanted.texts)
-    if wanted.flavor is JunitFlavor.STRICT and "junit" in jobs:
+    if wanted.flavor is JunitFlavor.STRICT:
+        if "junit" not in jobs:
+            raise UsageError("--junit-flavor", "is of junit, which is not asked for", "Add --format junit")
         jobs["junit"] = lambda: {"junit.xml": junit.render_strict(result)}
     if wanted.has_requests:
         if "excel" not in jobs:
@@ -168,6 +170,8 @@ def _of_several(runs: Sequence[str], wanted: _Wanted) -> Written:
 
     if wanted.has_requests:
         raise UsageError("--requests", "adds the requests of one run, and several are named", "Leave it out")
+    if wanted.flavor is JunitFlavor.STRICT:
+        raise UsageError("--junit-flavor", "is of junit, which tells of one run", "Leave it out")
     formats = wanted.formats or tuple(COMPARISON_REPORTERS)
     for name in formats:
         if name not in COMPARISON_REPORTERS:

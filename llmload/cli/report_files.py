@@ -19,7 +19,7 @@ from llmload.plain_text import plain
 from llmload.reporters.charts import NAMES
 from llmload.reporters.registry import REPORTERS, Files, Render
 from llmload.reporters.texts import Texts
-from llmload.store.replacing import alone_in, replace_together
+from llmload.store.replacing import alone_in, remove_partial, replace_together
 
 Jobs = Mapping[str, Callable[[], Files]]
 """Format -> what makes its files."""
@@ -103,6 +103,7 @@ def put(rendered: Rendered, directory: Path, again: str) -> Written:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with alone_in(directory):
+            remove_partial(directory, rendered.files)
             written = replace_together(directory, rendered.files)
             for name in _left_over(rendered.files):
                 (directory / name).unlink(missing_ok=True)

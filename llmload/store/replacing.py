@@ -5,9 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
+
+_RANDOM = 8
+"""Characters that `tempfile` ends a name with."""
 
 
 @contextmanager
@@ -25,6 +29,13 @@ def replace(path: Path, content: bytes) -> Path:
     """Put a whole file where a reader may look at any moment: it sees the old one or the new one. Raises OSError."""
     (written,) = replace_together(path.parent, {path.name: content})
     return written
+
+
+def remove_partial(directory: Path, names: Iterable[str]) -> None:
+    """Remove what writers that were killed left half-written of these files; only for who holds `alone_in`."""
+    for name in names:
+        for path in directory.glob(f".{escape(name)}.{'[a-z0-9_]' * _RANDOM}"):
+            path.unlink(missing_ok=True)
 
 
 def replace_together(directory: Path, contents: Mapping[str, bytes]) -> tuple[Path, ...]:

@@ -133,6 +133,10 @@ def test_a_comparison_speaks_the_language_that_is_asked_for(stored: Path, tmp_pa
         pytest.param([FIRST, "--format", "csv", "--requests"], 2, "is a sheet of excel", id="requests without excel"),
         pytest.param([OLD, "--format", "excel", "--requests"], 2, "was imported, and has none", id="imported requests"),
         pytest.param([FIRST, CUT_SHORT, "--requests"], 2, "several are named", id="requests of two"),
+        pytest.param(
+            [FIRST, "--format", "md", "--junit-flavor", "strict"], 2, "Add --format junit", id="strict nothing"
+        ),
+        pytest.param([FIRST, CUT_SHORT, "--junit-flavor", "strict"], 2, "tells of one run", id="strict junit of two"),
         pytest.param(["./result.json"], 2, "reports of one run are made from the store", id="one file alone"),
         pytest.param([UNREPORTED], 2, "its scenario asks for no report. Name one: --format", id="no formats at all"),
         pytest.param([FIRST, "--out", "llmload.db"], 5, "cannot be written (Not a directory)", id="a file in the way"),

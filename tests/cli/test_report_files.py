@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -98,6 +100,19 @@ def test_a_full_disk_leaves_every_old_file_as_it_was(tmp_path: Path) -> None:
         raise written.troubles[0]
     assert [path.read_bytes() for path in before.files] == old
     assert sorted(tmp_path.iterdir()) == sorted(before.files), "nothing half is left over"
+
+
+def test_what_a_killed_writer_left_half_written_goes_with_the_next_report(tmp_path: Path) -> None:
+    killed = "import os, sys\nfrom pathlib import Path\nfrom llmload.store import replacing\n"
+    killed += "replacing.Path.replace = lambda *_: os.kill(os.getpid(), 9)\n"
+    killed += "replacing.replace_together(Path(sys.argv[1]), {'result.json': b'half'})"
+    assert subprocess.run([sys.executable, "-c", killed, str(tmp_path)], check=False).returncode == -signal.SIGKILL
+    (half,) = tmp_path.iterdir()
+    mine = tmp_path / ".result.json.swp"
+    mine.write_text("of my editor")
+    written = put(Rendered({"result.json": b"{}"}, ()), tmp_path, "llmload report latest")
+    assert sorted(tmp_path.iterdir()) == sorted([mine, *written.files])
+    assert half not in tmp_path.iterdir()
 
 
 def test_pictures_of_an_earlier_run_go_when_its_report_does(tmp_path: Path) -> None:
