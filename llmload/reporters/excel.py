@@ -15,9 +15,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 from llmload.analysis.comparison import Comparison
 from llmload.analysis.requests import RequestRow
 from llmload.domain import RunResult
+from llmload.plain_text import plain
 from llmload.reporters import excel_comparison, excel_plots
 from llmload.reporters.excel_advice import add_recommendation
-from llmload.reporters.excel_cells import for_print, harmless, instant
+from llmload.reporters.excel_cells import for_print, instant
 from llmload.reporters.excel_package import Streamed, packed
 from llmload.reporters.excel_requests import prepare_requests
 from llmload.reporters.excel_series import add_gpus, add_timeline
@@ -65,7 +66,7 @@ def _workbook(run: RunResult, texts: Texts) -> Workbook:
     for sheet, heading in _tables(book, run, texts):
         for_print(sheet, header.run_id, texts, repeated_row=heading)
     _name_cells(book, summary_sheet, summary.verdict)
-    title = texts["excel.title"].format(scenario=harmless(header.scenario, 120))
+    title = texts["excel.title"].format(scenario=plain(header.scenario, 120))
     _describe(book, title, header.created, run.finished or header.created)
     return book
 

@@ -168,13 +168,17 @@ def _figure(figure: str, value: float | None, texts: Texts) -> Value:
 
 
 def _change(figure: str, value: float | None, texts: Texts) -> Value:
-    """A ratio as signed percent, a difference of shares as points: the cell holds it times one hundred."""
+    """A ratio as signed percent, a difference of shares as points: the cell holds it times one hundred.
+
+    It has as many decimals as everywhere, so that none rounds onto the margin.
+    """
     if value is None or not math.isfinite(value):
         return None
+    digits = f"0.{'0' * max(1, len(words.signed(value).partition('.')[2]))}"
     if figure in SHARES:
         unit = texts["excel.comparison.points"]
-        return Figure(value * 100, f'+0.0" {unit}";-0.0" {unit}";0.0" {unit}"')
-    return Figure(value, "+#,##0.0%;-#,##0.0%;0.0%")
+        return Figure(value * 100, f'+{digits}" {unit}";-{digits}" {unit}";{digits}" {unit}"')
+    return Figure(value, f"+#,##{digits}%;-#,##{digits}%;{digits}%")
 
 
 # ---------------------------------------------------------------- charts

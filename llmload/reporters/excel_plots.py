@@ -21,7 +21,7 @@ from llmload.reporters.excel_charts import (
     with_interval,
     with_lines,
 )
-from llmload.reporters.excel_steps import NAMES, Steps, axis_title
+from llmload.reporters.excel_steps import NAMES, Steps, axis_title, judged, latency_title
 from llmload.reporters.excel_summary import CHARTS_HEIGHT, GRID, Summary, led_by
 from llmload.reporters.texts import Texts
 
@@ -52,7 +52,7 @@ def _throughput(run: RunResult, steps: Steps, texts: Texts) -> BarChart | None:
     if speed is None:
         return None
     metric = led_by(run)
-    latency, limit = steps.cells(f"p95({metric})"), steps.cells(f"slo({metric})")
+    latency, limit = steps.cells(f"p95({judged(metric, run)})"), steps.cells(f"slo({metric})")
     title = texts["excel.chart.throughput"].format(metric=NAMES[metric])
     if run.knee is not None and run.knee.at_slo is not None:
         title += "\n" + texts["excel.chart.knee"]
@@ -61,7 +61,7 @@ def _throughput(run: RunResult, steps: Steps, texts: Texts) -> BarChart | None:
     drawn = [Trace(latency, VERMILION)] if latency else []
     drawn += [Trace(limit, INK, Stroke.LIMIT)] if limit else []
     if drawn:
-        y = Axis(texts["excel.column.latency"].format(metric=NAMES[metric], stat="p95"), least=0)
+        y = Axis(latency_title(judged(metric, run), "p95", texts), least=0)
         on_second_axis(chart, lines("", steps.load, drawn, x, y), y)
     return chart
 
@@ -89,7 +89,7 @@ def _goodput(run: RunResult, steps: Steps, texts: Texts) -> LineChart | None:
 def _percentiles(run: RunResult, steps: Steps, texts: Texts) -> Iterator[BarChart]:
     """One chart for each latency that any step has."""
     for metric in ("ttft", "tpot", "e2e"):
-        found = [(stat, steps.cells(f"{stat}({metric})")) for stat in _SHADES]
+        found = [(stat, steps.cells(f"{stat}({judged(metric, run)})")) for stat in _SHADES]
         traces = [Trace(cells, _SHADES[stat]) for stat, cells in found if cells is not None]
         if not any(value is not None for trace in traces for value in trace.cells.values):
             continue

@@ -62,9 +62,11 @@ def prepare_requests(
     area = table(sheet, top, columns, [example], "Requests")
     del sheet.tables["Requests"]  # how many rows there are is known when the last one is written
     sheet.auto_filter.ref = f"A{top}:{get_column_letter(area.columns)}{most_rows}"
-    for place, (_, width, _) in enumerate(_COLUMNS, start=1):
+    for place, (_, width, shown) in enumerate(_COLUMNS, start=1):
         sheet.column_dimensions[get_column_letter(place)].width = width
-        sheet.cell(area.first, place).border = Border()
+        cell = sheet.cell(area.first, place)
+        cell.border = Border()
+        cell.quotePrefix = not shown  # stays text when somebody edits the cell
     sheet.freeze_panes = f"A{area.first}"
 
     def stream(drafted: bytes, rows: Iterable[RequestRow]) -> Iterator[bytes]:

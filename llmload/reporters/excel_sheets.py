@@ -110,7 +110,7 @@ def _sample(seen: Evidence) -> tuple[Value, ...]:
 def _target(gate: Gate, seen: Evidence | None, texts: Texts) -> Value:
     """The promise as a number, with its sense in front."""
     if not isinstance(gate.promise, Bound):
-        return _before("<=", _change(gate.promise.max_worse, texts))
+        return _before("<=", _change(gate.promise.max_worse, None, texts))
     is_in_time = seen is not None and is_share_in_time(gate, seen)
     value = seen.target if is_in_time and seen else gate.promise.value
     return _before(">=" if is_in_time else gate.promise.op, _evidence(gate, seen, value, texts))
@@ -125,7 +125,7 @@ def _evidence(gate: Gate, seen: Evidence | None, value: float | None, texts: Tex
     """A number in the unit that its gate is judged in."""
     limit = seen.target if seen else None
     if not isinstance(gate.promise, Bound):
-        return _change(value, texts)
+        return _change(value, limit, texts)
     if gate.subject in SHARES or (seen is not None and is_share_in_time(gate, seen)):
         return share(value, limit)
     if gate.subject in LATENCIES:
@@ -133,15 +133,15 @@ def _evidence(gate: Gate, seen: Evidence | None, value: float | None, texts: Tex
     return with_unit(count(value, limit), "/s" if gate.subject == "rps" else "tok/s")
 
 
-def _change(ratio: float | None, texts: Texts) -> Figure | None:
+def _change(ratio: float | None, limit: float | None, texts: Texts) -> Figure | None:
     """A relative change: a number whose format says worse or better, positive being worse."""
-    figure = share(ratio, 0.0)
-    if figure is None:
+    figure = share(None if ratio is None else abs(ratio), limit)
+    if ratio is None or figure is None:
         return None
     worse, better = (
         texts[f"change.{side}"].replace("{change}", f'"{figure.number_format}"') for side in ("worse", "better")
     )
-    return Figure(figure.value, f'"{worse}";"{better}";"{texts["change.none"]}"'.replace('""', ""))
+    return Figure(ratio, f'"{worse}";"{better}";"{texts["change.none"]}"'.replace('""', ""))
 
 
 # ---------------------------------------------------------------- errors and remarks
@@ -192,7 +192,7 @@ def _remarks(run: RunResult, texts: Texts) -> Iterator[list[Value]]:
         told = (in_language(text, texts) or None for text in (caveat.rule, caveat.figure, caveat.remedy))
         yield [texts["excel.fatal" if caveat.is_fatal else "excel.caveat"], where, *told]
     for finding in run.findings:
-        words = in_language(finding_words(finding, texts), texts)
+        words = finding_words(finding, texts)
         yield [texts["excel.finding"], texts["place.run"], in_language(finding.subject, texts), words, None]
     for notice in run.notices:
         yield [texts["excel.notice"], texts["place.run"], None, in_language(notice, texts), None]

@@ -85,10 +85,30 @@ def goodput_target(run: RunResult) -> float | None:
     return next((promise.value for promise in promises if isinstance(promise, Bound)), None)
 
 
+def _asked_of(step: StepResult, run: RunResult) -> float | None:
+    """The strictest gate on goodput at this step, else what the run asks for."""
+    promises = (verdict.gate.promise for verdict in step.verdicts if verdict.gate.subject == "goodput")
+    bounds = [promise.value for promise in promises if isinstance(promise, Bound)]
+    return max(bounds, default=goodput_target(run))
+
+
 def limits(slo: Slo | None) -> Mapping[str, float]:
     """The bounds of the SLO by metric, in ms."""
     told = {"ttft": slo.ttft_ms, "tpot": slo.tpot_ms, "e2e": slo.e2e_ms} if slo else {}
     return {metric: limit for metric, limit in told.items() if limit is not None}
+
+
+def judged(metric: str, run: RunResult) -> str:
+    """The latency that the SLO limits: TTFT since the due instant where every step is open loop, as in a gate."""
+    is_open_loop = bool(run.steps) and all(step.step.axis != "concurrency" for step in run.steps)
+    has_due = any("ttft_due" in step.metrics.latency for step in run.steps)
+    return "ttft_due" if metric == "ttft" and is_open_loop and has_due else metric
+
+
+def latency_title(metric: str, stat: str, texts: Texts) -> str:
+    """A percentile with its unit: `TTFT p95 (ms)`, `TTFT since due p95 (ms)`."""
+    key = "excel.column.since_due" if metric == "ttft_due" else "excel.column.latency"
+    return texts[key].format(metric=NAMES[metric], stat=stat)
 
 
 def axis_title(run: RunResult, texts: Texts) -> str:
@@ -119,10 +139,13 @@ def add_steps(sheet: Worksheet, run: RunResult, texts: Texts) -> Steps:
 
 def _printed(run: RunResult, texts: Texts) -> list[_Figure]:
     """What a reader wants of every step."""
-    steps, target, bounds = run.steps, goodput_target(run), limits(run.slo)
+    steps, bounds = run.steps, limits(run.slo)
 
     def each(tell: Callable[[StepResult], Value]) -> tuple[Value, ...]:
         return tuple(tell(step) for step in steps)
+
+    def held(tell: Callable[[StepResult], float | None]) -> tuple[Value, ...]:
+        return tuple(share(tell(step), _asked_of(step, run)) for step in steps)
 
     is_ladder = len({step.step.axis for step in steps}) == 1
     return [
@@ -132,9 +155,9 @@ def _printed(run: RunResult, texts: Texts) -> list[_Figure]:
         _Figure("requests", texts["column.requests"], each(lambda step: count(step.metrics.attempts)), True),
         _Figure("ok", texts["excel.column.ok"], each(lambda step: count(step.metrics.ok)), True),
         _Figure("error_rate", texts["column.errors"], each(lambda step: share(step.metrics.error_rate)), True),
-        _Figure("goodput", texts["column.goodput"], each(lambda step: share(step.metrics.goodput, target)), True),
-        _Figure("low", texts["excel.column.low"], each(lambda step: share(step.metrics.goodput_low, target))),
-        _Figure("high", texts["excel.column.high"], each(lambda step: share(step.metrics.goodput_high, target))),
+        _Figure("goodput", texts["column.goodput"], held(lambda step: step.metrics.goodput), True),
+        _Figure("low", texts["excel.column.low"], held(lambda step: step.metrics.goodput_low)),
+        _Figure("high", texts["excel.column.high"], held(lambda step: step.metrics.goodput_high)),
         _Figure(
             "output_tps", texts["excel.column.output_tps"], each(lambda step: count(step.metrics.output_tps)), True
         ),
@@ -145,7 +168,7 @@ def _printed(run: RunResult, texts: Texts) -> list[_Figure]:
 
 def _beyond(run: RunResult, texts: Texts) -> list[_Figure]:
     """What some want to know, and what the charts need beside the figures."""
-    steps, target, bounds = run.steps, goodput_target(run), limits(run.slo)
+    steps, bounds = run.steps, limits(run.slo)
 
     def each(key: str, tell: Callable[[StepResult], Value]) -> _Figure:
         return _Figure(key, texts[f"excel.column.{key}"], tuple(tell(step) for step in steps))
@@ -165,7 +188,7 @@ def _beyond(run: RunResult, texts: Texts) -> list[_Figure]:
         each("workers", lambda step: count(step.workers.count if step.workers else None)),
         each("busiest", lambda step: share(step.workers.cpu_share if step.workers else None)),
         *(_limit(steps, metric, bounds.get(metric), texts) for metric in ("ttft", "tpot", "e2e")),
-        each("target", lambda _: share(target)),
+        each("target", lambda step: share(_asked_of(step, run))),
         each("below", lambda step: _apart(step.metrics.goodput, step.metrics.goodput_low)),
         each("above", lambda step: _apart(step.metrics.goodput_high, step.metrics.goodput)),
     ]
@@ -174,8 +197,7 @@ def _beyond(run: RunResult, texts: Texts) -> list[_Figure]:
 def _latency(steps: Sequence[StepResult], metric: str, stat: str, limit: float | None, texts: Texts) -> _Figure:
     summaries = (step.metrics.latency.get(metric) for step in steps)
     values = tuple(None if each is None else milliseconds(_STATS[stat](each), limit) for each in summaries)
-    heading = "excel.column.since_due" if metric == "ttft_due" else "excel.column.latency"
-    told = texts[heading].format(metric=NAMES[metric], stat=stat)
+    told = latency_title(metric, stat, texts)
     return _Figure(f"{stat}({metric})", told, values, is_essential=(metric, stat) in _LATENCIES)
 
 

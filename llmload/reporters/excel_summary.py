@@ -14,6 +14,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from llmload.domain import RunResult, StepResult
+from llmload.plain_text import plain
 from llmload.reporters import sections
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.excel_cells import (
@@ -31,14 +32,13 @@ from llmload.reporters.excel_cells import (
     colour_statuses,
     colour_words,
     count,
-    harmless,
     lines_of,
     milliseconds,
     put,
     share,
     status_words,
 )
-from llmload.reporters.excel_steps import NAMES, axis_title, goodput_target, limits
+from llmload.reporters.excel_steps import axis_title, goodput_target, judged, latency_title, limits
 from llmload.reporters.figures import MISSING
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
@@ -126,11 +126,9 @@ def _beside(run: RunResult, texts: Texts) -> Iterator[str]:
     header, target = run.header, run.target
     if target is not None:
         yield texts["excel.target"].format(
-            model=harmless(target.model, 120),
-            framework=harmless(sections.framework(target), 60),
-            url=harmless(target.url),
+            model=plain(target.model, 120), framework=plain(sections.framework(target), 60), url=plain(target.url)
         )
-    yield texts["excel.run"].format(run=harmless(header.run_id, 60), created=harmless(header.created, 40))
+    yield texts["excel.run"].format(run=plain(header.run_id, 60), created=plain(header.created, 40))
     yield from (sentence(words) for words in (compared_with(run, texts), climbs(run, texts)) if words)
 
 
@@ -181,9 +179,9 @@ def _fastest(run: RunResult, texts: Texts) -> _Tile:
 def _quality(run: RunResult, shown: StepResult | None, at: str, texts: Texts) -> list[_Tile]:
     metric, target = led_by(run), goodput_target(run)
     limit = limits(run.slo).get(metric)
-    latency = shown.metrics.latency.get(metric) if shown else None
+    latency = shown.metrics.latency.get(judged(metric, run)) if shown else None
     goodput = shown.metrics.goodput if shown else None
-    name = texts["excel.column.latency"].format(metric=NAMES[metric], stat="p95")
+    name = latency_title(judged(metric, run), "p95", texts)
     return [
         _Tile(name, milliseconds(latency.p95_ms, limit) if latency else None, at),
         _Tile(texts["column.goodput"], share(goodput, target), at),
@@ -232,9 +230,9 @@ def _advice(sheet: Worksheet, row: int, run: RunResult, texts: Texts) -> int:
     if found is None:
         return row
     row = _heading(sheet, row, texts["heading.recommendation"])
-    row = _line(sheet, row, sentence(in_language(found.headline, texts)), font=STRONG)
+    row = _line(sheet, row, sentence(found.headline), font=STRONG)
     if found.reasoning:
-        row = _line(sheet, row, sentence(in_language(found.reasoning, texts)))
+        row = _line(sheet, row, sentence(found.reasoning))
     return _gap(sheet, row)
 
 
@@ -273,7 +271,7 @@ def _entry(sheet: Worksheet, row: int, mark: str, why: Sequence[str], remedy: st
     """A mark on the left, beside it what happened in lines of their own, and what to do below it."""
     lines = [*(line for line in why if line)]
     if remedy:
-        lines.append(texts["excel.to_do"].format(remedy=sentence(harmless(remedy))))
+        lines.append(texts["excel.to_do"].format(remedy=sentence(plain(remedy))))
     left = _merged(sheet, row, 1, 2, mark, rows=len(lines))
     left.font, left.alignment = STRONG, Alignment("center", "top", wrap_text=True)
     for place, line in enumerate(lines):
@@ -285,7 +283,7 @@ def _entry(sheet: Worksheet, row: int, mark: str, why: Sequence[str], remedy: st
 
 def _finding(run: RunResult, place: int, texts: Texts) -> str:
     finding = run.findings[place]
-    return f"{in_language(finding.subject, texts)}: {in_language(finding_words(finding, texts), texts)}"
+    return f"{in_language(finding.subject, texts)}: {finding_words(finding, texts)}"
 
 
 def _list(sheet: Worksheet, row: int, heading: str, lines: Sequence[str], texts: Texts) -> int:
@@ -293,7 +291,7 @@ def _list(sheet: Worksheet, row: int, heading: str, lines: Sequence[str], texts:
         return row
     row = _heading(sheet, row, heading)
     for line in lines[:_MOST]:
-        row = _line(sheet, row, sentence(harmless(line)))
+        row = _line(sheet, row, sentence(plain(line)))
     return _more(sheet, row, len(lines), "excel.sheet.remarks", texts)
 
 

@@ -14,13 +14,14 @@ from lxml import etree
 from openpyxl import Workbook
 
 from llmload.domain import RunResult
+from llmload.promises import At, Bound, Gate
 from llmload.reporters import excel
 from llmload.reporters.excel_cells import Figure, harmless, milliseconds, put, share
 from llmload.reporters.texts import Language, texts_in
-from llmload.verdict import Status
+from llmload.verdict import Evidence, Status, Verdict
 from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
 from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
-from tests.reporters.workbooks import opened, parts, plots, records, referred, texts_of
+from tests.reporters.workbooks import opened, parts, plots, records, referred, texts_of, texts_of_sheet
 
 ENGLISH = texts_in(Language.EN)
 BARE = replace(CLEAN, gpus=(), timeline=None, recommendation=None)
@@ -358,6 +359,47 @@ def test_many_samples_of_a_gpu_are_taken_together() -> None:
     values = list(sheet.iter_rows(min_row=5, max_col=5, values_only=True))
     assert len(values) == 900
     assert (values[-1][1], values[-1][2], values[-1][3]) == (0.5, 8, None), "the mean, the peak, and nothing"
+
+
+# ---------------------------------------------------------------- the same as in every other report
+
+
+def test_in_open_loop_the_slo_is_held_against_ttft_since_due() -> None:
+    run = replace(BARE, steps=(TROUBLE.steps[-1],), slo=TROUBLE.slo, knee=None)
+    content = excel.render(run, ENGLISH)
+    drawn = [name for plot in plots(content) for name in plot.series if "TTFT" in referred(opened(content), name)[0]]
+    assert {referred(opened(content), name)[0] for name in drawn} >= {"TTFT since due p95 (ms)", "SLO TTFT (ms)"}
+    assert "TTFT p95 (ms)" not in {referred(opened(content), name)[0] for name in drawn}
+    assert "TTFT since due p95 (ms)" in set(texts_of_sheet(opened(content)["Summary"]))
+
+
+def test_each_step_has_the_goodput_target_of_its_own_gate() -> None:
+    gate = Gate("goodput", Bound(">=", 0.9), at=At("concurrency", ">=", 160))
+    last = BARE.steps[-1]
+    verdict = Verdict(gate, last.step.label, Status.FAIL, "less", "more")
+    run = replace(BARE, steps=(*BARE.steps[:-1], replace(last, verdicts=(verdict,))))
+    rows = records(opened(excel.render(run, ENGLISH))["Steps"])
+    assert [row["Goodput target"] for row in rows][-2:] == [0.95, 0.9]
+
+
+def test_a_change_does_not_round_onto_its_limit() -> None:
+    (step,) = REGRESSED.steps
+    beyond = replace(step.verdicts[0], evidence=Evidence(0.0504, 0.05, 0.05002, 0.06, 12, 1.0, None, 0.95, 1))
+    run = replace(REGRESSED, steps=(replace(step, verdicts=(beyond,)),))
+    sheet = opened(excel.render(run, ENGLISH))["Gates"]
+    shown = {cell.value: cell.number_format for row in sheet.iter_rows() for cell in row}
+    assert (shown[0.0504], shown[0.05002]) == (
+        '0.00%" worse";0.00%" better";"no change"',
+        '0.000%" worse";0.000%" better";"no change"',
+    )
+
+
+def test_text_that_looks_like_an_escape_is_escaped_once() -> None:
+    caveat = replace(TROUBLE.caveats[0], remedy="_x000D_")
+    run = replace(BARE, caveats=(caveat,), header=replace(BARE.header, scenario="_x000D_"))
+    content = excel.render(run, ENGLISH)
+    assert b"_x005F_x005F_" not in b"".join(parts(content).values())
+    assert opened(content).properties.title == "Load test: _x000D_"
 
 
 # ---------------------------------------------------------------- the document

@@ -69,5 +69,9 @@ def records(sheet: Worksheet) -> list[dict[str, object]]:
 
 def texts_of(book: Workbook) -> Iterator[str]:
     for sheet in book.worksheets:
-        for row in sheet.iter_rows():
-            yield from (cell.value for cell in row if isinstance(cell.value, str))
+        yield from texts_of_sheet(sheet)
+
+
+def texts_of_sheet(sheet: Worksheet) -> Iterator[str]:
+    for row in sheet.iter_rows():
+        yield from (cell.value for cell in row if isinstance(cell.value, str))
