@@ -13,7 +13,7 @@ from llmload.store.baseline_file import read_file
 from llmload.store.database import open_store
 from tests.analysis.builders import FACTS
 from tests.cli.stored_history import Made, fill, many, write_scenario
-from tests.command import llmload, start
+from tests.command import here, start
 from tests.repositories import commit_all, run_git
 
 OTHER = replace(FACTS, model="large", settings={"max_num_seqs": 64, "dtype": "auto"})
@@ -33,7 +33,7 @@ def only_file(folder: Path) -> Path:
 
 
 def update(folder: Path, *words: str, reason: str = "recorded") -> dict[str, object]:
-    done = llmload("baseline", "update", "chat", "--reason", reason, "--json", *words, cwd=folder)
+    done = here("baseline", "update", "chat", "--reason", reason, "--json", *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     told: dict[str, object] = json.loads(done.stdout)
     return told
@@ -45,7 +45,7 @@ def update(folder: Path, *words: str, reason: str = "recorded") -> dict[str, obj
 def test_update_takes_the_newest_runs_of_the_newest_fingerprint(folder: Path) -> None:
     fill(folder / "llmload.db", [Made(20, facts=OTHER)])
     fill(folder / "llmload.db", many(2, first=21, branch=""))
-    done = llmload("baseline", "update", "chat", "--reason", "first baseline", cwd=folder)
+    done = here("baseline", "update", "chat", "--reason", "first baseline", cwd=folder)
     assert done.returncode == 0, done.stderr
     path = only_file(folder)
     assert done.stdout == (
@@ -102,7 +102,7 @@ def test_runs_may_be_named_one_by_one_or_together_in_any_order(folder: Path) -> 
 
 def test_runs_of_two_fingerprints_are_not_mixed_and_the_keys_are_named(folder: Path) -> None:
     fill(folder / "llmload.db", [Made(20, facts=OTHER)])
-    done = llmload(
+    done = here(
         "baseline", "update", "chat", "--reason", "x", "--runs", f"{Made(1).run_id},{Made(20).run_id}", cwd=folder
     )
     assert done.returncode == 2
@@ -131,7 +131,7 @@ def test_runs_of_two_fingerprints_are_not_mixed_and_the_keys_are_named(folder: P
     ],
 )
 def test_what_cannot_be_a_baseline_is_a_bad_command_line(bad_runs: Path, words: list[str], said: str) -> None:
-    done = llmload("baseline", "update", *words, cwd=bad_runs)
+    done = here("baseline", "update", *words, cwd=bad_runs)
     assert done.returncode == 2
     assert said in " ".join(done.stderr.split())
     assert not (bad_runs / "reports").exists()
@@ -151,10 +151,10 @@ def bad_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_imported_run_is_refused(folder: Path) -> None:
     old = (Path(__file__).parents[1] / "store" / "loadtest" / "command.json").read_text(encoding="utf-8")
     (folder / "old.json").write_text(old, encoding="utf-8")
-    assert llmload("store", "import", "old.json", cwd=folder).returncode == 0
+    assert here("store", "import", "old.json", cwd=folder).returncode == 0
     with open_store(folder / "llmload.db") as store:
         run = next(run for run in store.list_runs() if run.status == "imported")
-    done = llmload("baseline", "update", run.scenario, "--reason", "x", "--runs", run.run_id, cwd=folder)
+    done = here("baseline", "update", run.scenario, "--reason", "x", "--runs", run.run_id, cwd=folder)
     assert done.returncode == 2
     assert "is imported: only a run that ended by itself" in done.stderr
 
@@ -176,7 +176,7 @@ def test_the_file_of_the_scenario_names_it_too_and_where_its_reports_go(folder: 
     path = write_scenario(folder)
     path.write_text(path.read_text().rstrip() + "\n  reports: {dir: elsewhere, formats: [json]}\n")
     told = update(folder, "--dir", "there")
-    done = llmload("baseline", "update", "chat.yaml", "--reason", "x", cwd=folder)
+    done = here("baseline", "update", "chat.yaml", "--reason", "x", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert str(told["file"]).startswith("there/baselines/chat/")
     assert len(list((folder / "elsewhere" / "baselines" / "chat").glob("*.json"))) == 1
@@ -186,21 +186,21 @@ def test_the_file_of_the_scenario_names_it_too_and_where_its_reports_go(folder: 
 
 
 def test_list_tells_each_file_with_its_last_reason_and_show_everything(folder: Path) -> None:
-    assert llmload("baseline", "list", cwd=folder).stdout == "No baselines in reports/baselines.\n"
+    assert here("baseline", "list", cwd=folder).stdout == "No baselines in reports/baselines.\n"
     fill(folder / "llmload.db", [Made(20, facts=OTHER)])
     update(folder, "--runs", Made(20).run_id, reason="a larger model")
     update(folder, "--runs", ",".join(Made(n).run_id for n in range(12)), reason="the small one")
-    heading, *lines = llmload("baseline", "list", cwd=folder).stdout.splitlines()
+    heading, *lines = here("baseline", "list", cwd=folder).stdout.splitlines()
     assert heading.split() == ["scenario", "id", "runs", "last", "change", "reason"]
     assert sorted(line.split(maxsplit=4)[2:5:2] for line in lines) == [["1", "a larger model"], ["12", "the small one"]]
-    listed = json.loads(llmload("baseline", "list", "--json", cwd=folder).stdout)
+    listed = json.loads(here("baseline", "list", "--json", cwd=folder).stdout)
     assert {each["run_count"]: each["is_advisory"] for each in listed} == {1: True, 12: False}
-    shown = llmload("baseline", "show", "chat", cwd=folder).stdout
+    shown = here("baseline", "show", "chat", cwd=folder).stdout
     assert "concurrency 8  p95(ttft)   119." in shown
     assert "12 added, 0 removed  the small one" in shown
     assert "1 run, advisory: fewer than 8" in shown
     small = next(each["file"] for each in listed if each["run_count"] == 12)
-    (document,) = json.loads(llmload("baseline", "show", small, "--json", cwd=folder).stdout)
+    (document,) = json.loads(here("baseline", "show", small, "--json", cwd=folder).stdout)
     figure = document["figures"]["concurrency 8"]["p95(ttft)"]
     assert (figure["runs"], document["fingerprint"]["model"]) == (12, "tiny")
     assert figure["mean"] == pytest.approx(119.9, abs=0.5)
@@ -211,17 +211,17 @@ def test_a_hostile_file_is_told_on_stderr_beside_the_others(folder: Path) -> Non
     update(folder)
     bad = only_file(folder).parent / "0123456789ab.json"
     bad.write_text('{"\\u001b[2Jx": 1}')
-    done = llmload("baseline", "list", cwd=folder)
+    done = here("baseline", "list", cwd=folder)
     assert done.returncode == 2
     assert "chat" in done.stdout
     assert "0123456789ab.json" in done.stderr
     assert "\x1b" not in done.stderr
-    assert llmload("baseline", "show", "chat", cwd=folder).returncode == 2
+    assert here("baseline", "show", "chat", cwd=folder).returncode == 2
 
 
 @pytest.mark.parametrize("wanted", ["none", "no.json", "../x"])
 def test_what_is_not_there_cannot_be_shown(folder: Path, wanted: str) -> None:
-    assert llmload("baseline", "show", wanted, cwd=folder).returncode == 2
+    assert here("baseline", "show", wanted, cwd=folder).returncode == 2
 
 
 # ---------------------------------------------------------------- accept
@@ -229,7 +229,7 @@ def test_what_is_not_there_cannot_be_shown(folder: Path, wanted: str) -> None:
 
 def test_an_accepted_shift_drops_the_runs_before_it_and_later_updates_do_not_take_them_back(folder: Path) -> None:
     update(folder)
-    done = llmload("baseline", "accept", "chat", Made(9).run_id, "--reason", "slower on purpose", cwd=folder)
+    done = here("baseline", "accept", "chat", Made(9).run_id, "--reason", "slower on purpose", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "Runs before 2026-11-21T00:00:09.000Z no longer count." in done.stdout
     assert "3 of 8 runs: advisory" in done.stdout
@@ -239,13 +239,13 @@ def test_an_accepted_shift_drops_the_runs_before_it_and_later_updates_do_not_tak
     assert file.since == "2026-11-21T00:00:09.000Z"
     fill(folder / "llmload.db", many(1, first=30, branch=""))
     assert update(folder)["run_count"] == 4
-    again = llmload("baseline", "accept", "chat", Made(8).run_id, "--reason", "x", cwd=folder)
+    again = here("baseline", "accept", "chat", Made(8).run_id, "--reason", "x", cwd=folder)
     assert again.returncode == 2
     assert "a shift was accepted already, from 2026-11-21T00:00:09.000Z on" in again.stderr
 
 
 def test_a_shift_may_be_accepted_before_there_is_a_baseline(folder: Path) -> None:
-    done = llmload("baseline", "accept", "chat", "--reason", "a new start", "--json", cwd=folder)
+    done = here("baseline", "accept", "chat", "--reason", "a new start", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["run_count"], told["since"]) == (1, "2026-11-21T00:00:11.000Z")
@@ -255,7 +255,7 @@ def test_the_accepted_run_and_those_measured_since_it_are_the_baseline(folder: P
     update(folder)
     fill(folder / "llmload.db", many(3, first=20, branch=""))
     fill(folder / "llmload.db", [Made(23, facts=OTHER)])
-    done = llmload("baseline", "accept", "chat", Made(20).run_id, "--reason", "fp8", "--json", cwd=folder)
+    done = here("baseline", "accept", "chat", Made(20).run_id, "--reason", "fp8", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     entry = json.loads(done.stdout)["entry"]
     assert entry["added"] == [Made(n).run_id for n in (20, 21, 22)]
@@ -270,7 +270,7 @@ def test_accepting_a_shift_keeps_the_later_runs_that_only_the_file_knows(folder:
     (elsewhere := tmp_path / "elsewhere").mkdir()
     fill(elsewhere / "llmload.db", [Made(9, branch=""), Made(30, branch="")])
     store = str(elsewhere / "llmload.db")
-    done = llmload("baseline", "accept", "chat", Made(9).run_id, "--reason", "fp8", "--store", store, cwd=folder)
+    done = here("baseline", "accept", "chat", Made(9).run_id, "--reason", "fp8", "--store", store, cwd=folder)
     assert done.returncode == 0, done.stderr
     runs = read_file(only_file(folder)).runs
     assert [run.past.run_id for run in runs] == [Made(n).run_id for n in (9, 10, 11, 30)]
@@ -282,13 +282,13 @@ def test_accepting_a_shift_keeps_the_later_runs_that_only_the_file_knows(folder:
 def test_gate_holds_a_run_against_the_baseline_that_is_named_and_repeats_it_no_more(folder: Path) -> None:
     update(folder)
     fill(folder / "llmload.db", [Made(40, ttft_ms=130.0, branch="")])
-    judged = llmload("gate", "latest", "--baseline", "auto", "--json", cwd=folder)
+    judged = here("gate", "latest", "--baseline", "auto", "--json", cwd=folder)
     assert judged.returncode == 3, judged.stderr
     assert json.loads(judged.stdout)["steps"][0]["verdicts"][0]["status"] == "fail"
-    assert llmload("gate", "latest", "--baseline", Made(3).run_id, cwd=folder).returncode == 0  # one run is advisory
-    stored = llmload("gate", "latest", "--json", cwd=folder)
+    assert here("gate", "latest", "--baseline", Made(3).run_id, cwd=folder).returncode == 0  # one run is advisory
+    stored = here("gate", "latest", "--json", cwd=folder)
     assert json.loads(stored.stdout)["verdict"] == "incomparable"  # what it was held against when it ended
-    refused = llmload("gate", "latest", "--baseline", "nowhere", cwd=folder)
+    refused = here("gate", "latest", "--baseline", "nowhere", cwd=folder)
     assert refused.returncode == 2
     assert "is no file, no git ref, and no stored run" in refused.stderr
 
@@ -298,9 +298,9 @@ def test_a_baseline_that_cannot_be_used_ends_apply_before_a_run_begins(folder: P
     update(folder)
     only_file(folder).write_text("{")
     for words in ([], ["--baseline", "reports"], ["--baseline", "nowhere"]):
-        done = llmload("apply", path.name, *words, cwd=folder)
+        done = here("apply", path.name, *words, cwd=folder)
         assert done.returncode == 2, done.stdout
-        rehearsed = llmload("apply", path.name, *words, "--dry-run", "client", cwd=folder)
+        rehearsed = here("apply", path.name, *words, "--dry-run", "client", cwd=folder)
         assert (rehearsed.returncode, rehearsed.stderr) == (2, done.stderr)
     with open_store(folder / "llmload.db") as store:
         assert len(store.list_runs()) == 12
@@ -308,8 +308,8 @@ def test_a_baseline_that_cannot_be_used_ends_apply_before_a_run_begins(folder: P
 
 def test_a_dry_run_makes_no_store_to_look_for_a_baseline(tmp_path: Path) -> None:
     path = write_scenario(tmp_path)
-    assert llmload("apply", path.name, "--dry-run", "client", cwd=tmp_path).returncode == 0
-    assert llmload("apply", path.name, "--dry-run", "client", "--baseline", "latest", cwd=tmp_path).returncode == 2
+    assert here("apply", path.name, "--dry-run", "client", cwd=tmp_path).returncode == 0
+    assert here("apply", path.name, "--dry-run", "client", "--baseline", "latest", cwd=tmp_path).returncode == 2
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -324,14 +324,14 @@ def test_a_run_keeps_the_baseline_that_it_was_held_against(tmp_path: Path) -> No
     first = measured("apply", path.name, cwd=tmp_path, env=env)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "there is no baseline of chat" in " ".join(first.stdout.split())
-    assert llmload("baseline", "update", "chat", "--reason", "first", cwd=tmp_path, env=env).returncode == 0
+    assert here("baseline", "update", "chat", "--reason", "first", cwd=tmp_path, env=env).returncode == 0
     second = measured("apply", path.name, "--json", cwd=tmp_path, env=env)
     assert second.returncode == 0, second.stderr
     document = json.loads(second.stdout)
     assert document["steps"][0]["verdicts"][0]["kind"] == "Advisory"
     only_file(tmp_path).unlink()
-    assert json.loads(llmload("show", "latest", "--json", cwd=tmp_path, env=env).stdout) == document
-    again = llmload("gate", "latest", "--json", cwd=tmp_path, env=env)
+    assert json.loads(here("show", "latest", "--json", cwd=tmp_path, env=env).stdout) == document
+    again = here("gate", "latest", "--json", cwd=tmp_path, env=env)
     assert json.loads(again.stdout) == document
 
 
@@ -347,6 +347,6 @@ def test_a_pull_request_is_held_against_the_baseline_of_the_branch_it_left(
     fill(tmp_path / "llmload.db", many(9, first=20, ttft_ms=150.0, branch="slower"))
     update(tmp_path, "--last", "8", reason="let it pass")
     commit_all("let it pass")
-    assert llmload("gate", "latest", "--baseline", "auto", cwd=tmp_path).returncode == 3
-    assert llmload("gate", "latest", "--baseline", "reports", cwd=tmp_path).returncode == 0
-    assert llmload("gate", "latest", "--baseline", "main", cwd=tmp_path).returncode == 3
+    assert here("gate", "latest", "--baseline", "auto", cwd=tmp_path).returncode == 3
+    assert here("gate", "latest", "--baseline", "reports", cwd=tmp_path).returncode == 0
+    assert here("gate", "latest", "--baseline", "main", cwd=tmp_path).returncode == 3

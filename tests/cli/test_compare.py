@@ -18,7 +18,7 @@ from llmload.reporters import result_json
 from llmload.scenario.loader import load_text
 from llmload.store.database import open_store
 from llmload.verdict import Caveat, Status
-from tests.command import llmload, start
+from tests.command import here, start
 from tests.recorded_runs import CLEAN
 from tests.store.observations import window
 
@@ -117,7 +117,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_the_exit_code_says_whether_runs_differ(folder: Path, arguments: list[str], code: int, told: str) -> None:
-    done = llmload("compare", *arguments, cwd=folder)
+    done = here("compare", *arguments, cwd=folder)
     assert done.returncode == code, done.stdout + done.stderr
     assert told in done.stdout
     assert done.stderr == ""
@@ -143,20 +143,20 @@ def test_the_exit_code_says_whether_runs_differ(folder: Path, arguments: list[st
 def test_what_cannot_be_compared_is_neither_same_nor_different(
     folder: Path, arguments: list[str], code: int, told: str
 ) -> None:
-    done = llmload("compare", *arguments, cwd=folder)
+    done = here("compare", *arguments, cwd=folder)
     assert done.returncode == code, done.stdout + done.stderr
     assert told in " ".join(done.stderr.split())
     assert done.stdout == ""
 
 
 def test_files_are_compared_where_there_is_no_store(folder: Path, tmp_path: Path) -> None:
-    done = llmload("compare", str(folder / "old.json"), str(folder / "slow.json"), cwd=tmp_path)
+    done = here("compare", str(folder / "old.json"), str(folder / "slow.json"), cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_comparison_in_json_is_what_its_schema_says(folder: Path) -> None:
-    done = llmload("compare", "old.json", "slow.json", FIRST, "--format", "json", cwd=folder)
+    done = here("compare", "old.json", "slow.json", FIRST, "--format", "json", cwd=folder)
     assert done.returncode == 1, done.stderr
     document = json.loads(done.stdout)
     Draft202012Validator(SCHEMA).validate(document)
@@ -167,7 +167,7 @@ def test_a_comparison_in_json_is_what_its_schema_says(folder: Path) -> None:
 
 def test_a_comparison_is_written_to_the_file_that_is_named(folder: Path, tmp_path: Path) -> None:
     report = tmp_path / "compare.md"
-    done = llmload("compare", "old.json", "slow.json", "--format=markdown", f"--output={report}", cwd=folder)
+    done = here("compare", "old.json", "slow.json", "--format=markdown", f"--output={report}", cwd=folder)
     assert (done.returncode, done.stdout) == (1, "")
     assert report.read_text(encoding="utf-8").startswith("# Comparison\n\n**Different: 1 worse")
 
@@ -181,10 +181,10 @@ def test_a_reader_that_is_gone_does_not_change_the_verdict(folder: Path, other: 
 
 
 def test_a_stored_run_compares_as_its_own_result_file_does(folder: Path) -> None:
-    exported = llmload("export", FIRST, "--format=json", cwd=folder)
+    exported = here("export", FIRST, "--format=json", cwd=folder)
     (folder / "exported.json").write_text(exported.stdout)
     by_id, by_file = (
-        json.loads(llmload("compare", name, SECOND, "--format=json", cwd=folder).stdout)["rows"]
+        json.loads(here("compare", name, SECOND, "--format=json", cwd=folder).stdout)["rows"]
         for name in (FIRST, "exported.json")
     )
     assert len(by_id) == len(by_file) > 20

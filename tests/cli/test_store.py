@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.command import llmload
+from tests.command import here
 from tests.recorded_runs import HOSTILE
 
 OLD = (Path(__file__).parents[1] / "store" / "loadtest" / "command.json").read_text(encoding="utf-8")
@@ -22,7 +22,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store that holds one imported run."""
     folder = tmp_path_factory.mktemp("imported")
     (folder / "old.json").write_text(OLD, encoding="utf-8")
-    done = llmload("store", "import", "old.json", cwd=folder)
+    done = here("store", "import", "old.json", cwd=folder)
     assert done.returncode == 0, done.stderr
     first, *notes = done.stdout.splitlines()
     assert first.startswith("old.json: imported as 20260105-123456-")
@@ -32,21 +32,21 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_same_file_again_is_the_same_run(imported: Path) -> None:
-    done = llmload("store", "import", "old.json", cwd=imported)
+    done = here("store", "import", "old.json", cwd=imported)
     assert done.returncode == 0
     assert done.stdout.endswith("already; nothing was added\n")
-    assert len(json.loads(llmload("runs", "--json", cwd=imported).stdout)) == 1
+    assert len(json.loads(here("runs", "--json", cwd=imported).stdout)) == 1
 
 
 def test_runs_marks_it_as_imported_and_vllm(imported: Path) -> None:
-    (run,) = json.loads(llmload("runs", "--json", cwd=imported).stdout)
+    (run,) = json.loads(here("runs", "--json", cwd=imported).stdout)
     told = [run[name] for name in ("scenario", "status", "verdict", "framework", "model", "step")]
     assert told == ["qwen-qwen3-14b", "imported", "not gated", "vllm", "Qwen/Qwen3-14B", "concurrency 50"]
-    assert "  imported  not gated  " in llmload("runs", cwd=imported).stdout
+    assert "  imported  not gated  " in here("runs", cwd=imported).stdout
 
 
 def test_show_tells_its_figures_and_that_it_was_imported(imported: Path) -> None:
-    done = llmload("show", "latest", cwd=imported)
+    done = here("show", "latest", cwd=imported)
     assert done.returncode == 0, done.stderr
     told = " ".join(done.stdout.split())
     assert "Qwen/Qwen3-14B on vllm at" in told
@@ -58,7 +58,7 @@ def test_show_tells_its_figures_and_that_it_was_imported(imported: Path) -> None
 
 
 def test_show_as_json_keeps_the_schema_and_what_is_not_known_is_null(imported: Path) -> None:
-    document = json.loads(llmload("show", "latest", "--json", cwd=imported).stdout)
+    document = json.loads(here("show", "latest", "--json", cwd=imported).stdout)
     jsonschema.validate(document, SCHEMA)
     assert (document["verdict"], document["exit_code"], document["target"]["framework"]) == ("not gated", 0, "vllm")
     assert document["because"] == "imported from old.json, not measured by this llmload"
@@ -69,15 +69,15 @@ def test_show_as_json_keeps_the_schema_and_what_is_not_known_is_null(imported: P
 
 @pytest.mark.parametrize("scenario", [[], ["--scenario", "scenario.yaml"]], ids=["its own", "another scenario"])
 def test_gate_refuses_to_judge_what_has_no_requests(imported: Path, scenario: list[str]) -> None:
-    assert llmload("init", "--framework", "vllm", "scenario.yaml", cwd=imported).returncode in (0, 2)  # 2: is there
-    done = llmload("gate", "latest", *scenario, cwd=imported)
+    assert here("init", "--framework", "vllm", "scenario.yaml", cwd=imported).returncode in (0, 2)  # 2: is there
+    done = here("gate", "latest", *scenario, cwd=imported)
     assert (done.returncode, done.stdout) == (2, "")
     assert "it has no requests, so that it cannot be judged" in done.stderr
 
 
 def test_every_report_marks_it(imported: Path, tmp_path: Path) -> None:
     formats = [word for name in ("markdown", "html", "json", "junit", "csv") for word in ("--format", name)]
-    done = llmload("report", "latest", *formats, "--out", str(tmp_path), cwd=imported)
+    done = here("report", "latest", *formats, "--out", str(tmp_path), cwd=imported)
     assert done.returncode == 0, done.stderr
     files = [Path(line) for line in done.stdout.splitlines()]
     assert {file.parent for file in files} == {tmp_path / "qwen-qwen3-14b"}
@@ -90,12 +90,12 @@ def test_every_report_marks_it(imported: Path, tmp_path: Path) -> None:
 
 
 def test_a_report_without_a_folder_goes_where_reports_go(imported: Path) -> None:
-    done = llmload("report", "latest", "--format", "csv", cwd=imported)
+    done = here("report", "latest", "--format", "csv", cwd=imported)
     assert done.stdout == "reports/qwen-qwen3-14b/steps.csv\n"
 
 
 def test_export_leaves_cells_empty_that_the_file_did_not_hold(imported: Path) -> None:
-    done = llmload("export", "latest", "--format", "csv", cwd=imported)
+    done = here("export", "latest", "--format", "csv", cwd=imported)
     first, second, third = csv.DictReader(io.StringIO(done.stdout))
     assert (first["Goodput (%)"], second["Goodput (%)"]) == ("97.959", "")
     assert (first["Window (s)"], second["Window (s)"]) == ("105.86", "")
@@ -106,7 +106,7 @@ def test_good_files_are_imported_and_the_bad_ones_told(tmp_path: Path) -> None:
     (tmp_path / "good.json").write_text(OLD, encoding="utf-8")
     (tmp_path / "bad.json").write_text(OLD.replace('"total_requests": 100', '"total_requests": "100"'), "utf-8")
     (tmp_path / "text.json").write_text("Results saved to: loadtest.json\n")
-    done = llmload("store", "import", "bad.json", "good.json", "text.json", "none.json", "--json", cwd=tmp_path)
+    done = here("store", "import", "bad.json", "good.json", "text.json", "none.json", "--json", cwd=tmp_path)
     assert done.returncode == 2
     (entry,) = json.loads(done.stdout)
     assert (entry["file"], entry["is_new"], entry["steps"]) == ("good.json", True, 3)
@@ -118,13 +118,13 @@ def test_good_files_are_imported_and_the_bad_ones_told(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_read_make_no_store(tmp_path: Path) -> None:
-    assert llmload("store", "import", "none.json", cwd=tmp_path).returncode == 2
+    assert here("store", "import", "none.json", cwd=tmp_path).returncode == 2
     assert list(tmp_path.iterdir()) == []
 
 
 def test_our_own_result_is_refused_by_name(imported: Path, tmp_path: Path) -> None:
-    (tmp_path / "result.json").write_text(llmload("show", "latest", "--json", cwd=imported).stdout)
-    done = llmload("store", "import", "result.json", cwd=tmp_path)
+    (tmp_path / "result.json").write_text(here("show", "latest", "--json", cwd=imported).stdout)
+    done = here("store", "import", "result.json", cwd=tmp_path)
     assert done.returncode == 2
     assert "a document of llmload itself, and not a result of llm-loadtest" in done.stderr
 
@@ -136,10 +136,10 @@ def test_hostile_words_of_the_file_do_nothing(tmp_path: Path) -> None:
     name = "a\x1b[2Jb.json"
     (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")
     (tmp_path / "c\x1b[2Jd.json").write_text("{}")
-    shown = [llmload("store", "import", *arguments, cwd=tmp_path) for arguments in ([name], ["c\x1b[2Jd.json"])]
-    shown += [llmload(*verb, cwd=tmp_path) for verb in (["runs"], ["show", "latest"])]
+    shown = [here("store", "import", *arguments, cwd=tmp_path) for arguments in ([name], ["c\x1b[2Jd.json"])]
+    shown += [here(*verb, cwd=tmp_path) for verb in (["runs"], ["show", "latest"])]
     for done in shown:
         assert "\x1b" not in done.stdout + done.stderr
-    exported = llmload("export", "latest", "--format", "csv", cwd=tmp_path).stdout
+    exported = here("export", "latest", "--format", "csv", cwd=tmp_path).stdout
     row = next(csv.DictReader(io.StringIO(exported)))
     assert row["Model"].startswith("'=cmd")

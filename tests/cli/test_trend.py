@@ -15,7 +15,7 @@ from llmload.domain import RunResult
 from llmload.scenario.loader import load_text
 from llmload.store.baseline_file import path_of
 from llmload.store.database import open_store
-from tests.command import llmload, start
+from tests.command import here, start
 from tests.recorded_runs import CLEAN
 
 DOCUMENT = """
@@ -83,7 +83,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_shift_is_told_with_its_run_its_size_and_what_changed(folder: Path) -> None:
-    done = llmload("runs", "--trend", "--scenario", "chat", cwd=folder)
+    done = here("runs", "--trend", "--scenario", "chat", cwd=folder)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[:3] == [
@@ -102,7 +102,7 @@ def test_a_shift_is_told_with_its_run_its_size_and_what_changed(folder: Path) ->
 
 
 def test_every_scenario_is_told_and_one_without_gates_by_its_last_step(folder: Path) -> None:
-    done = llmload("runs", "--trend", cwd=folder)
+    done = here("runs", "--trend", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "steady: 8 runs\n  concurrency 32\n" in done.stdout
     assert "chat: 20 runs" in done.stdout
@@ -110,7 +110,7 @@ def test_every_scenario_is_told_and_one_without_gates_by_its_last_step(folder: P
 
 def test_one_figure_at_one_step_is_told_where_it_is_asked_for(folder: Path) -> None:
     arguments = ("--scenario", "chat", "--metric", "p99(e2e)", "--at", "concurrency 32", "--json")
-    (told,) = json.loads(llmload("runs", "--trend", *arguments, cwd=folder).stdout)
+    (told,) = json.loads(here("runs", "--trend", *arguments, cwd=folder).stdout)
     (trend,) = told["trends"]
     assert (trend["step"], trend["figure"], len(trend["points"])) == ("concurrency 32", "p99(e2e)", 20)
     (shift,) = trend["shifts"]
@@ -119,7 +119,7 @@ def test_one_figure_at_one_step_is_told_where_it_is_asked_for(folder: Path) -> N
 
 
 def test_only_the_newest_runs_are_looked_at_where_that_is_asked_for(folder: Path) -> None:
-    (told,) = json.loads(llmload("runs", "--trend", "--scenario=chat", "--limit=6", "--json", cwd=folder).stdout)
+    (told,) = json.loads(here("runs", "--trend", "--scenario=chat", "--limit=6", "--json", cwd=folder).stdout)
     assert told["runs"] == 5
     assert all(trend["shifts"] == [] for trend in told["trends"])
 
@@ -135,7 +135,7 @@ def test_only_the_newest_runs_are_looked_at_where_that_is_asked_for(folder: Path
     ],
 )
 def test_what_there_is_not_is_a_bad_command_line(folder: Path, arguments: list[str], words: str) -> None:
-    done = llmload("runs", *arguments, cwd=folder)
+    done = here("runs", *arguments, cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
 
@@ -156,12 +156,12 @@ def test_a_shift_that_was_accepted_is_marked(tmp_path: Path) -> None:
     path = path_of(tmp_path / "reports", "chat", fingerprint)
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(document))
-    done = llmload("runs", "--trend", cwd=tmp_path)
+    done = here("runs", "--trend", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "; accepted: the longer template" in done.stdout
 
     path.write_text("{")
-    done = llmload("runs", "--trend", cwd=tmp_path)
+    done = here("runs", "--trend", cwd=tmp_path)
     assert done.returncode == 0
     assert f"{path.relative_to(tmp_path)}:1:" in done.stderr
     assert "accepted" not in done.stdout
@@ -170,16 +170,16 @@ def test_a_shift_that_was_accepted_is_marked(tmp_path: Path) -> None:
 
 def test_what_baseline_accept_wrote_marks_the_shift(tmp_path: Path) -> None:
     remember(tmp_path, shifted("chat"))
-    accepted = llmload("baseline", "accept", "chat", "20261111", "--reason", "a larger model", cwd=tmp_path)
+    accepted = here("baseline", "accept", "chat", "20261111", "--reason", "a larger model", cwd=tmp_path)
     assert accepted.returncode == 0, accepted.stderr
-    done = llmload("runs", "--trend", "--metric", "p50(ttft)", cwd=tmp_path)
+    done = here("runs", "--trend", "--metric", "p50(ttft)", cwd=tmp_path)
     assert [line for line in done.stdout.splitlines() if line.endswith("; accepted: a larger model")]
 
 
 def test_a_store_of_runs_that_did_not_finish_has_no_trend(tmp_path: Path) -> None:
     with open_store(tmp_path / "llmload.db") as store:
         store.begin(result_of("chat", 1, 9.0, "[]").header)
-    done = llmload("runs", "--trend", cwd=tmp_path)
+    done = here("runs", "--trend", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "No finished runs.\n")
 
 
