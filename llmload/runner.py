@@ -27,6 +27,7 @@ from llmload.target.identity import Identity, change
 from llmload.target.place import Opened
 from llmload.target.probe import Probed
 from llmload.target.route import slower_transport
+from llmload.verdict import Caveat
 from llmload.workload.planning import pace_of, plan_look, warmup_of
 
 _USUAL_FINISH = (None, "stop", "length")
@@ -79,8 +80,8 @@ class Measured:
     facts: TargetFacts | None
     trouble: TargetError | None
 
-    def judged(self, refer: Refer | None = None) -> RunResult:
-        """Judge what there is; `refer` comes before the side's own."""
+    def judged(self, refer: Refer | None = None, cut_short: Caveat | None = None) -> RunResult:
+        """Judge what there is; `refer` comes before the side's own, `cut_short` says why windows are missing."""
         side = self.side
         return judge(
             side.header,
@@ -90,6 +91,7 @@ class Measured:
             finished=side.edges.now(),
             trouble=self.trouble,
             refer=refer or side.edges.refer,
+            cut_short=cut_short,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from llmload.analysis.baselines import Refer, no_baseline
@@ -55,8 +55,12 @@ def judge(
     finished: str | None,
     trouble: TargetError | None = None,
     refer: Refer = no_baseline,
+    cut_short: Caveat | None = None,
 ) -> RunResult:
     """Measure and judge every step on its whole windows, then the run; `trouble` is what stopped it, if anything.
+
+    `cut_short` is why the run has no more windows than these, for where some are missing: it makes errors of the gates
+    of steps that were never measured, and speaks against nothing that was.
 
     `refer` finds what relative gates are held against; it is asked only where there are some.
 
@@ -67,16 +71,21 @@ def judge(
     fingerprint = fingerprint_of(header, scenario, facts)
     reference = refer(fingerprint) if any(isinstance(gate.promise, Change) for gate in scenario.gates) else None
     observed = _Observed(whole, scenario, facts, _cpus(header), reference)
-    of_run = nothing or _stopped(trouble)
+    is_complete = trouble is not None or next_look(scenario, whole) is None
+    of_run, unfinished = nothing or _stopped(trouble), None if is_complete else cut_short
     steps = tuple(
         result
         for step in _ladder(scenario, whole)
-        if (result := _step_result(step, observed, of_run if windows_at(step, whole) else guarded or of_run))
+        if (
+            result := _step_result(
+                step, observed, of_run if windows_at(step, whole) else guarded or of_run or unfinished
+            )
+        )
     )
     caveats = tuple(caveat for caveat in (_stopped(trouble), guarded, nothing) if caveat is not None)
     outcome = _overall(scenario, steps, caveats)
     because = outcome.because
-    if trouble is None and next_look(scenario, whole) is not None:
+    if not is_complete:
         because += f" (not complete: judged on {_extent(scenario, steps)})"
     return RunResult(
         header=header,
@@ -88,7 +97,7 @@ def judge(
         because=because,
         fingerprint=fingerprint,
         findings=disagreements(facts) if facts is not None else (),
-        caveats=caveats,
+        caveats=caveats if unfinished is None else (*caveats, replace(unfinished, is_fatal=False)),
         notices=scenario.notices,
         fails_on=_strict_policies(scenario.decision),
         reference=reference,

@@ -21,7 +21,7 @@ from llmload.baseline import SIDE_LABEL
 from llmload.cli.references import refer_for
 from llmload.cli.report_files import Written, write_reports
 from llmload.cli.stopping import StopRequest, listening
-from llmload.cli.stored import judged
+from llmload.cli.stored import cut_short, judged
 from llmload.domain import Observation, RunHeader, RunResult, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.load.child import Here
@@ -38,6 +38,7 @@ from llmload.target.identity import identify
 from llmload.target.place import Opened, open_target
 from llmload.target.probe import Probed, probe
 from llmload.telemetry.environment import environment_facts
+from llmload.verdict import Caveat
 from llmload.workload.counting import count_answers
 from llmload.workload.planning import longest_request
 from llmload.workload.tokens import counter_for
@@ -94,7 +95,7 @@ def execute(scenario: Scenario, order: Order) -> Executed:
         session = Session(scenario, header, order, store, pool, stop, refer)
         try:
             (measured,) = run([Side(scenario, header, session.edges(), earlier)], alone(scenario))
-            result = measured.judged()
+            result = measured.judged(cut_short=why_unfinished(header, stop))
         except BaseException as error:
             session.keep("interrupted" if stop.signum else "failed", error)
             raise
@@ -138,6 +139,11 @@ def status_of(result: RunResult, stop: StopRequest) -> str:
     if stop.signum:
         return "interrupted"
     return "failed" if any(caveat.rule == STOPPED for caveat in result.caveats) else "finished"
+
+
+def why_unfinished(header: RunHeader, stop: StopRequest) -> Caveat | None:
+    """What a run that somebody stopped says of the windows that it lacks."""
+    return cut_short(header, "interrupted") if stop.signum else None
 
 
 def _begin(store: Store, scenario: Scenario, order: Order) -> tuple[RunHeader, Earlier]:
@@ -218,7 +224,7 @@ class Session:
     def keep(self, status: str, error: BaseException) -> None:
         """Report and store what an interrupted run measured; a full disk must not hide the first error."""
         try:
-            result = judged(self._store, self._header.run_id, against=lambda _: self._refer)
+            result = judged(self._store, self._header.run_id, against=lambda _: self._refer, ending=status)
             self._store.finish(self._header.run_id, result, status)
             noted(error, tell(result, self._scenario, self._order))
         except (StoreError, OSError) as second:

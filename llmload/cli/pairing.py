@@ -15,7 +15,7 @@ from llmload.analysis.pairs import nothing_for_a, paired_with, unlike
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import in_pairs
 from llmload.baseline import SIDE_LABEL
-from llmload.cli.execution import Order, Session, header_of, noted, place_of, status_of
+from llmload.cli.execution import Order, Session, header_of, noted, place_of, status_of, why_unfinished
 from llmload.cli.report_files import Written
 from llmload.cli.stopping import StopRequest, listening
 from llmload.cli.stored import judged
@@ -113,7 +113,7 @@ def measure_pairs(scenarios: tuple[Scenario, Scenario], names: tuple[str, str], 
         stop.remedy = _STOPPED
         sides = _begin(scenarios, names, order, _World(store, pool, stop))
         try:
-            pair = _judged(run(sides, in_pairs(*scenarios)))
+            pair = _judged(run(sides, in_pairs(*scenarios)), stop)
         except BaseException as error:
             _keep(sides, store, "interrupted" if stop.signum else "failed", error, tell)
             raise
@@ -161,13 +161,13 @@ def _shown(letter: str, show: Callable[[Progress | Waiting], None]) -> Callable[
     return of_side
 
 
-def _judged(measured: Sequence[Measured]) -> Pair:
+def _judged(measured: Sequence[Measured], stop: StopRequest) -> Pair:
     """What stopped A stopped B too: there is nothing left to compare it with."""
     a, b = measured
-    of_a = a.judged()
+    of_a = a.judged(cut_short=why_unfinished(a.side.header, stop))
     if b.trouble is None:
         b = replace(b, trouble=_ended_by(a, of_a))
-    return Pair(of_a, b.judged(_against(of_a)))
+    return Pair(of_a, b.judged(_against(of_a), why_unfinished(b.side.header, stop)))
 
 
 def _ended_by(a: Measured, of_a: RunResult) -> TargetError | None:
@@ -186,8 +186,8 @@ def _keep(sides: Sequence[Side], store: Store, status: str, error: BaseException
     """Judge, store and tell what was measured until then; a full disk must not hide the first error."""
     ids = [side.header.run_id for side in sides]
     try:
-        a = judged(store, ids[0], against=lambda _: nothing_for_a)
-        pair = Pair(a, judged(store, ids[1], against=lambda _: _against(a)))
+        a = judged(store, ids[0], against=lambda _: nothing_for_a, ending=status)
+        pair = Pair(a, judged(store, ids[1], against=lambda _: _against(a), ending=status))
         for result in (pair.a, pair.b):
             store.finish(result.header.run_id, result, status)
         noted(error, tell(pair))

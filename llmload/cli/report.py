@@ -93,11 +93,17 @@ def report(
         wanted = _Wanted(known, store, out, texts, begin, junit_flavor, requests)
         written = _of_several(runs, wanted) if len(runs) > 1 else _of_one(runs[0], wanted)
     if written.files:
-        print("\n".join(str(path) for path in written.files))
+        stored.print_text("".join(f"{_line(path)}\n" for path in written.files))
     tell_troubles(written)
     if opens:
         show(written.files)
     raise typer.Exit(worst((0, *written.exit_codes)))
+
+
+def _line(path: Path) -> str:
+    """A path for a terminal or a pipe: a folder's name may hold anything, and a scenario names the folder."""
+    name = str(path)
+    return name if name.isprintable() else repr(name)
 
 
 @dataclass(frozen=True, slots=True)

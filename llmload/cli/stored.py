@@ -18,19 +18,36 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmload.analysis.baselines import Refer
-    from llmload.domain import RunResult
+    from llmload.domain import RunHeader, RunResult
     from llmload.scenario.asked import Reports, Scenario
     from llmload.store.database import Store, StoredRun
+    from llmload.verdict import Caveat
 
     Against = Callable[[Scenario], Refer]
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help='Id of the run, the beginning of one, or "latest".')]
 
+_CUT_SHORT = {
+    "running": "it is still going on",
+    "interrupted": "stopped by Ctrl-C or SIGTERM",
+    "aborted": "its process died",
+    "failed": "a defect of llmload or its surroundings ended it",
+}
+"""Why a run that the store knows by this status may have no more windows; a server's failure is told by itself."""
+
 _ALIASES = {"xlsx": "excel", "md": "markdown"}
 
 
-def judged(store: Store, run_id: str, scenario: Scenario | None = None, against: Against | None = None) -> RunResult:
+def judged(
+    store: Store,
+    run_id: str,
+    scenario: Scenario | None = None,
+    against: Against | None = None,
+    ending: str | None = None,
+) -> RunResult:
     """Fold the stored windows of a run into a result again; another `scenario` brings its own gates and SLO.
+
+    `ending` is the status of a run that ends now, where the store does not know it yet.
 
     Relative gates are held against what the run was judged against when it ended, unless `against` finds another.
     An imported run has no windows, only the figures that it came with.
@@ -55,7 +72,23 @@ def judged(store: Store, run_id: str, scenario: Scenario | None = None, against:
         finished=run.finished,
         trouble=_trouble(run),
         refer=as_it_was if against is None else against(asked),
+        cut_short=cut_short(run.header, ending or run.status),
     )
+
+
+def cut_short(header: RunHeader, status: str) -> Caveat | None:
+    """Why a run of this status has no more windows than it has; None where it came to its end."""
+    from llmload.baseline import SIDE_LABEL
+    from llmload.verdict import Caveat
+
+    if status not in _CUT_SHORT:
+        return None
+    remedy = f"Go on with it: llmload apply FILE --resume {header.run_id}"
+    if status == "running":
+        remedy = "Wait for its end, then make this report again"
+    elif SIDE_LABEL in header.labels:
+        remedy = "Measure both sides again with `llmload ab`"
+    return Caveat("the run is not complete", _CUT_SHORT[status], remedy, is_fatal=True, kind="NotMeasured")
 
 
 def reports_directory(result: RunResult) -> Path:

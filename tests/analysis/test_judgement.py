@@ -134,6 +134,18 @@ def test_an_interrupted_run_is_judged_on_its_whole_windows_and_says_so() -> None
     assert [step.step.value for step in result.steps] == [8]
 
 
+def test_steps_that_a_stopped_run_never_came_to_say_so_and_the_others_are_left_alone() -> None:
+    asked = once(GOODPUT_95, concurrency=(8, 16))
+    stopped = Caveat("the run is not complete", "stopped", "Go on with it", is_fatal=True, kind="NotMeasured")
+    result = judge(HEADER, asked, FACTS, observed(asked, GOOD), finished=None, cut_short=stopped)
+    (measured,), (missing,) = (step.verdicts for step in result.steps)
+    assert measured.status is Status.PASS
+    assert (missing.because, missing.remedy) == (f"could not measure: {stopped.rule}: stopped", "Go on with it")
+    assert result.caveats == (replace(stopped, is_fatal=False),)
+    whole = judge(HEADER, asked, FACTS, observed(asked, GOOD, GOOD), finished=None, cut_short=stopped)
+    assert (whole.caveats, whole.because) == ((), "Every gate holds"), "it was stopped after its last window"
+
+
 def test_a_run_that_is_complete_does_not_say_so() -> None:
     assert run(once(GOODPUT_95), GOOD).because == "Every gate holds"
 

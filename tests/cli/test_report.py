@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import openpyxl
@@ -12,7 +13,7 @@ import pytest
 from llmload.store.database import open_store
 from tests.cli.stored_runs import DOWN, put_run, run_id_of, scenario_of, whole
 from tests.cli.watching import wait_for
-from tests.command import here, llmload, start
+from tests.command import LLMLOAD, here, llmload, start
 from tests.recorded_runs import FROM_LOADTEST
 from tests.store.observations import window
 
@@ -120,6 +121,18 @@ def test_a_comparison_speaks_the_language_that_is_asked_for(stored: Path, tmp_pa
     assert (tmp_path / "comparison.md").read_text(encoding="utf-8").startswith("# 실행 비교\n")
 
 
+# ---------------------------------------------------------------- runs that lack windows
+
+
+def test_the_report_of_a_run_that_was_stopped_says_so_and_how_it_goes_on(stored: Path, tmp_path: Path) -> None:
+    for lang, said in (("en", "the run is not complete"), ("ko", "실행이 완료되지 않음")):
+        options = ["--format", "md", "--lang", lang, "--out", str(tmp_path)]
+        assert here("report", CUT_SHORT, *options, cwd=stored).returncode == 0
+        told = (tmp_path / "cut-short" / "report.md").read_text(encoding="utf-8")
+        assert said in told
+        assert f"llmload apply FILE --resume {CUT_SHORT}" in told
+
+
 # ---------------------------------------------------------------- asked wrongly
 
 
@@ -165,6 +178,20 @@ def test_two_reports_at_once_into_one_directory_both_end_well(stored: Path, tmp_
 
 
 # ---------------------------------------------------------------- shown
+
+
+def test_nobody_who_reads_the_paths_is_no_defect_of_ours(stored: Path, tmp_path: Path) -> None:
+    command = [LLMLOAD, "report", FIRST, "--format", "csv", "--out", str(tmp_path)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=stored, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, written(tmp_path / "chat")) == (0, {"steps.csv"})
+    assert done.stderr == "llmload: the output cannot be written (No space left on device)\n"
+
+
+def test_a_path_is_one_line_whatever_is_in_it(stored: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "한글 a\nb\x1b[31m"
+    told = here("report", FIRST, "--format", "csv", "--out", str(odd), cwd=stored)
+    assert told.stdout == f"{str(odd / 'chat' / 'steps.csv')!r}\n"
 
 
 def test_a_report_is_opened_where_there_is_a_display(stored: Path, tmp_path: Path) -> None:
