@@ -173,8 +173,17 @@ def _columns(
 
 def _events(records: Sequence[RequestRecord]) -> Events:
     counts = _ints(len(r.event_ns) for r in records)
-    flat = np.frombuffer(b"".join(r.event_ns.tobytes() for r in records), dtype=np.int64)
-    return Events(flat, np.cumsum(counts) - counts, counts)
+    return Events(instants_of(records), np.cumsum(counts) - counts, counts)
+
+
+def instants_of(records: Sequence[RequestRecord]) -> Ints:
+    """The instants of all text events, request by request: millions, written once to where they stay."""
+    found = np.empty(sum(len(record.event_ns) for record in records), dtype=np.int64)
+    at = 0
+    for record in records:
+        found[at : at + len(record.event_ns)] = record.event_ns
+        at += len(record.event_ns)
+    return found
 
 
 def _gaps(events: Events) -> Ints:

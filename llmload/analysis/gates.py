@@ -302,7 +302,7 @@ def _judge_sliced(gate: Gate, bound: Bound, sample: Sample) -> Verdict:
 def _slice_status(gate: Gate, bound: Bound, sample: Sample, upto: int) -> tuple[Status, Sliced]:
     observations = sample.observations[:upto]
     if gate.subject in RATES:
-        amounts = _within(rate_amounts(gate.subject, sample.folded.traffic), upto)
+        amounts = [_within(each, upto) for each in rate_amounts(gate.subject, sample.folded.traffic)]
         sliced = sliced_rate(amounts, observations, sample.alpha)
     else:
         sliced = sliced_mean(_within(_latency_amounts(gate, bound, sample), upto), observations, sample.alpha)
@@ -327,6 +327,8 @@ def _latency_amounts(gate: Gate, bound: Bound, sample: Sample) -> Amounts:
 
 def _within(amounts: Amounts, upto: int) -> Amounts:
     kept = amounts.window < upto
+    if kept.all():
+        return amounts
     return Amounts(amounts.at_ns[kept], amounts.window[kept], amounts.amount[kept])
 
 

@@ -12,6 +12,7 @@ from llmload.analysis.traffic import Amounts, Traffic
 from llmload.domain import Observation
 
 SLICES = 20
+_BLOCK = 1 << 18  # amounts at a time: megabytes of intermediate arrays, however many there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,33 +24,29 @@ class Sliced:
     n: int
 
 
-def rate_amounts(subject: str, traffic: Traffic) -> Amounts:
-    """What `rps`, `output_tps` or `total_tps` counts, and when."""
+def rate_amounts(subject: str, traffic: Traffic) -> tuple[Amounts, ...]:
+    """What `rps`, `output_tps` or `total_tps` adds up, and when it happened."""
     match subject:
         case "rps":
-            return traffic.requests
+            return (traffic.requests,)
         case "output_tps":
-            return traffic.output
+            return (traffic.output,)
         case _:
-            return Amounts(
-                np.concatenate([traffic.output.at_ns, traffic.input.at_ns]),
-                np.concatenate([traffic.output.window, traffic.input.window]),
-                np.concatenate([traffic.output.amount, traffic.input.amount]),
-            )
+            return traffic.output, traffic.input
 
 
-def sliced_rate(amounts: Amounts, observations: Sequence[Observation], alpha: float) -> Sliced:
+def sliced_rate(amounts: Sequence[Amounts], observations: Sequence[Observation], alpha: float) -> Sliced:
     """Amount per second of the windows."""
     total, weight = rate_slices(amounts, observations)
     middle = float(total.sum() / weight.sum()) if weight.sum() > 0 else None
-    return Sliced(middle, ratio_interval(total, weight, alpha), len(amounts.at_ns))
+    return Sliced(middle, ratio_interval(total, weight, alpha), sum(len(each.at_ns) for each in amounts))
 
 
-def rate_slices(amounts: Amounts, observations: Sequence[Observation]) -> tuple[Floats, Floats]:
+def rate_slices(amounts: Sequence[Amounts], observations: Sequence[Observation]) -> tuple[Floats, Floats]:
     """Amount and seconds of each slice of the windows."""
     sums, seconds = [], []
     for number, edges in enumerate(_edges(observations)):
-        sums.append(_histogram(amounts, number, edges, amounts.amount))
+        sums.append(sum((_histogram(each, number, edges, each.amount) for each in amounts), np.zeros(len(edges) - 1)))
         seconds.append(np.diff(edges) / 1e9)
     return np.concatenate(sums), np.concatenate(seconds)
 
@@ -74,8 +71,12 @@ def _edges(observations: Sequence[Observation]) -> list[Floats]:
 
 
 def _histogram(amounts: Amounts, number: int, edges: Floats, weights: Floats) -> Floats:
-    mine = amounts.window == number
-    places = np.searchsorted(edges, amounts.at_ns[mine], side="right") - 1
-    # rounding to whole microseconds may put an instant just outside of its own window
-    places = np.clip(places, 0, len(edges) - 2)
-    return np.bincount(places, weights=weights[mine], minlength=len(edges) - 1).astype(np.float64)
+    total = np.zeros(len(edges) - 1)
+    for first in range(0, len(amounts.at_ns), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        mine = amounts.window[block] == number
+        places = np.searchsorted(edges, amounts.at_ns[block][mine], side="right") - 1
+        # rounding to whole microseconds may put an instant just outside of its own window
+        places = np.clip(places, 0, len(total) - 1)
+        total += np.bincount(places, weights=weights[block][mine], minlength=len(total))
+    return total

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmload.analysis.attempts import Ints
+from llmload.analysis.attempts import Ints, instants_of
 from llmload.analysis.stats import Floats
 from llmload.analysis.traffic import served_in, tokens_per_event
 from llmload.domain import Observation, Outcome, Phase, RequestRecord
@@ -165,9 +165,8 @@ def _tokens(bins: _Bins, placed: _Placed) -> Floats:
     totals = np.zeros(bins.count)
     for first in range(0, len(served), _BLOCK):
         block = served[first : first + _BLOCK]
-        at_ns = np.frombuffer(b"".join([record.event_ns.tobytes() for record in block]), dtype=np.int64)
         counts = [len(record.event_ns) for record in block]
-        totals += bins.totals(placed, at_ns, np.repeat(each[first : first + _BLOCK], counts))
+        totals += bins.totals(placed, instants_of(block), np.repeat(each[first : first + _BLOCK], counts))
     return totals
 
 

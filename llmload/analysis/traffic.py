@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmload.analysis.attempts import Ints
+from llmload.analysis.attempts import Ints, instants_of
 from llmload.analysis.stats import Floats
 from llmload.domain import Observation, Outcome, RequestRecord
 
@@ -54,7 +54,7 @@ def _of_window(number: int, observation: Observation) -> Traffic:
     completed = [record for record in served if record.outcome is Outcome.OK]
     known = [record.input_tokens for record in completed if record.input_tokens is not None]
     per_prompt = sum(known) / len(known) if known else 0.0
-    at = np.frombuffer(b"".join([record.event_ns.tobytes() for record in served]), dtype=np.int64)
+    at = instants_of(served)
     output = np.repeat(tokens_per_event(served), [len(record.event_ns) for record in served])
     begun = [record for record in served if record.event_ns]
     prompts = [per_prompt if record.input_tokens is None else record.input_tokens for record in begun]
@@ -88,12 +88,15 @@ def _tokens_of_one(record: RequestRecord, average: float) -> float:
 def _inside(number: int, observation: Observation, at_ns: Sequence[int] | Ints, amount: Floats) -> Amounts:
     at = np.asarray(at_ns, dtype=np.int64)
     kept = (at >= observation.start_ns) & (at <= observation.end_ns)
-    return Amounts(at[kept], np.full(int(kept.sum()), number, dtype=np.int64), amount[kept])
+    window = np.full(int(kept.sum()), number, dtype=np.int64)
+    return Amounts(at, window, amount) if kept.all() else Amounts(at[kept], window, amount[kept])
 
 
 def _joined(parts: Sequence[Amounts]) -> Amounts:
     if not parts:
         return Amounts(np.array([], dtype=np.int64), np.array([], dtype=np.int64), np.array([], dtype=np.float64))
+    if len(parts) == 1:
+        return parts[0]
     return Amounts(
         np.concatenate([part.at_ns for part in parts]),
         np.concatenate([part.window for part in parts]),

@@ -92,21 +92,21 @@ def _timed(work: Callable[[], object]) -> float:
     return perf_counter() - began
 
 
-def observation_of(count: int, number: int) -> Observation:
+def observation_of(count: int, number: int, events: int = EVENTS) -> Observation:
     """A window of plausible requests: lognormal TTFT, gaps about 20 ms, one in two hundred failed."""
     draw = Random(number)
-    records = tuple(_record(seq, number, draw) for seq in range(count))
+    records = tuple(_record(seq, number, events, draw) for seq in range(count))
     end = max(record.done_ns for record in records)
     beats = array("q", (draw.randrange(1_000_000) for _ in range(20_000)))
     return Observation(Look(STEP, number, count), records, records[0].due_ns, end, Ending.COMPLETE, beats)
 
 
-def _record(seq: int, look: int, draw: Random) -> RequestRecord:
+def _record(seq: int, look: int, count: int, draw: Random) -> RequestRecord:
     due = 10**12 + seq * 10_000_000
     sent = due + draw.randrange(20, 300) * 1000
     at = sent + int(draw.lognormvariate(math.log(2e5), 0.3)) * 1000
     events = array("q")
-    for _ in range(EVENTS):
+    for _ in range(count):
         events.append(at)
         at += int(draw.gauss(20_000, 500)) * 1000
     is_failed = seq % 200 == 199
@@ -120,10 +120,10 @@ def _record(seq: int, look: int, draw: Random) -> RequestRecord:
         done_ns=events[-1] + 100_000,
         event_ns=array("q") if is_failed else events,
         asked_input_tokens=256,
-        asked_output_tokens=EVENTS,
-        reads=0 if is_failed else EVENTS,
+        asked_output_tokens=count,
+        reads=0 if is_failed else count,
         input_tokens=None if is_failed else 256,
-        output_tokens=None if is_failed else EVENTS,
+        output_tokens=None if is_failed else count,
         token_source=None if is_failed else TokenSource.USAGE,
         finish_reason=None if is_failed else "length",
         http_status=503 if is_failed else 200,
