@@ -25,7 +25,7 @@ class Figure:
     note: str  # what is not drawn, and why; "" for nothing
     picture: Markup
     spec: Spec | None
-    table: Table
+    tables: tuple[Table, ...]
 
     @property
     def is_zoomable(self) -> bool:
@@ -69,7 +69,7 @@ def _figure(chart: Chart, spec: Spec | None) -> Figure:
         note=_note(chart.spec),
         picture=_picture(chart),
         spec=spec,
-        table=_table(chart.spec),
+        tables=_tables(chart.spec),
     )
 
 
@@ -122,22 +122,28 @@ def _with_wheel(value: object) -> object:
 # ---------------------------------------------------------------- data as tables
 
 
-def _table(spec: Spec) -> Table:
-    """What the tooltips of a chart tell, as rows: the columns are those of its first view that has any."""
-    columns: tuple[str, ...] = ()
-    rows: list[tuple[str, ...]] = []
-    for fields, values in _told(spec, ()):
-        names = tuple(str(field.get("title") or field.get("field")) for field in fields)
-        columns = columns or names
-        if names == columns:
-            rows += [tuple(_cell(row.get(str(field.get("field")))) for field in fields) for row in values]
-    return Table(columns, tuple(dict.fromkeys(rows)))
-
-
 _Rows = Sequence[Mapping[str, object]]
+_Fields = Sequence[Mapping[str, object]]
 
 
-def _told(view: Mapping[str, object], inherited: _Rows) -> Iterator[tuple[Sequence[Mapping[str, object]], _Rows]]:
+def _tables(spec: Spec) -> tuple[Table, ...]:
+    """What the tooltips of a chart tell, as rows.
+
+    Views of the same data are one table, and so are those of the same columns.
+    """
+    seen: dict[int, tuple[_Rows, list[Mapping[str, object]]]] = {}
+    for fields, values in _told(spec, ()):
+        _, columns = seen.setdefault(id(values), (values, []))
+        columns += (field for field in fields if field not in columns)
+    found: dict[tuple[str, ...], dict[tuple[str, ...], None]] = {}
+    for values, columns in seen.values():
+        names = tuple(str(field.get("title") or field.get("field")) for field in columns)
+        rows = (tuple(_cell(row.get(str(field.get("field")))) for field in columns) for row in values)
+        found.setdefault(names, {}).update(dict.fromkeys(rows))
+    return tuple(Table(names, tuple(rows)) for names, rows in found.items() if rows)
+
+
+def _told(view: Mapping[str, object], inherited: _Rows) -> Iterator[tuple[_Fields, _Rows]]:
     """The fields of each view's tooltip, with its data."""
     data = view.get("data")
     values = data.get("values") if isinstance(data, Mapping) else None
@@ -152,13 +158,18 @@ def _told(view: Mapping[str, object], inherited: _Rows) -> Iterator[tuple[Sequen
             yield from _told(each, mine)
 
 
+_ALL_DIGITS = 1_000
+"""Data of charts have six digits: what is smaller has decimals that tell 99.996 from 100."""
+
+
 def _cell(value: object) -> str:
-    """Four significant digits, thousands marked."""
+    """Four significant digits and all whole ones, thousands marked; more where it would round onto a whole number."""
     match value:
         case None:
             return MISSING
         case float():
-            return f"{float(f'{value:.4g}'):,}".removesuffix(".0")
+            rounded = float(f"{value:.{max(4, len(str(int(abs(value)))))}g}")
+            return f"{value if rounded.is_integer() and abs(value) < _ALL_DIGITS else rounded:,}".removesuffix(".0")
         case int():
             return f"{value:,}"
         case _:

@@ -80,6 +80,8 @@ def latency_chart(run: RunResult, texts: Texts) -> Chart | None:
         for (metric, curves), axis in zip(panels.items(), axes, strict=False)
     ]
     title, notes = texts["charts.latency.title"], [texts["charts.latency.subtitle"]]
+    if any(_is_since_due(each) for each in chosen):
+        notes.append(texts["charts.latency.since_due"])
     if len(chosen) < len(measured):
         notes.append(texts["charts.latency.some"].format(shown=len(chosen), count=len(measured)))
     body = {"hconcat": views, "spacing": 22, "resolve": {"scale": {"color": "shared", "strokeDash": "shared"}}}
@@ -103,11 +105,12 @@ def _limit(slo: Slo | None, metric: str) -> float | None:
 
 def _histogram(result: StepResult, metric: str) -> Histogram | None:
     """In open loop TTFT counts from the due instant, as in a gate."""
-    histograms = result.metrics.histograms
-    if metric == "ttft" and result.step.axis != "concurrency":
-        metric = "ttft_due" if "ttft_due" in histograms else metric
-    found = histograms.get(metric)
+    found = result.metrics.histograms.get("ttft_due" if metric == "ttft" and _is_since_due(result) else metric)
     return found if found is not None and any(found.counts) else None
+
+
+def _is_since_due(result: StepResult) -> bool:
+    return result.step.axis != "concurrency" and "ttft_due" in result.metrics.histograms
 
 
 def _curves(steps: Sequence[StepResult], metric: str, texts: Texts) -> list[Curve]:

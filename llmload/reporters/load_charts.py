@@ -34,6 +34,10 @@ _SYMBOLS: Spec = {"symbolStrokeWidth": 0, "symbolDash": [1, 0], "symbolSize": 90
 """A legend shows points, without the dashes of the lines between them."""
 
 
+_TAILS = {"ttft": "ttft_p95", "ttft_due": "ttft_due_p95", "tpot": "tpot_p95", "e2e": "e2e_p95"}
+"""Metric -> its tail's key in the catalogue."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One series against load: its key, its value at each step, and the limit of the SLO that it is held against."""
@@ -118,17 +122,15 @@ class _Side:
 
 
 def _latency_lines(axis: LoadAxis, slo: Slo | None, texts: Texts) -> Iterator[Line]:
-    """In open loop TTFT counts from the due instant, as in a gate."""
+    """In open loop TTFT counts from the due instant, as in a gate. E2E is drawn where the SLO limits it."""
     terms = slo or Slo()
-    for metric, limit in (("ttft", terms.ttft_ms), ("tpot", terms.tpot_ms)):
-        summaries = [
-            each.metrics.latency.get(f"{metric}_due", each.metrics.latency.get(metric))
-            if each.step.axis != "concurrency"
-            else each.metrics.latency.get(metric)
-            for each in axis.steps
-        ]
+    is_since_due = axis.axis != "concurrency" and any("ttft_due" in each.metrics.latency for each in axis.steps)
+    drawn = [("ttft_due" if is_since_due else "ttft", terms.ttft_ms), ("tpot", terms.tpot_ms)]
+    drawn += [] if terms.e2e_ms is None else [("e2e", terms.e2e_ms)]
+    for metric, limit in drawn:
+        summaries = [each.metrics.latency.get(metric) for each in axis.steps]
         values = tuple(None if summary is None else known(summary.p95_ms) for summary in summaries)
-        yield Line(f"{metric}_p95", texts, values, limit)
+        yield Line(_TAILS[metric], texts, values, limit)
 
 
 def _latency_range(lines: Sequence[Line]) -> Range:

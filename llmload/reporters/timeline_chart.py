@@ -81,7 +81,7 @@ def timeline_chart(run: RunResult, texts: Texts) -> Chart | None:
         "spacing": 10,
         "params": [{**zoom(), "views": [f"over_time_{track.key}" for track in tracks]}],
     }
-    return Chart("timeline", title, _summary(tracks, timeline, texts), document(title, "", body))
+    return Chart("timeline", title, _summary(tracks, run, timeline, texts), document(title, "", body))
 
 
 def _tracks(timeline: Timeline) -> tuple[_Track, ...]:
@@ -157,19 +157,22 @@ def _names(stages: Sequence[_Stage], timeline: Timeline, texts: Texts) -> list[S
     ]
 
 
-def _summary(tracks: Sequence[_Track], timeline: Timeline, texts: Texts) -> str:
+def _summary(tracks: Sequence[_Track], run: RunResult, timeline: Timeline, texts: Texts) -> str:
     """How long it took, and the peak of each figure."""
     span = _x_range(timeline)
     most = {track.key: track.most for track in tracks}
-    failed = most.get("errors_per_s")
-    errors = (
-        texts["charts.timeline.no_errors"]
-        if not failed
-        else texts["charts.timeline.errors"].format(rate=amount(failed))
-    )
     return texts["charts.timeline.summary"].format(
         duration=f"{format_number(round(span.high - span.low))} s",
         in_flight=amount(most.get("in_flight")),
         tps=amount(most.get("output_tps")),
-        errors=errors,
+        errors=_errors(most.get("errors_per_s"), run, texts),
     )
+
+
+def _errors(most: float | None, run: RunResult, texts: Texts) -> str:
+    """Nothing failed where no step says so; what failed outside every bin has no rate, but is told."""
+    if most:
+        return texts["charts.timeline.errors"].format(rate=amount(most))
+    failed = sum(step.metrics.attempts - step.metrics.ok for step in run.steps)
+    key = "charts.timeline.failed" if failed else "charts.timeline.no_errors"
+    return texts[key].format(count=f"{failed:,}")

@@ -124,6 +124,34 @@ def test_throughput_is_summed_up_with_its_ends_and_its_limits() -> None:
     assert "TTFT p95 first exceeds its SLO of 30ms at concurrency " in summary
 
 
+def test_in_open_loop_the_slo_is_held_against_ttft_since_due() -> None:
+    step = TROUBLE.steps[-1]
+    latency = {**step.metrics.latency, "ttft_due": replace(step.metrics.latency["ttft"], p95_ms=850.0)}
+    histograms = {**step.metrics.histograms, "ttft_due": step.metrics.histograms["ttft"]}
+    late = replace(step, metrics=replace(step.metrics, latency=latency, histograms=histograms))
+    charts = charts_of(replace(TROUBLE, steps=(late,)))
+    summary = "TTFT since due p95 first exceeds its SLO of 800ms at rate 40/s."
+    assert summary in charts["throughput"].summary
+    series = [row for row in data_of(charts["throughput"], "value") if "TTFT" in str(row["series"])]
+    assert {(row["series"], row["value"]) for row in series} >= {("TTFT since due p95 (ms)", 850.0)}
+    assert "In open loop TTFT counts from when a request was due." in json.dumps(charts["latency"].spec)
+
+
+def test_e2e_is_drawn_where_the_slo_limits_it() -> None:
+    drawn = charts_of(replace(CLEAN, slo=Slo(e2e_ms=5000.0)))["throughput"]
+    assert "E2E p95 first exceeds its SLO of 5s at concurrency " in drawn.summary
+    assert "E2E p95 (ms)" not in json.dumps(charts_of(CLEAN)["throughput"].spec)
+
+
+def test_a_run_in_which_something_failed_never_says_that_nothing_did() -> None:
+    assert CLEAN.timeline is not None
+    quiet = replace(CLEAN.timeline, errors_per_s=(None,) * len(CLEAN.timeline.at_s))
+    step = CLEAN.steps[0]
+    failed = replace(step, metrics=replace(step.metrics, ok=step.metrics.attempts - 3))
+    run = replace(CLEAN, timeline=quiet, steps=(failed,))
+    assert charts_of(run)["timeline"].summary.endswith("requests that failed: 3.")
+
+
 def test_no_specification_has_an_expression_or_asks_for_anything() -> None:
     for run in RUNS.values():
         for chart in run_charts(run, ENGLISH):
@@ -198,7 +226,7 @@ def test_the_line_of_a_distribution_ends_where_attempts_failed() -> None:
     points = [(row["ms"], row["share"]) for row in data_of(chart, "share")]
     assert points[1:] == [(10.0, 50.0), (20.0, 75.0), (40.0, 80.0)]
     assert points[0][1] == 0
-    assert "p50 10.0 ms, p95 beyond every measured time" in chart.summary
+    assert "half within 10.0 ms, 95% within no measured time" in chart.summary
 
 
 def test_many_samples_of_many_gpus_become_few_points() -> None:

@@ -19,6 +19,7 @@ from llmload.plain_text import plain
 from llmload.reporters import html
 from llmload.reporters.charts import run_charts
 from llmload.reporters.embedding import library
+from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Language, texts_in
 from llmload.verdict import Caveat, Status
 from tests.recorded_comparisons import REGRESSED
@@ -247,7 +248,7 @@ def test_a_page_has_its_landmarks_and_headings_without_a_gap(run: RunResult) -> 
 def test_every_table_has_headings_with_a_scope_and_scrolls_by_itself(run: RunResult) -> None:
     page = parsed(run)
     for table in page.xpath("//main//table"):
-        region = table.getparent()
+        (region,) = table.xpath("./ancestor::div[@role='region']")
         assert (region.get("role"), region.get("tabindex")) == ("region", "0")
         assert region.get("aria-labelledby") or region.get("aria-label")
         assert all(each.get("scope") in ("col", "row", "colgroup") for each in table.iter("th"))
@@ -265,3 +266,32 @@ def test_every_chart_has_a_summary_and_its_data_as_a_table() -> None:
     for chart in charts:
         assert words_of(chart.xpath("./figcaption")[0])
         assert chart.xpath("./details[@class='data']//tbody/tr/td")
+
+
+@pytest.mark.parametrize(
+    ("name", "headings"),
+    [
+        ("throughput", ["Output throughput (tok/s)", "TTFT p95 (ms)", "TPOT p95 (ms)"]),
+        ("latency", ["TTFT (ms)", "TPOT (ms per token)", "E2E (ms)"]),
+        ("timeline", ["In flight (requests)", "Output (tok/s)", "Errors (1/s)"]),
+        ("gpu", ["Utilisation (%)", "Memory in use (GiB)", "Temperature (°C)", "Power (W)"]),
+    ],
+)
+def test_the_table_of_a_chart_has_the_data_of_every_view(name: str, headings: list[str]) -> None:
+    (data,) = parsed(CLEAN).xpath(f"//figure[@id='chart-{name}']/details[@class='data']")
+    told = {words_of(each) for each in data.iter("th", "td")}
+    assert set(headings) <= told
+
+
+def test_figures_below_a_chart_do_not_round_onto_others() -> None:
+    metrics = replace(CLEAN.steps[0].metrics, goodput=0.99996, output_tps=12345.0)
+    page = parsed(replace(CLEAN, steps=(replace(CLEAN.steps[0], metrics=metrics),)))
+    told = {words_of(each) for each in page.xpath("//details[@class='data']//td")}
+    assert {"99.996", "12,345"} <= told
+
+
+def test_caveats_and_findings_speak_the_language_of_the_report() -> None:
+    caveat = Caveat("client was late", "p99 heartbeat lateness 61ms, at most 10ms allowed", "")
+    page = parsed(replace(CLEAN, caveats=(caveat,)), KOREAN)
+    (rule,) = page.xpath("//section[h2/@id='caveats']//strong[1]")
+    assert words_of(rule) == in_language(caveat.rule, KOREAN) != caveat.rule
