@@ -11,7 +11,8 @@ class Knee:
     """How far the load of one ladder may go, by METRICS.md "Capacity". None: not reached or not known.
 
     `at_slo` is the highest load whose lower bound of goodput is at least `target` (0..1) with no failing step below
-    it; `saturation` the first load at which throughput stops growing or goodput falls. Both in the unit of `axis`.
+    it; where a gate promises `target` its verdict says so. `saturation` is the first load at which throughput stops
+    growing or goodput falls. Both in the unit of `axis`.
     """
 
     axis: str  # "concurrency", "rate" or "speed", as in Step

@@ -9,9 +9,11 @@ from llmload.capacity import Knee
 from llmload.domain import StepResult
 from llmload.promises import Bound
 from llmload.scenario.asked import Scenario
+from llmload.verdict import Status
 
 DEFAULT_TARGET = 0.95
 """Share of good requests that counts as holding the SLO, where neither a gate nor `recommend` says one."""
+_DECIDED = (Status.PASS, Status.FAIL, Status.INCONCLUSIVE)
 _GROWTH = 1.05
 _APART = 1.25
 """Throughput is compared with the nearest load that is a quarter lighter: nearer ones differ by noise."""
@@ -28,7 +30,7 @@ def knee_of(steps: Sequence[StepResult], scenario: Scenario) -> Knee | None:
         return None
     target = _target(scenario)
     unbroken = takewhile(lambda result: not _breaks(result, target), ladder)
-    at_slo = max((each.step.value for each in unbroken if _low(each) >= target), default=None)
+    at_slo = max((each.step.value for each in unbroken if _holds(each, target)), default=None)
     saturated = (each.step.value for each in ladder if _has_stopped(each, ladder) or _has_fallen(each, ladder, target))
     return Knee(axes.pop(), at_slo, next(saturated, None), target)
 
@@ -49,9 +51,30 @@ def _low(result: StepResult) -> float:
     return result.metrics.goodput_low or 0.0
 
 
+def _holds(result: StepResult, target: float) -> bool:
+    """Whether goodput surely is at least the target."""
+    decided = _decided(result, target)
+    return _low(result) >= target if decided is None else decided is Status.PASS
+
+
 def _breaks(result: StepResult, target: float) -> bool:
-    """Whether the whole interval of goodput lies under the target."""
-    return (result.metrics.goodput_high or 0.0) < target
+    """Whether goodput surely is under the target."""
+    decided = _decided(result, target)
+    return (result.metrics.goodput_high or 0.0) < target if decided is None else decided is Status.FAIL
+
+
+def _decided(result: StepResult, target: float) -> Status | None:
+    """What a gate that promises the same came to; None where the bounds of goodput have to tell.
+
+    A gate of several looks asks for more confidence than those bounds have, and a report must not say that the SLO
+    surely holds at a step whose gate is inconclusive.
+    """
+    told = (
+        verdict.status
+        for verdict in result.verdicts
+        if verdict.gate.subject == "goodput" and verdict.gate.promise == Bound(">=", target)
+    )
+    return next((status for status in told if status in _DECIDED), None)
 
 
 def _has_fallen(result: StepResult, ladder: Sequence[StepResult], target: float) -> bool:

@@ -12,7 +12,7 @@ from llmload.capacity import Knee
 from llmload.domain import Step, StepResult
 from llmload.promises import Bound, Change, Gate, Level
 from llmload.scenario.asked import Recommend
-from llmload.verdict import Caveat
+from llmload.verdict import Caveat, Status, Verdict
 from tests.analysis.builders import GOODPUT_95, scenario
 from tests.recorded_runs import CLEAN, TROUBLE
 
@@ -26,7 +26,7 @@ SPOILT = Caveat("client was late", "p99 61ms", "use more workers", is_fatal=True
 def step(rung: Rung, axis: str = "concurrency") -> StepResult:
     load, low, high, tps = rung
     metrics = replace(CLEAN.steps[0].metrics, goodput=high, goodput_low=low, goodput_high=high, output_tps=tps)
-    return replace(CLEAN.steps[0], step=Step(0, axis, load), metrics=metrics)
+    return replace(CLEAN.steps[0], step=Step(0, axis, load), metrics=metrics, verdicts=())
 
 
 def knee(*rungs: Rung) -> tuple[float | None, float | None]:
@@ -72,6 +72,29 @@ def test_a_step_that_could_not_be_measured_neither_holds_nor_breaks() -> None:
     assert knee_of(broken, scenario(GOODPUT_95)) == Knee("concurrency", 1, None, 0.95)
     higher = knee_of([*broken, step((4, 0.98, 1, 300))], scenario(GOODPUT_95))
     assert higher == Knee("concurrency", 4, None, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("status", "at_slo"),
+    [
+        pytest.param(Status.PASS, 4, id="a gate that passed"),
+        pytest.param(Status.INCONCLUSIVE, 4, id="a gate that is open"),
+        pytest.param(Status.FAIL, 1, id="a gate that failed"),
+        pytest.param(Status.ERROR, 4, id="a gate that could not be judged"),
+    ],
+)
+def test_a_gate_that_promises_the_same_decides_its_step(status: Status, at_slo: float) -> None:
+    verdict = Verdict(GOODPUT_95, "concurrency 2", status, "as it is", "")
+    judged = replace(step((2, 0.951, 0.99, 190)), verdicts=(verdict,))
+    found = knee_of([step((1, 0.98, 1, 100)), judged, step((4, 0.98, 1, 300))], scenario(GOODPUT_95))
+    assert found is not None
+    assert found.at_slo == at_slo
+
+
+def test_a_step_whose_gate_is_open_does_not_surely_hold() -> None:
+    verdict = Verdict(GOODPUT_95, "concurrency 2", Status.INCONCLUSIVE, "97% of 200", "wait for more")
+    judged = replace(step((2, 0.951, 0.99, 190)), verdicts=(verdict,))
+    assert knee_of([step((1, 0.98, 1, 100)), judged], scenario(GOODPUT_95)) == Knee("concurrency", 1, None, 0.95)
 
 
 @pytest.mark.parametrize(
