@@ -37,6 +37,7 @@ def main() -> None:
     `llmload compare`.
     """
     gc.set_threshold(50_000)  # start-up makes objects that stay; collecting among them took a fifth of `validate`
+    _open_what_is_closed()
     from llmload.cli import verbs
 
     verbs.register(app)
@@ -57,3 +58,10 @@ def main() -> None:
         name = type(error).__name__
         print(f"llmload: internal error: {name}. Please report it with the lines above.", file=sys.stderr)
         sys.exit(70)
+
+
+def _open_what_is_closed() -> None:
+    """Give `llmload ... >&-` a stdout and a stderr that nobody reads, before a file of ours gets their numbers."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))

@@ -188,6 +188,13 @@ def test_nobody_who_reads_the_paths_is_no_defect_of_ours(stored: Path, tmp_path:
     assert done.stderr == "llmload: the output cannot be written (No space left on device)\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_a_closed_output_is_no_defect_of_ours(stored: Path, tmp_path: Path, closed: str) -> None:
+    command = f'"$0" report {FIRST} --format csv --out "$1" {closed}'
+    ended = subprocess.run(["sh", "-c", command, LLMLOAD, str(tmp_path)], cwd=stored, check=False)
+    assert (ended.returncode, written(tmp_path / "chat")) == (0, {"steps.csv"})
+
+
 def test_a_path_is_one_line_whatever_is_in_it(stored: Path, tmp_path: Path) -> None:
     odd = tmp_path / "한글 a\nb\x1b[31m"
     told = here("report", FIRST, "--format", "csv", "--out", str(odd), cwd=stored)
