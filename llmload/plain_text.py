@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 TEXT_LIMIT = 400
 """Characters of one foreign text that a report keeps: enough for a sentence, too few to bury the verdict."""
@@ -27,3 +28,8 @@ def plain(text: str, limit: int = TEXT_LIMIT) -> str:
     kept = " ".join(_UNENCODABLE.sub("\ufffd", kept).split())
     over = max(0, len(kept) - limit) + max(0, len(text) - 8 * limit)
     return kept if not over else f"{kept[:limit].rstrip()} … [{over:,} more characters]"
+
+
+def display_width(text: str) -> int:
+    """Columns of a fixed-width font: Korean, Chinese and Japanese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

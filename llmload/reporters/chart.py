@@ -106,15 +106,34 @@ TARGETS: Spec = {"type": "point", "opacity": 0, "size": 120, "clip": True, "inva
 """Unseen points along a line, for the pointer to find: a line itself tells only its first one."""
 
 
-def lines(encoding: Mapping[str, Spec], tooltip: Sequence[Spec], moved_by: Spec) -> dict[str, object]:
+def alone(data: Sequence[Datum], key: str) -> list[Datum]:
+    """The rows of one series whose value has none beside it: a line through them draws nothing."""
+    ends: list[Datum] = [{}]
+    beside = zip([*ends, *data], data, [*data[1:], *ends], strict=False)
+    return [
+        row
+        for before, row, after in beside
+        if row[key] is not None and before.get(key) is None and after.get(key) is None
+    ]
+
+
+DOT: Spec = {"type": "point", "opacity": 1, "size": 22, "clip": True, "filled": True}
+"""A value that has none beside it."""
+
+
+def lines(
+    encoding: Mapping[str, Spec], tooltip: Sequence[Spec], moved_by: Spec, single: Sequence[Datum] = ()
+) -> dict[str, object]:
     """A line for each series with its figures at hand; the dash is for the line alone.
 
-    `moved_by` has the line's own parameters to zoom by, or the name that parameters of several views know it by.
+    `moved_by` has the line's own parameters to zoom by, or the name that parameters of several views know it by;
+    `single` are the rows that are `alone`.
     """
     shared = {channel: told for channel, told in encoding.items() if channel != "strokeDash"}
     dash = {channel: told for channel, told in encoding.items() if channel == "strokeDash"}
     line = {"mark": {"type": "line", "strokeWidth": 1.75, "clip": True}, "encoding": dash, **moved_by}
-    return {"encoding": shared, "layer": [line, {"mark": TARGETS, "encoding": {"tooltip": list(tooltip)}}]}
+    dots = [{"data": rows(single), "mark": DOT}] if single else []
+    return {"encoding": shared, "layer": [line, *dots, {"mark": TARGETS, "encoding": {"tooltip": list(tooltip)}}]}
 
 
 def rows(data: Sequence[Datum]) -> Spec:

@@ -6,7 +6,6 @@ Colours are of the palette of Okabe and Ito, told apart by most colour-blind rea
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from openpyxl.worksheet.header_footer import HeaderFooterItem
 from openpyxl.worksheet.table import Table
 from openpyxl.worksheet.worksheet import Worksheet
 
-from llmload.plain_text import TEXT_LIMIT, plain
+from llmload.plain_text import TEXT_LIMIT, display_width, plain
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds
 from llmload.reporters.texts import Texts
 from llmload.verdict import Status
@@ -181,11 +180,6 @@ def put(sheet: Worksheet, row: int, column: int, value: Value) -> Cell | MergedC
             if text.startswith(_FORMULA_STARTS):
                 cell.quotePrefix = True  # stays text when somebody edits the cell
     return cell
-
-
-def display_width(text: str) -> int:
-    """Columns of a fixed-width font: Korean, Chinese and Japanese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def status_words(status: Status, texts: Texts) -> str:

@@ -16,6 +16,8 @@ from openpyxl import Workbook
 from openpyxl.writer.excel import ExcelWriter
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first instant that a ZIP archive can tell
+_RANGE = re.compile(rb"<dimension [^>]*/>")
+"""The range of a sheet that it was drafted with: nobody knows that of rows still to come, and it may be left out."""
 _DATA = re.compile(rb"<sheetData\s*/>|<sheetData>.*</sheetData>", re.DOTALL)
 _LEVEL = 6
 
@@ -59,7 +61,7 @@ def _content(name: str, draft: bytes, streamed: Streamed | None) -> Iterator[byt
     found = _DATA.search(draft)
     if found is None:
         raise ValueError(f"{name} has no place for rows")
-    yield draft[: found.start()]
+    yield _RANGE.sub(b"", draft[: found.start()])
     yield b"<sheetData>"
     yield from streamed.rows(found[0])
     yield b"</sheetData>"

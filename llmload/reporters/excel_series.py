@@ -38,6 +38,8 @@ MOST_SAMPLES = 1_000
 _GIB = 2**30
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, INK, "8C6D31")
 _ROWS = 16
+_LOW_ROWS = 12
+"""Three charts one below the other end on the first page of a print."""
 _TIMELINE_COLUMNS = 15  # table and charts
 
 
@@ -208,7 +210,7 @@ def add_timeline(sheet: Worksheet, timeline: Timeline, texts: Texts) -> Area:
         y = Axis(texts[f"excel.timeline.{key}"], "#,##0.0" if key == "errors_per_s" else "#,##0", 0)
         title = texts["excel.chart.over_time"].format(figure=texts[f"excel.timeline.{key}"])
         chart = scatter(title, [(at, Trace(cells, colour))], Axis(texts["excel.axis.time"], least=0), y)
-        place(chart, sheet, Frame(_TIMELINE_COLUMNS, top + number * (_ROWS + 1), _ROWS, 0.5))
+        place(chart, sheet, Frame(_TIMELINE_COLUMNS, area.first + number * (_LOW_ROWS + 1), _LOW_ROWS, 0.5))
     return area
 
 

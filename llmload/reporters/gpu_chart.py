@@ -14,6 +14,7 @@ from llmload.reporters.chart import (
     Datum,
     Range,
     Spec,
+    alone,
     document,
     field,
     foreign,
@@ -30,7 +31,7 @@ from llmload.reporters.texts import Texts
 from llmload.timeline import GpuSeries
 
 _GIB = 2**30
-_PANEL, _HEIGHT = 274, 112
+_PANEL, _WIDE, _HEIGHT = 274, 600, 112
 _MOST_POINTS, _LEAST_POINTS = 640, 24
 """Of all lines together, and of one line: a picture stays small however long the run and however many the GPUs."""
 
@@ -91,12 +92,13 @@ def gpu_chart(run: RunResult, texts: Texts) -> Chart | None:
     if not quantities:
         return None
     names = [f"GPU {gpu.index}" for gpu in run.gpus]
+    width = _PANEL if len(quantities) > 1 else _WIDE
     data = _rows(run.gpus, names, quantities)
     seconds: dict[str, object] = {"format": NUMBER, "grid": False, "tickCount": 5}
     quiet = {**seconds, "title": None, "labels": False}
     axes = [quiet] * (len(quantities) - 2) + [{**seconds, "title": texts["charts.seconds"]}] * 2
     views = [
-        _panel(each, run.gpus, names, data, axis, texts)
+        {**_panel(each, run.gpus, names, data, axis, texts), "width": width}
         for each, axis in zip(quantities, axes[-len(quantities) :], strict=True)
     ]
     title = texts["charts.gpu.title"]
@@ -173,10 +175,11 @@ def _panel(
         "mark": rule,
         "encoding": {"y": {"field": "value", "type": "quantitative"}},
     }
-    curves = lines(encoding, tooltip, {"name": f"gpu_{quantity.key}"})
+    single = [row for name in names for row in alone([each for each in data if each["gpu"] == name], quantity.key)]
+    curves = lines(encoding, tooltip, {"name": f"gpu_{quantity.key}"}, single)
     above = panel_title(_figure(quantity, gpus, limits, texts))
     layers = [curves, *([limit_rule] if limits else [])]
-    return {"title": above, "width": _PANEL, "height": _HEIGHT, "layer": layers}
+    return {"title": above, "height": _HEIGHT, "layer": layers}
 
 
 def _y_range(quantity: _Quantity, data: Sequence[Datum], limits: set[float]) -> Range:

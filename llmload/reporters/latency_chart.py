@@ -8,10 +8,12 @@ from itertools import accumulate
 
 from llmload.domain import RunResult, StepResult
 from llmload.latency import Histogram
+from llmload.plain_text import display_width
 from llmload.promises import Slo
 from llmload.reporters import palette
 from llmload.reporters.chart import (
     NUMBER,
+    WIDTH,
     Chart,
     Datum,
     Range,
@@ -32,6 +34,9 @@ from llmload.units import format_duration
 
 _METRICS = ("ttft", "tpot", "e2e")
 _PANEL, _HEIGHT = 196, 210
+
+_SYMBOL = 72
+"""Pixels of a legend's symbol, with what is between it and the entries on either side."""
 
 MOST_STEPS = len(palette.SERIES)
 """More lines than colours nobody can tell apart."""
@@ -175,7 +180,7 @@ def _panel(panel: _Panel, texts: Texts) -> Spec:
     title = texts[f"charts.latency.metric_{panel.metric}"]
     x_axis = {"title": title, "format": NUMBER, "tickCount": 3, "labelOverlap": "greedy", "grid": False}
     y_axis = {"values": [0, 25, 50, 75, 100], "format": NUMBER, **panel.share_axis}
-    legend = {"symbolType": "stroke", "symbolSize": 200, "columns": 6}
+    legend = {"symbolType": "stroke", "symbolSize": 200, "columns": _columns(panel.names)}
     tooltip = [
         field("step", texts["charts.latency.step"], "nominal"),
         field("ms", title, form=",.4~r"),
@@ -194,6 +199,12 @@ def _panel(panel: _Panel, texts: Texts) -> Spec:
         words = texts["charts.latency.slo"].format(limit=format_duration(panel.limit / 1000))
         view["title"] = panel_title(words)
     return view
+
+
+def _columns(names: Sequence[str]) -> int:
+    """How many entries of the legend stand side by side: at least two, and as many in each row but the last."""
+    fitting = max(2, WIDTH // (7 * max(map(display_width, names)) + _SYMBOL))
+    return -(-len(names) // -(-len(names) // fitting))
 
 
 def _limit_layers(panel: _Panel) -> list[Spec]:

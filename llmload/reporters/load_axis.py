@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from llmload.capacity import Knee
 from llmload.domain import RunResult, Step, StepResult
+from llmload.plain_text import display_width
 from llmload.reporters import sections
-from llmload.reporters.chart import NUMBER, Range, Spec, rows
+from llmload.reporters.chart import NUMBER, WIDTH, Range, Spec, rows
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import sentence, step_label
 from llmload.units import format_number
@@ -17,8 +19,54 @@ from llmload.units import format_number
 _LOG_FROM = 10
 """How many times the lowest load the highest one must be for a logarithmic axis."""
 
-_ROW = 14
+_ROW = 15
 """Pixels from one label at the top of a view to the next."""
+
+_DASHES: Mapping[str, Sequence[int]] = {"knee": (5, 3), "saturation": (1, 3)}
+
+Side = Literal["left", "right"]
+"""What a label is aligned by: by its left end it stands on the right of a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A load that is marked by a rule; `place` is where it lies, 0 at the left end of the axis and 1 at the right."""
+
+    load: float
+    words: str
+    dash: Sequence[int]
+    place: float
+
+    @property
+    def fits_before(self) -> bool:
+        """Whether there is room for the words on the left of the rule."""
+        return self.place * WIDTH >= _pixels(self.words)
+
+    @property
+    def fits_behind(self) -> bool:
+        """Whether there is room for them on the right."""
+        return (1 - self.place) * WIDTH >= _pixels(self.words)
+
+
+def _pixels(words: str) -> float:
+    """What bold words take at most, with the distance to a rule on either side."""
+    return 7.5 * display_width(words) + 12
+
+
+def _placed(marks: Sequence[_Mark]) -> list[tuple[Side, int]]:
+    """How each label is aligned, and in which row from the top it stands."""
+    if len(marks) < 2:
+        return [("right" if mark.fits_before else "left", 0) for mark in marks]
+    order = sorted(range(len(marks)), key=lambda place: marks[place].load)
+    low, high = (marks[place] for place in order)
+    found: list[tuple[Side, int]]
+    if low.fits_before and high.fits_behind:
+        found = [("right", 0), ("left", 0)]
+    elif high.fits_behind:
+        found = [("left", 0), ("left", 1)]
+    else:
+        found = [("right", 1), ("right", 0)]
+    return [found[order.index(place)] for place in range(len(marks))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +99,7 @@ class LoadAxis:
                 "values": [result.step.value for result in self.steps],
                 "format": NUMBER,
                 "labelOverlap": "greedy",
+                "labelSeparation": 7,
                 "grid": False,
             },
         }
@@ -65,21 +114,39 @@ class LoadAxis:
         return texts["charts.left_out"].format(steps=labels) if labels else ""
 
     def knee_layers(self, knee: Knee | None, texts: Texts) -> Iterator[Spec]:
-        """A rule at the knee and one at saturation, each with its label in a row of its own at the top."""
-        for row, (name, load) in enumerate(self._marks(knee)):
-            is_left_of_rule = self.range.place(load) > (0.3 if name == "knee" else 0.82)
-            side = {"align": "right", "dx": -6} if is_left_of_rule else {"align": "left", "dx": 6}
-            text = {"text": texts[f"charts.{name}"].format(load=format_number(load)), "fontWeight": "bold", **side}
-            data = rows([{"load": load}])
+        """A rule at the knee and one at saturation, each with its label at its top.
+
+        Where both labels have to stand on one side, one of them passes over the other rule, which begins below it.
+        """
+        marks = [
+            _Mark(load, texts[f"charts.{name}"].format(load=format_number(load)), _DASHES[name], self.range.place(load))
+            for name, load in self._marks(knee)
+        ]
+        for mark, (side, row) in zip(marks, _placed(marks), strict=True):
+            text = {"text": mark.words, "fontWeight": "bold", "align": side, "dx": 6 if side == "left" else -6}
+            data = rows([{"load": mark.load}])
             x = {"field": "load", "type": "quantitative"}
-            dash = [5, 3] if name == "knee" else [1, 3]
-            rule = {"type": "rule", "opacity": 0.75, "strokeDash": dash, "size": 1.5, "clip": True}
-            yield {"data": data, "mark": rule, "encoding": {"x": x}}
+            rule = {"type": "rule", "opacity": 0.75, "strokeDash": mark.dash, "size": 1.5, "clip": True}
+            yield {
+                "data": data,
+                "mark": rule,
+                "encoding": {"x": x, "y": {"value": row * _ROW}, "y2": {"value": "height"}},
+            }
             yield {
                 "data": data,
                 "mark": {"type": "text", "baseline": "top", "clip": True, **text},
                 "encoding": {"x": x, "y": {"value": 2 + row * _ROW}},
             }
+
+    def words_begin(self, knee: Knee | None, words: str) -> Spec:
+        """Where words that name a level begin: at the left end, or behind the rule that would pass through them."""
+        begin: Spec = {"value": 0}
+        left, needed = 0.0, _pixels(words)
+        for load in sorted(load for _, load in self._marks(knee)):
+            here = self.range.place(load) * WIDTH
+            if here - left < needed:
+                begin, left = {"datum": load, "type": "quantitative"}, here
+        return begin
 
     def knee_sentence(self, run: RunResult, texts: Texts) -> Iterator[str]:
         """How far the load may go, where this axis tells it."""

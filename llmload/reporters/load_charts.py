@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from llmload.capacity import Knee
 from llmload.domain import RunResult, StepResult
 from llmload.promises import At, Bound, Slo
 from llmload.reporters import palette
@@ -30,8 +31,10 @@ from llmload.reporters.load_axis import LoadAxis, load_axis_of
 from llmload.reporters.texts import Texts
 from llmload.units import format_duration, format_number, format_share
 
-_SYMBOLS: Spec = {"symbolStrokeWidth": 0, "symbolDash": [1, 0], "symbolSize": 90}
-"""A legend shows points, without the dashes of the lines between them."""
+_SYMBOLS: Spec = {"symbolSize": 90, "symbolStrokeWidth": 0}
+"""A legend shows points, without the dashes of the lines between them: a configured
+width of lines would win.
+"""
 
 
 _TAILS = {"ttft": "ttft_p95", "ttft_due": "ttft_due_p95", "tpot": "tpot_p95", "e2e": "e2e_p95"}
@@ -77,7 +80,7 @@ def throughput_chart(run: RunResult, texts: Texts) -> Chart | None:
     views = [_curves(left, [speed], texts, [zoom()])]
     if latencies:
         right = _Side(axis, _latency_range(latencies), _right_axis(texts), names)
-        limits = [layer for line in latencies for layer in _limit_layers(right, line)]
+        limits = [layer for line in latencies for layer in _limit_layers(right, line, run.knee)]
         views.append({"layer": [_curves(right, latencies, texts), *limits]})
     views += axis.knee_layers(run.knee, texts)
     body = {"width": WIDTH, "height": HEIGHT, "layer": views, "resolve": {"scale": {"y": "independent"}}}
@@ -95,7 +98,7 @@ def goodput_chart(run: RunResult, texts: Texts) -> Chart | None:
     targets = _targets(run, axis, texts)
     views = [
         *_goodput_layers(axis, _goodput_range(data, targets), texts),
-        *(layer for target in targets for layer in _target_layers(target, texts)),
+        *(layer for target in targets for layer in _target_layers(target, axis, run.knee, texts)),
         *axis.knee_layers(run.knee, texts),
     ]
     body = {"width": WIDTH, "height": 220, "data": rows(data), "layer": views}
@@ -174,7 +177,7 @@ def _curve_rows(axis: LoadAxis, line: Line) -> Iterator[Datum]:
         yield {"load": result.step.value, "series": line.name, "value": value}
 
 
-def _limit_layers(side: _Side, line: Line) -> list[Spec]:
+def _limit_layers(side: _Side, line: Line, knee: Knee | None) -> list[Spec]:
     """What the SLO allows, in the colour of the series that it limits."""
     if line.limit is None:
         return []
@@ -191,7 +194,7 @@ def _limit_layers(side: _Side, line: Line) -> list[Spec]:
         {
             "data": data,
             "mark": {"type": "text", "text": words, "align": "left", "baseline": "bottom", "dx": 6, "dy": -3},
-            "encoding": {"x": {"value": 0}, "y": y},
+            "encoding": {"x": side.loads.words_begin(knee, words), "y": y},
         },
     ]
 
@@ -306,7 +309,7 @@ def _covered(at: At, texts: Texts) -> str:
     return f"{texts[f'charts.load.{at.axis}']} {sign} {format_number(at.value)}"
 
 
-def _target_layers(target: tuple[float, str], texts: Texts) -> list[Spec]:
+def _target_layers(target: tuple[float, str], axis: LoadAxis, knee: Knee | None, texts: Texts) -> list[Spec]:
     share, where = target
     data = rows([{"goodput": share * 100}])
     y = {"field": "goodput", "type": "quantitative"}
@@ -320,7 +323,7 @@ def _target_layers(target: tuple[float, str], texts: Texts) -> list[Spec]:
         {
             "data": data,
             "mark": {"type": "text", "text": words, "align": "left", "baseline": "top", "dx": 6, "dy": 4},
-            "encoding": {"x": {"value": 0}, "y": y},
+            "encoding": {"x": axis.words_begin(knee, words), "y": y},
         },
     ]
 

@@ -57,7 +57,7 @@ def config() -> Mapping[str, object]:
             "title": None,
             "symbolSize": 70,
             "symbolStrokeWidth": 2,
-            "columnPadding": 26,
+            "columnPadding": 44,
             "labelLimit": 260,
             "offset": 10,
         },
@@ -73,7 +73,6 @@ def config() -> Mapping[str, object]:
             "offset": 12,
         },
         "header": {"labelColor": INK, "titleColor": INK},
-        "line": {"strokeWidth": 2},
         "text": {"color": INK, "fontSize": TEXT_SIZE},
         "rule": {"color": INK},
     }

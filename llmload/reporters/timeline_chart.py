@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from llmload.domain import RunResult
+from llmload.plain_text import display_width
 from llmload.reporters import palette
 from llmload.reporters.chart import (
+    DOT,
     NUMBER,
     TARGETS,
     WIDTH,
@@ -16,6 +18,7 @@ from llmload.reporters.chart import (
     Datum,
     Range,
     Spec,
+    alone,
     document,
     field,
     from_zero,
@@ -29,8 +32,8 @@ from llmload.reporters.wording import label_in
 from llmload.timeline import Span, Timeline
 from llmload.units import format_number
 
-_LETTER = 6.5
-"""Pixels that a letter takes at most, for what is written into a span."""
+_LETTER = 7.5
+"""Pixels that a letter takes at most, for what is written into a span: pages make charts a little narrower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +72,18 @@ def timeline_chart(run: RunResult, texts: Texts) -> Chart | None:
     seconds = {"title": texts["charts.seconds"], "format": NUMBER, "grid": False}
     axes: list[Spec] = [*({**seconds, "title": None, "labels": False} for _ in tracks[1:]), seconds]
     stages = _stages(timeline.spans)
+    data = _rows(tracks, timeline)
     names = [_names(stages, timeline, texts), *([] for _ in tracks[1:])]
     views = [
-        {"width": WIDTH, "height": track.height, "layer": [*_layers(track, timeline, stages, axis, texts), *above]}
+        {
+            "width": WIDTH,
+            "height": track.height,
+            "layer": [*_layers(track, timeline, data, stages, axis, texts), *above],
+        }
         for track, axis, above in zip(tracks, axes, names, strict=True)
     ]
-    data = rows(_rows(tracks, timeline))
     body = {
-        "data": data,
+        "data": rows(data),
         "vconcat": views,
         "spacing": 10,
         "params": [{**zoom(), "views": [f"over_time_{track.key}" for track in tracks]}],
@@ -102,7 +109,9 @@ def _x_range(timeline: Timeline) -> Range:
     return Range(min(0.0, timeline.at_s[0]), max(ends))
 
 
-def _layers(track: _Track, timeline: Timeline, stages: Sequence[_Stage], axis: Spec, texts: Texts) -> list[Spec]:
+def _layers(
+    track: _Track, timeline: Timeline, data: Sequence[Datum], stages: Sequence[_Stage], axis: Spec, texts: Texts
+) -> list[Spec]:
     x = {"type": "quantitative", "scale": _x_range(timeline).scale, "axis": axis}
     title = texts[f"charts.timeline.{track.key}"]
     headroom = 0.35 if track.key == "in_flight" else 0.1
@@ -118,12 +127,14 @@ def _layers(track: _Track, timeline: Timeline, stages: Sequence[_Stage], axis: S
     }
     tooltip = [seconds, field(track.key, title, form=",.4~r")]
     targets = {"mark": TARGETS, "encoding": {**shared, "tooltip": tooltip}}
+    single = alone(data, track.key)
+    dots = [{"data": rows(single), "mark": {**DOT, "color": track.color}, "encoding": shared}] if single else []
     shade = {
         "data": rows(shades),
         "mark": {"type": "rect", "color": palette.INK, "opacity": 0.06, "clip": True},
         "encoding": {"x": {**x, "field": "start"}, "x2": {"field": "end"}},
     }
-    return [shade, line, targets]
+    return [shade, line, *dots, targets]
 
 
 def _rows(tracks: Sequence[_Track], timeline: Timeline) -> list[Datum]:
@@ -142,7 +153,7 @@ def _names(stages: Sequence[_Stage], timeline: Timeline, texts: Texts) -> list[S
         pixels = (stage.end_s - stage.start_s) / (span.high - span.low) * WIDTH
         label = label_in(stage.label, texts)
         short = stage.label.rpartition(" ")[2]
-        fitting = next((words for words in (label, short) if len(words) * _LETTER <= pixels), "")
+        fitting = next((words for words in (label, short) if display_width(words) * _LETTER <= pixels), "")
         named.append({"middle": known((stage.start_s + stage.end_s) / 2), "name": fitting})
     return [
         {

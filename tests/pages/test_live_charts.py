@@ -147,3 +147,24 @@ def test_every_chart_of_any_number_of_views_answers_to_keys(page: Page) -> None:
         page.keyboard.press("0")
         page.wait_for_timeout(150)
         assert sorted(labels.all_text_contents()) == before, figure.get_attribute("id")
+
+
+def test_charts_of_several_views_follow_the_window(page: Page) -> None:
+    for name in ("latency", "timeline", "gpu"):
+        for width in (1200, 800):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_function(
+                """([name, width]) => {
+                    const drawn = document.querySelectorAll(`#chart-${name} .stage > svg`);
+                    return drawn.length === 1 && Math.abs(drawn[0].getAttribute("width") - width + 110) < 70;
+                }""",
+                arg=[name, width],
+            )
+    figure = page.locator("#chart-gpu")
+    labels = figure.locator(".stage .role-axis-label text")
+    before = labels.all_text_contents()
+    figure.locator(".frame").focus()
+    page.keyboard.press("+")
+    page.keyboard.press("+")
+    page.wait_for_timeout(150)
+    assert labels.all_text_contents() != before, "keys still work"

@@ -19,7 +19,7 @@ from llmload.capacity import Knee
 from llmload.domain import RunResult, Step, StepResult
 from llmload.latency import Histogram
 from llmload.promises import Slo
-from llmload.reporters import palette
+from llmload.reporters import drawing, palette
 from llmload.reporters.chart import NAME_LIMIT, Chart, foreign
 from llmload.reporters.charts import comparison_charts, run_charts
 from llmload.reporters.texts import Language, texts_in
@@ -216,6 +216,19 @@ def test_instants_without_a_sample_leave_a_gap() -> None:
     run = replace(CLEAN, timeline=replace(CLEAN.timeline, in_flight=gap))
     values = [row["in_flight"] for row in data_of(charts_of(run)["timeline"], "in_flight") if "at" in row]
     assert values[2:7] == [1.0, None, None, None, 1.0]
+
+
+@pytest.mark.parametrize("name", ["timeline", "gpu"])
+def test_a_value_between_two_gaps_is_a_dot(name: str) -> None:
+    gpu, timeline = CLEAN.gpus[0], CLEAN.timeline
+    assert timeline is not None
+    in_flight = tuple(5.0 if place in {0, 7, 8} else None for place in range(len(timeline.at_s)))
+    power = tuple(250.0 if place in {0, 7, 8} else None for place in range(len(gpu.at_s)))
+    lonely = replace(
+        CLEAN, timeline=replace(timeline, in_flight=in_flight), gpus=(CLEAN.gpus[1], replace(gpu, power_w=power))
+    )
+    gaps, without = (drawing.svg(charts_of(run)[name]) for run in (lonely, CLEAN))
+    assert gaps.count(b"A2.3") - without.count(b"A2.3") == 2, "half of a circle twice"
 
 
 def test_the_line_of_a_distribution_ends_where_attempts_failed() -> None:

@@ -117,6 +117,15 @@ def test_rows_beyond_what_a_sheet_holds_are_counted_in_its_last_row() -> None:
     assert (read.max_row, read["A8"].value) == (8, "7 more requests were left out: a sheet has no more rows")
 
 
+def test_a_sheet_of_streamed_rows_claims_no_range() -> None:
+    content = parts(excel.render_with_requests(BARE, ENGLISH, iter([GOOD] * 40)))
+    sheets = {name: xml for name, xml in content.items() if re.fullmatch(r"xl/worksheets/sheet\d+\.xml", name)}
+    silent = [xml for xml in sheets.values() if b"<dimension" not in xml]
+    assert len(sheets) > 1
+    assert len(silent) == 1
+    assert silent[0].count(b'<row r="44">') == 1, "the last of the rows that were streamed"
+
+
 def test_a_run_without_requests_has_a_sheet_with_headings() -> None:
     sheet = opened(excel.render_with_requests(BARE, ENGLISH, iter(())))["Requests"]
     assert (sheet.max_row, sheet["A4"].value) == (4, "Step")

@@ -70,46 +70,75 @@
     tooltip: { disableDefaultStyle: true },
   };
 
-  // Views beside each other share what room there is; on a phone they stand below each other.
+  // Views beside each other share what room there is; on a phone they stand below each other, and the names of steps
+  // that stand within a view keep the room they need: that chart scrolls.
   const fit = (spec, room) => {
+    const least = spec.vconcat ? 540 : 0;
     if (room < 480) {
-      spec.config.legend.columns = 1;
       if (spec.hconcat) {
+        const [first, ...others] = spec.hconcat.map((view) => view.layer[0].encoding);
+        for (const each of others) each.y.axis = first.y.axis;
         spec.vconcat = spec.hconcat;
         delete spec.hconcat;
       }
       if (spec.concat) spec.columns = 1;
+      for (const view of spec.vconcat ?? spec.concat ?? []) narrow(view);
     }
     const views = spec.hconcat ?? spec.vconcat ?? spec.concat ?? [];
     const beside = spec.hconcat ? views.length : spec.concat ? (spec.columns ?? views.length) : 1;
-    for (const view of views) if (view.width) view.width = Math.floor(room / beside) - 78;
+    const taken = spec.hconcat ? 74 + 26 * (beside - 1) : 78 * beside; // the first of a row alone has labels
+    for (const view of views) if (view.width) view.width = Math.max(Math.floor((room - taken) / beside), least);
+    return spec;
+  };
+
+  // A legend in one column, wherever a view says how many it has.
+  const narrow = (view) => {
+    for (const layer of view.layer ?? []) narrow(layer);
+    for (const channel of Object.values(view.encoding ?? {})) if (channel.legend) channel.legend.columns = 1;
   };
 
   const draw = async (figure) => {
     prepared ??= prepare();
     const specs = await prepared;
     const plot = figure.querySelector(".plot");
+    const told = specs[figure.id.replace(/^chart-/, "")];
+    const isWhole = told.width === "container"; // then it is one view, which follows its room by itself
     const stage = document.createElement("div");
-    stage.className = "stage";
+    stage.className = isWhole ? "stage whole" : told.vconcat ? "stage stacked" : "stage";
     plot.append(stage);
     try {
-      const spec = specs[figure.id.replace(/^chart-/, "")];
-      fit(spec, plot.clientWidth);
-      await vegaEmbed(stage, spec, OPTIONS);
+      const room = plot.clientWidth;
+      const { finalize } = await vegaEmbed(stage, fit(structuredClone(told), room), OPTIONS);
       plot.replaceChildren(stage);
-      if (figure.querySelector(".reset")) operate(figure, stage);
+      if (figure.querySelector(".reset") && !("drawn" in figure.dataset)) operate(figure, plot);
       figure.dataset.drawn = "";
+      if (!isWhole) follow(figure, room, finalize);
     } catch (error) {
       stage.remove(); // the picture stays
       console.error(error);
     }
   };
 
+  // Several views do not follow their room: they are drawn anew for another one, once it has stopped to change.
+  const follow = (figure, room, finalize) => {
+    const plot = figure.querySelector(".plot");
+    let later;
+    const watch = new ResizeObserver(() => {
+      clearTimeout(later);
+      if (plot.clientWidth === room || !plot.clientWidth) return;
+      later = setTimeout(() => {
+        watch.disconnect();
+        draw(figure).then(finalize);
+      }, 150);
+    });
+    watch.observe(plot);
+  };
+
   // What keys do is what a mouse would have done in the middle of the (first) plot, whatever kinds of scales it has.
-  const operate = (figure, stage) => {
-    const ground =
-      stage.querySelector(".role-scope > g > path.background") ?? stage.querySelector(".role-frame > g > path.background");
+  const operate = (figure, plot) => {
     const act = (Kind, name, across, told = {}) => {
+      const ground =
+        plot.querySelector(".role-scope > g > path.background") ?? plot.querySelector(".role-frame > g > path.background");
       const box = ground.getBoundingClientRect();
       const place = { clientX: box.x + box.width * (0.5 + across), clientY: box.y + box.height / 2 };
       ground.dispatchEvent(new Kind(name, { bubbles: true, cancelable: true, ...place, ...told }));
