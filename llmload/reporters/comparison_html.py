@@ -99,7 +99,7 @@ def _told(comparison: Comparison, steps: _Steps, texts: Texts, charts: tuple[Fig
         "charts": charts,
         "steps": steps,
     }
-    headings = {name: texts["heading.charts" if name == "charts" else f"html.comparison.{name}"] for name in told}
+    headings = {name: texts["heading.charts" if name == "charts" else f"comparison.heading.{name}"] for name in told}
     banner = _banner(comparison, lines)
     return {
         **told,

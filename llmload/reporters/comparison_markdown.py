@@ -80,7 +80,7 @@ def _head(comparison: Comparison, texts: Texts) -> Iterator[str]:
 def _conditions(comparison: Comparison, texts: Texts) -> Iterator[str]:
     if conditions := list(words.conditions(comparison, texts)):
         yield ""
-        yield f"{texts['comparison.conditions']}:"
+        yield f"{texts['comparison.heading.conditions']}:"
         yield ""
         told = [(who, markdown_prose(key), _told(theirs), _told(ours)) for who, key, theirs, ours in conditions]
         run, key, own = (texts[f"comparison.column.{name}"] for name in ("run", "key", "own"))

@@ -94,8 +94,12 @@ def _contrast(contrast: Contrast, texts: Texts) -> str:
 def _add_runs(sheet: Worksheet, comparison: Comparison, texts: Texts) -> int:
     top = head(sheet, texts["comparison.title"], words.verdict(comparison, texts))
     sheet["A2"].font = HEADING
-    keys = ("letter", "run", "scenario", "created", "status")
-    columns = [Column(texts[f"excel.comparison.{key}"], 40) for key in keys]
+    headings = (
+        texts["comparison.column.run"],
+        texts["excel.comparison.run"],
+        *(texts[f"comparison.column.{key}"] for key in ("scenario", "created", "verdict")),
+    )
+    columns = [Column(heading, 40) for heading in headings]
     rows: list[list[Value]] = [
         [words.letter(n), run.run_id, run.scenario, instant(run.created), status_words(run.status, texts)]
         for n, run in enumerate(comparison.runs)
@@ -104,8 +108,9 @@ def _add_runs(sheet: Worksheet, comparison: Comparison, texts: Texts) -> int:
     colour_statuses(sheet, f"E{area.first}:E{area.last}", texts)
     row = area.last + 2
     if conditions := list(words.conditions(comparison, texts)):
-        put(sheet, row, 1, texts["excel.comparison.conditions"]).font = HEADING
-        columns = [Column(texts[f"excel.comparison.{key}"], 40) for key in ("letter", "key", "first", "own")]
+        put(sheet, row, 1, texts["comparison.heading.conditions"]).font = HEADING
+        run, key, own = (Column(texts[f"comparison.column.{name}"], 40) for name in ("run", "key", "own"))
+        columns = [run, key, Column(words.letter(0), 40), own]
         row = table(sheet, row + 1, columns, [list(each) for each in conditions], "Conditions").last + 2
     for letter, width in (("A", 9), ("B", 40), ("C", 40), ("D", 40), ("E", 22)):
         sheet.column_dimensions[letter].width = width
@@ -115,10 +120,10 @@ def _add_runs(sheet: Worksheet, comparison: Comparison, texts: Texts) -> int:
 def _add_words(sheet: Worksheet, row: int, comparison: Comparison, texts: Texts) -> None:
     """What could not be compared, and what the verdicts mean."""
     missing, rules = list(words.absences(comparison, texts)), words.rules(comparison, texts)
-    for heading, lines in (("absences", missing), ("rules", rules)):
+    for heading, lines in (("comparison.heading.absences", missing), ("excel.comparison.rules", rules)):
         if not lines:
             continue
-        put(sheet, row, 1, texts[f"excel.comparison.{heading}"]).font = HEADING
+        put(sheet, row, 1, texts[heading]).font = HEADING
         for line in lines:
             row += 1
             put(sheet, row, 1, line).alignment = Alignment(wrap_text=True, vertical="top")
@@ -132,8 +137,12 @@ def _add_words(sheet: Worksheet, row: int, comparison: Comparison, texts: Texts)
 
 def _add_differences(sheet: Worksheet, comparison: Comparison, texts: Texts) -> Area:
     top = head(sheet, texts["excel.sheet.differences"], texts["excel.note.differences"])
-    keys = ("step", "figure", "letter", "first", "own", "difference", "low", "high", "verdict", "basis")
-    columns = [Column(texts[f"excel.comparison.{key}"], 22) for key in keys]
+    step, figure, run, own, difference, verdict, basis = (
+        texts[f"comparison.column.{key}"] for key in ("step", "figure", "run", "own", "difference", "verdict", "basis")
+    )
+    ends = texts["excel.column.low"], texts["excel.column.high"]
+    headings = (step, figure, run, words.letter(0), own, difference, *ends, verdict, basis)
+    columns = [Column(heading, 22) for heading in headings]
     rows = [_difference(row, at, cell, texts) for row in comparison.rows for at, cell in enumerate(row.cells, start=1)]
     area = table(sheet, top, columns, rows, "Differences")
     sheet.freeze_panes = f"C{area.first}"
