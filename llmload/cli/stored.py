@@ -83,7 +83,7 @@ def cut_short(header: RunHeader, status: str) -> Caveat | None:
 
     if status not in _CUT_SHORT:
         return None
-    remedy = f"Go on with it: llmload apply FILE --resume {header.run_id}"
+    remedy = f"Go on with `llmload apply FILE --resume {header.run_id}`"
     if status == "running":
         remedy = "Wait for its end, then make this report again"
     elif SIDE_LABEL in header.labels:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
+from secrets import token_hex
 
 _RANDOM = 8
-"""Characters that `tempfile` ends a name with."""
+"""Characters that end the name of a file which is not whole yet."""
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def replace(path: Path, content: bytes) -> Path:
 def remove_partial(directory: Path, names: Iterable[str]) -> None:
     """Remove what writers that were killed left half-written of these files; only for who holds `alone_in`."""
     for name in names:
-        for path in directory.glob(f".{escape(name)}.{'[a-z0-9_]' * _RANDOM}"):
+        for path in directory.glob(f".{escape(name)}.{'[0-9a-f]' * _RANDOM}"):
             path.unlink(missing_ok=True)
 
 
@@ -43,11 +44,14 @@ def replace_together(directory: Path, contents: Mapping[str, bytes]) -> tuple[Pa
     partial: dict[str, Path] = {}
     try:
         for name, content in contents.items():
-            descriptor, made = tempfile.mkstemp(dir=directory, prefix=f".{name}.")
-            partial[name] = Path(made)
+            made = directory / f".{name}.{token_hex(_RANDOM // 2)}"
+            descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # less what the umask takes
+            partial[name] = made
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
-            partial[name].chmod(0o644)
+        for name in contents:
+            if (directory / name).is_dir():  # the only thing a rename would stumble over, and then half-way
+                raise IsADirectoryError(errno.EISDIR, f"{os.strerror(errno.EISDIR)}: {name}")
         return tuple(path.replace(directory / name) for name, path in partial.items())
     except BaseException:
         for path in partial.values():

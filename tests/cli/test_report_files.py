@@ -115,6 +115,24 @@ def test_what_a_killed_writer_left_half_written_goes_with_the_next_report(tmp_pa
     assert half not in tmp_path.iterdir()
 
 
+def test_a_directory_in_the_place_of_a_report_leaves_the_other_reports_as_they_were(tmp_path: Path) -> None:
+    (tmp_path / "steps.csv").write_text("old")
+    (tmp_path / "result.json").mkdir()
+    written = put(Rendered({"steps.csv": b"new", "result.json": b"{}"}, ()), tmp_path, "llmload report latest")
+    assert "(Is a directory: result.json)" in str(written.troubles[0])
+    assert {path.name for path in tmp_path.iterdir()} == {"steps.csv", "result.json"}
+    assert (tmp_path / "steps.csv").read_text() == "old"
+
+
+def test_reports_are_as_private_as_the_umask_asks(tmp_path: Path) -> None:
+    former = os.umask(0o077)
+    try:
+        (report,) = put(Rendered({"result.json": b"{}"}, ()), tmp_path, "llmload report latest").files
+    finally:
+        os.umask(former)
+    assert report.stat().st_mode & 0o777 == 0o600
+
+
 def test_pictures_of_an_earlier_run_go_when_its_report_does(tmp_path: Path) -> None:
     mine = ("report-mine.svg", "other.svg", "report-gpu.svg.bak")
     for name in ("report-gpu.svg", "report-capacity.svg", *mine):
