@@ -122,6 +122,7 @@ def _with_wheel(value: object) -> object:
 # ---------------------------------------------------------------- data as tables
 
 
+_WHOLE_FROM = 1_000
 _Rows = Sequence[Mapping[str, object]]
 _Fields = Sequence[Mapping[str, object]]
 
@@ -158,18 +159,13 @@ def _told(view: Mapping[str, object], inherited: _Rows) -> Iterator[tuple[_Field
             yield from _told(each, mine)
 
 
-_ALL_DIGITS = 1_000
-"""Data of charts have six digits: what is smaller has decimals that tell 99.996 from 100."""
-
-
 def _cell(value: object) -> str:
-    """Four significant digits and all whole ones, thousands marked; more where it would round onto a whole number."""
+    """The digits that the chart's data have, since another rounding would tell another figure; from 1,000 on whole."""
     match value:
         case None:
             return MISSING
         case float():
-            rounded = float(f"{value:.{max(4, len(str(int(abs(value)))))}g}")
-            return f"{value if rounded.is_integer() and abs(value) < _ALL_DIGITS else rounded:,}".removesuffix(".0")
+            return f"{value if abs(value) < _WHOLE_FROM else round(value):,}".removesuffix(".0")
         case int():
             return f"{value:,}"
         case _:
