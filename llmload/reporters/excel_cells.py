@@ -61,7 +61,7 @@ LINE = 15.5
 
 WRAPPED = Alignment(wrap_text=True, vertical="top", indent=1, horizontal="left")
 CENTRED = Alignment(horizontal="center", vertical="center", wrap_text=True)
-_OVER_TEXT = Alignment(horizontal="left", indent=1, wrap_text=True, vertical="center")
+OVER_TEXT = Alignment(horizontal="left", indent=1, wrap_text=True, vertical="center")
 _OVER_FIGURES = Alignment(horizontal="right", indent=1, wrap_text=True, vertical="center")
 _TO_THE_RIGHT = Alignment(horizontal="right", indent=1, vertical="top")
 
@@ -240,7 +240,7 @@ def table(sheet: Worksheet, top: int, columns: Sequence[Column], rows: Sequence[
     area = Area(top, top + 1, top + len(rows), len(columns))
     for place, column in enumerate(columns, start=1):
         is_figures = any(isinstance(row[place - 1], Figure) for row in rows)
-        _head_cell(put(sheet, top, place, column.heading), _OVER_FIGURES if is_figures else _OVER_TEXT)
+        head_cell(put(sheet, top, place, column.heading), _OVER_FIGURES if is_figures else OVER_TEXT)
     for place, column in enumerate(columns):
         _fit(sheet, place + 1, column, [row[place] for row in rows])
     widths = [int(sheet.column_dimensions[get_column_letter(place + 1)].width) for place in range(len(columns))]
@@ -263,7 +263,8 @@ def _lines(values: Sequence[Value], widths: Sequence[int]) -> int:
     )
 
 
-def _head_cell(cell: Cell | MergedCell, alignment: Alignment) -> None:
+def head_cell(cell: Cell | MergedCell, alignment: Alignment = _OVER_FIGURES) -> None:
+    """What stands above a column looks like this."""
     cell.font = ON_DARK
     cell.fill = PatternFill("solid", fgColor="34495E")
     cell.alignment = alignment

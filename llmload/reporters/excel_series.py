@@ -10,20 +10,20 @@ from openpyxl.worksheet.worksheet import Worksheet
 from llmload.domain import RunResult
 from llmload.reporters.excel_cells import (
     BLUE,
+    BODY,
     GREEN,
     INK,
     ORANGE,
     PURPLE,
     SKY,
-    STRONG,
     VERMILION,
-    WRAPPED,
     Area,
     Column,
     Figure,
     Value,
     count,
     head,
+    head_cell,
     share,
     table,
 )
@@ -38,6 +38,7 @@ MOST_SAMPLES = 1_000
 _GIB = 2**30
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, INK, "8C6D31")
 _ROWS = 16
+_SECONDS = "#,##0.0"
 _LOW_ROWS = 12
 """Three charts one below the other end on the first page of a print."""
 _TIMELINE_COLUMNS = 15  # table and charts
@@ -50,7 +51,7 @@ class _Measure:
     key: str
     samples: Callable[[GpuSeries], Sequence[float | None]]
     merge: Callable[[Sequence[float]], float]
-    show: Callable[[float | None], Value]
+    shown: str  # the format of its numbers
     axis: Axis
 
 
@@ -59,16 +60,16 @@ def _mean(values: Sequence[float]) -> float:
 
 
 _MEASURES = (
-    _Measure("utilisation", lambda gpu: gpu.utilisation, _mean, share, Axis("", "0%", 0, 1)),
+    _Measure("utilisation", lambda gpu: gpu.utilisation, _mean, "0.0%", Axis("", "0%", 0, 1)),
     _Measure(
         "memory",
         lambda gpu: [None if size is None else size / _GIB for size in gpu.memory_bytes],
         max,
-        count,
+        "#,##0.0",
         Axis("", least=0),
     ),
-    _Measure("temperature", lambda gpu: gpu.temperature_c, max, count, Axis("")),
-    _Measure("power", lambda gpu: gpu.power_w, _mean, count, Axis("", least=0)),
+    _Measure("temperature", lambda gpu: gpu.temperature_c, max, "0", Axis("")),
+    _Measure("power", lambda gpu: gpu.power_w, _mean, "#,##0", Axis("", least=0)),
 )
 
 
@@ -144,10 +145,9 @@ def _add_samples(sheet: Worksheet, gpus: Sequence[GpuSeries], texts: Texts) -> l
         headings = [texts["excel.axis.time"], *(_sample_heading(gpu, measure, texts) for measure in _MEASURES)]
         for column, heading in enumerate(headings, start=left):
             cell = sheet.cell(top, column, heading)
-            cell.font, cell.alignment = STRONG, WRAPPED
+            head_cell(cell)
             sheet.column_dimensions[cell.column_letter].width = 14
-        _fill(sheet, top + 1, left, [[count(value) for value in at]])
-        _fill(sheet, top + 1, left + 1, [[m.show(v) for v in vs] for m, vs in zip(_MEASURES, measured, strict=True)])
+        _fill(sheet, top + 1, left, [(_SECONDS, at), *zip((m.shown for m in _MEASURES), measured, strict=True)])
         cells = [Cells(sheet, left + column, top, top + 1, top + len(at)) for column in range(len(headings))]
         told = (
             each if any(value is not None for value in values) else None
@@ -165,12 +165,13 @@ def _sample_heading(gpu: GpuSeries, measure: _Measure, texts: Texts) -> str:
     return texts["excel.gpu.sample"].format(index=gpu.index, figure=texts[f"excel.gpu.{measure.key}_axis"])
 
 
-def _fill(sheet: Worksheet, top: int, left: int, columns: Sequence[Sequence[Value]]) -> None:
-    for column, values in enumerate(columns, start=left):
+def _fill(sheet: Worksheet, top: int, left: int, columns: Sequence[tuple[str, Sequence[float | None]]]) -> None:
+    """Each column with one format, so that the points stand below each other."""
+    for column, (number_format, values) in enumerate(columns, start=left):
         for row, value in enumerate(values, start=top):
-            if isinstance(value, Figure):
-                cell = sheet.cell(row, column, value.value)
-                cell.number_format = value.number_format
+            if value is not None:
+                cell = sheet.cell(row, column, value)
+                cell.number_format, cell.font = number_format, BODY
 
 
 def _thinned(gpu: GpuSeries) -> list[list[float | None]]:

@@ -11,6 +11,7 @@ from llmload.domain import RunResult
 from llmload.promises import LATENCIES, SHARES, Bound, Gate
 from llmload.reporters import sections
 from llmload.reporters.excel_cells import (
+    OVER_TEXT,
     WRAPPED,
     Area,
     Column,
@@ -210,6 +211,7 @@ def add_config(sheet: Worksheet, run: RunResult, texts: Texts) -> Area:
     )
     for row in range(area.first, area.last + 1):
         sheet.cell(row, 2).alignment = WRAPPED
+    sheet.cell(area.heading, 2).alignment = OVER_TEXT  # numbers among them stand on the left, too
     sheet.freeze_panes = f"A{area.first}"
     return area
 
