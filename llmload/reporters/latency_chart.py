@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import isfinite
 
+from llmload.baseline import Estimates
 from llmload.domain import RunResult, StepResult
 from llmload.latency import Histogram
 from llmload.plain_text import display_width
@@ -90,7 +92,7 @@ def latency_chart(run: RunResult, texts: Texts) -> Chart | None:
     if len(chosen) < len(measured):
         notes.append(texts["charts.latency.some"].format(shown=len(chosen), count=len(measured)))
     body = {"hconcat": views, "spacing": 22, "resolve": {"scale": {"color": "shared", "strokeDash": "shared"}}}
-    return Chart("latency", title, _summary(panels, texts), document(title, " ".join(notes), body))
+    return Chart("latency", title, _summary(panels, chosen, texts), document(title, " ".join(notes), body))
 
 
 def _spread(steps: Sequence[StepResult], most: int) -> list[StepResult]:
@@ -220,18 +222,29 @@ def _limit_layers(panel: _Panel) -> list[Spec]:
 # ---------------------------------------------------------------- words
 
 
-def _summary(panels: Mapping[str, Sequence[Curve]], texts: Texts) -> str:
+def _summary(panels: Mapping[str, Sequence[Curve]], steps: Sequence[StepResult], texts: Texts) -> str:
     """The median and the tail at the last step, metric by metric."""
+    estimates = {step_label(each.step, texts): each.estimates for each in steps}
     return " ".join(
         texts["charts.latency.span"].format(
             metric=metric.upper(),
             load=curves[-1].label,
-            p50=_reached(curves[-1].within(0.5), texts),
-            p95=_reached(curves[-1].within(0.95), texts),
+            half=_reached(50, _percentile(50, metric, curves[-1], estimates[curves[-1].label]), texts),
+            tail=_reached(95, _percentile(95, metric, curves[-1], estimates[curves[-1].label]), texts),
         )
         for metric, curves in panels.items()
     )
 
 
-def _reached(latency: float | None, texts: Texts) -> str:
-    return texts["charts.latency.never"] if latency is None else milliseconds(latency)
+def _percentile(point: int, metric: str, curve: Curve, estimates: Estimates) -> float | None:
+    """The figure that gates and comparisons take, over attempts too; else the edge of the bucket that holds it."""
+    estimate = estimates.get(f"p{point}({metric})")
+    if estimate is None:
+        return curve.within(point / 100)
+    return estimate.value if isfinite(estimate.value) else None
+
+
+def _reached(point: int, latency: float | None, texts: Texts) -> str:
+    if latency is None:
+        return texts["charts.latency.never"].format(share=f"{point}%")
+    return texts["charts.latency.within"].format(share=f"{point}%", time=milliseconds(latency))

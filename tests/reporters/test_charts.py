@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
@@ -239,7 +240,15 @@ def test_the_line_of_a_distribution_ends_where_attempts_failed() -> None:
     points = [(row["ms"], row["share"]) for row in data_of(chart, "share")]
     assert points[1:] == [(10.0, 50.0), (20.0, 75.0), (40.0, 80.0)]
     assert points[0][1] == 0
-    assert "half within 10.0 ms, 95% within no measured time" in chart.summary
+    assert "50% within 10.0 ms, fewer than 95% finished" in chart.summary
+
+
+def test_a_distribution_is_summed_up_by_the_percentiles_that_gates_take() -> None:
+    step = CLEAN.steps[0]
+    metrics = replace(step.metrics, attempts=100, histograms={"ttft": Histogram((10.0, 20.0), (50, 50))})
+    estimates = {"p50(ttft)": Estimate(9.71), "p95(ttft)": Estimate(math.inf)}
+    chart = charts_of(replace(CLEAN, steps=(replace(step, metrics=metrics, estimates=estimates),)))["latency"]
+    assert "50% within 9.71 ms, fewer than 95% finished" in chart.summary
 
 
 def test_many_samples_of_many_gpus_become_few_points() -> None:
