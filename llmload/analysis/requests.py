@@ -19,8 +19,9 @@ _NS_PER_S = 1e9
 class RequestRow:
     """One measured request. Latencies are in ms and None where METRICS.md does not define them for it.
 
-    `sent_s` counts from the start of the run's first window, None for a request that was never sent; `ttft_due_ms` is
-    told in open loop only. `is_good` says whether it met the whole SLO. `error_type` is foreign text.
+    `sent_s` counts from the start of its own window, since the clock of a run that was resumed may have begun anew;
+    None for a request that was never sent. `ttft_due_ms` is told in open loop only. `is_good` says whether it met the
+    whole SLO. `error_type` is foreign text.
     """
 
     step: Step
@@ -48,14 +49,12 @@ def request_rows(steps: Iterable[Sequence[Observation]], slo: Slo | None) -> Ite
     As in every figure, warm-up, fillers and requests that we cancelled ourselves are left out. Only one step is held
     in memory at a time.
     """
-    start_ns: int | None = None
     for observations in steps:
         if observations:
-            start_ns = observations[0].start_ns if start_ns is None else start_ns
-            yield from _rows(observations, slo, start_ns)
+            yield from _rows(observations, slo)
 
 
-def _rows(observations: Sequence[Observation], slo: Slo | None, start_ns: int) -> Iterator[RequestRow]:
+def _rows(observations: Sequence[Observation], slo: Slo | None) -> Iterator[RequestRow]:
     attempts = attempts_of(observations)
     shown = ("lag", "ttft", "ttft_due", "tpot", "itl_max", "e2e")
     latency = {name: _known(attempts.latency_ms[name]) for name in shown}
@@ -63,13 +62,14 @@ def _rows(observations: Sequence[Observation], slo: Slo | None, start_ns: int) -
         latency["ttft_due"] = [None] * len(attempts)
     good, windows = attempts.good(slo).tolist(), attempts.window.tolist()
     for place, record in enumerate(attempts.records):
+        window = observations[windows[place]]
         yield RequestRow(
-            step=observations[windows[place]].look.step,
+            step=window.look.step,
             look=record.look,
             seq=record.seq,
             outcome=record.outcome,
             is_good=good[place],
-            sent_s=None if record.sent_ns is None else (record.sent_ns - start_ns) / _NS_PER_S,
+            sent_s=None if record.sent_ns is None else (record.sent_ns - window.start_ns) / _NS_PER_S,
             lag_ms=latency["lag"][place],
             ttft_ms=latency["ttft"][place],
             ttft_due_ms=latency["ttft_due"][place],

@@ -70,7 +70,7 @@ def test_a_request_is_a_row_of_numbers_and_words() -> None:
         "Request": 7,
         "Outcome": "ok",
         "Met SLO": "yes",
-        "Sent (s)": 1.25,
+        "Sent in window (s)": 1.25,
         "Lag (ms)": 0.031,
         "TTFT (ms)": 24.9,
         "TTFT since due (ms)": None,
