@@ -45,6 +45,7 @@ def here(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> su
 
     A new application each time; what only a process has (signals, the last line of defence) is not in it.
     """
+    import structlog
     import typer
     from typer.testing import CliRunner
 
@@ -53,8 +54,10 @@ def here(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> su
 
     app = typer.Typer(pretty_exceptions_enable=False)
     verbs.register(app)
+    logging = structlog.get_config()
     with chdir(cwd):
         done = CliRunner().invoke(app, arguments, env={"COLUMNS": "160", "LLMLOAD_LANG": "en", **(env or {})})
+    structlog.configure(**logging)  # the verb logs to the stderr of the runner, which is gone now
     code, err = done.exit_code, done.stderr
     if isinstance(done.exception, LlmloadError):
         code, err = done.exception.exit_code, f"{err}llmload: {done.exception}\n"

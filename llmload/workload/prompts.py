@@ -29,7 +29,7 @@ def plain_text(words: int, start: int = 0) -> str:
     first = start % length
     rounds, rest = divmod(words, length)
     whole = text[: starts[length]] if rounds else ""
-    return whole * rounds + text[starts[first] : starts[first + rest] - 1] if rest else whole[:-1]
+    return whole * rounds + text[starts[first] : starts[first + rest] - 1] if rest else (whole * rounds)[:-1]
 
 
 def salt(window: bytes, index: int) -> list[str]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from llmload.domain import TokenFit, TokenSource
 from llmload.scenario.asked import Fixed, Normal
 from llmload.workload.plan import Plan
+from llmload.workload.prompts import plain_text
 from llmload.workload.words import WORDS
 
 PLAN = Plan(
@@ -82,6 +83,11 @@ def test_prompts_of_different_runs_hardly_ever_share_first_words() -> None:
 def test_without_unique_there_is_no_salt() -> None:
     plain = replace(PLAN, unique=False)
     assert plain.request(7).prompt == replace(plain, run="another").request(7).prompt
+
+
+@pytest.mark.parametrize("words", [1, 8191, 8192, 8193, 16_384, 24_576])
+def test_a_prompt_of_whole_rounds_of_the_text_is_no_shorter(words: int) -> None:
+    assert len(plain_text(words).split(" ")) == words
 
 
 @given(
