@@ -14,7 +14,7 @@ demo: .venv/installed  ## run the quickstart on the embedded simulator
 	$(BIN)/llmload apply scenarios/quickstart.yaml
 
 test: .venv/installed engines  ## the tests (Ray and vLLM have targets of their own); those whose subject is time run alone, since a busy machine cannot measure
-	$(BIN)/python -m pytest -n 3 -m "not measuring and not cluster and not losses and not engine and not page and not office"
+	$(BIN)/python -m pytest -n 4 -m "not measuring and not cluster and not losses and not engine and not page and not office"
 	$(BIN)/python -m pytest -n 2 -m measuring tests/cli tests/docs
 	$(BIN)/python -m pytest -m measuring --ignore=tests/cli --ignore=tests/docs
 

@@ -161,9 +161,8 @@ def test_a_dry_run_sends_no_load(tmp_path: Path, stop: str) -> None:
     ],
 )
 def test_every_fault_is_a_record_that_is_not_good(tmp_path: Path, faults: str, error_type: str) -> None:
-    path = write_scenario(
-        tmp_path, target__simulator__faults=faults, target__timeout="{first_token: 1s, total: 2s}", load__requests=80
-    )
+    limits = {"target__timeout": "{first_token: 700ms, total: 1400ms}", "load__concurrency": "[8]"}
+    path = write_scenario(tmp_path, target__simulator__faults=faults, load__requests=80, **limits)
     done = measured("apply", path.name, cwd=tmp_path)
     assert done.returncode == 3, done.stdout + done.stderr
     (step,) = json.loads((tmp_path / "reports/chat/result.json").read_bytes())["steps"]
