@@ -7,6 +7,7 @@ from pathlib import Path
 
 from llmload.analysis.comparison import ComparedRun, Comparison, compare
 from llmload.cli import stored
+from llmload.cli.report_files import silently
 from llmload.domain import RunResult
 from llmload.errors import UsageError
 from llmload.plain_text import plain
@@ -14,12 +15,8 @@ from llmload.store.database import open_existing
 from llmload.store.result_file import read_result
 
 
-def _silently(_: str) -> None:
-    pass
-
-
 def held_against_first(
-    verb: str, names: Sequence[str], store: Path, begin: Callable[[str], None] = _silently
+    verb: str, names: Sequence[str], store: Path, begin: Callable[[str], None] = silently
 ) -> Comparison:
     """Compare stored runs and result.json files; the store is opened only where a run of it is named.
 

@@ -58,11 +58,11 @@ def jobs_of(
     return {name: partial(reporters[name], result, texts) for name in formats}
 
 
-def _silently(_: str) -> None:
-    pass
+def silently(_: str) -> None:
+    """Tell nobody what begins."""
 
 
-def render(jobs: Jobs, begin: Callable[[str], None] = _silently) -> Rendered:
+def render(jobs: Jobs, begin: Callable[[str], None] = silently) -> Rendered:
     """Do all jobs, whichever fails; `begin` is told the format of each."""
     files: dict[str, bytes] = {}
     troubles: list[LlmloadError] = []
@@ -88,9 +88,11 @@ def _trouble(name: str, cause: BaseException) -> ReportError:
 
 
 def _left_over(files: Files) -> Iterator[str]:
-    """Pictures that an earlier report.md of this directory may have shown, and this one does not."""
-    if "report.md" in files:
-        yield from (name for name in (f"report-{chart}.svg" for chart in NAMES) if name not in files)
+    """Pictures that an earlier Markdown report of this directory may have shown, and this one does not."""
+    shown = {"report.md": [f"report-{chart}.svg" for chart in NAMES], "comparison.md": ["comparison.svg"]}
+    for report, pictures in shown.items():
+        if report in files:
+            yield from (name for name in pictures if name not in files)
 
 
 def put(rendered: Rendered, directory: Path, again: str) -> Written:

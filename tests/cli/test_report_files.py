@@ -153,6 +153,14 @@ def test_pictures_of_an_earlier_run_go_when_its_report_does(tmp_path: Path) -> N
     assert {path.name for path in tmp_path.iterdir()} == {"result.json", "report.md", "report-gpu.svg", *mine}
 
 
+def test_a_comparison_without_a_chart_leaves_no_picture_of_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "comparison.svg").write_text("<svg/>")
+    put(Rendered({"comparison.json": b"{}"}, ()), tmp_path, "llmload report a b")
+    assert (tmp_path / "comparison.svg").exists(), "the comparison.md that shows it is still there"
+    put(Rendered({"comparison.md": b"new"}, ()), tmp_path, "llmload report a b")
+    assert {path.name for path in tmp_path.iterdir()} == {"comparison.json", "comparison.md"}
+
+
 @pytest.mark.parametrize("run", [pytest.param(CLEAN, id="clean"), pytest.param(TROUBLE, id="full of trouble")])
 def test_every_picture_has_a_name_that_is_known(run: RunResult) -> None:
     assert {chart.name for chart in run_charts(run, ENGLISH)} <= set(NAMES)

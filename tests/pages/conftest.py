@@ -53,7 +53,7 @@ def open_page(browser: Browser, write: Callable[[bytes], Path]) -> Iterator[Open
     opened: list[Opened] = []
 
     def open_one(content: bytes, **options: object) -> Page:
-        context = browser.new_context(offline=True, **options)  # type: ignore[arg-type]
+        context = browser.new_context(offline=True, **options)  # type: ignore[arg-type]  # options of several types
         opened.append(Opened(context.new_page(), write(content).as_uri()))
         return opened[-1].page
 
