@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from llmload.analysis.comparison import ComparedRun, Comparison, compare
-from llmload.cli import stored
 from llmload.cli.report_files import silently
 from llmload.domain import RunResult
 from llmload.errors import UsageError
 from llmload.plain_text import plain
 from llmload.store.database import open_existing
+from llmload.store.judgement import judged
 from llmload.store.result_file import read_result
 
 
@@ -50,7 +50,7 @@ def _of_store(names: Sequence[str], store: Path, begin: Callable[[str], None]) -
         ids = {name: opened.find(name) for name in names}
         for name, run_id in ids.items():
             begin(run_id)
-            found[name] = _of_result(name, stored.judged(opened, run_id))
+            found[name] = _of_result(name, judged(opened, run_id))
     return found
 
 

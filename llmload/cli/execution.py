@@ -21,7 +21,6 @@ from llmload.baseline import SIDE_LABEL
 from llmload.cli.references import refer_for
 from llmload.cli.report_files import Written, write_reports
 from llmload.cli.stopping import StopRequest, listening
-from llmload.cli.stored import cut_short, judged
 from llmload.domain import Observation, RunHeader, RunResult, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.load.child import Here
@@ -34,6 +33,7 @@ from llmload.runner import Earlier, Edges, Side, run
 from llmload.scenario.asked import Local, Ray, Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.store.database import Store, new_run_id, open_store
+from llmload.store.judgement import cut_short, judged
 from llmload.target.identity import identify
 from llmload.target.place import Opened, open_target
 from llmload.target.probe import Probed, probe

@@ -33,13 +33,14 @@ def export(
     from llmload.reporters.registry import REPORTERS
     from llmload.reporters.texts import texts_in
     from llmload.store.database import open_existing
+    from llmload.store.judgement import judged
 
     (name,) = stored.known_formats([format], _FORMATS)
     texts = texts_in(options.language(lang, os.environ))
     if name == "excel" and output is None and sys.stdout.isatty():
         raise UsageError("--format excel", "is no text for a terminal", "Name a file: --output report.xlsx")
     with open_existing(store) as opened:
-        result = stored.judged(opened, opened.find(run))
+        result = judged(opened, opened.find(run))
     (rendered,) = REPORTERS[name](result, texts).values()
     if output is None:
         stored.print_bytes(rendered)

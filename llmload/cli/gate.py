@@ -12,8 +12,8 @@ from llmload.cli.stored import Run
 from llmload.errors import UsageError
 
 if TYPE_CHECKING:
-    from llmload.cli.stored import Against
     from llmload.store.database import Store
+    from llmload.store.judgement import Against
 
 
 def gate(
@@ -34,11 +34,12 @@ def gate(
     from llmload.cli import stored
     from llmload.scenario.loader import load_runnable
     from llmload.store.database import open_existing
+    from llmload.store.judgement import judged
 
     promises = None if scenario is None else load_runnable(scenario, env=os.environ)
     with open_existing(store) as opened:
         run_id = opened.find(run)
-        result = stored.judged(opened, run_id, promises, _against(opened, run_id, baseline))
+        result = judged(opened, run_id, promises, _against(opened, run_id, baseline))
     if result.is_imported:
         problem = f"was {result.because}: it has no requests, so that it cannot be judged"
         raise UsageError(

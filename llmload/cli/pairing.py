@@ -18,7 +18,6 @@ from llmload.baseline import SIDE_LABEL
 from llmload.cli.execution import Order, Session, header_of, noted, place_of, status_of, why_unfinished
 from llmload.cli.report_files import Written
 from llmload.cli.stopping import StopRequest, listening
-from llmload.cli.stored import judged
 from llmload.domain import RunHeader, RunResult
 from llmload.errors import LlmloadError, ScenarioError, StoreError, TargetError, UsageError
 from llmload.load.pool import Pool
@@ -28,6 +27,7 @@ from llmload.scenario.asked import Scenario, Trace
 from llmload.scenario.loader import load_runnable
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.store.database import Store, open_store
+from llmload.store.judgement import judged
 from llmload.verdict import GUARD_TRIPPED
 
 _SIDES = ("A", "B")

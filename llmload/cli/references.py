@@ -238,7 +238,7 @@ def _baseline(source: str, runs: Sequence[HistoryRun]) -> Baseline:
 
 def with_steps(store: Store, runs: Sequence[HistoryRun]) -> tuple[HistoryRun, ...]:
     """The runs with their estimates; one that was stored before those were kept is judged again for them."""
-    from llmload.cli.stored import judged
+    from llmload.store.judgement import judged
 
     return tuple(
         run

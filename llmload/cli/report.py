@@ -124,6 +124,7 @@ def _of_one(run: str, wanted: _Wanted) -> Written:
     from llmload.cli.comparing import is_file
     from llmload.cli.report_files import render
     from llmload.store.database import open_existing
+    from llmload.store.judgement import judged
 
     if is_file(run):
         remedy = "Name the run's id, or a second run to compare it with"
@@ -131,7 +132,7 @@ def _of_one(run: str, wanted: _Wanted) -> Written:
     with open_existing(wanted.store) as opened:
         run_id = opened.find(run)
         wanted.begin(f"{run_id}: reading")
-        result = stored.judged(opened, run_id)
+        result = judged(opened, run_id)
         rendered = render(_jobs(result, wanted, opened), lambda name: wanted.begin(f"{run_id}: {name}"))
     directory = (wanted.out or stored.reports_directory(result)) / result.header.scenario
     return _put(rendered, directory, f"llmload report {run_id}")

@@ -13,9 +13,10 @@ def show(run: Run, store: options.Store = options.DEFAULT_STORE, json: options.J
     """
     from llmload.cli import stored
     from llmload.store.database import open_existing
+    from llmload.store.judgement import judged
 
     with open_existing(store) as opened:
-        result = stored.judged(opened, opened.find(run))
+        result = judged(opened, opened.find(run))
     if json:
         stored.print_json(result)
     else:

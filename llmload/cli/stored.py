@@ -1,4 +1,4 @@
-"""What the verbs that only read the store share: a stored run judged again, and how it is printed."""
+"""What the verbs that only read the store share: how a run is named and printed, and what its own scenario asks for."""
 
 from __future__ import annotations
 
@@ -10,85 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmload.errors import TargetError, UsageError
+from llmload.errors import UsageError
 from llmload.plain_text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from llmload.analysis.baselines import Refer
-    from llmload.domain import RunHeader, RunResult
-    from llmload.scenario.asked import Reports, Scenario
-    from llmload.store.database import Store, StoredRun
-    from llmload.verdict import Caveat
-
-    Against = Callable[[Scenario], Refer]
+    from llmload.domain import RunResult
+    from llmload.scenario.asked import Reports
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help='Id of the run, the beginning of one, or "latest".')]
 
-_CUT_SHORT = {
-    "running": "it is still going on",
-    "interrupted": "stopped by Ctrl-C or SIGTERM",
-    "aborted": "its process died",
-    "failed": "a defect of llmload or its surroundings ended it",
-}
-"""Why a run that the store knows by this status may have no more windows; a server's failure is told by itself."""
-
 _ALIASES = {"xlsx": "excel", "md": "markdown"}
-
-
-def judged(
-    store: Store,
-    run_id: str,
-    scenario: Scenario | None = None,
-    against: Against | None = None,
-    ending: str | None = None,
-) -> RunResult:
-    """Fold the stored windows of a run into a result again; another `scenario` brings its own gates and SLO.
-
-    `ending` is the status of a run that ends now, where the store does not know it yet.
-
-    Relative gates are held against what the run was judged against when it ended, unless `against` finds another.
-    An imported run has no windows, only the figures that it came with.
-    """
-    from llmload.analysis.baselines import no_baseline
-    from llmload.analysis.judgement import judge
-    from llmload.domain import IMPORTED
-    from llmload.scenario.loader import load_resolved
-    from llmload.store.imports import result_of
-
-    run = store.load(run_id)
-    if run.status == IMPORTED:
-        return result_of(run)
-    asked = load_resolved(run.header.resolved) if scenario is None else scenario
-    kept = run.reference
-    as_it_was = no_baseline if kept is None else lambda _: kept
-    return judge(
-        run.header,
-        asked,
-        run.facts,
-        run.observations,
-        finished=run.finished,
-        trouble=_trouble(run),
-        refer=as_it_was if against is None else against(asked),
-        cut_short=cut_short(run.header, ending or run.status),
-    )
-
-
-def cut_short(header: RunHeader, status: str) -> Caveat | None:
-    """Why a run of this status has no more windows than it has; None where it came to its end."""
-    from llmload.baseline import SIDE_LABEL
-    from llmload.verdict import Caveat
-
-    if status not in _CUT_SHORT:
-        return None
-    remedy = f"Go on with `llmload apply FILE --resume {header.run_id}`"
-    if status == "running":
-        remedy = "Wait for its end, then make this report again"
-    elif SIDE_LABEL in header.labels:
-        remedy = "Measure both sides again with `llmload ab`"
-    return Caveat("the run is not complete", _CUT_SHORT[status], remedy, is_fatal=True, kind="NotMeasured")
 
 
 def reports_directory(result: RunResult) -> Path:
@@ -112,17 +46,6 @@ def _reports(result: RunResult) -> Reports:
         usual = root.Reports()
         return Reports(usual.dir, tuple(usual.formats))
     return load_resolved(result.header.resolved).reports
-
-
-def _trouble(run: StoredRun) -> TargetError | None:
-    """What ended the run before its time: it is in no window, only in what was said when it ended."""
-    from llmload.analysis.judgement import STOPPED
-
-    for caveat in run.caveats:
-        if caveat.rule == STOPPED:
-            where, _, problem = caveat.figure.partition(": ")
-            return TargetError(where, problem, caveat.remedy, kind=caveat.kind)
-    return None
 
 
 def print_tables(result: RunResult) -> None:

@@ -51,6 +51,11 @@ def render(run: RunResult, texts: Texts) -> bytes:
     return content
 
 
+def told(run: RunResult, texts: Texts, charts: Sequence[Figure]) -> dict[str, object]:
+    """What the template tells of a run, in as much detail as a report ever has."""
+    return _told(run, _ROOMS[0], texts, charts)
+
+
 def _told(run: RunResult, room: _Room, texts: Texts, charts: Sequence[Figure]) -> dict[str, object]:
     judged = sorted(((read(each, run.reference, texts), each) for each in run.verdicts), key=_urgency)
     told = {

@@ -46,6 +46,7 @@ def render(template: str, told: Mapping[str, object], texts: Texts, charts: Sequ
     specs = specifications(charts)
     unpacked = library() if specs else ""
     around = {
+        "layout": "page.html.j2",
         "texts": texts,
         "charts": charts,
         "style": _ours(style),
@@ -55,7 +56,7 @@ def render(template: str, told: Mapping[str, object], texts: Texts, charts: Sequ
         "specifications": _ours(_packed(specs)) if specs else "",
         "policy": _ours(_policy([each for each in (theme, script, unpacked) if each], style)),
     }
-    return _environment().get_template(template).render({**told, **around}).encode()
+    return _own_environment().get_template(template).render({**told, **around}).encode()
 
 
 def _ours(text: str) -> Markup:
@@ -95,9 +96,14 @@ def _source(text: str) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _own_environment() -> jinja2.Environment:
+    return environment(jinja2.PackageLoader("llmload.reporters"))
+
+
+def environment(*loaders: jinja2.BaseLoader) -> jinja2.Environment:
+    """What templates of pages are made with, wherever they lie: every string is made harmless and escaped."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("llmload.reporters"),
+        loader=jinja2.ChoiceLoader(loaders),
         autoescape=True,
         finalize=_harmless,
         undefined=jinja2.StrictUndefined,

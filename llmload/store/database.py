@@ -23,6 +23,7 @@ from llmload.store.comparison import (
     reference_of_run,
     steps_of_runs,
 )
+from llmload.store.kept_results import kept_result
 from llmload.store.opening import BUSY_S, connect, explained, writing
 from llmload.store.process import SILENCE_S, Life, Process, life_of, this_process
 from llmload.store.results import caveats_of_run, put_result, put_step, steps_of
@@ -229,6 +230,12 @@ class Store:
                 steps=steps_of(connection, row["run"]) if row["status"] == IMPORTED else (),
                 reference=reference_of_run(connection, row["run"]),
             )
+
+    def kept(self, run_id: str) -> RunResult | None:
+        """The result of a run as it was judged when it ended; None where it goes on, or nothing readable was kept."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+            return None if row is None else kept_result(connection, row["run"], runs.header_of(row))
 
     def whole_windows(self, run_id: str) -> Iterator[tuple[Observation, ...]]:
         """The complete windows of a run as `load` has them, step by step, of which one at a time is in memory."""

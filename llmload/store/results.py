@@ -9,6 +9,7 @@ from dataclasses import asdict
 from llmload.domain import RunResult, Step, StepMetrics, StepResult
 from llmload.latency import Histogram, LatencySummary
 from llmload.store.comparison import put_estimates, put_reference
+from llmload.store.kept_results import put_kept
 from llmload.store.runs import plain_row, to_json
 from llmload.verdict import Caveat, Evidence, Verdict
 
@@ -58,6 +59,7 @@ def put_result(connection: sqlite3.Connection, run: int, result: RunResult, stat
         put_step(connection, run, step.step, step.metrics)
     put_estimates(connection, run, result.steps)
     put_reference(connection, run, result.reference)
+    put_kept(connection, run, result)
     _put_headline(connection, run, result)
     for table in ("verdicts", "findings", "caveats"):
         connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - three names of ours

@@ -11,11 +11,11 @@ import pytest
 from llmload.baseline import Baseline, Incomparable, NoBaseline, Reference
 from llmload.cli import baseline_change
 from llmload.cli.references import refer_for
-from llmload.cli.stored import judged
 from llmload.domain import Outcome
 from llmload.errors import DataFileError, UsageError
 from llmload.store.baseline_file import read_file
 from llmload.store.database import open_store
+from llmload.store.judgement import judged
 from tests.analysis.builders import FACTS
 from tests.cli.stored_history import Made, fill, many, scenario_of
 from tests.recorded_runs import CLEAN

@@ -41,7 +41,7 @@ WHOLE = (
 """Modules of which every sentence may be told; what is for somebody else is known by where it goes."""
 
 PARTS = {
-    "cli/stored.py": ("_CUT_SHORT", "cut_short"),
+    "store/judgement.py": ("_CUT_SHORT", "cut_short"),
     "cli/references.py": ("refer_for", "_among", "_remedy", "_auto", "_stored_run"),
     "store/imports.py": ("_result", "_caveats", "_unsure"),
     "store/loadtest.py": ("_loadtest", "_told", "_framework", "_settings"),

@@ -59,10 +59,14 @@ def patterns(nodes: Iterable[ast.AST], filled: str) -> set[str]:
     return {pattern for node in nodes if (pattern := pattern_of(node, filled)) is not None}
 
 
-PLACES = [path for folder in ("reporters", "cli") for path in sorted((SOURCE / folder).rglob("*.py"))]
+PLACES = [path for folder in ("reporters", "cli", "site") for path in sorted((SOURCE / folder).rglob("*.py"))]
 TREES = [ast.parse(path.read_text("utf-8")) for path in PLACES]
 NODES = [node for tree in TREES for node in ast.walk(tree)]
-TEMPLATES = [path.read_text("utf-8") for path in sorted((SOURCE / "reporters" / "templates").iterdir())]
+TEMPLATES = [
+    path.read_text("utf-8")
+    for folder in ("reporters", "site")
+    for path in sorted((SOURCE / folder / "templates").iterdir())
+]
 ANY = "[a-z0-9]+"
 WORDS = {
     each for each in patterns(NODES, ANY) if re.fullmatch(r"\w+", each.replace(ANY, "x")) and each.replace(ANY, "")

@@ -43,7 +43,9 @@
 
   // ---------------------------------------------------------------- charts
 
-  if (!document.getElementById("library") || typeof DecompressionStream === "undefined") return;
+  const library = document.getElementById("library");
+  const isApart = library?.dataset.src !== undefined; // a file of its own, as on a site, or packed into this one
+  if (!library || (!isApart && typeof DecompressionStream === "undefined")) return;
 
   const unpack = async (id) => {
     const packed = document.getElementById(id).textContent.trim();
@@ -55,9 +57,18 @@
   // The library is a script of this page: the content security policy knows its hash, and so no other text would run.
   const prepare = async () => {
     const script = document.createElement("script");
-    script.textContent = await unpack("library");
-    document.head.append(script);
-    return JSON.parse(await unpack("specifications"));
+    if (!isApart) {
+      script.textContent = await unpack("library");
+      document.head.append(script);
+      return JSON.parse(await unpack("specifications"));
+    }
+    await new Promise((loaded, failed) => {
+      script.addEventListener("load", loaded);
+      script.addEventListener("error", () => failed(new Error("the library of charts cannot be loaded")));
+      script.src = library.dataset.src;
+      document.head.append(script);
+    });
+    return JSON.parse(document.getElementById("specifications").textContent);
   };
   let prepared = null;
 

@@ -1,0 +1,27 @@
+"""Every page: where it is, and the function that makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmload.site.asking import Page
+from llmload.site.pages import run
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A page and its twin for programs. In `path`, `{name}` stands for one part, which the page finds by this name."""
+
+    path: str  # behind the root of the site, without a slash before it
+    page: Page
+    document_path: str = ""
+    document: Page | None = None
+
+    @property
+    def depth(self) -> int:
+        """How many folders below the root a browser sees it."""
+        return self.path.count("/")
+
+
+ROUTES = (Route("benchmark/{run}", run.page, "benchmark/{run}.json", run.document),)
+"""All pages of the site; the live events of a run are in `live.py`, scripts and styles in `assets.py`."""

@@ -1,0 +1,364 @@
+"""The tables, one migration per released change. A migration that was released is never edited: add another.
+
+Units are in the column names: `_us` whole microseconds, `_ms` milliseconds, shares 0..1, rates per second.
+"""
+
+from __future__ import annotations
+
+_RUNS = """
+CREATE TABLE runs (
+    run INTEGER PRIMARY KEY,          -- short key for the other tables; run_id is the name to use outside
+    run_id TEXT NOT NULL UNIQUE,
+    scenario TEXT NOT NULL,
+    created TEXT NOT NULL,            -- UTC, ISO 8601
+    finished TEXT,
+    status TEXT NOT NULL CHECK (status IN ('running', 'finished', 'failed', 'interrupted', 'aborted')),
+    verdict TEXT,
+    exit_code INTEGER,
+    because TEXT,
+    target_url TEXT,                  -- scrubbed of secrets
+    framework TEXT,
+    framework_version TEXT,
+    framework_config TEXT,            -- JSON
+    api TEXT,
+    model TEXT,
+    max_model_len INTEGER,
+    token_fit TEXT,                   -- JSON of TokenFit
+    declared TEXT,                    -- JSON, names of the settings that the author wrote
+    left_out TEXT,                    -- JSON, sampling fields that the server refused
+    labels TEXT NOT NULL,             -- JSON
+    environment TEXT NOT NULL,        -- JSON
+    gpu TEXT GENERATED ALWAYS AS (json_extract(environment, '$.gpu')) VIRTUAL,
+    gpu_count TEXT GENERATED ALWAYS AS (json_extract(environment, '$.gpu_count')) VIRTUAL,
+    git_commit TEXT GENERATED ALWAYS AS (json_extract(environment, '$.git_commit')) VIRTUAL,
+    fingerprint TEXT,                 -- JSON
+    llmload_version TEXT NOT NULL,
+    source TEXT NOT NULL,
+    document_text TEXT NOT NULL,
+    document_hash TEXT NOT NULL,
+    resolved TEXT NOT NULL,           -- canonical JSON of the scenario
+    headline_step TEXT,               -- the step whose figures follow: the last gated one, else the last
+    goodput REAL, goodput_low REAL, goodput_high REAL, error_rate REAL, output_tps REAL, rps REAL, attempts INTEGER,
+    ttft_p50_ms REAL, ttft_p99_ms REAL, tpot_p50_ms REAL, tpot_p99_ms REAL, e2e_p50_ms REAL, e2e_p99_ms REAL
+) STRICT;
+CREATE INDEX runs_status ON runs (status);
+CREATE INDEX runs_created ON runs (created);
+CREATE INDEX runs_model ON runs (model);
+CREATE INDEX runs_scenario ON runs (scenario, created);
+
+CREATE TABLE progress (               -- one row per active run, and the process that owns it
+    run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+    place TEXT NOT NULL, pid INTEGER NOT NULL, process_started TEXT NOT NULL,
+    seen_s REAL NOT NULL,             -- last sign of life, Unix time
+    step TEXT, phase TEXT, done INTEGER, planned INTEGER, in_flight INTEGER, output_events_per_s REAL,
+    ttft_p50_ms REAL, ttft_p95_ms REAL, goodput REAL, elapsed_s REAL
+) STRICT
+"""
+
+_STEPS = """
+CREATE TABLE steps (
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    step INTEGER NOT NULL,            -- place in the ladder, from 0
+    axis TEXT NOT NULL, value REAL NOT NULL, label TEXT NOT NULL,
+    window_s REAL, attempts INTEGER, ok INTEGER, good INTEGER, cancelled INTEGER,
+    goodput REAL, goodput_low REAL, goodput_high REAL, goodput_rps REAL, error_rate REAL,
+    rps REAL, output_tps REAL, total_tps REAL,
+    input_tokens INTEGER, output_tokens INTEGER, cached_tokens INTEGER, failed_output_tokens INTEGER,
+    shared_reads REAL,
+    latency TEXT,                     -- JSON: metric -> LatencySummary
+    histograms TEXT, errors TEXT, token_sources TEXT,  -- JSON
+    PRIMARY KEY (run, step)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE windows (                -- one look at a step
+    window INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL, step INTEGER NOT NULL, look INTEGER NOT NULL,
+    requests INTEGER NOT NULL,        -- measured requests asked for
+    start_us INTEGER NOT NULL, end_us INTEGER NOT NULL,  -- machine-wide monotonic clock
+    ending TEXT NOT NULL,
+    heartbeats BLOB NOT NULL,         -- packed lateness in ns (store/packing.py)
+    caveats TEXT NOT NULL,            -- JSON
+    UNIQUE (run, step, look),
+    FOREIGN KEY (run, step) REFERENCES steps ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE request_kinds (          -- what many requests of a window have in common, told once
+    window INTEGER NOT NULL REFERENCES windows ON DELETE CASCADE,
+    kind INTEGER NOT NULL,
+    phase TEXT NOT NULL, outcome TEXT NOT NULL, error_type TEXT, http_status INTEGER, finish_reason TEXT,
+    token_source TEXT, is_streamed INTEGER NOT NULL, retried INTEGER NOT NULL,
+    PRIMARY KEY (window, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE requests (               -- each instant follows from the one before it; NULL = did not happen
+    window INTEGER NOT NULL REFERENCES windows ON DELETE CASCADE,
+    seq INTEGER NOT NULL,             -- order of start within the step
+    kind INTEGER NOT NULL,
+    due_us INTEGER NOT NULL,          -- after the window's start
+    lag_us INTEGER,                   -- sent - due
+    wait_us INTEGER,                  -- first event - sent
+    span_us INTEGER,                  -- last event - first event
+    tail_us INTEGER NOT NULL,         -- done - the last instant known before it
+    gap_us INTEGER,                   -- largest gap between events
+    tokens_in INTEGER, tokens_out INTEGER, tokens_cached INTEGER,
+    PRIMARY KEY (window, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE request_texts (          -- only for requests that have some
+    window INTEGER NOT NULL REFERENCES windows ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    error_text TEXT, answer TEXT,
+    PRIMARY KEY (window, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE request_gaps (           -- for a run of requests that begins at first_seq, packed (store/series.py)
+    window INTEGER NOT NULL REFERENCES windows ON DELETE CASCADE,
+    first_seq INTEGER NOT NULL,
+    details BLOB NOT NULL,            -- number of events and reads, connect time, lengths asked for, first answer
+    gaps_us BLOB NOT NULL,            -- gaps between events, request after request
+    PRIMARY KEY (window, first_seq)
+) STRICT
+"""
+
+_RESULTS = """
+CREATE TABLE verdicts (
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    place INTEGER NOT NULL,           -- order in the report
+    step TEXT NOT NULL, gate TEXT NOT NULL, gate_id TEXT NOT NULL, level TEXT NOT NULL,
+    status TEXT NOT NULL, because TEXT NOT NULL, remedy TEXT NOT NULL, kind TEXT NOT NULL,
+    observed REAL, target REAL, low REAL, high REAL, n INTEGER, deff REAL, effective_n REAL,
+    confidence REAL, looks INTEGER, line INTEGER,
+    PRIMARY KEY (run, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE findings (
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    subject TEXT NOT NULL, expected TEXT NOT NULL, actual TEXT NOT NULL, cause TEXT NOT NULL,
+    PRIMARY KEY (run, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE caveats (
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    step TEXT,                        -- NULL = of the run as a whole
+    rule TEXT NOT NULL, figure TEXT NOT NULL, remedy TEXT NOT NULL, is_fatal INTEGER NOT NULL, kind TEXT NOT NULL,
+    PRIMARY KEY (run, place)
+) STRICT, WITHOUT ROWID
+"""
+
+_VIEWS = """
+CREATE VIEW run_list AS
+SELECT run_id AS "run", scenario, created, status, verdict, framework, framework_version AS "framework version", model,
+       gpu, headline_step AS "step", goodput * 100 AS "goodput (%)", error_rate * 100 AS "errors (%)",
+       output_tps AS "output (tok/s)", ttft_p50_ms AS "TTFT p50 (ms)", ttft_p99_ms AS "TTFT p99 (ms)",
+       tpot_p50_ms AS "TPOT p50 (ms)", tpot_p99_ms AS "TPOT p99 (ms)", because
+FROM runs ORDER BY created DESC, run_id DESC;
+
+CREATE VIEW step_list AS
+SELECT run_id AS "run", scenario, model, steps.label AS "step", steps.attempts AS "requests", steps.ok,
+       steps.goodput * 100 AS "goodput (%)", steps.goodput_low * 100 AS "goodput low (%)",
+       steps.goodput_high * 100 AS "goodput high (%)", steps.error_rate * 100 AS "errors (%)",
+       steps.rps AS "requests/s", steps.output_tps AS "output (tok/s)",
+       json_extract(latency, '$.ttft.p50_ms') AS "TTFT p50 (ms)",
+       json_extract(latency, '$.ttft.p99_ms') AS "TTFT p99 (ms)",
+       json_extract(latency, '$.tpot.p50_ms') AS "TPOT p50 (ms)",
+       json_extract(latency, '$.tpot.p99_ms') AS "TPOT p99 (ms)",
+       json_extract(latency, '$.e2e.p50_ms') AS "E2E p50 (ms)",
+       json_extract(latency, '$.e2e.p99_ms') AS "E2E p99 (ms)",
+       window_s AS "window (s)"
+FROM steps JOIN runs USING (run);
+
+CREATE VIEW gate_list AS
+SELECT run_id AS "run", scenario, model, step, gate, level, verdicts.status AS "verdict", verdicts.because, remedy,
+       observed, target, low, high, n AS "requests", deff AS "design effect", effective_n AS "effective requests"
+FROM verdicts JOIN runs USING (run);
+
+CREATE VIEW request_list AS
+SELECT run_id AS "run", steps.label AS "step", look, seq, phase, outcome, error_type, http_status,
+       due_us / 1e3 AS "due (ms)",
+       (due_us + lag_us) / 1e3 AS "sent (ms)",
+       (due_us + coalesce(lag_us, 0) + wait_us) / 1e3 AS "first (ms)",
+       (due_us + coalesce(lag_us, 0) + wait_us + span_us) / 1e3 AS "last (ms)",
+       (due_us + coalesce(lag_us, 0) + coalesce(wait_us, 0) + coalesce(span_us, 0) + tail_us) / 1e3 AS "done (ms)",
+       gap_us / 1e3 AS "largest gap (ms)",
+       tokens_in AS "input tokens", tokens_out AS "output tokens", token_source
+FROM requests JOIN request_kinds USING (window, kind) JOIN windows USING (window) JOIN steps USING (run, step)
+     JOIN runs USING (run)
+"""
+
+_OPEN_LOOP = """
+ALTER TABLE windows ADD COLUMN planned INTEGER;  -- measured requests that were due inside it; NULL in closed loop
+ALTER TABLE windows ADD COLUMN workers TEXT NOT NULL DEFAULT '[]';  -- JSON of WorkerFacts
+ALTER TABLE windows ADD COLUMN workers_because TEXT NOT NULL DEFAULT '';
+ALTER TABLE steps ADD COLUMN dropped INTEGER;
+ALTER TABLE steps ADD COLUMN planned INTEGER;
+
+DROP VIEW step_list;
+CREATE VIEW step_list AS
+SELECT run_id AS "run", scenario, model, steps.label AS "step", steps.attempts AS "requests", steps.ok, dropped,
+       steps.goodput * 100 AS "goodput (%)", steps.goodput_low * 100 AS "goodput low (%)",
+       steps.goodput_high * 100 AS "goodput high (%)", steps.error_rate * 100 AS "errors (%)",
+       steps.rps AS "requests/s", steps.output_tps AS "output (tok/s)",
+       json_extract(latency, '$.ttft.p50_ms') AS "TTFT p50 (ms)",
+       json_extract(latency, '$.ttft.p99_ms') AS "TTFT p99 (ms)",
+       json_extract(latency, '$.ttft_due.p50_ms') AS "TTFT since due p50 (ms)",
+       json_extract(latency, '$.ttft_due.p99_ms') AS "TTFT since due p99 (ms)",
+       json_extract(latency, '$.tpot.p50_ms') AS "TPOT p50 (ms)",
+       json_extract(latency, '$.tpot.p99_ms') AS "TPOT p99 (ms)",
+       json_extract(latency, '$.e2e.p50_ms') AS "E2E p50 (ms)",
+       json_extract(latency, '$.e2e.p99_ms') AS "E2E p99 (ms)",
+       window_s AS "window (s)"
+FROM steps JOIN runs USING (run)
+"""
+
+_ONE_KEY = """
+ALTER TABLE windows ADD COLUMN first_id INTEGER NOT NULL DEFAULT 1;  -- what a request of seq 0 has as id
+ALTER TABLE windows ADD COLUMN last_id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request_kinds ADD COLUMN tokens_in INTEGER;  -- the usual counts of its requests
+ALTER TABLE request_kinds ADD COLUMN tokens_out INTEGER;
+ALTER TABLE request_kinds ADD COLUMN tokens_cached INTEGER;
+
+WITH sizes AS (SELECT window, max(seq) + 1 AS size FROM requests GROUP BY window),
+     places AS (SELECT window, size, 1 + sum(size) OVER (ORDER BY window) - size AS first FROM sizes)
+UPDATE windows SET first_id = first, last_id = first + size - 1 FROM places WHERE places.window = windows.window;
+
+DROP VIEW request_list;
+ALTER TABLE requests RENAME TO requests_by_window;
+CREATE TABLE requests (               -- each instant follows from the one before it; NULL = did not happen
+    id INTEGER PRIMARY KEY,           -- from first_id to last_id of its window: first_id + seq, the order of start
+    kind INTEGER NOT NULL,
+    due_us INTEGER NOT NULL,          -- after the window's start
+    lag_us INTEGER,                   -- sent - due
+    wait_us INTEGER,                  -- first event - sent
+    span_us INTEGER,                  -- last event - first event
+    tail_us INTEGER NOT NULL,         -- done - the last instant known before it
+    gap_us INTEGER,                   -- largest gap between events
+    tokens_in INTEGER, tokens_out INTEGER, tokens_cached INTEGER  -- NULL = those of its kind
+) STRICT;
+INSERT INTO requests
+SELECT first_id + seq, kind, due_us, lag_us, wait_us, span_us, tail_us, gap_us, tokens_in, tokens_out, tokens_cached
+FROM requests_by_window JOIN windows USING (window) ORDER BY window, seq;
+DROP TABLE requests_by_window;
+
+CREATE TRIGGER requests_of_a_window AFTER DELETE ON windows BEGIN
+    DELETE FROM requests WHERE id BETWEEN OLD.first_id AND OLD.last_id;
+END;
+
+CREATE VIEW request_list AS
+SELECT run_id AS "run", steps.label AS "step", look, requests.id - first_id AS "seq", phase, outcome, error_type,
+       http_status,
+       due_us / 1e3 AS "due (ms)",
+       (due_us + lag_us) / 1e3 AS "sent (ms)",
+       (due_us + coalesce(lag_us, 0) + wait_us) / 1e3 AS "first (ms)",
+       (due_us + coalesce(lag_us, 0) + wait_us + span_us) / 1e3 AS "last (ms)",
+       (due_us + coalesce(lag_us, 0) + coalesce(wait_us, 0) + coalesce(span_us, 0) + tail_us) / 1e3 AS "done (ms)",
+       gap_us / 1e3 AS "largest gap (ms)",
+       coalesce(requests.tokens_in, request_kinds.tokens_in) AS "input tokens",
+       coalesce(requests.tokens_out, request_kinds.tokens_out) AS "output tokens", token_source
+FROM runs JOIN steps USING (run) JOIN windows USING (run, step)
+     JOIN requests ON requests.id BETWEEN first_id AND last_id
+     JOIN request_kinds ON request_kinds.window = windows.window AND request_kinds.kind = requests.kind
+"""
+
+_VERIFICATION = """
+ALTER TABLE runs ADD COLUMN framework_actual TEXT NOT NULL DEFAULT '{}';  -- JSON, settings as the server told them
+"""
+
+_IMPORTED = """
+DROP VIEW run_list;
+DROP VIEW step_list;
+DROP INDEX runs_status;
+ALTER TABLE runs RENAME COLUMN status TO former_status;  -- a CHECK goes only with its column
+ALTER TABLE runs ADD COLUMN status TEXT NOT NULL DEFAULT 'running'
+    CHECK (status IN ('running', 'finished', 'failed', 'interrupted', 'aborted', 'imported'));
+UPDATE runs SET status = former_status;
+ALTER TABLE runs DROP COLUMN former_status;
+CREATE INDEX runs_status ON runs (status);
+
+CREATE VIEW run_list AS
+SELECT run_id AS "run", scenario, created, status, verdict, framework, framework_version AS "framework version", model,
+       gpu, headline_step AS "step", goodput * 100 AS "goodput (%)", error_rate * 100 AS "errors (%)",
+       output_tps AS "output (tok/s)", ttft_p50_ms AS "TTFT p50 (ms)", ttft_p99_ms AS "TTFT p99 (ms)",
+       tpot_p50_ms AS "TPOT p50 (ms)", tpot_p99_ms AS "TPOT p99 (ms)", because
+FROM runs ORDER BY created DESC, run_id DESC;
+
+CREATE VIEW step_list AS
+SELECT run_id AS "run", scenario, status, model, steps.label AS "step", steps.attempts AS "requests", steps.ok, dropped,
+       steps.goodput * 100 AS "goodput (%)", steps.goodput_low * 100 AS "goodput low (%)",
+       steps.goodput_high * 100 AS "goodput high (%)", steps.error_rate * 100 AS "errors (%)",
+       steps.rps AS "requests/s", steps.output_tps AS "output (tok/s)",
+       json_extract(latency, '$.ttft.p50_ms') AS "TTFT p50 (ms)",
+       json_extract(latency, '$.ttft.p99_ms') AS "TTFT p99 (ms)",
+       json_extract(latency, '$.ttft_due.p50_ms') AS "TTFT since due p50 (ms)",
+       json_extract(latency, '$.ttft_due.p99_ms') AS "TTFT since due p99 (ms)",
+       json_extract(latency, '$.tpot.p50_ms') AS "TPOT p50 (ms)",
+       json_extract(latency, '$.tpot.p99_ms') AS "TPOT p99 (ms)",
+       json_extract(latency, '$.e2e.p50_ms') AS "E2E p50 (ms)",
+       json_extract(latency, '$.e2e.p99_ms') AS "E2E p99 (ms)",
+       window_s AS "window (s)"
+FROM steps JOIN runs USING (run)
+"""
+
+_COMPARISON = """
+ALTER TABLE windows ADD COLUMN repeat INTEGER NOT NULL DEFAULT 0;  -- which climb of the ladder, from 0
+
+CREATE TABLE estimates (              -- what other runs are compared by, in the unit of the figure
+    run INTEGER NOT NULL, step INTEGER NOT NULL,
+    repeat INTEGER NOT NULL,          -- -1 = over all climbs of the ladder
+    name TEXT NOT NULL,               -- such as p95(ttft)
+    value REAL NOT NULL,
+    log_error REAL,                   -- standard error of ln(value) within the run
+    PRIMARY KEY (run, step, repeat, name),
+    FOREIGN KEY (run, step) REFERENCES steps ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE baselines (              -- what the relative gates of a run were judged against
+    run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+    source TEXT NOT NULL,
+    document TEXT NOT NULL            -- JSON
+) STRICT;
+"""
+
+_SITE = """
+CREATE TABLE results (                -- what a run came to, as it was judged when it ended (store/kept_results.py)
+    run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+    document BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE recommendations (
+    run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+    document TEXT NOT NULL            -- JSON
+) STRICT;
+
+CREATE TABLE run_labels (             -- those of runs.labels, to be found by
+    name TEXT NOT NULL, value TEXT NOT NULL,
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    PRIMARY KEY (name, value, run)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_labels_run ON run_labels (run);
+INSERT INTO run_labels SELECT key, CAST(value AS TEXT), run FROM runs, json_each(runs.labels);
+CREATE TRIGGER labels_of_a_run AFTER INSERT ON runs BEGIN
+    INSERT INTO run_labels SELECT key, CAST(value AS TEXT), NEW.run FROM json_each(NEW.labels);
+END;
+
+DROP INDEX runs_created;
+DROP INDEX runs_model;
+DROP INDEX runs_scenario;
+CREATE INDEX runs_created ON runs (created, run_id);
+CREATE INDEX runs_scenario ON runs (scenario, created, run_id);
+CREATE INDEX runs_model ON runs (model, created, run_id);
+CREATE INDEX runs_framework ON runs (framework, created, run_id);
+CREATE INDEX runs_verdict ON runs (verdict, created, run_id);
+"""
+
+MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("001 runs and requests", (_RUNS, _STEPS, _RESULTS, _VIEWS)),
+    ("002 open loop and workers", (_OPEN_LOOP,)),
+    ("003 one key for a request", (_ONE_KEY,)),
+    ("004 settings as the server told them", (_VERIFICATION,)),
+    ("005 imported runs", (_IMPORTED,)),
+    ("006 repeats and baselines", (_COMPARISON,)),
+    ("007 results and labels to be found by", (_SITE,)),
+)
+"""Each migration that this version knows, in order: its name and its scripts."""
