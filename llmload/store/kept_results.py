@@ -52,7 +52,15 @@ def _converter() -> JsonConverter:
 
     converter = make_converter(forbid_extra_keys=True, detailed_validation=False)
     converter.register_structure_hook_func(lambda kind: kind is object, _as_it_is)
+    converter.register_structure_hook(float, _number)
     return converter
+
+
+def _number(value: object, _: object) -> float:
+    """As it was: a whole number is told without a decimal point."""
+    if not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is no number")
+    return value
 
 
 def _as_it_is(value: object, _: object) -> object:
