@@ -1,0 +1,121 @@
+"""A snapshot is one whole file that anybody can read and nobody needs to write beside."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from llmload.errors import StoreError, UsageError
+from llmload.store.database import open_store
+from llmload.store.judgement import decided
+from llmload.store.snapshot import write_snapshot
+from tests.cli.stored_runs import put_run, scenario_of, whole
+from tests.recorded_runs import CLEAN
+from tests.store.observations import window
+
+GOES_ON = replace(CLEAN.header, run_id="20301231-000000-00000000", document_text="a text that goes on")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Two runs that ended, and one that this process works on."""
+    path = tmp_path / "work" / "runs.db"
+    path.parent.mkdir()
+    with open_store(path) as opened:
+        for number in range(2):
+            put_run(opened, number, scenario_of(), whole())
+        opened.begin(GOES_ON)
+        opened.remember(GOES_ON.run_id, window())
+    return path
+
+
+def test_a_snapshot_is_read_as_immutable_from_a_read_only_folder(store: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    made = write_snapshot(store, folder / "runs.db")
+    made.path.chmod(0o444)
+    folder.chmod(0o555)
+    with closing(sqlite3.connect(f"file:{made.path}?immutable=1", uri=True)) as connection:
+        assert connection.execute("SELECT count(*) FROM requests").fetchone() == (1200,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert [path.name for path in folder.iterdir()] == ["runs.db"]
+    assert (made.runs, made.size_bytes) == (2, made.path.stat().st_size)
+    folder.chmod(0o755)
+
+
+def test_a_run_that_goes_on_is_left_out_named_and_leaves_nothing_behind(store: Path, tmp_path: Path) -> None:
+    made = write_snapshot(store, tmp_path / "shared.db")
+    assert made.going_on == (GOES_ON.run_id,)
+    with closing(sqlite3.connect(made.path)) as connection:
+        assert connection.execute("SELECT * FROM progress").fetchall() == []
+        assert connection.execute("SELECT DISTINCT status FROM runs").fetchall() == [("finished",)]
+    assert GOES_ON.document_text.encode() not in made.path.read_bytes()
+    with open_store(store) as opened:
+        assert opened.load(GOES_ON.run_id).status == "running"
+
+
+def test_a_snapshot_tells_the_same_results(store: Path, tmp_path: Path) -> None:
+    made = write_snapshot(store, tmp_path / "shared.db")
+    with open_store(store) as here, open_store(made.path) as there:
+        for run in there.list_runs():
+            assert decided(there, run.run_id) == decided(here, run.run_id)
+
+
+def test_a_snapshot_is_of_one_instant_while_another_writes(store: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(store, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE runs SET scenario = 'half-written'")
+        made = write_snapshot(store, tmp_path / "shared.db")
+        writer.execute("ROLLBACK")
+    with open_store(made.path) as there:
+        assert {run.scenario for run in there.list_runs()} == {"chat"}
+
+
+def test_the_file_before_it_is_replaced_whole_and_what_a_killed_one_left_goes(store: Path, tmp_path: Path) -> None:
+    target, left = tmp_path / "shared.db", tmp_path / ".shared.db.0123abcd"
+    left.write_bytes(b"half")
+    target.write_bytes(b"earlier")
+    with target.open("rb") as reader:
+        write_snapshot(store, target)
+        assert reader.read() == b"earlier"
+    assert target.read_bytes().startswith(b"SQLite format 3\0")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shared.db", "work"]
+
+
+def test_a_snapshot_that_fails_leaves_the_file_before_it(store: Path, tmp_path: Path) -> None:
+    target = tmp_path / "shared.db"
+    target.write_bytes(b"earlier")
+    damaged = bytearray(store.read_bytes())
+    damaged[8192 : len(damaged) // 2] = os.urandom(len(damaged) // 2 - 8192)
+    store.write_bytes(damaged)
+    with pytest.raises(StoreError, match="damaged"):
+        write_snapshot(store, target)
+    assert target.read_bytes() == b"earlier"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shared.db", "work"]
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "problem"),
+    [
+        pytest.param("work/runs.db", "", "is the store itself", id="the store itself"),
+        pytest.param("work", "", "is not a file", id="a folder"),
+        pytest.param("live.db", "live.db-wal", "is a database in use, live.db-wal lies beside it", id="a live store"),
+        pytest.param("nowhere/shared.db", "", "cannot be written .no such file or directory", id="no such folder"),
+    ],
+)
+def test_a_target_that_cannot_be_replaced_is_refused(
+    store: Path, tmp_path: Path, name: str, beside: str, problem: str
+) -> None:
+    if beside:
+        (tmp_path / beside).write_bytes(b"")
+    before = store.read_bytes()
+    with pytest.raises(UsageError, match=problem):
+        write_snapshot(store, tmp_path / name)
+    assert store.read_bytes() == before
