@@ -19,6 +19,6 @@ def answer(page: Page, asked: Asked, store: Store) -> Answer:
 
 
 def _told(asked: Asked, refusal: Refused) -> Answer:
-    told = {"because": refusal.because, "remedy_text": refusal.remedy}
+    told = {"status": refusal.status, "because": refusal.because, "remedy_text": refusal.remedy}
     page = rendering.render("refusal.html.j2", told, asked)
     return Answer(page.body, page.content_type, refusal.status)

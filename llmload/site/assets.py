@@ -10,9 +10,10 @@ from llmload.reporters import embedding
 from llmload.site.asking import Answer, Freshness
 
 CSS, SCRIPT = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
+PICTURE = "image/svg+xml"
 
 _OF_REPORTS = {"page.css": CSS, "page.js": SCRIPT, "theme.js": SCRIPT}
-_OURS: dict[str, str] = {}
+_OURS = {"site.css": CSS, "favicon.svg": PICTURE}
 _LIBRARY = "vega.js"
 
 NAMES = (*_OF_REPORTS, *_OURS, _LIBRARY)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from urllib.parse import urlencode
 
 import jinja2
 from markupsafe import Markup
 
 from llmload.reporters import page
 from llmload.reporters.embedding import Figure, specifications
+from llmload.reporters.texts import Language
 from llmload.site.asking import Answer, Asked, Freshness
 
 LAYOUT = "site.html.j2"
@@ -31,11 +34,41 @@ def render(
         "layout": LAYOUT,
         "texts": asked.texts,
         "links": asked.links,
+        "languages": _languages(asked),
         "charts": charts,
         "specifications": in_script(specifications(charts)),
     }
     rendered = _environment().get_template(template).render({"sections": (), **told, **around})
     return Answer(rendered.encode(), freshness=freshness)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A language that the page can be read in, named in itself."""
+
+    code: str
+    name: str
+    address: str
+    is_current: bool
+
+
+_NAMES = {Language.EN: "English", Language.KO: "한국어"}
+
+_LONGEST_QUERY = 4_000
+"""Characters of a query that the links to other languages keep."""
+
+
+def _languages(asked: Asked) -> tuple[Choice, ...]:
+    """The same page in each language; none where no server answers, since there a page has its own language."""
+    if not asked.links.is_live:
+        return ()
+    query = [(name, value) for name, values in asked.query.items() if name != "lang" for value in values]
+    if len(urlencode(query)) > _LONGEST_QUERY:
+        query = []
+    return tuple(
+        Choice(code.value, name, f"?{urlencode([*query, ('lang', code.value)])}", code is asked.texts.language)
+        for code, name in _NAMES.items()
+    )
 
 
 def document(value: object, freshness: Freshness = Freshness.CHANGING) -> Answer:

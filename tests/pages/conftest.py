@@ -1,4 +1,6 @@
-"""Pages in a real browser that has no network: opened from disk, as the people do whom a report was sent to."""
+"""Pages in a real browser: reports opened from disk, without a network, as the people do whom they were sent to, and
+the site as a server on this machine gives it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.pages.opened import Opened, OpenPage
+from tests.pages.served import OpenSite, served
+from tests.site.stores import fill
 
 _NAMES = ("chromium", "google-chrome", "chromium-browser", "chrome")
 _ARGUMENTS = (
@@ -63,3 +67,37 @@ def open_page(browser: Browser, write: Callable[[bytes], Path]) -> Iterator[Open
     for each in opened:
         assert each.complaints == []
         assert set(each.requests) == {each.address}
+
+
+@pytest.fixture(scope="session")
+def site_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store that the site of these tests is made of; nobody writes into it."""
+    return fill(tmp_path_factory.mktemp("site") / "llmload.db")
+
+
+@pytest.fixture(scope="session")
+def site(site_store: Path) -> Iterator[str]:
+    """The address of a served site: its root, with a slash at the end."""
+    with served(site_store, site_store.parent) as address:
+        yield address
+
+
+@pytest.fixture
+def open_site(browser: Browser, site: str) -> Iterator[OpenSite]:
+    """Opens a page of the site. In the end no page may have complained, or asked anyone else for anything.
+
+    A content security policy that is violated is told on the console, and so is a file that is not there.
+    """
+    opened: list[Opened] = []
+
+    def open_one(path: str, **options: object) -> Page:
+        context = browser.new_context(**options)  # type: ignore[arg-type]  # options of several types
+        opened.append(Opened(context.new_page(), site + path))
+        return opened[-1].page
+
+    yield open_one
+    for each in opened:
+        each.page.context.close()
+    for each in opened:
+        assert each.unexpected() == []
+        assert [request for request in each.requests if not request.startswith(site)] == []

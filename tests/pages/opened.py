@@ -24,7 +24,17 @@ class Opened:
         page.on("pageerror", lambda error: self.complaints.append(f"thrown: {error}"))
         page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: self.requests.append(request.url))
-        page.goto(address)
+        answer = page.goto(address)
+        self.status = 200 if answer is None else answer.status
+
+    def unexpected(self) -> list[str]:
+        """The complaints, without that one which a browser has of every page that is a refusal."""
+        of_status = f"error: Failed to load resource: the server responded with a status of {self.status} "
+        first = next((each for each in self.complaints if self.status >= 400 and each.startswith(of_status)), None)
+        told = list(self.complaints)
+        if first is not None:
+            told.remove(first)
+        return told
 
 
 def draw_charts(page: Page) -> int:
