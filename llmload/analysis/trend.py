@@ -68,6 +68,24 @@ class Trend:
     left_out: int
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Runs that a trend cannot have: of another `differing` ("workload", "load"), or where it is empty, unmeasured."""
+
+    runs: int
+    differing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioTrends:
+    """The runs of one scenario under one workload and load, and what was left out of them."""
+
+    scenario: str
+    runs: int
+    trends: tuple[Trend, ...]
+    others: tuple[LeftOut, ...] = ()
+
+
 def series_of(runs: Sequence[TrendRun]) -> tuple[tuple[TrendRun, ...], ...]:
     """Runs of one workload and one load together, in their order; the series with the newest run first."""
     found: dict[tuple[str, str], list[TrendRun]] = {}

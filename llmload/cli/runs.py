@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from llmload.analysis.trend import ScenarioTrends
     from llmload.cli.trends import Wanted
-    from llmload.reporters.trends import ScenarioTrends
     from llmload.store.database import RunSummary
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import orjson
 
-from llmload.analysis.trend import Shift, Trend
+from llmload.analysis.trend import LeftOut, ScenarioTrends, Shift, Trend
 from llmload.baseline import PastRun
 from llmload.plain_text import plain
 from llmload.promises import SHARES
@@ -17,16 +16,6 @@ from llmload.reporters.step_document import Json, number
 
 _MOST_TEXT = 80  # characters of one foreign text
 _COMMIT = 12
-
-
-@dataclass(frozen=True, slots=True)
-class ScenarioTrends:
-    """The runs of one scenario under one workload and load. `others` says in words what was left out of them."""
-
-    scenario: str
-    runs: int
-    trends: tuple[Trend, ...]
-    others: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- for people
@@ -40,13 +29,18 @@ def render_text(told: Sequence[ScenarioTrends]) -> bytes:
 
 def _scenario(told: ScenarioTrends) -> Iterator[str]:
     yield f"{plain(told.scenario, _MOST_TEXT)}: {told.runs:,} {'run' if told.runs == 1 else 'runs'}"
-    yield from (f"  left out: {plain(each)}" for each in told.others)
+    yield from (f"  left out: {_left_out(each)}" for each in told.others)
     step = None
     for trend in told.trends:
         if trend.step != step:
             step = trend.step
             yield f"  {plain(step, _MOST_TEXT)}"
         yield from _trend(trend)
+
+
+def _left_out(left: LeftOut) -> str:
+    runs = f"{left.runs:,} {'run' if left.runs == 1 else 'runs'}"
+    return f"{runs} with another {' and '.join(left.differing)}" if left.differing else f"{runs} that could not measure"
 
 
 def _trend(trend: Trend) -> Iterator[str]:
@@ -98,7 +92,7 @@ def _document(told: ScenarioTrends) -> Json:
     return {
         "scenario": plain(told.scenario),
         "runs": told.runs,
-        "left_out": [plain(each) for each in told.others],
+        "left_out": [_left_out(each) for each in told.others],
         "trends": [_trend_document(trend) for trend in told.trends],
     }
 

@@ -96,17 +96,17 @@ _HEAD = (
 )
 
 
-def finished_runs(connection: sqlite3.Connection, scenario: str) -> tuple[HistoryRun, ...]:
-    """Every finished run of the scenario, oldest first, without estimates.
+def finished_runs(connection: sqlite3.Connection, scenario: str, limit: int | None = None) -> tuple[HistoryRun, ...]:
+    """The finished runs of the scenario, the newest `limit` or all, oldest first, without estimates.
 
     Those of an A/B are left out: several climbs in one run vary less than a run that climbs once, and B is on trial.
     """
     rows = connection.execute(
         f"{_HEAD} WHERE scenario = ? AND status = 'finished' AND json_extract(labels, ?) IS NULL"
-        " ORDER BY created, run_id",
-        (scenario, f'$."{SIDE_LABEL}"'),
+        " ORDER BY created DESC, run_id DESC LIMIT ?",
+        (scenario, f'$."{SIDE_LABEL}"', -1 if limit is None else limit),
     )
-    return _history_runs(rows)
+    return _history_runs(rows)[::-1]
 
 
 def past_run(connection: sqlite3.Connection, run: int) -> HistoryRun:

@@ -267,10 +267,16 @@ class Store:
         with self._reading() as connection:
             return estimates_of_run(connection, self._run(run_id)[0], repeat)
 
-    def finished_runs(self, scenario: str) -> tuple[HistoryRun, ...]:
-        """Every finished run of the scenario, oldest first, without their estimates."""
+    def finished_runs(self, scenario: str, limit: int | None = None) -> tuple[HistoryRun, ...]:
+        """The finished runs of the scenario, the newest `limit` or all, oldest first, without their estimates."""
         with self._reading() as connection:
-            return finished_runs(connection, scenario)
+            return finished_runs(connection, scenario, limit)
+
+    def resolved(self, run_id: str) -> str:
+        """The resolved document of a run, by its id in full."""
+        with self._reading() as connection:
+            found = connection.execute("SELECT resolved FROM runs WHERE run = ?", (self._run(run_id)[0],)).fetchone()
+            return str(found[0])
 
     def past(self, run_id: str) -> HistoryRun:
         """One run of any status, without its estimates; `run_id` in full."""

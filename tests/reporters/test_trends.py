@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from llmload.analysis.trend import Shift, Trend
+from llmload.analysis.trend import LeftOut, ScenarioTrends, Shift, Trend
 from llmload.baseline import Difference, PastRun
 from llmload.reporters.sparkline import BARS, sparkline
-from llmload.reporters.trends import ScenarioTrends, render_json, render_text
+from llmload.reporters.trends import render_json, render_text
 from tests.recorded_runs import HOSTILE
 
 RUNS = tuple(PastRun(f"run-{n}", f"2026-11-0{n + 1}T08:00:00.000Z", "3f9a2c1b" * 5, {}) for n in range(6))
@@ -25,7 +25,7 @@ TOLD = ScenarioTrends(
         Trend("concurrency 8", "goodput", RUNS[:5], (0.99, 0.99, 0.99, 0.95, 0.95), (FEWER,), 1),
         Trend("concurrency 16", "output_tps", (), (), (), 6),
     ),
-    ("2 runs with another load",),
+    (LeftOut(2, ("load",)),),
 )
 TEXT = """\
 chat: 6 runs
@@ -61,7 +61,7 @@ def test_nothing_that_a_terminal_obeys_gets_out() -> None:
     run = PastRun(HOSTILE, HOSTILE, HOSTILE, {})
     shift = Shift(run, 1.0, 2.0, 0.0, (Difference(HOSTILE, HOSTILE, HOSTILE),), HOSTILE)
     trend = Trend(HOSTILE, "p50(ttft)", (run,), (1.0,), (shift,), 0)
-    nasty = [ScenarioTrends(HOSTILE, 1, (trend,), (HOSTILE,))]
+    nasty = [ScenarioTrends(HOSTILE, 1, (trend,), (LeftOut(1),))]
     for told in (render_text(nasty), render_json(nasty)):
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", told.decode("utf-8"))
     assert len(render_text(nasty).decode().splitlines()) == 5
