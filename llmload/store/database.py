@@ -25,7 +25,7 @@ from llmload.store.comparison import (
 )
 from llmload.store.kept_results import kept_result
 from llmload.store.opening import BUSY_S, connect, explained, writing
-from llmload.store.process import SILENCE_S, Life, Process, life_of, this_process
+from llmload.store.process import Process, is_gone, this_process
 from llmload.store.results import caveats_of_run, put_result, put_step, steps_of
 from llmload.store.runs import RunSummary, StoredRun, new_run_id
 from llmload.store.windows import WINDOW, WindowRows, observation_of, rows_of
@@ -89,7 +89,7 @@ class Store:
             if status in ("finished", IMPORTED):
                 raise StoreError(run_id, f"this run is {status}", "Start a new run")
             owner = connection.execute("SELECT * FROM progress WHERE run = ?", (run,)).fetchone()
-            if status == "running" and owner is not None and not _is_dead(owner):
+            if status == "running" and owner is not None and not _is_abandoned(owner):
                 raise StoreError(run_id, f"process {owner['pid']} still works on this run", "Wait for it to end")
             connection.execute(
                 "UPDATE runs SET status = 'running', finished = NULL, verdict = NULL, exit_code = NULL, because = NULL"
@@ -182,11 +182,11 @@ class Store:
     def recover(self) -> tuple[str, ...]:
         """Mark as aborted the runs whose process died, and name them; other processes' runs are left alone."""
         query = "SELECT run, run_id, progress.* FROM runs LEFT JOIN progress USING (run) WHERE status = 'running'"
-        with self._reading() as connection:
-            if not [row for row in connection.execute(query) if _is_dead(row)]:
+        with self.reading() as connection:
+            if not [row for row in connection.execute(query) if _is_abandoned(row)]:
                 return ()
         with self._writing() as connection:
-            dead = [row for row in connection.execute(query).fetchall() if _is_dead(row)]
+            dead = [row for row in connection.execute(query).fetchall() if _is_abandoned(row)]
             for row in dead:
                 connection.execute("UPDATE runs SET status = 'aborted' WHERE run = ?", (row["run"],))
                 connection.execute("DELETE FROM progress WHERE run = ?", (row["run"],))
@@ -196,7 +196,7 @@ class Store:
 
     def find(self, prefix: str) -> str:
         """The run whose id begins with `prefix`, or the newest for "latest"; UsageError names the candidates."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             if prefix == "latest":
                 found = connection.execute("SELECT run_id FROM runs ORDER BY created DESC, run_id DESC LIMIT 1")
             else:
@@ -215,7 +215,7 @@ class Store:
 
     def load(self, run_id: str) -> StoredRun:
         """Everything needed to judge a run again; `run_id` in full. Windows come in the order of the ladder."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
             if row is None:
                 raise UsageError(f"run {run_id!r}", f"no such run in {self.path}", "`llmload runs` lists them")
@@ -233,13 +233,13 @@ class Store:
 
     def kept(self, run_id: str) -> RunResult | None:
         """The result of a run as it was judged when it ended; None where it goes on, or nothing readable was kept."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
             return None if row is None else kept_result(connection, row["run"], runs.header_of(row))
 
     def whole_windows(self, run_id: str) -> Iterator[tuple[Observation, ...]]:
         """The complete windows of a run as `load` has them, step by step, of which one at a time is in memory."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             run, _ = self._run(run_id)
             steps = connection.execute("SELECT DISTINCT step FROM windows WHERE run = ? ORDER BY step", (run,))
             for (step,) in steps.fetchall():
@@ -249,7 +249,7 @@ class Store:
 
     def list_runs(self, *, scenario: str | None = None, limit: int | None = None) -> list[RunSummary]:
         """The history, newest first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 f"SELECT {runs.SUMMARY} FROM runs WHERE ?1 IS NULL OR scenario = ?1"  # noqa: S608 - our own columns
                 " ORDER BY created DESC, run_id DESC LIMIT ?2",
@@ -264,34 +264,34 @@ class Store:
 
         Nothing where the run did not end, or was stored before estimates were kept.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             return estimates_of_run(connection, self._run(run_id)[0], repeat)
 
     def finished_runs(self, scenario: str, limit: int | None = None) -> tuple[HistoryRun, ...]:
         """The finished runs of the scenario, the newest `limit` or all, oldest first, without their estimates."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return finished_runs(connection, scenario, limit)
 
     def resolved(self, run_id: str) -> str:
         """The resolved document of a run, by its id in full."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             found = connection.execute("SELECT resolved FROM runs WHERE run = ?", (self._run(run_id)[0],)).fetchone()
             return str(found[0])
 
     def past(self, run_id: str) -> HistoryRun:
         """One run of any status, without its estimates; `run_id` in full."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return past_run(connection, self._run(run_id)[0])
 
     def steps(self, run_id: str) -> tuple[StepResult, ...]:
         """The steps of a run by their stored figures alone; none where it is not in the store."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute("SELECT run FROM runs WHERE run_id = ?", (run_id,)).fetchone()
             return () if row is None else steps_of(connection, row["run"])
 
     def with_estimates(self, runs: Sequence[HistoryRun], figures: Collection[str] = ()) -> tuple[HistoryRun, ...]:
         """The same runs with their estimates; only these figures, such as `p95(ttft)`, where some are named."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             steps = steps_of_runs(connection, [run.run_id for run in runs], figures)
         return tuple(replace(run, steps=steps.get(run.run_id, {})) for run in runs)
 
@@ -307,7 +307,7 @@ class Store:
             yield self._connection
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
         """One snapshot for all that is read inside."""
         with explained(self.path):
             self._connection.execute("BEGIN")
@@ -370,14 +370,6 @@ def _insert_window(connection: sqlite3.Connection, run: int, rows: WindowRows) -
     )
 
 
-def _is_dead(row: sqlite3.Row) -> bool:
-    """Whether the process that owned a running run is gone; one that we cannot look up has an hour to speak."""
-    if row["pid"] is None:
-        return True
-    match life_of(Process(row["place"], row["pid"], row["process_started"])):
-        case Life.DEAD:
-            return True
-        case Life.ALIVE:
-            return False
-        case Life.UNKNOWN:
-            return bool(time.time() - row["seen_s"] > SILENCE_S)
+def _is_abandoned(row: sqlite3.Row) -> bool:
+    """Whether nobody works on a running run any more, by its row of `progress`."""
+    return row["pid"] is None or is_gone(Process(row["place"], row["pid"], row["process_started"]), row["seen_s"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -54,6 +55,20 @@ def life_of(process: Process) -> Life:
     except OSError:
         return Life.UNKNOWN
     return Life.ALIVE if started == process.started else Life.DEAD
+
+
+def is_gone(process: Process, seen_s: float) -> bool:
+    """Whether a process that gave its last sign of life at `seen_s` (Unix time) has ended.
+
+    One that cannot be looked up has an hour to speak.
+    """
+    match life_of(process):
+        case Life.DEAD:
+            return True
+        case Life.ALIVE:
+            return False
+        case Life.UNKNOWN:
+            return time.time() - seen_s > SILENCE_S
 
 
 def _place() -> str:

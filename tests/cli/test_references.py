@@ -281,6 +281,6 @@ def test_twenty_runs_that_a_run_was_held_against_take_little_room() -> None:
         store.begin(held.header)
         store.finish(held.header.run_id, held, "finished")
         assert store.load(held.header.run_id).reference == held.reference
-        with store._reading() as connection:
+        with store.reading() as connection:
             (size,) = connection.execute("SELECT max(length(document)) FROM baselines").fetchone()
     assert size < 12_000
