@@ -90,4 +90,4 @@ docs: .venv/installed  ## generated schemas, the tables of frameworks, the page 
 	$(BIN)/python -m tests.docs.gates_page
 
 clean:
-	rm -rf .venv .engines build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .engines .bench build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
