@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmload.capacity import Advice, CurrentInfra, Demand
+from llmload.capacity import Advice, CurrentInfra, Demand, Recommendation
 from llmload.domain import RunResult
 from llmload.reporters import palette
 from llmload.reporters.chart import (
@@ -64,9 +64,13 @@ class _Capacity:
 
 
 def capacity_chart(run: RunResult, texts: Texts) -> Chart | None:
+    """The capacity curve of what a run advises; None where that is nothing."""
+    return None if run.recommendation is None else capacity_curve(run.recommendation, texts)
+
+
+def capacity_curve(found: Recommendation, texts: Texts) -> Chart | None:
     """The capacity curve with the demand and the advised point; None where nothing is advised."""
-    found = run.recommendation
-    if found is None or found.advice is None or found.advice.recommended_count < 1:
+    if found.advice is None or found.advice.recommended_count < 1:
         return None
     capacity = _Capacity(found.current_infra, found.workload, found.advice)
     title = texts["charts.capacity.title"]

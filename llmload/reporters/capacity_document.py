@@ -17,7 +17,7 @@ def capacity_document(run: RunResult) -> dict[str, Json]:
         "slo": None if run.slo is None else foreign(asdict(run.slo)),
         "knee": None if run.knee is None else _knee(run.knee),
         "gpus": [_gpu(gpu) for gpu in run.gpus],
-        "recommendation": None if run.recommendation is None else _recommendation(run.recommendation),
+        "recommendation": None if run.recommendation is None else recommendation_document(run.recommendation),
     }
 
 
@@ -49,7 +49,8 @@ def _gpu(gpu: GpuSeries) -> Json:
     }
 
 
-def _recommendation(recommendation: Recommendation) -> Json:
+def recommendation_document(recommendation: Recommendation) -> Json:
+    """Demand, measurement and advice; "recommendation" is null where there can be none."""
     advice = recommendation.advice
     return {
         "headline": plain(recommendation.headline),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from llmload.capacity import Advice, CurrentInfra, Demand, Interval
+from llmload.capacity import Advice, CurrentInfra, Demand, Interval, Recommendation
 from llmload.domain import RunResult, Step, StepResult, TargetFacts
 from llmload.reporters.changes import between
 from llmload.reporters.figures import MISSING, amount, milliseconds, percent
@@ -143,10 +143,13 @@ def _of(value: float | None, total: float | None, texts: Texts) -> str:
 
 
 def recommendation(run: RunResult, texts: Texts) -> Advised | None:
-    """What is advised, by which formula, how sure, for which demand and from which measurement; None without any."""
-    if run.recommendation is None:
-        return None
-    found, advice = run.recommendation, run.recommendation.advice
+    """What a run advises; None without any advice."""
+    return None if run.recommendation is None else advised(run.recommendation, texts)
+
+
+def advised(found: Recommendation, texts: Texts) -> Advised:
+    """What is advised, by which formula, how sure, for which demand and from which measurement."""
+    advice = found.advice
     columns = tuple(texts[f"advice.{name}"] for name in ("figure", "estimate", "interval"))
     return Advised(
         headline=in_language(found.headline, texts),

@@ -23,7 +23,7 @@ _LARGEST = 50_000_000
 
 def put_kept(connection: sqlite3.Connection, run: int, result: RunResult) -> None:
     """Keep a result. What `runs` has in columns of its own, such as the text of the scenario, is not kept twice."""
-    packed = zlib.compress(_converter().dumps(replace(result, header=_EMPTY)).encode("utf-8", "replace"))
+    packed = zlib.compress(converter().dumps(replace(result, header=_EMPTY)).encode("utf-8", "replace"))
     connection.execute("INSERT OR REPLACE INTO results (run, document) VALUES (?, ?)", (run, packed))
 
 
@@ -37,7 +37,7 @@ def kept_result(connection: sqlite3.Connection, run: int, header: RunHeader) -> 
         text = unpack.decompress(row[0], _LARGEST)
         if not unpack.eof:
             return None
-        result = _converter().loads(text, RunResult)
+        result = converter().loads(text, RunResult)
     except Exception:  # whatever is wrong with it, the requests are still there
         return None
     return replace(result, header=header)
@@ -47,7 +47,8 @@ _EMPTY = RunHeader("", "", "", "", "", "", "", "", {}, {})
 
 
 @cache
-def _converter() -> JsonConverter:
+def converter() -> JsonConverter:
+    """Our types as JSON and back; raises whatever it likes for what is not of the type."""
     from cattrs.preconf.json import make_converter
 
     converter = make_converter(forbid_extra_keys=True, detailed_validation=False)
