@@ -21,7 +21,13 @@ def show(files: Sequence[Path]) -> None:
         print(f"llmload: {path} is not opened: {problem}. Open it by hand", file=sys.stderr)
 
 
-def _open(path: Path) -> str:
+def show_address(address: str) -> None:
+    """Open a page of the web."""
+    if problem := _open(address):
+        print(f"llmload: {address} is not opened: {problem}. Open it by hand", file=sys.stderr)
+
+
+def _open(path: Path | str) -> str:
     """Why it could not be opened; "" where it was. Without a display xdg-open takes over the terminal."""
     if sys.platform not in ("darwin", "win32") and not any(os.environ.get(name) for name in _DISPLAYS):
         return "there is no display"

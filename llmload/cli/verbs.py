@@ -19,6 +19,7 @@ from llmload.cli.report import report
 from llmload.cli.run import run
 from llmload.cli.runs import runs
 from llmload.cli.schema import schema
+from llmload.cli.serve import serve
 from llmload.cli.show import show
 from llmload.cli.simulate import simulate
 from llmload.cli.store import store
@@ -38,6 +39,7 @@ VERBS = (
     gate,
     report,
     export,
+    serve,
     simulate,
     convert,
     schema,

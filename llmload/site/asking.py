@@ -25,6 +25,7 @@ class Asked:
     links: Links
     parts: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_for_programs: bool = False  # who asks reads JSON: a refusal is a document then
 
     def value(self, name: str) -> str | None:
         """The last value of a name in the query, shortened; None where there is none or nothing in it."""
