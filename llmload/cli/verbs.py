@@ -15,6 +15,7 @@ from llmload.cli.frameworks import frameworks
 from llmload.cli.gate import gate
 from llmload.cli.init import init
 from llmload.cli.plan import plan
+from llmload.cli.publish import publish
 from llmload.cli.report import report
 from llmload.cli.run import run
 from llmload.cli.runs import runs
@@ -40,6 +41,7 @@ VERBS = (
     report,
     export,
     serve,
+    publish,
     simulate,
     convert,
     schema,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
@@ -108,6 +110,112 @@ class LiveLinks:
         asked = {**(query or {}), **({} if self.language is None else {"lang": self.language.value})}
         address = f"{'../' * self.depth}{path}" or "./"
         return f"{address}?{urlencode(asked, safe=',')}" if asked else address
+
+
+_Query = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Linked:
+    """What the pages of a static site have led to so far, and so must be there as well: in the order of asking."""
+
+    histories: list[_Query] = field(default_factory=lambda: [()])
+    comparisons: dict[tuple[str, ...], None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StaticLinks:
+    """Of pages that are files, on a host that knows nothing of them, or on a disk.
+
+    Every address names its file in full, which holds on hosts that add no `.html` or `index.html` by themselves.
+    """
+
+    depth: int
+    linked: Linked
+    forms: tuple[str, ...]
+    database: str | None = None  # the file of the snapshot, where it lies beside the pages
+
+    @property
+    def is_live(self) -> bool:
+        """See Links."""
+        return False
+
+    def history(self, query: Mapping[str, str] | None = None) -> str:
+        """See Links."""
+        asked = tuple(sorted((query or {}).items()))
+        if asked not in self.linked.histories:
+            self.linked.histories.append(asked)
+        return self._to(history_file(self.linked.histories.index(asked) + 1))
+
+    def run(self, run_id: str) -> str:
+        """See Links."""
+        return self._to(f"benchmark/{file_name(run_id)}.html")
+
+    def run_json(self, run_id: str) -> str:
+        """See Links."""
+        return self.export(run_id, "json")
+
+    def export(self, run_id: str, form: str) -> str:
+        """See Links."""
+        return self._to(f"benchmark/{file_name(run_id)}.{EXTENSIONS[form]}")
+
+    def compare(self, run_ids: Sequence[str]) -> str:
+        """See Links."""
+        self.linked.comparisons[tuple(run_ids)] = None
+        return self._to(comparison_file(run_ids))
+
+    def trends(self, scenario: str) -> str:
+        """See Links."""
+        return self._to(f"trends/{file_name(scenario)}.html")
+
+    def recommendations(self) -> str:
+        """See Links."""
+        return self._to("recommend.html")
+
+    def recommendation(self, run_id: str) -> str:
+        """See Links."""
+        return self._to(f"recommend/{file_name(run_id)}.html")
+
+    def builder(self) -> str:
+        """See Links."""
+        return self._to("new.html")
+
+    def asset(self, name: str) -> str:
+        """See Links."""
+        return self._to(f"assets/{name}")
+
+    def _to(self, path: str) -> str:
+        return f"{'../' * self.depth}{path}"
+
+
+EXTENSIONS = {"csv": "csv", "json": "json", "junit": "junit.xml", "xlsx": "xlsx"}
+"""How the file of a download ends, by its form."""
+
+
+def history_file(number: int) -> str:
+    """The file of one page of the history, from 1 on."""
+    return "index.html" if number == 1 else f"page-{number}.html"
+
+
+def comparison_file(run_ids: Sequence[str]) -> str:
+    """The file of a comparison: a folder for each run but the last."""
+    return f"compare/{'/'.join(map(file_name, run_ids))}.html"
+
+
+_SAFE = re.compile(r"(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))[a-z0-9](?:[a-z0-9._-]{0,99}(?<!\.))?", re.ASCII)
+"""Names that every file system takes and keeps apart, those of Windows and macOS included; no address quotes them."""
+
+
+def file_name(name: str) -> str:
+    """A name as a file has it: itself where that is safe, else its beginning and a digest that keeps it apart.
+
+    `~`, which stands before each digest, is in no name that is kept.
+    """
+    if _SAFE.fullmatch(name):
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    beginning = re.sub(r"[^a-z0-9]+", "-", name[:200].lower()).strip("-")[:40].strip("-")
+    return f"{beginning or 'run'}~{digest}"
 
 
 def _quoted(name: str) -> str:

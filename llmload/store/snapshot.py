@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +33,13 @@ class Snapshot:
     going_on: tuple[str, ...]
 
 
-def write_snapshot(store_path: Path, target: Path) -> Snapshot:
+def write_snapshot(store_path: Path, target: Path, only: Collection[str] | None = None) -> Snapshot:
     """Write all that has ended in the store to `target`, in one piece: who reads it sees the old file or the new one.
 
     The file is in rollback mode, so that it can be read as immutable and from read-only media. Runs that still go on
-    are left out. Other processes may go on writing to the store: the snapshot is of one instant. Raises UsageError
-    where the target cannot be replaced, StoreError where the store cannot be read or the disk is full.
+    are left out, and where `only` names some runs, so are all others. Other processes may go on writing to the store:
+    the snapshot is of one instant. Raises UsageError where the target cannot be replaced, StoreError where the store
+    cannot be read or the disk is full.
     """
     with open_existing(store_path):  # no dead run is taken for one that goes on
         pass
@@ -49,7 +50,7 @@ def write_snapshot(store_path: Path, target: Path) -> Snapshot:
         try:
             os.close(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))  # less what the umask takes
             _copy(store_path, made)
-            going_on, runs = _finish(made)
+            going_on, runs = _finish(made, only)
             size = made.stat().st_size
             made.replace(target)
         finally:
@@ -90,14 +91,23 @@ def _copy(store_path: Path, made: Path) -> None:
             raise StoreError(plain(str(made.parent)), problem, remedy) from error
 
 
-def _finish(made: Path) -> tuple[tuple[str, ...], int]:
+def _finish(made: Path, only: Collection[str] | None) -> tuple[tuple[str, ...], int]:
     """Take out what goes on, and leave a file that needs no other beside it; ids taken out, and runs that stayed."""
     with closing(sqlite3.connect(made, isolation_level=None)) as connection, explained(made):
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("PRAGMA foreign_keys = ON")
         rows = connection.execute("DELETE FROM runs WHERE status = 'running' RETURNING run_id").fetchall()
         connection.execute("DELETE FROM progress")
-        if rows:
+        if _leave_out(connection, only) or rows:
             connection.execute("VACUUM")  # what was taken out is not left behind in free pages
         (count,) = connection.execute("SELECT count(*) FROM runs").fetchone()
     return tuple(sorted(run_id for (run_id,) in rows)), count
+
+
+def _leave_out(connection: sqlite3.Connection, only: Collection[str] | None) -> bool:
+    """Whether there was a run that is not among `only`; None = all are."""
+    if only is None:
+        return False
+    connection.execute("CREATE TEMP TABLE kept (run_id TEXT PRIMARY KEY)")
+    connection.executemany("INSERT OR IGNORE INTO kept VALUES (?)", ((run_id,) for run_id in only))
+    return connection.execute("DELETE FROM runs WHERE run_id NOT IN (SELECT run_id FROM temp.kept)").rowcount > 0

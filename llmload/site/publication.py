@@ -1,0 +1,144 @@
+"""The site as files: the same pages, asked one after another, with links that need no server.
+
+A page is published because another one leads to it: the first page of the history is asked first, and each page tells
+by its links (`links.Linked`) which further pages of the history and which comparisons are to be there too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from llmload.domain import RunResult
+from llmload.errors import LlmloadError, ReportError
+from llmload.plain_text import plain
+from llmload.reporters.registry import REPORTERS
+from llmload.reporters.texts import Texts
+from llmload.site import assets
+from llmload.site.answering import refused
+from llmload.site.asking import Answer, Asked, Page, Refused
+from llmload.site.links import EXTENSIONS, Linked, StaticLinks, comparison_file, file_name, history_file
+from llmload.site.routes import ROUTES
+from llmload.store.database import Store
+from llmload.store.judgement import decided
+from llmload.store.runs import RunSummary
+
+Files = Iterator[tuple[str, bytes]]
+"""Path from the folder of the site, with `/` -> content. No path comes twice."""
+
+_OK = 200
+_REPORTS = {"csv": "csv", "junit": "junit", "xlsx": "excel"}
+"""The reporter of a download, by its form; that of json is the twin of the run's page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is published: these runs, which are all that `store` shows, newest first."""
+
+    store: Store
+    runs: tuple[RunSummary, ...]
+    texts: Texts
+    forms: tuple[str, ...] = ("csv", "json", "junit")
+    database: str | None = None
+    linked: Linked = field(default_factory=Linked)
+
+    def ask(
+        self, page: Page, depth: int, parts: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
+    ) -> Answer:
+        """What a page says in the place of `depth` folders below the first one."""
+        links = StaticLinks(depth, self.linked, self.forms, self.database)
+        asked = {name: (value,) for name, value in (query or {}).items()}
+        return self._answer(page, Asked(self.texts, links, parts or {}, asked))
+
+    def _answer(self, page: Page, asked: Asked) -> Answer:
+        """A page that refuses is a page too; a defect ends the publishing, since the site before it is whole."""
+        try:
+            return page(asked, self.store)
+        except Refused as refusal:
+            return refused(asked, refusal)
+        except (LlmloadError, OSError):
+            raise
+        except Exception as error:
+            said = f"its page could not be made ({type(error).__name__}: {plain(str(error), 200)})"
+            remedy = "Please report it; what was published before is whole, and --scenario publishes others without it"
+            raise ReportError(_where(asked), said, remedy) from error
+
+
+def files(site: Site) -> Files:
+    """Every file of the site, each from a fresh look into the store. The same store gives the same bytes."""
+    for name in assets.NAMES:
+        if (asset := assets.asset(name)) is not None:
+            yield f"assets/{name}", asset.body
+    yield from _alone(site)
+    for run in site.runs:
+        yield from _run(site, run.run_id)
+    for scenario in sorted({run.scenario for run in site.runs}):
+        yield from _with_twin(site, "trends/{scenario}", f"trends/{file_name(scenario)}", {"scenario": scenario})
+    yield from _histories(site)
+    yield from _comparisons(site)
+
+
+_PAGES = {route.path: route for route in ROUTES}
+
+
+def _where(asked: Asked) -> str:
+    told = (*asked.parts.values(), *(value for values in asked.query.values() for value in values))
+    return plain(", ".join(told), 200) or "a page"
+
+
+def _alone(site: Site) -> Files:
+    """Pages of which there is one."""
+    yield from _with_twin(site, "recommend", "recommend", {})
+    yield from _with_twin(site, "new", "new", {})
+
+
+def _run(site: Site, run_id: str) -> Files:
+    """A run and its downloads; one without a result has a page that says why, and nothing to download."""
+    name, parts = file_name(run_id), {"run": run_id}
+    route = _PAGES["benchmark/{run}"]
+    yield f"benchmark/{name}.html", site.ask(route.page, route.depth, parts).body
+    yield from _with_twin(site, "recommend/{run}", f"recommend/{name}", parts)
+    assert route.document is not None  # noqa: S101 - a run has a twin
+    document = site.ask(route.document, route.depth, parts)
+    if document.status == _OK:
+        yield f"benchmark/{name}.json", document.body
+        result = decided(site.store, run_id)
+        for form in site.forms:
+            if form in _REPORTS:
+                yield f"benchmark/{name}.{EXTENSIONS[form]}", _download(result, form, site.texts)
+
+
+def _download(result: RunResult, form: str, texts: Texts) -> bytes:
+    (content,) = REPORTERS[_REPORTS[form]](result, texts).values()
+    return content
+
+
+def _histories(site: Site) -> Files:
+    """The history, page after page, as each one leads to the next."""
+    route = _PAGES.get("")
+    if route is None:
+        return
+    for number, query in enumerate(site.linked.histories, start=1):  # which grows meanwhile
+        yield history_file(number), site.ask(route.page, 0, query=dict(query)).body
+
+
+def _comparisons(site: Site) -> Files:
+    route = _PAGES.get("compare")
+    asked, done = site.linked.comparisons, set[tuple[str, ...]]()
+    while route is not None and (waiting := [run_ids for run_ids in asked if run_ids not in done]):
+        for run_ids in waiting:
+            done.add(run_ids)
+            page = site.ask(route.page, len(run_ids), query={"runs": ",".join(run_ids)})
+            yield comparison_file(run_ids), page.body
+
+
+def _with_twin(site: Site, path: str, name: str, parts: Mapping[str, str]) -> Files:
+    """A page and its twin for programs, where there are any to be told of."""
+    route = _PAGES.get(path)
+    if route is None:
+        return
+    page = site.ask(route.page, route.depth, parts)
+    if page.status == _OK:
+        yield f"{name}.html", page.body
+        if route.document is not None:
+            yield f"{name}.json", site.ask(route.document, route.depth, parts).body

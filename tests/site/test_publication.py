@@ -1,0 +1,124 @@
+"""The site as files: whole, the same for the same store, and without a way out of its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from llmload.reporters import result_json, steps_csv
+from llmload.reporters.texts import Language, texts_in
+from llmload.site.links import file_name
+from llmload.site.publication import Site, files
+from llmload.store.database import open_existing, open_store
+from llmload.store.selection import choose, open_selected
+from tests.recorded_runs import CLEAN, TROUBLE
+from tests.site.stores import FAILED, RUNNING, UNTOLD
+
+ENGLISH, KOREAN = texts_in(Language.EN), texts_in(Language.KO)
+
+HOSTILE_NAMES = (
+    "../../etc/passwd",
+    "..",
+    "/etc/passwd",
+    "CON",
+    "nul.html",
+    "Model",
+    "model",
+    "a" * 300,
+    'x"><script>alert(1)</script>',
+    "%2e%2e%2f",
+    "a b#c?d=e&f",
+    "실험 하나",
+    "C:\\windows\\win.ini",
+    ".hidden",
+)
+
+
+@contextmanager
+def opened(store: Path, scenarios: Sequence[str] = (), newest: int | None = None) -> Iterator[Site]:
+    with open_existing(store) as every:
+        chosen = choose(every, scenarios, newest)
+    with open_selected(store, [run.run_id for run in chosen]) as selected:
+        yield Site(selected, chosen, ENGLISH)
+
+
+def write(site: Site, folder: Path) -> Path:
+    for path, content in files(site):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def published(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with opened(filled) as site:
+        return write(site, tmp_path_factory.mktemp("published"))
+
+
+def test_every_run_that_has_ended_has_its_page(published: Path, filled: Path) -> None:
+    with open_existing(filled) as store:
+        names = {f"{file_name(run.run_id)}.html" for run in choose(store)}
+    assert {path.name for path in (published / "benchmark").glob("*.html")} == names
+    assert f"{RUNNING}.html" not in names
+    assert {f"{FAILED}.html", f"{UNTOLD}.html"} <= names
+
+
+def test_a_run_brings_its_downloads(published: Path) -> None:
+    name = published / "benchmark" / file_name(TROUBLE.header.run_id)
+    assert name.with_suffix(".json").read_bytes() == result_json.render(TROUBLE)
+    assert name.with_suffix(".csv").read_bytes() == steps_csv.render(TROUBLE)
+    assert name.with_suffix(".junit.xml").read_bytes().startswith(b"<?xml")
+    assert not name.with_suffix(".xlsx").exists()
+
+
+def test_the_same_store_gives_the_same_bytes(filled: Path) -> None:
+    with opened(filled, newest=4) as one, opened(filled, newest=4) as other:
+        assert list(files(one)) == list(files(other))
+
+
+def test_a_site_speaks_its_language(filled: Path) -> None:
+    with opened(filled, newest=1) as site:
+        pages = [content for path, content in files(replace(site, texts=KOREAN)) if path.endswith(".html")]
+    assert pages
+    assert all(b'<html lang="ko">' in page for page in pages)
+
+
+def test_publishing_changes_nothing_in_the_store(filled: Path) -> None:
+    before = sha256(filled.read_bytes()).hexdigest()
+    with opened(filled) as site:
+        assert sum(1 for _ in files(site)) > 50
+    assert sha256(filled.read_bytes()).hexdigest() == before
+
+
+def test_names_of_a_foreign_store_stay_in_the_folder_and_apart(tmp_path: Path) -> None:
+    store = tmp_path / "foreign.db"
+    with open_store(store) as into:
+        for name in HOSTILE_NAMES:
+            header = replace(CLEAN.header, run_id=name, scenario=name)
+            into.begin(header)
+            into.finish(name, replace(CLEAN, header=header), "finished")
+    with opened(store) as site:
+        paths = [path for path, _ in files(site)]
+    assert len({path.lower() for path in paths}) == len(paths)
+    for path in map(PurePosixPath, paths):
+        assert not path.is_absolute()
+        assert ".." not in path.parts
+        assert max(map(len, path.parts)) <= 120
+    with opened(store) as site:
+        folder = write(site, tmp_path / "site")
+    assert len(list((folder / "benchmark").glob("*.html"))) == len(HOSTILE_NAMES)
+
+
+def test_a_selection_says_nothing_of_other_runs(filled: Path) -> None:
+    with opened(filled, [TROUBLE.header.scenario]) as site:
+        others = [CLEAN.header.run_id] if CLEAN.header.scenario != TROUBLE.header.scenario else []
+        pages = list(files(site))
+    assert others
+    for path, content in pages:
+        for run_id in others:
+            assert run_id.encode() not in content, path
