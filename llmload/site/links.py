@@ -19,6 +19,14 @@ class Links(Protocol):
     def is_live(self) -> bool:
         """Whether a server answers: filters, comparisons of any runs and runs in progress are there only then."""
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Downloads that there are of each run, such as csv; see `export`."""
+
+    @property
+    def database(self) -> str | None:
+        """The whole store as a file to take along; None where it is not offered."""
+
     def history(self, query: Mapping[str, str] | None = None) -> str:
         """The list of runs, filtered by a query."""
 
@@ -61,6 +69,16 @@ class LiveLinks:
     def is_live(self) -> bool:
         """See Links."""
         return True
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """See Links."""
+        return tuple(EXTENSIONS)
+
+    @property
+    def database(self) -> str | None:
+        """See Links: whoever may read pages may not take everything."""
+        return None
 
     def history(self, query: Mapping[str, str] | None = None) -> str:
         """See Links."""
@@ -112,6 +130,9 @@ class LiveLinks:
         return f"{address}?{urlencode(asked, safe=',')}" if asked else address
 
 
+NEWER = "after"
+"""The key of a query for runs that are newer than those of a page of the history."""
+
 _Query = tuple[tuple[str, str], ...]
 
 
@@ -133,15 +154,23 @@ class StaticLinks:
     depth: int
     linked: Linked
     forms: tuple[str, ...]
-    database: str | None = None  # the file of the snapshot, where it lies beside the pages
+    snapshot: str | None = None  # its file, where it lies beside the pages
+    place: int = 1  # which page of the history this is, where it is one
 
     @property
     def is_live(self) -> bool:
         """See Links."""
         return False
 
-    def history(self, query: Mapping[str, str] | None = None) -> str:
+    @property
+    def database(self) -> str | None:
         """See Links."""
+        return None if self.snapshot is None else self._to(self.snapshot)
+
+    def history(self, query: Mapping[str, str] | None = None) -> str:
+        """See Links. Pages lead to older runs; the newer ones are on the page that led here."""
+        if query is not None and NEWER in query:
+            return self._to(history_file(self.place - 1))
         asked = tuple(sorted((query or {}).items()))
         if asked not in self.linked.histories:
             self.linked.histories.append(asked)
@@ -188,7 +217,7 @@ class StaticLinks:
         return f"{'../' * self.depth}{path}"
 
 
-EXTENSIONS = {"csv": "csv", "json": "json", "junit": "junit.xml", "xlsx": "xlsx"}
+EXTENSIONS = {"csv": "csv", "xlsx": "xlsx", "json": "json", "junit": "junit.xml"}
 """How the file of a download ends, by its form."""
 
 

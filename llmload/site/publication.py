@@ -6,15 +6,17 @@ by its links (`links.Linked`) which further pages of the history and which compa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl
 
 from llmload.domain import RunResult
 from llmload.errors import LlmloadError, ReportError
 from llmload.plain_text import plain
 from llmload.reporters.registry import REPORTERS
 from llmload.reporters.texts import Texts
-from llmload.site import assets
+from llmload.site import assets, rendering
 from llmload.site.answering import refused
 from llmload.site.asking import Answer, Asked, Page, Refused
 from llmload.site.links import EXTENSIONS, Linked, StaticLinks, comparison_file, file_name, history_file
@@ -42,13 +44,17 @@ class Site:
     database: str | None = None
     linked: Linked = field(default_factory=Linked)
 
-    def ask(
-        self, page: Page, depth: int, parts: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
-    ) -> Answer:
+    def ask(self, page: Page, depth: int, parts: Mapping[str, str] | None = None) -> Answer:
         """What a page says in the place of `depth` folders below the first one."""
-        links = StaticLinks(depth, self.linked, self.forms, self.database)
-        asked = {name: (value,) for name, value in (query or {}).items()}
-        return self._answer(page, Asked(self.texts, links, parts or {}, asked))
+        return self._answer(page, Asked(self.texts, self._links(depth), parts or {}))
+
+    def ask_by_query(self, page: Page, query: Iterable[tuple[str, str]], depth: int = 0, place: int = 1) -> Answer:
+        """The same for a page of the history, of which it is number `place`, or a comparison."""
+        asked = {name: (value,) for name, value in query}
+        return self._answer(page, Asked(self.texts, replace(self._links(depth), place=place), {}, asked))
+
+    def _links(self, depth: int) -> StaticLinks:
+        return StaticLinks(depth, self.linked, self.forms, self.database)
 
     def _answer(self, page: Page, asked: Asked) -> Answer:
         """A page that refuses is a page too; a defect ends the publishing, since the site before it is whole."""
@@ -119,7 +125,31 @@ def _histories(site: Site) -> Files:
     if route is None:
         return
     for number, query in enumerate(site.linked.histories, start=1):  # which grows meanwhile
-        yield history_file(number), site.ask(route.page, 0, query=dict(query)).body
+        yield history_file(number), site.ask_by_query(route.page, query, place=number).body
+    if route.document is not None:
+        yield "history.json", _whole_history(site, route.document)
+
+
+def _whole_history(site: Site, document: Page) -> bytes:
+    """Every run in one document: there is nobody to ask for the next page of it."""
+    first = told = _read(site.ask_by_query(document, ()))
+    runs = _runs(told)
+    while isinstance(following := told["next"], str):
+        told = _read(site.ask_by_query(document, parse_qsl(following.removeprefix("?"))))
+        runs += _runs(told)
+    return rendering.document({**first, "runs": runs, "page_size": len(runs), "next": None, "previous": None}).body
+
+
+def _read(document: Answer) -> dict[str, object]:
+    told = json.loads(document.body)
+    assert isinstance(told, dict)  # noqa: S101 - as the page of the history makes it
+    return told
+
+
+def _runs(document: dict[str, object]) -> list[object]:
+    runs = document["runs"]
+    assert isinstance(runs, list)  # noqa: S101 - as the page of the history makes it
+    return runs
 
 
 def _comparisons(site: Site) -> Files:
@@ -128,8 +158,8 @@ def _comparisons(site: Site) -> Files:
     while route is not None and (waiting := [run_ids for run_ids in asked if run_ids not in done]):
         for run_ids in waiting:
             done.add(run_ids)
-            page = site.ask(route.page, len(run_ids), query={"runs": ",".join(run_ids)})
-            yield comparison_file(run_ids), page.body
+            query = (("runs", ",".join(run_ids)),)
+            yield comparison_file(run_ids), site.ask_by_query(route.page, query, len(run_ids)).body
 
 
 def _with_twin(site: Site, path: str, name: str, parts: Mapping[str, str]) -> Files:
