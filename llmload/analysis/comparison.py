@@ -16,7 +16,7 @@ from llmload.analysis.baselines import differences
 from llmload.analysis.differences import Basis, Spread, interval_of, spread_between
 from llmload.analysis.summaries import estimates_or_summaries
 from llmload.baseline import Difference, Estimate
-from llmload.domain import Step, StepResult
+from llmload.domain import RunResult, Step, StepResult
 from llmload.promises import SHARES
 from llmload.scenario.gates import falls_when_worse
 from llmload.verdict import Status
@@ -55,6 +55,14 @@ class ComparedRun:
     status: Status
     fingerprint: Mapping[str, str]
     steps: tuple[StepResult, ...]
+
+
+def of_result(name: str, result: RunResult) -> ComparedRun:
+    """A judged run as a side of a comparison, under the name that the user called it by."""
+    header = result.header
+    return ComparedRun(
+        name, header.run_id, header.scenario, header.created, result.status, result.fingerprint, result.steps
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +221,31 @@ def _contrast(low: float, high: float, margin: float, figure: str) -> Contrast:
     if high < -margin:
         return Contrast.WORSE if falls_when_worse(figure) else Contrast.BETTER
     return Contrast.UNDECIDED
+
+
+# ---------------------------------------------------------------- what stands out
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best value of a figure at the loads that runs share: of which run (by place), and where."""
+
+    run: int
+    step: Step
+    value: float
+
+
+def best_of(comparison: Comparison, figure: str) -> Best | None:
+    """Among equal ones that of the lowest load and the earliest run; None where no run has a finite value."""
+    found = [
+        Best(place, row.step, value)
+        for row in comparison.rows
+        if row.figure == figure
+        for place, value in enumerate((row.value, *(cell.value for cell in row.cells)))
+        if value is not None and math.isfinite(value)
+    ]
+    sign = -1 if falls_when_worse(figure) else 1
+    return min(found, key=lambda each: sign * each.value, default=None)
 
 
 # ---------------------------------------------------------------- what cannot be compared

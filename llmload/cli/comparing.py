@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from llmload.analysis.comparison import ComparedRun, Comparison, compare
+from llmload.analysis.comparison import ComparedRun, Comparison, compare, of_result
 from llmload.cli.report_files import silently
-from llmload.domain import RunResult
 from llmload.errors import UsageError
 from llmload.plain_text import plain
 from llmload.store.database import open_existing
@@ -50,15 +49,8 @@ def _of_store(names: Sequence[str], store: Path, begin: Callable[[str], None]) -
         ids = {name: opened.find(name) for name in names}
         for name, run_id in ids.items():
             begin(run_id)
-            found[name] = _of_result(name, judged(opened, run_id))
+            found[name] = of_result(name, judged(opened, run_id))
     return found
-
-
-def _of_result(name: str, result: RunResult) -> ComparedRun:
-    header = result.header
-    return ComparedRun(
-        name, header.run_id, header.scenario, header.created, result.status, result.fingerprint, result.steps
-    )
 
 
 def _steps(comparison: Comparison) -> str:

@@ -17,14 +17,16 @@ from llmload.reporters.wording import label_in
 
 SIZE_LIMIT = 600_000  # bytes
 
-_SLUGS = {
+SLUGS = {
     Contrast.WORSE: "fail",
     Contrast.BETTER: "pass",
     Contrast.UNDECIDED: "inconclusive",
     Contrast.SAME: "not-gated",
     Contrast.MISSING: "not-gated",
 }
-_MARKS = {
+"""The kind of hue of each contrast; MARKS has what tells it besides its hue."""
+
+MARKS = {
     Contrast.WORSE: "✕",
     Contrast.BETTER: "✓",
     Contrast.UNDECIDED: "?",
@@ -63,18 +65,18 @@ class _Line:
     @property
     def slug(self) -> str:
         """Its kind of hue."""
-        return _SLUGS[self.contrast]
+        return SLUGS[self.contrast]
 
     @property
     def mark(self) -> str:
         """What tells it besides its hue."""
-        return _MARKS[self.contrast]
+        return MARKS[self.contrast]
 
 
 def render(comparison: Comparison, texts: Texts) -> bytes:
     """A whole page in UTF-8, with as much detail as the size limit has room for."""
     charts = comparison_charts(comparison, texts)
-    steps = [(label_in(label, texts), list(_lines(rows, texts))) for label, rows in words.steps(comparison)]
+    steps = _steps(comparison, texts)
     content = b""
     for shown in (figures_of(charts), pictures_of(charts), ()):
         for room in _ROOMS:
@@ -85,7 +87,16 @@ def render(comparison: Comparison, texts: Texts) -> bytes:
     return content
 
 
+def told(comparison: Comparison, texts: Texts, charts: tuple[Figure, ...]) -> dict[str, object]:
+    """What the template tells of a comparison, in as much detail as a report ever has."""
+    return {**_told(comparison, _steps(comparison, texts), texts, charts), "room": _ROOMS[0]}
+
+
 _Steps = list[tuple[str, list[_Line]]]
+
+
+def _steps(comparison: Comparison, texts: Texts) -> _Steps:
+    return [(label_in(label, texts), list(_lines(rows, texts))) for label, rows in words.steps(comparison)]
 
 
 def _told(comparison: Comparison, steps: _Steps, texts: Texts, charts: tuple[Figure, ...]) -> dict[str, object]:
@@ -105,8 +116,8 @@ def _told(comparison: Comparison, steps: _Steps, texts: Texts, charts: tuple[Fig
         **told,
         "said": said,
         "tally": tally,
-        "banner": _SLUGS[banner],
-        "mark": _MARKS[banner],
+        "banner": SLUGS[banner],
+        "mark": MARKS[banner],
         "word": words.contrast_word(banner, texts),
         "shares": _shares(lines),
         "rules": words.rules(comparison, texts),
@@ -129,7 +140,7 @@ def _shares(lines: list[_Line]) -> list[tuple[str, float, float]]:
     """The contrasts as a bar of 100 units, worst first: where each begins, and how long it is."""
     counts = Counter(line.contrast for line in lines)
     begun, told = 0.0, []
-    for contrast, slug in _SLUGS.items():
+    for contrast, slug in SLUGS.items():
         length = 100 * counts[contrast] / max(1, len(lines))
         if length:
             told.append((slug, round(begun, 2), round(length, 2)))

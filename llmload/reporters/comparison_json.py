@@ -19,10 +19,11 @@ API_VERSION = "llmload/comparison/v1"
 def render(comparison: Comparison) -> bytes:
     """The comparison as JSON with sorted keys; shares 0..1, latencies ms, rates per second."""
     option = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(_document(comparison), option=option)
+    return orjson.dumps(document(comparison), option=option)
 
 
-def _document(comparison: Comparison) -> Json:
+def document(comparison: Comparison) -> dict[str, Json]:
+    """The same before it is written."""
     return {
         "apiVersion": API_VERSION,
         "kind": "Comparison",

@@ -13,7 +13,7 @@ CSS, SCRIPT = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 PICTURE = "image/svg+xml"
 
 _OF_REPORTS = {"page.css": CSS, "page.js": SCRIPT, "theme.js": SCRIPT}
-_OURS = {"site.css": CSS, "favicon.svg": PICTURE}
+_OURS = {"site.css": CSS, "compare.css": CSS, "favicon.svg": PICTURE}
 _LIBRARY = "vega.js"
 
 NAMES = (*_OF_REPORTS, *_OURS, _LIBRARY)
