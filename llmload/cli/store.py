@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmload.cli import options
+from llmload.cli.store_merge import merge
 
 if TYPE_CHECKING:
     from llmload.domain import RunResult
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 store = typer.Typer(
     name="store", help="Look after the SQLite file of runs.", no_args_is_help=True, rich_markup_mode=None
 )
+store.command()(merge)
 
 
 @store.command("import")

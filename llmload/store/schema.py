@@ -35,12 +35,12 @@ def refuse_foreign(connection: sqlite3.Connection, where: str) -> None:
         )
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file up to date, inside the caller's transaction."""
+def migrate(connection: sqlite3.Connection, last: str = NAMES[-1]) -> None:
+    """Bring the file up to date, or to the migration `last`, inside the caller's transaction."""
     from sqlite_utils import Database, Migrations
 
     migrations = Migrations(_SET)
-    for name, scripts in MIGRATIONS:
+    for name, scripts in MIGRATIONS[: NAMES.index(last) + 1]:
         migrations(name=name)(_Scripts(name, scripts))
     migrations.apply(Database(connection, execute_plugins=False))
 
