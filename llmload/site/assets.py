@@ -13,7 +13,10 @@ CSS, SCRIPT = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 PICTURE = "image/svg+xml"
 
 _OF_REPORTS = {"page.css": CSS, "page.js": SCRIPT, "theme.js": SCRIPT}
-_OURS = {"site.css": CSS, "compare.css": CSS, "favicon.svg": PICTURE}
+_OURS = {
+    **{"site.css": CSS, "compare.css": CSS, "favicon.svg": PICTURE},
+    **{"builder.css": CSS, "builder.js": SCRIPT, "builder-rules.js": SCRIPT, "builder-yaml.js": SCRIPT},
+}
 _LIBRARY = "vega.js"
 
 NAMES = (*_OF_REPORTS, *_OURS, _LIBRARY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmload.site.asking import Page
-from llmload.site.pages import comparison, run
+from llmload.site.pages import builder, comparison, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +26,6 @@ class Route:
 ROUTES = (
     Route("benchmark/{run}", run.page, "benchmark/{run}.json", run.document),
     Route("compare", comparison.page, "compare.json", comparison.document),
+    Route("new", builder.page, "new.json", builder.document),
 )
 """All pages of the site; the live events of a run are in `live.py`, scripts and styles in `assets.py`."""
