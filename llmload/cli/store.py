@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmload.cli import options
+from llmload.cli.store_delete import delete, prune
 from llmload.cli.store_merge import merge
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ store = typer.Typer(
     name="store", help="Look after the SQLite file of runs.", no_args_is_help=True, rich_markup_mode=None
 )
 store.command()(merge)
+store.command()(delete)
+store.command()(prune)
 
 
 @store.command("import")

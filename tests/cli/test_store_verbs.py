@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from llmload.store.database import open_store
 from tests.cli.stored_runs import header_of, put_run, run_id_of, scenario_of
-from tests.command import here
+from tests.command import LLMLOAD, here
 from tests.store.observations import window
 
 CHAT = scenario_of()
@@ -75,3 +78,89 @@ def test_merge_as_json_names_the_runs(folder: Path) -> None:
     told = here("store", "merge", "other.db", "--dry-run", cwd=folder).stdout
     assert "1 run would be merged (20 requests)" in told
     assert f"  left out: {run_id_of(8)} has not ended there" in told
+
+
+# ---------------------------------------------------------------- delete and prune
+
+
+def test_delete_says_what_goes_and_how_the_space_comes_back(folder: Path) -> None:
+    done = here("store", "delete", run_id_of(1), "--yes", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = done.stdout.splitlines()
+    assert first.startswith(f"to remove: {run_id_of(1)} chat 2026-11-21T01:43:01.000Z ")
+    assert first.endswith(" 20 requests")
+    assert second.startswith("1 run removed. 0.")
+    assert second.endswith(" MB lie unused in the file: new runs use them; `llmload store prune --vacuum` gives"
+                           " them back to the disk.")  # fmt: skip
+    assert listed(folder) == [run_id_of(2), run_id_of(9)]
+
+
+@pytest.mark.parametrize("verb", [["delete", run_id_of(1)], ["prune", "--keep", "1"]], ids=["delete", "prune"])
+def test_nothing_is_removed_where_nobody_can_be_asked(folder: Path, verb: list[str]) -> None:
+    done = here("store", *verb, cwd=folder)
+    assert done.returncode == 2
+    assert "would be removed for good. Add --yes" in done.stderr
+    assert len(listed(folder)) == 3
+
+
+@pytest.mark.parametrize(("answer", "left", "code"), [("n", 3, 2), ("y", 2, 0)], ids=["no", "yes"])
+def test_on_a_terminal_delete_asks(folder: Path, answer: str, left: int, code: int) -> None:
+    terminal, ours = pty.openpty()
+    try:
+        os.write(terminal, f"{answer}\n".encode())
+        command = [LLMLOAD, "store", "delete", run_id_of(1)]
+        done = subprocess.run(command, cwd=folder, stdin=ours, capture_output=True, text=True, check=False, timeout=60)
+    finally:
+        os.close(terminal)
+        os.close(ours)
+    assert "Remove 1 run for good? [y/N]" in done.stderr
+    assert ("Nothing was removed." in done.stderr) is (answer == "n")
+    assert (done.returncode, len(listed(folder))) == (code, left)
+
+
+def test_a_run_that_goes_on_is_not_deleted(folder: Path) -> None:
+    done = here("store", "delete", run_id_of(1), run_id_of(9), "--yes", cwd=folder)
+    assert done.returncode == 2
+    assert f"run {run_id_of(9)}: a process still works on it" in done.stderr
+    assert len(listed(folder)) == 3
+
+
+def test_prune_says_first_and_removes_what_it_said(folder: Path) -> None:
+    fill(folder / "llmload.db", 3)
+    told = here("store", "prune", "--keep", "2", "--dry-run", cwd=folder).stdout
+    assert [line.split()[3] for line in told.splitlines()] == [run_id_of(1), run_id_of(2)]
+    (would,) = json.loads(here("store", "prune", "--keep", "2", "--dry-run", "--json", cwd=folder).stdout).values()
+    assert [run["run_id"] for run in would] == [run_id_of(1), run_id_of(2)]
+    done = json.loads(here("store", "prune", "--keep", "2", "--yes", "--json", cwd=folder).stdout)
+    assert done["removed"] == [run_id_of(1), run_id_of(2)]
+    assert done["file_bytes"] > done["free_bytes"] > 0
+    assert here("store", "prune", "--keep", "2", cwd=folder).returncode == 0  # there is nothing to ask
+
+
+def test_prune_with_vacuum_makes_the_file_smaller(tmp_path: Path) -> None:
+    fill(tmp_path / "llmload.db", *range(1, 9))
+    before = (tmp_path / "llmload.db").stat().st_size
+    done = here("store", "prune", "--keep", "1", "--vacuum", "--yes", cwd=tmp_path)
+    assert "7 runs removed. The file has 0." in done.stdout
+    assert (tmp_path / "llmload.db").stat().st_size < before
+
+
+def test_prune_names_the_runs_that_stay_since_they_go_on(folder: Path) -> None:
+    done = here("store", "prune", "--older-than", "0h", "--dry-run", cwd=folder)
+    assert f"1 run stays, going on: {run_id_of(9)}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "store prune: no condition says which runs. Add --keep, --older-than or --status"),
+        (["--older-than", "soon"], "--older-than 'soon': is no age. Write days or hours, like 90d or 12h"),
+        (["--status", "bad"], "--status 'bad': is no way to end. Choose of: finished, failed"),
+        (["--vacuum"], f"run {run_id_of(9)} goes on, and could not write meanwhile"),
+    ],
+    ids=["no condition", "age", "status", "a vacuum while a run goes on"],
+)
+def test_prune_asked_wrongly_says_so(folder: Path, arguments: list[str], said: str) -> None:
+    done = here("store", "prune", *arguments, cwd=folder)
+    assert done.returncode == 2
+    assert said in done.stderr
