@@ -14,8 +14,14 @@ PICTURE = "image/svg+xml"
 
 _OF_REPORTS = {"page.css": CSS, "page.js": SCRIPT, "theme.js": SCRIPT}
 _OURS = {
-    **{"site.css": CSS, "compare.css": CSS, "favicon.svg": PICTURE},
-    **{"builder.css": CSS, "builder.js": SCRIPT, "builder-rules.js": SCRIPT, "builder-yaml.js": SCRIPT},
+    "site.css": CSS,
+    "site.js": SCRIPT,
+    "compare.css": CSS,
+    "builder.css": CSS,
+    "builder.js": SCRIPT,
+    "builder-rules.js": SCRIPT,
+    "builder-yaml.js": SCRIPT,
+    "favicon.svg": PICTURE,
 }
 _LIBRARY = "vega.js"
 

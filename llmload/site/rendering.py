@@ -17,6 +17,7 @@ from markupsafe import Markup
 from llmload.reporters import page
 from llmload.reporters.embedding import Figure, specifications
 from llmload.reporters.texts import Language
+from llmload.reporters.wording import label_in
 from llmload.site.asking import Answer, Asked, Freshness
 
 LAYOUT = "site.html.j2"
@@ -86,4 +87,6 @@ def in_script(text: str) -> Markup:
 
 @cache
 def _environment() -> jinja2.Environment:
-    return page.environment(jinja2.PackageLoader("llmload.site"), jinja2.PackageLoader("llmload.reporters"))
+    environment = page.environment(jinja2.PackageLoader("llmload.site"), jinja2.PackageLoader("llmload.reporters"))
+    environment.globals["label_in"] = label_in
+    return environment

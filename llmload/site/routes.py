@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmload.site.asking import Page
-from llmload.site.pages import builder, comparison, run
+from llmload.site.pages import builder, comparison, history, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Route:
 
 
 ROUTES = (
+    Route("", history.page, "history.json", history.document),
     Route("benchmark/{run}", run.page, "benchmark/{run}.json", run.document),
     Route("compare", comparison.page, "compare.json", comparison.document),
     Route("new", builder.page, "new.json", builder.document),
