@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from dataclasses import replace
-from functools import cache
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import astuple, replace
+from itertools import pairwise
 
-from llmload.domain import RunHeader, RunResult
+from llmload.domain import RunHeader, RunResult, StepMetrics
+from llmload.latency import Histogram
+from llmload.promises import LATENCIES, RATES, SHARES, STATS, Bound, Gate
+from llmload.store.typed_json import of_text, to_text
+from llmload.timeline import GpuSeries, Timeline
 
-if TYPE_CHECKING:
-    from cattrs.preconf.json import JsonConverter
-
-_LARGEST = 50_000_000
-"""Bytes of an unpacked document; a run of hundreds of steps has a tenth of that."""
+_LARGEST = 16_000_000
+"""Bytes of an unpacked document. One step has about 10,000, and a hundred runs to compare with 1,500,000."""
 
 
 def put_kept(connection: sqlite3.Connection, run: int, result: RunResult) -> None:
     """Keep a result. What `runs` has in columns of its own, such as the text of the scenario, is not kept twice."""
-    packed = zlib.compress(converter().dumps(replace(result, header=_EMPTY)).encode("utf-8", "replace"))
+    packed = zlib.compress(to_text(replace(result, header=_EMPTY)))
     connection.execute("INSERT OR REPLACE INTO results (run, document) VALUES (?, ?)", (run, packed))
 
 
 def kept_result(connection: sqlite3.Connection, run: int, header: RunHeader) -> RunResult | None:
     """What was kept of a run; None where nothing was, or nothing that this version can read."""
-    row = connection.execute("SELECT document FROM results WHERE run = ?", (run,)).fetchone()
+    query = "SELECT document FROM results WHERE run = ? AND length(document) <= ?"
+    row = connection.execute(query, (run, _LARGEST)).fetchone()
     if row is None:
         return None
     unpack = zlib.decompressobj()
@@ -37,33 +39,66 @@ def kept_result(connection: sqlite3.Connection, run: int, header: RunHeader) -> 
         text = unpack.decompress(row[0], _LARGEST)
         if not unpack.eof:
             return None
-        result = converter().loads(text, RunResult)
+        result = of_text(text, RunResult)
     except Exception:  # whatever is wrong with it, the requests are still there
         return None
-    return replace(result, header=header)
+    return replace(result, header=header) if _agrees(result) else None
 
 
+_AXES = {"concurrency", "rate", "speed"}
+_SUBJECTS = {*LATENCIES, *SHARES, *RATES}
 _EMPTY = RunHeader("", "", "", "", "", "", "", "", {}, {})
 
 
-@cache
-def converter() -> JsonConverter:
-    """Our types as JSON and back; raises whatever it likes for what is not of the type."""
-    from cattrs.preconf.json import make_converter
-
-    converter = make_converter(forbid_extra_keys=True, detailed_validation=False)
-    converter.register_structure_hook_func(lambda kind: kind is object, _as_it_is)
-    converter.register_structure_hook(float, _number)
-    return converter
-
-
-def _number(value: object, _: object) -> float:
-    """As it was: a whole number is told without a decimal point."""
-    if not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is no number")
-    return value
+def _agrees(result: RunResult) -> bool:
+    """Whether words are those that we know, and what belongs together is of one length: pages take it for granted."""
+    gates = [verdict.gate for verdict in result.verdicts]
+    axes = {step.step.axis for step in result.steps} | {gate.at.axis for gate in gates if gate.at is not None}
+    if result.knee is not None:
+        axes.add(result.knee.axis)
+    return (
+        axes <= _AXES
+        and all(load > 0 for load in _loads(result))
+        and all(map(_is_gate, gates))
+        and all(_is_measured(step.metrics) for step in result.steps)
+        and (result.timeline is None or _is_timeline(result.timeline))
+        and all(map(_is_series, result.gpus))
+    )
 
 
-def _as_it_is(value: object, _: object) -> object:
-    """A member of a foreign document, such as a setting that a server told: JSON has kept what it is."""
-    return value
+def _loads(result: RunResult) -> Iterator[float]:
+    """Every load and limit that lies on an axis of a chart, which may be logarithmic."""
+    yield from (step.step.value for step in result.steps)
+    if result.knee is not None:
+        yield from (load for load in (result.knee.at_slo, result.knee.saturation) if load is not None)
+    if result.slo is not None:
+        yield from (limit for limit in astuple(result.slo) if limit is not None)
+
+
+def _is_gate(gate: Gate) -> bool:
+    ops = {gate.at.op} if gate.at is not None else set()
+    if isinstance(gate.promise, Bound):
+        ops.add(gate.promise.op)
+    return gate.subject in _SUBJECTS and (gate.stat is None or gate.stat in STATS) and ops <= {"==", "<=", ">="}
+
+
+def _is_measured(metrics: StepMetrics) -> bool:
+    return all(
+        all(value is None or value >= 0 for value in astuple(summary)) for summary in metrics.latency.values()
+    ) and all(map(_is_histogram, metrics.histograms.values()))
+
+
+def _is_histogram(histogram: Histogram) -> bool:
+    edges, counts = histogram.bounds_ms, histogram.counts
+    rises = all(low < high for low, high in pairwise((0.0, *edges)))
+    return len(edges) == len(counts) and rises and all(0 <= count < 2**53 for count in counts)
+
+
+def _is_timeline(timeline: Timeline) -> bool:
+    tracks = (timeline.in_flight, timeline.output_tps, timeline.errors_per_s)
+    return timeline.bin_s > 0 and {len(track) for track in tracks} == {len(timeline.at_s)}
+
+
+def _is_series(gpu: GpuSeries) -> bool:
+    tracks = (gpu.utilisation, gpu.memory_bytes, gpu.temperature_c, gpu.power_w)
+    return {len(track) for track in tracks} == {len(gpu.at_s)}

@@ -5,23 +5,19 @@ A document is foreign: a store may come from anyone. What cannot be read is as i
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmload.capacity import Recommendation
-from llmload.store.kept_results import converter
-from llmload.store.runs import plain
+from llmload.store.typed_json import of_text, to_text
 
 if TYPE_CHECKING:
     from llmload.store.database import Store
 
 _LARGEST = 100_000
 """Characters of a document; ours have some two thousand."""
-_MOST = 2**53
-"""No figure of ours is a larger whole number, and beyond it a float is not one any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ def put_recommendation(connection: sqlite3.Connection, run: int, recommendation:
     if recommendation is None:
         connection.execute("DELETE FROM recommendations WHERE run = ?", (run,))
         return
-    document = plain(converter().dumps(recommendation, sort_keys=True))
+    document = to_text(recommendation).decode()
     connection.execute("INSERT OR REPLACE INTO recommendations (run, document) VALUES (?, ?)", (run, document))
 
 
@@ -92,12 +88,6 @@ def _readable(rows: list[sqlite3.Row]) -> Iterator[RecommendedRun]:
 
 def _recommendation(document: str | None) -> Recommendation | None:
     try:
-        return converter().structure(json.loads(document or "", parse_int=_whole), Recommendation)
+        return of_text((document or "").encode(), Recommendation)
     except Exception:  # whatever is wrong with it, nobody wrote it with llmload
         return None
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > 16 or abs(int(digits)) > _MOST:
-        raise ValueError("no figure of ours is as large")
-    return int(digits)
