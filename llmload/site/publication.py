@@ -22,7 +22,6 @@ from llmload.site.asking import Answer, Asked, Page, Refused
 from llmload.site.links import EXTENSIONS, Linked, StaticLinks, comparison_file, file_name, history_file
 from llmload.site.routes import ROUTES
 from llmload.store.database import Store
-from llmload.store.judgement import decided
 from llmload.store.runs import RunSummary
 
 Files = Iterator[tuple[str, bytes]]
@@ -70,12 +69,18 @@ class Site:
             raise ReportError(_where(asked), said, remedy) from error
 
 
+def _where(asked: Asked) -> str:
+    told = (*asked.parts.values(), *(value for values in asked.query.values() for value in values))
+    return plain(", ".join(told), 200) or "a page"
+
+
 def files(site: Site) -> Files:
     """Every file of the site, each from a fresh look into the store. The same store gives the same bytes."""
     for name in assets.NAMES:
         if (asset := assets.asset(name)) is not None:
             yield f"assets/{name}", asset.body
-    yield from _alone(site)
+    for alone in ("recommend", "new"):
+        yield from _with_twin(site, alone, alone, {})
     for run in site.runs:
         yield from _run(site, run.run_id)
     for scenario in sorted({run.scenario for run in site.runs}):
@@ -87,28 +92,14 @@ def files(site: Site) -> Files:
 _PAGES = {route.path: route for route in ROUTES}
 
 
-def _where(asked: Asked) -> str:
-    told = (*asked.parts.values(), *(value for values in asked.query.values() for value in values))
-    return plain(", ".join(told), 200) or "a page"
-
-
-def _alone(site: Site) -> Files:
-    """Pages of which there is one."""
-    yield from _with_twin(site, "recommend", "recommend", {})
-    yield from _with_twin(site, "new", "new", {})
-
-
 def _run(site: Site, run_id: str) -> Files:
-    """A run and its downloads; one without a result has a page that says why, and nothing to download."""
+    """A run, its advice and its downloads; one without a result has nothing to download but what became of it."""
     name, parts = file_name(run_id), {"run": run_id}
-    route = _PAGES["benchmark/{run}"]
-    yield f"benchmark/{name}.html", site.ask(route.page, route.depth, parts).body
-    yield from _with_twin(site, "recommend/{run}", f"recommend/{name}", parts)
-    assert route.document is not None  # noqa: S101 - a run has a twin
-    document = site.ask(route.document, route.depth, parts)
-    if document.status == _OK:
-        yield f"benchmark/{name}.json", document.body
-        result = decided(site.store, run_id)
+    yield from _with_twin(site, "benchmark/{run}", f"benchmark/{name}", parts)
+    result = site.store.kept(run_id)
+    if result is not None and result.recommendation is not None:
+        yield from _with_twin(site, "recommend/{run}", f"recommend/{name}", parts)
+    if result is not None:
         for form in site.forms:
             if form in _REPORTS:
                 yield f"benchmark/{name}.{EXTENSIONS[form]}", _download(result, form, site.texts)
@@ -153,9 +144,10 @@ def _runs(document: dict[str, object]) -> list[object]:
 
 
 def _comparisons(site: Site) -> Files:
-    route = _PAGES.get("compare")
+    """Those that other pages lead to; one of them may lead to more."""
+    route = _PAGES["compare"]
     asked, done = site.linked.comparisons, set[tuple[str, ...]]()
-    while route is not None and (waiting := [run_ids for run_ids in asked if run_ids not in done]):
+    while waiting := [run_ids for run_ids in asked if run_ids not in done]:
         for run_ids in waiting:
             done.add(run_ids)
             query = (("runs", ",".join(run_ids)),)
@@ -163,12 +155,12 @@ def _comparisons(site: Site) -> Files:
 
 
 def _with_twin(site: Site, path: str, name: str, parts: Mapping[str, str]) -> Files:
-    """A page and its twin for programs, where there are any to be told of."""
+    """A page, which may be one that says why there is no more of it, and its twin for programs where there is one."""
     route = _PAGES.get(path)
     if route is None:
         return
-    page = site.ask(route.page, route.depth, parts)
-    if page.status == _OK:
-        yield f"{name}.html", page.body
-        if route.document is not None:
-            yield f"{name}.json", site.ask(route.document, route.depth, parts).body
+    yield f"{name}.html", site.ask(route.page, route.depth, parts).body
+    if route.document is not None:
+        twin = site.ask(route.document, route.depth, parts)
+        if twin.status == _OK:
+            yield f"{name}.json", twin.body
