@@ -21,6 +21,9 @@ _OURS = {
     "builder.js": SCRIPT,
     "builder-rules.js": SCRIPT,
     "builder-yaml.js": SCRIPT,
+    "run.css": CSS,
+    "share.js": SCRIPT,
+    "live.js": SCRIPT,
     "favicon.svg": PICTURE,
 }
 _LIBRARY = "vega.js"

@@ -33,6 +33,9 @@ class Links(Protocol):
     def run(self, run_id: str) -> str:
         """One run."""
 
+    def shared(self, run_id: str) -> str:
+        """The same to be read by others: the one address of it, in the language of whoever reads it."""
+
     def run_json(self, run_id: str) -> str:
         """The same for programs."""
 
@@ -87,6 +90,10 @@ class LiveLinks:
     def run(self, run_id: str) -> str:
         """See Links."""
         return self._to(f"benchmark/{_quoted(run_id)}")
+
+    def shared(self, run_id: str) -> str:
+        """See Links."""
+        return f"{'../' * self.depth}benchmark/{_quoted(run_id)}?shared=true"
 
     def run_json(self, run_id: str) -> str:
         """See Links."""

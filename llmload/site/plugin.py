@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qs, unquote
 from weakref import WeakKeyDictionary
 
@@ -19,7 +21,7 @@ from datasette.utils.asgi import Response
 
 from llmload.errors import UsageError
 from llmload.reporters.texts import texts_in
-from llmload.site import assets
+from llmload.site import assets, live
 from llmload.site.answering import answer
 from llmload.site.asking import Answer, Asked, Page, Refused
 from llmload.site.language import chosen_language, preferred_language
@@ -29,13 +31,17 @@ from llmload.site.reading import Reading
 from llmload.site.routes import ROUTES
 from llmload.store import schema
 from llmload.store.database import Store
+from llmload.store.states import state_of
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
     from datasette.database import Database
     from datasette.utils.asgi import Request
 
+_T = TypeVar("_T")
 _Handle = Callable[["Request"], Awaitable[Response]]
+_Route = Callable[..., Awaitable[Response | None]]
+"""Whatever of its arguments a route names Datasette gives it; one that sends its answer itself returns none."""
 
 NAME = "llmload"
 """Of the plugin, where metadata configures it."""
@@ -63,12 +69,13 @@ def application(store: Path, chosen: dict[str, object], base_url: str = "/") -> 
 
 
 @hookimpl  # type: ignore[untyped-decorator]
-def register_routes(datasette: Datasette) -> list[tuple[str, _Handle]]:
+def register_routes(datasette: Datasette) -> list[tuple[str, _Route]]:
     """Our pages, where a file that Datasette was given is a store; none in anybody else's Datasette."""
     site = _site_of(datasette)
     if site is None:
         return []
-    routes: list[tuple[str, _Handle]] = [(r"/-/llmload/(?P<name>[^/]+)$", _asset_of(datasette, site))]
+    routes: list[tuple[str, _Route]] = [(r"/-/llmload/(?P<name>[^/]+)$", _asset_of(datasette, site))]
+    routes.append((_pattern("benchmark/{run}/events"), _events(datasette, site)))
     for route in ROUTES:
         if route.document is not None:
             routes.append((_pattern(route.document_path), _handle(datasette, site, route.document, route.depth)))
@@ -140,6 +147,29 @@ def _handle(datasette: Datasette, site: _Site, page: Page, depth: int) -> _Handl
     return handle
 
 
+def _events(datasette: Datasette, site: _Site) -> Callable[..., Awaitable[None]]:
+    streams = live.Streams()
+
+    async def handle(request: Request, send: Callable[[live.Message], Awaitable[None]]) -> None:
+        await _may_view(datasette, site, request)
+        asked = _asked(request, site.options, 2)
+        run_id = asked.parts["run"]
+        source = live.Source(
+            partial(_in_thread, datasette, lambda: state_of(site.reading.store(), run_id)),
+            partial(_in_thread, datasette, lambda: site.reading.store().steps(run_id)),
+            asked.texts,
+        )
+        await streams.answer(source, live.Exchange(request.method, request.receive, send, _is_stopping))
+
+    return handle
+
+
+def _is_stopping() -> bool:
+    """Whether the server was told to end: it waits for every answer, and tells nobody but those who look."""
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return bool(getattr(server, "should_exit", False))
+
+
 def _asset_of(datasette: Datasette, site: _Site) -> _Handle:
     def missing(asked: Asked, _: Store) -> Answer:
         raise Refused(404, asked.texts["site.unknown_page"])
@@ -159,7 +189,7 @@ async def _may_view(datasette: Datasette, site: _Site, request: Request) -> None
     await datasette.ensure_permissions(request.actor, [("view-database", site.database.name), "view-instance"])
 
 
-async def _in_thread(datasette: Datasette, work: Callable[[], Answer]) -> Answer:
+async def _in_thread(datasette: Datasette, work: Callable[[], _T]) -> _T:
     if datasette.executor is None:
         return work()
     return await asyncio.get_running_loop().run_in_executor(datasette.executor, work)

@@ -25,6 +25,7 @@ class Route:
 
 ROUTES = (
     Route("", history.page, "history.json", history.document),
+    Route("benchmark/{run}/export", run.export),
     Route("benchmark/{run}", run.page, "benchmark/{run}.json", run.document),
     Route("compare", comparison.page, "compare.json", comparison.document),
     Route("new", builder.page, "new.json", builder.document),

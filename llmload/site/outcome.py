@@ -1,0 +1,63 @@
+"""What a run came to, as pages may have it: kept, or judged again where that takes no page's patience.
+
+Results that were judged here stay in memory, a few of them: a run that has ended does not change.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from enum import Enum
+
+from llmload.domain import RunResult
+from llmload.store.database import Store
+from llmload.store.judgement import judged
+from llmload.store.states import RunState
+
+MOST_REQUESTS = 100_000
+"""Stored requests of a run that a page judges again; it takes about a second."""
+
+_MOST_RESULTS = 8
+
+
+class Unjudged(Enum):
+    """Why a run has no result to show; the values are the ends of keys of the catalogues."""
+
+    NOT_ENDED = "not_ended"
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+
+
+_Key = tuple[str, str, str, str | None, str | None]
+_judged: OrderedDict[_Key, RunResult] = OrderedDict()
+_one_at_a_time = threading.Lock()
+
+
+def outcome(store: Store, state: RunState) -> RunResult | Unjudged:
+    """The result of a run that has come to its end."""
+    if not state.has_result:
+        return Unjudged.NOT_ENDED
+    kept = store.kept(state.run_id)
+    if kept is not None:
+        return kept
+    if state.requests > MOST_REQUESTS:
+        return Unjudged.TOO_LARGE
+    return _remembered(store, state)
+
+
+def _remembered(store: Store, state: RunState) -> RunResult | Unjudged:
+    """The same id may have been deleted and stored again: then it was created, or ended, at another instant."""
+    key = (str(store.path), state.run_id, state.header.created, state.finished, state.verdict)
+    with _one_at_a_time:
+        known = _judged.get(key)
+        if known is not None:
+            _judged.move_to_end(key)
+            return known
+        try:
+            result = judged(store, state.run_id)
+        except Exception:  # whatever is wrong with its requests, what was stored when it ended is still there
+            return Unjudged.UNREADABLE
+        _judged[key] = result
+        while len(_judged) > _MOST_RESULTS:
+            _judged.popitem(last=False)
+        return result
