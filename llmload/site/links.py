@@ -187,6 +187,10 @@ class StaticLinks:
         """See Links."""
         return self._to(f"benchmark/{file_name(run_id)}.html")
 
+    def shared(self, run_id: str) -> str:
+        """See Links: nothing can be done to a run here, whoever reads of it."""
+        return self.run(run_id)
+
     def run_json(self, run_id: str) -> str:
         """See Links."""
         return self.export(run_id, "json")

@@ -12,7 +12,7 @@ from enum import Enum
 from llmload.domain import RunResult
 from llmload.store.database import Store
 from llmload.store.judgement import judged
-from llmload.store.states import RunState
+from llmload.store.states import RunState, state_of
 
 MOST_REQUESTS = 100_000
 """Stored requests of a run that a page judges again; it takes about a second."""
@@ -43,6 +43,13 @@ def outcome(store: Store, state: RunState) -> RunResult | Unjudged:
     if state.requests > MOST_REQUESTS:
         return Unjudged.TOO_LARGE
     return _remembered(store, state)
+
+
+def outcome_of(store: Store, run_id: str) -> RunResult | None:
+    """The result of a run by its id in full; None where its page has none to show either."""
+    state = state_of(store, run_id)
+    result = Unjudged.NOT_ENDED if state is None else outcome(store, state)
+    return None if isinstance(result, Unjudged) else result
 
 
 def _remembered(store: Store, state: RunState) -> RunResult | Unjudged:

@@ -20,6 +20,7 @@ from llmload.site import assets, rendering
 from llmload.site.answering import refused
 from llmload.site.asking import Answer, Asked, Page, Refused
 from llmload.site.links import EXTENSIONS, Linked, StaticLinks, comparison_file, file_name, history_file
+from llmload.site.outcome import outcome_of
 from llmload.site.routes import ROUTES
 from llmload.store.database import Store
 from llmload.store.runs import RunSummary
@@ -96,7 +97,7 @@ def _run(site: Site, run_id: str) -> Files:
     """A run, its advice and its downloads; one without a result has nothing to download but what became of it."""
     name, parts = file_name(run_id), {"run": run_id}
     yield from _with_twin(site, "benchmark/{run}", f"benchmark/{name}", parts)
-    result = site.store.kept(run_id)
+    result = outcome_of(site.store, run_id)
     if result is not None and result.recommendation is not None:
         yield from _with_twin(site, "recommend/{run}", f"recommend/{name}", parts)
     if result is not None:

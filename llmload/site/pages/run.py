@@ -116,7 +116,7 @@ def _around(asked: Asked, state: RunState, beside: Neighbours) -> dict[str, obje
         "scenario": state.header.scenario,
         "is_shared": is_shared,
         "neighbours": beside,
-        "downloads": tuple(DOWNLOADS),
+        "downloads": asked.links.forms,
         "commands": () if is_shared or not asked.links.is_live else _commands(state, beside, asked.texts),
         "is_analysable": framework is None or framework == VLLM,
     }

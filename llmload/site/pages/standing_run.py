@@ -20,7 +20,7 @@ def page(asked: Asked, store: Store, state: RunState, why: Unjudged, around: Map
     """What happened, since when, what to do, and all that was measured so far."""
     texts, ladder = asked.texts, ladder_of(state)
     reason = cut_short(state.header, state.status)
-    live = told_of(state, ladder, texts) if state.is_running else {}
+    live = told_of(state, ladder, texts) if state.is_running and asked.links.is_live else {}
     told = {
         **around,
         "state": state,
