@@ -34,10 +34,14 @@ class Asked:
 
 
 class Freshness(Enum):
-    """How long an answer holds: SETTLED ones, of runs that have ended, for a minute; CHANGING ones are asked again."""
+    """How long an answer holds: SETTLED ones, of runs that have ended, for a minute; CHANGING ones are asked again.
+
+    VERSIONED ones are of an address that names their version, and hold for good.
+    """
 
     SETTLED = "max-age=60"
     CHANGING = "no-cache"
+    VERSIONED = "max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)

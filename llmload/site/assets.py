@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from importlib import resources
+from importlib import metadata, resources
 
 from llmload.reporters import embedding
 from llmload.site.asking import Answer, Freshness
@@ -32,18 +32,27 @@ NAMES = (*_OF_REPORTS, *_OURS, _LIBRARY)
 """What may be asked for at `-/llmload/{name}`."""
 
 
-def asset(name: str) -> Answer | None:
-    """One of NAMES; None for anything else."""
+def asset(name: str, asked_version: str | None = None) -> Answer:
+    """One of NAMES; KeyError for anything else. Where the present version is asked for, it holds for good."""
     if name not in NAMES:
-        return None
+        raise KeyError(name)
     kind = {**_OF_REPORTS, **_OURS}.get(name, SCRIPT)
-    return Answer(_content(name), kind, freshness=Freshness.SETTLED)
+    freshness = Freshness.VERSIONED if asked_version == version() else Freshness.SETTLED
+    return Answer(_content(name), kind, freshness=freshness)
 
 
 @cache
 def version() -> str:
-    """Changes when any asset does, so that a browser may keep them."""
-    return hashlib.sha256(b"".join(_content(name) for name in NAMES)).hexdigest()[:12]
+    """Changes when any asset does, so that a browser may keep them. The library, which takes two seconds to make,
+    counts by its version.
+    """
+    files = [_content(name) for name in NAMES if name != _LIBRARY]
+    return hashlib.sha256(b"".join([*files, metadata.version("vl-convert-python").encode()])).hexdigest()[:12]
+
+
+def prepare() -> None:
+    """Make what takes long, before anybody waits for it."""
+    _content(_LIBRARY)
 
 
 @cache

@@ -67,6 +67,8 @@ class LiveLinks:
 
     depth: int = 0
     language: Language | None = None  # as the reader chose it; kept along the way
+    version: str = ""  # of the assets, which a browser may then keep
+    tables: str = ""  # where Datasette shows the tables of the store
 
     @property
     def is_live(self) -> bool:
@@ -129,7 +131,12 @@ class LiveLinks:
 
     def asset(self, name: str) -> str:
         """See Links."""
-        return f"{'../' * self.depth}-/llmload/{name}"
+        version = f"?v={self.version}" if self.version else ""
+        return f"{'../' * self.depth}-/llmload/{name}{version}"
+
+    def browse(self) -> str:
+        """The tables of the store, in Datasette's own pages; "" where nobody shows them."""
+        return f"{'../' * self.depth}{self.tables}" if self.tables else ""
 
     def _to(self, path: str, query: Mapping[str, str] | None = None) -> str:
         asked = {**(query or {}), **({} if self.language is None else {"lang": self.language.value})}

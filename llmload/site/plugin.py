@@ -7,8 +7,8 @@ import os
 import re
 import signal
 import sqlite3
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,21 +16,25 @@ from urllib.parse import parse_qs, unquote
 from weakref import WeakKeyDictionary
 
 from datasette import hookimpl
-from datasette.utils import StartupError
-from datasette.utils.asgi import Response
+from datasette.utils import StartupError, tilde_encode
+from datasette.utils.asgi import Base400, NotFound, Response
+from datasette.views.base import DatasetteError
+from markupsafe import Markup
 
-from llmload.errors import UsageError
+from llmload.errors import StoreError, UsageError
 from llmload.reporters.texts import texts_in
-from llmload.site import assets, live
-from llmload.site.answering import answer
+from llmload.site import assets, browsing, live
+from llmload.site.access import Access, Application, asks_for_json
+from llmload.site.answering import answer, refused, tell_defect
 from llmload.site.asking import Answer, Asked, Page, Refused
+from llmload.site.headers import headers_of, is_known
 from llmload.site.language import chosen_language, preferred_language
 from llmload.site.links import LiveLinks
-from llmload.site.options import SiteOptions, read_options
+from llmload.site.options import ANY_ORIGIN, SiteOptions, read_options
 from llmload.site.reading import Reading
 from llmload.site.routes import ROUTES
 from llmload.store import schema
-from llmload.store.database import Store
+from llmload.store.opening import explained
 from llmload.store.states import state_of
 
 if TYPE_CHECKING:
@@ -46,6 +50,15 @@ _Route = Callable[..., Awaitable[Response | None]]
 NAME = "llmload"
 """Of the plugin, where metadata configures it."""
 
+SQL_TIME_LIMIT_MS = 500
+"""Of one query of Datasette's own pages."""
+
+LONGEST_VALUE_BYTES = 1 << 20
+"""Of one value that Datasette's own pages may make or read: SQLite would make one of 1 GB in memory."""
+
+_PLACES = {route.path.partition("/")[0] for route in ROUTES}
+"""First parts of the addresses of our pages: a database of such a name gets another address."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Site:
@@ -59,12 +72,12 @@ class _Site:
 _SITES: WeakKeyDictionary[Datasette, _Site | None] = WeakKeyDictionary()
 
 
-def application(store: Path, chosen: dict[str, object], base_url: str = "/") -> Callable[..., Awaitable[None]]:
+def application(store: Path, chosen: dict[str, object], base_url: str = "/") -> Application:
     """An ASGI application that serves a store; `chosen` as in `options.read_options`."""
     from datasette.app import Datasette
 
     datasette = Datasette([str(store)], metadata={"plugins": {NAME: chosen}}, settings={"base_url": base_url})
-    made: Callable[..., Awaitable[None]] = datasette.app()
+    made: Application = datasette.app()
     return made
 
 
@@ -83,6 +96,15 @@ def register_routes(datasette: Datasette) -> list[tuple[str, _Route]]:
     return routes
 
 
+@hookimpl(trylast=True)  # type: ignore[untyped-decorator]  # the last one stands before all others
+def asgi_wrapper(datasette: Datasette) -> Callable[[Application], Application]:
+    """Who may read, and the headers of every answer."""
+    site = _site_of(datasette)
+    if site is None:
+        return lambda application: application
+    return lambda application: Access(application, site.options, datasette.setting("base_url"))
+
+
 @hookimpl  # type: ignore[untyped-decorator]
 def startup(datasette: Datasette) -> None:
     """Settings that a site of ours has, however Datasette was started.
@@ -98,8 +120,95 @@ def startup(datasette: Datasette) -> None:
     datasette._settings.update({"default_allow_sql": site.options.has_sql, **forced, **limit})
 
 
-SQL_TIME_LIMIT_MS = 500
-"""Of one query of Datasette's own pages."""
+@hookimpl  # type: ignore[untyped-decorator]
+def prepare_connection(conn: sqlite3.Connection, database: str, datasette: Datasette) -> None:
+    """Bounds on what a query can make.
+
+    `PRAGMA query_only` would break Datasette's own catalogue, and `trusted_schema = OFF` the generated columns of runs.
+    """
+    site = _SITES.get(datasette)
+    if site is not None and database == site.database.name:
+        conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE_BYTES)
+        conn.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
+        conn.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def get_metadata(datasette: Datasette) -> dict[str, object]:
+    """Names, units and descriptions for Datasette's own pages; what the owner's metadata says stands above it."""
+    site = _SITES.get(datasette)
+    return {} if site is None else browsing.described(site.database.name)
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def menu_links(datasette: Datasette) -> list[dict[str, str]]:
+    """The way from Datasette's own pages back to ours."""
+    if _SITES.get(datasette) is None:
+        return []
+    return [{"href": datasette.urls.path("/"), "label": "All runs"}]
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def render_cell(value: object, column: str, database: str, datasette: Datasette) -> Markup | None:
+    """A run's id leads to its page."""
+    site = _SITES.get(datasette)
+    if site is None or database != site.database.name or column not in {"run", "run_id"} or not isinstance(value, str):
+        return None
+    address = datasette.urls.path(f"/{LiveLinks().run(value)}")
+    return Markup('<a href="{}">{}</a>').format(str(address), value)
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def forbidden(datasette: Datasette, request: Request) -> Response | None:
+    """A page of ours for what `allow` keeps from a reader."""
+    site = _SITES.get(datasette)
+    if site is None:
+        return None
+    asked = _asked(site, request, _depth(datasette, request))
+    return _response(request, refused(asked, Refused(403, asked.texts["site.access.forbidden"])))
+
+
+@hookimpl(hookwrapper=True)  # type: ignore[untyped-decorator]
+def handle_exception(datasette: Datasette, request: Request, exception: Exception) -> Iterator[None]:
+    """A page of ours for every refusal and defect, Datasette's own included.
+
+    It stands in the place of all others: Datasette's own prints the values of all variables, for a page not found too.
+    """
+    outcome = yield
+    site = _SITES.get(datasette)
+    if site is not None:
+        asked = _asked(site, request, _depth(datasette, request))
+        outcome.force_result([_response(request, refused(asked, _refusal_of(exception, asked, site)))])  # type: ignore[attr-defined]
+
+
+def _refusal_of(exception: Exception, asked: Asked, site: _Site) -> Refused:
+    match exception:
+        case NotFound():
+            return Refused(404, asked.texts["site.unknown_page"])
+        case Base400():
+            return Refused(exception.status, str(exception.args[0]))
+        case DatasetteError() if exception.status < 500:
+            return Refused(exception.status, str(exception.title if exception.message_is_html else exception.message))
+    try:
+        with explained(Path(site.database.path)):
+            raise exception
+    except StoreError as error:
+        return Refused(503, error.problem, error.remedy)
+    except Exception as error:
+        tell_defect(error)
+        return Refused(500, asked.texts["site.defect"], asked.texts["site.defect_remedy"])
+
+
+def _depth(datasette: Datasette, request: Request) -> int:
+    """How many folders below the site's root the path is that a browser shows."""
+    base_url: str = datasette.setting("base_url")
+    path: str = request.path
+    below = path.removeprefix(base_url) if path.startswith(base_url) else path[1:]
+    return min(below.count("/"), _DEEPEST)
+
+
+_DEEPEST = 20
+"""Folders; a browser goes no higher than the root, and no page of anybody lies deeper."""
 
 
 def _site_of(datasette: Datasette) -> _Site | None:
@@ -112,8 +221,20 @@ def _site_of(datasette: Datasette) -> _Site | None:
                 options = read_options(datasette.plugin_config(NAME) or {}, os.environ)
             except UsageError as error:
                 raise StartupError(str(error)) from None
+            if datasette.cors and not options.origins:
+                options = replace(options, origins=(ANY_ORIGIN,))  # it does not reach the routes of plugins by itself
             _SITES[datasette] = _Site(database, Reading(Path(database.path), database.connect), options)
+            _make_safe(database)
     return _SITES[datasette]
+
+
+def _make_safe(database: Database) -> None:
+    """Immutable is said of files that nobody writes; of one with a write-ahead log it gives stale or torn pages."""
+    with Path(database.path).open("rb") as file:
+        is_logged = file.read(20)[18:] == b"\x02\x02"
+    database.is_mutable = database.is_mutable or is_logged
+    if database.route in _PLACES:
+        database.route = f"{database.route}-store"
 
 
 def _store_of(datasette: Datasette) -> Database | None:
@@ -140,9 +261,9 @@ def _pattern(path: str) -> str:
 def _handle(datasette: Datasette, site: _Site, page: Page, depth: int) -> _Handle:
     async def handle(request: Request) -> Response:
         await _may_view(datasette, site, request)
-        asked = _asked(request, site.options, depth)
+        asked = _asked(site, request, depth)
         answered = await _in_thread(datasette, lambda: answer(page, asked, site.reading.store))
-        return _response(answered)
+        return _response(request, answered)
 
     return handle
 
@@ -152,7 +273,7 @@ def _events(datasette: Datasette, site: _Site) -> Callable[..., Awaitable[None]]
 
     async def handle(request: Request, send: Callable[[live.Message], Awaitable[None]]) -> None:
         await _may_view(datasette, site, request)
-        asked = _asked(request, site.options, 2)
+        asked = _asked(site, request, 2)
         run_id = asked.parts["run"]
         source = live.Source(
             partial(_in_thread, datasette, lambda: state_of(site.reading.store(), run_id)),
@@ -171,15 +292,12 @@ def _is_stopping() -> bool:
 
 
 def _asset_of(datasette: Datasette, site: _Site) -> _Handle:
-    def missing(asked: Asked, _: Store) -> Answer:
-        raise Refused(404, asked.texts["site.unknown_page"])
-
     async def handle(request: Request) -> Response:
         await _may_view(datasette, site, request)
-        found = assets.asset(request.url_vars["name"])
-        if found is None:
-            return _response(answer(missing, _asked(request, site.options, 2), site.reading.store))
-        return _response(found)
+        name, version = request.url_vars["name"], request.args.get("v")
+        if name not in assets.NAMES:
+            raise NotFound("asset")
+        return _response(request, await _in_thread(datasette, lambda: assets.asset(name, version)))
 
     return handle
 
@@ -195,22 +313,20 @@ async def _in_thread(datasette: Datasette, work: Callable[[], _T]) -> _T:
     return await asyncio.get_running_loop().run_in_executor(datasette.executor, work)
 
 
-def _asked(request: Request, options: SiteOptions, depth: int) -> Asked:
+def _asked(site: _Site, request: Request, depth: int) -> Asked:
     query = {name: tuple(values) for name, values in parse_qs(request.query_string, keep_blank_values=True).items()}
     chosen = chosen_language(query.get("lang", ("",))[-1])
     preferred = preferred_language(request.headers.get("accept-language", ""))
-    texts = texts_in(chosen or preferred or options.language)
-    parts = {name: unquote(part) for name, part in request.url_vars.items()}
-    return Asked(texts, LiveLinks(depth, chosen), parts, query, _is_for_programs(request))
+    texts = texts_in(chosen or preferred or site.options.language)
+    found = request.scope.get("url_route", {"kwargs": {}})["kwargs"]
+    parts = {name: unquote(part) for name, part in found.items() if part is not None}
+    links = LiveLinks(depth, chosen, assets.version(), tilde_encode(site.database.route))
+    return Asked(texts, links, parts, query, asks_for_json(request.path, request.headers.get("accept", "")))
 
 
-def _is_for_programs(request: Request) -> bool:
-    accepted = request.headers.get("accept", "")
-    return request.path.endswith(".json") or ("application/json" in accepted and "text/html" not in accepted)
-
-
-def _response(answered: Answer) -> Response:
-    headers = {"Cache-Control": answered.freshness.value, "Vary": "Accept-Language"}
-    if answered.file_name is not None:
-        headers["Content-Disposition"] = f'attachment; filename="{answered.file_name}"'
+def _response(request: Request, answered: Answer) -> Response:
+    headers = headers_of(answered)
+    if "ETag" in headers and is_known(request.headers.get("if-none-match", ""), headers["ETag"]):
+        headers.pop("Content-Length")
+        return Response(b"", 304, headers, answered.content_type)
     return Response(answered.body, answered.status, headers, answered.content_type)

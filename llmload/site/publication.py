@@ -78,8 +78,7 @@ def _where(asked: Asked) -> str:
 def files(site: Site) -> Files:
     """Every file of the site, each from a fresh look into the store. The same store gives the same bytes."""
     for name in assets.NAMES:
-        if (asset := assets.asset(name)) is not None:
-            yield f"assets/{name}", asset.body
+        yield f"assets/{name}", assets.asset(name).body
     for alone in ("recommend", "new"):
         yield from _with_twin(site, alone, alone, {})
     for run in site.runs:

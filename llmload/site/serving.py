@@ -7,6 +7,7 @@ import ipaddress
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from types import FrameType
 import uvicorn
 
 from llmload.errors import UsageError
-from llmload.site import plugin
+from llmload.site import assets, plugin
 
 _GRACE_S = 1
 """What requests that go on, such as event streams, get when the server is to end."""
@@ -68,7 +69,7 @@ def serve(store: Path, chosen: dict[str, object], place: Place, tell: Callable[[
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers."""
+    """Says when it answers, and prepares then what takes long."""
 
     def __init__(self, config: uvicorn.Config, tell: Callable[[], None]) -> None:
         super().__init__(config)
@@ -78,6 +79,7 @@ class _Server(uvicorn.Server):
         """Begin to answer."""
         await super().startup(sockets)
         self._tell()
+        threading.Thread(target=assets.prepare, daemon=True).start()
 
 
 def _leave(_: int, __: FrameType | None) -> None:
@@ -89,7 +91,8 @@ def _listener(place: Place) -> socket.socket:
     try:
         found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family = found[0][0]
-        return socket.create_server(found[0][4][:2], family=family, backlog=2048)
+        has_both = family == socket.AF_INET6 and place.host == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server(found[0][4][:2], family=family, backlog=2048, dualstack_ipv6=has_both)
     except OSError as error:
         problem, remedy = _WORDS.get(
             error.errno or 0, (error.strerror or str(error), "Choose another --host or --port")
