@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmload.cli import options
+from llmload.cli.store_check import check
 from llmload.cli.store_delete import delete, prune
 from llmload.cli.store_merge import merge
 
@@ -21,6 +22,7 @@ store = typer.Typer(
 store.command()(merge)
 store.command()(delete)
 store.command()(prune)
+store.command()(check)
 
 
 @store.command("import")

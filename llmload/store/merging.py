@@ -1,7 +1,7 @@
 """Puts the runs of another store into ours: by their ids, each once, all of a file or nothing of it.
 
-What was recorded is taken as it is. What a page shows fast, the kept result, is not: it is a claim that nobody checked,
-so that each run is judged from its requests before it comes in.
+What was recorded is taken as it is. What a page shows fast, the kept result and what it recommends, is not: it is a
+claim that nobody checked, so that each run is judged from its requests before it comes in.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from pathlib import Path
 from llmload.domain import IMPORTED
 from llmload.errors import DataFileError, LlmloadError, StoreError
 from llmload.plain_text import plain
-from llmload.store.checking import fault_of_packed, fault_of_ranges
 from llmload.store.database import Store, open_store
 from llmload.store.foreign_store import private_copy, refused, told_of
 from llmload.store.judgement import judged
 from llmload.store.kept_results import put_kept
 from llmload.store.opening import explained, writing
+from llmload.store.recommendations import put_recommendation
+from llmload.store.soundness import fault_of_packed, fault_of_ranges
 from llmload.verdict import Status
 
 _OF_RUN = {  # tables by run, and what makes a row of them one of its run
@@ -32,12 +33,16 @@ _OF_RUN = {  # tables by run, and what makes a row of them one of its run
     "caveats": ("place",),
     "estimates": ("step", "repeat", "name"),
     "baselines": (),
-    "recommendations": (),
     "windows": ("step", "look"),
 }
 _OF_WINDOW = {"request_kinds": ("kind",), "request_texts": ("seq",), "request_gaps": ("first_seq",)}
+_JUDGED = ("results", "recommendations")
+"""What follows from the requests: it is not taken, but made anew, and it is no difference between two runs."""
+
 _KEYS = {"run", "window", "first_id", "last_id", "id"}
 """Columns that mean something in one file only."""
+
+_TABLES = ("runs", "requests", *_OF_RUN, *_OF_WINDOW, *_JUDGED)
 
 _RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{3,63}")
 _SCENARIO = re.compile(r"[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?")
@@ -126,8 +131,9 @@ class _Copy:
     notices: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.columns = {name: _columns(self.connection, name) for name in ("runs", "requests", *_OF_RUN, *_OF_WINDOW)}
-        self.connection.execute("DELETE FROM main.results")
+        self.columns = {name: _columns(self.connection, name) for name in _TABLES}
+        for table in _JUDGED:
+            self.connection.execute(f"DELETE FROM main.{table}")  # noqa: S608 - two names of ours
         self._read_texts()
         rows = self.connection.execute(f"SELECT run, {', '.join(self.columns['runs'])} FROM main.runs ORDER BY run_id")  # noqa: S608
         self.ended, going_on = {}, []
@@ -259,6 +265,7 @@ class _Copy:
             return
         result = judged(store, run_id)
         put_kept(self.connection, run, result)
+        put_recommendation(self.connection, run, result.recommendation)
         (said,) = self.connection.execute("SELECT verdict FROM main.runs WHERE run = ?", (run,)).fetchone()
         if said is not None and said != result.status.value:
             words = f"run {run_id} is recorded as {plain(said, 20)}; its requests, judged now, come to"
@@ -289,9 +296,8 @@ class _Copy:
         for table in _OF_RUN:
             if table != "windows":
                 self._insert(table, "run", "taken")
-        connection.execute(
-            "INSERT INTO ours.results SELECT mine, document FROM main.results JOIN temp.taken ON theirs = run"
-        )
+        for table in _JUDGED:
+            self._insert(table, "run", "taken")
         self._copy_windows()
         connection.execute("DROP TABLE temp.taken")
 

@@ -164,3 +164,27 @@ def test_prune_asked_wrongly_says_so(folder: Path, arguments: list[str], said: s
     done = here("store", "prune", *arguments, cwd=folder)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+# ---------------------------------------------------------------- check
+
+
+def test_check_says_what_a_sound_store_holds(folder: Path) -> None:
+    done = here("store", "check", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("llmload.db: 3 runs, 0.")
+    assert " 40 rows " in done.stdout
+    assert f"note: run {run_id_of(9)}: it goes on (process {os.getpid()})" in done.stdout
+    assert done.stdout.endswith("\nSound; 2 runs judged again from the requests.\n")
+
+
+def test_check_exits_5_where_something_cannot_be_relied_on(folder: Path) -> None:
+    with open_store(folder / "llmload.db") as store:
+        store._connection.execute("DELETE FROM requests WHERE id = 25")
+    done = here("store", "check", "--deep", cwd=folder)
+    assert done.returncode == 5
+    assert f"fault: run {run_id_of(2)}: it cannot be read" in done.stdout
+    assert done.stdout.endswith("1 fault found.\n")
+    document = json.loads(here("store", "check", "--json", cwd=folder).stdout)
+    assert (document["is_sound"], len(document["faults"]), document["runs"]) == (False, 1, 3)
+    assert here("store", "check", "--store", "nowhere.db", cwd=folder).returncode == 2

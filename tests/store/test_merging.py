@@ -238,7 +238,6 @@ def test_the_same_id_with_other_content_is_refused_whole_and_named(mine: Path, o
         ("INSERT INTO caveats SELECT run, 99, NULL, 'a', 'b', 'c', 0, '' FROM runs", "caveats"),
         ("INSERT INTO findings SELECT run, 99, 'a', 'b', 'c', 'd' FROM runs", "findings"),
         ("INSERT INTO baselines SELECT run, 'here', '{}' FROM runs", "baselines"),
-        ("INSERT INTO recommendations SELECT run, '{}' FROM runs", "recommendations"),
         ("UPDATE windows SET end_us = end_us + 1", "windows"),
         ("UPDATE request_kinds SET http_status = 201", "request_kinds"),
         ("UPDATE requests SET wait_us = wait_us + 1 WHERE id = 5", "requests"),
@@ -256,9 +255,12 @@ def test_a_difference_in_any_table_is_found(tmp_path: Path, statement: str, name
         merge(ours, theirs)
 
 
-def test_a_result_that_was_kept_elsewhere_is_no_difference(mine: Path, other: Path) -> None:
+def test_a_result_that_was_kept_elsewhere_is_no_difference_and_is_not_taken(mine: Path, other: Path) -> None:
     run(other, "DELETE FROM results")
+    run(other, "INSERT INTO recommendations SELECT run, '{}' FROM runs")
     assert merge(mine, other).known == (run_id_of(2),)
+    with closing(sqlite3.connect(mine)) as connection:
+        assert connection.execute("SELECT count(*) FROM recommendations").fetchone() == (0,)
 
 
 # ---------------------------------------------------------------- trust
@@ -285,7 +287,7 @@ def test_a_run_that_says_it_passed_without_a_request_is_told(alone: Path, other:
         assert decided(ours, run_id_of(3)).exit_code != 0
 
 
-BOMB = zlib.compress(bytes(300 * 2**20), 9)
+BOMB = zlib.compress(bytes(2**20))
 
 
 @pytest.mark.parametrize(
@@ -308,7 +310,6 @@ BOMB = zlib.compress(bytes(300 * 2**20), 9)
         ("UPDATE steps SET latency = 'x'", "cannot be read"),
         ("UPDATE windows SET ending = 'sudden'", "cannot be read"),
         ("UPDATE windows SET heartbeats = x'1122334455667788'", "its heartbeats are damaged"),
-        ("UPDATE windows SET heartbeats = CAST(? AS BLOB)", "its heartbeats are more than"),
         ("UPDATE request_gaps SET details = CAST(? AS BLOB)", "its details of requests are more than"),
         ("UPDATE windows SET first_id = 1", "two windows claim the same requests"),
         ("UPDATE windows SET last_id = 4611686018427387904 WHERE window = 6", "a window claims 4,6"),

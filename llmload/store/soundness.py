@@ -1,0 +1,68 @@
+"""What must hold of any store before it is read: requests that belong to one window each, and packed numbers of a
+size that memory can hold.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+
+from llmload.store.series import REQUESTS_PER_BLOCK
+
+_LARGEST_SERIES = 256 * 2**20
+"""Bytes of the unpacked gaps of a block: a few thousand requests of ten thousand events each."""
+
+_LARGEST_TABLE = 6 * 8 * REQUESTS_PER_BLOCK
+_CHUNK = 2**20
+
+MOST_REQUESTS = 10**9
+"""Of one window: more than any run lasts for."""
+
+_PACKED = (
+    ("heartbeats", _LARGEST_SERIES, "SELECT heartbeats FROM windows WHERE window = ?"),
+    ("details of requests", _LARGEST_TABLE, "SELECT details FROM request_gaps WHERE window = ?"),
+    ("gaps between events", _LARGEST_SERIES, "SELECT gaps_us FROM request_gaps WHERE window = ?"),
+)
+
+
+def fault_of_packed(connection: sqlite3.Connection, window: int) -> str:
+    """What is wrong with the packed numbers of a window; "" where they can be unpacked within bounded memory."""
+    for name, largest, query in _PACKED:
+        for (packed,) in connection.execute(query, (window,)):
+            if fault := _fault(packed, largest):
+                return f"its {name} {fault}"
+    return ""
+
+
+def fault_of_ranges(connection: sqlite3.Connection) -> str:
+    """What is wrong with the ranges of requests of all windows; "" where each has requests of its own."""
+    last = 0
+    query = "SELECT first_id, last_id FROM windows WHERE last_id >= first_id ORDER BY first_id"
+    ends = "SELECT 1 FROM requests WHERE id = ?"
+    for first_id, last_id in connection.execute(query).fetchall():
+        if first_id <= last:
+            return "two windows claim the same requests"
+        if last_id - first_id > MOST_REQUESTS or last_id > 2**62:
+            return f"a window claims {last_id - first_id + 1:,} requests"
+        if connection.execute(ends, (last_id,)).fetchone() is None:
+            return "a window claims requests that are not there"
+        last = last_id
+    return ""
+
+
+def _fault(packed: bytes, largest: int) -> str:
+    """Unpack in chunks that are thrown away: a bomb costs time in proportion to `largest`, and no memory."""
+    unpack, size, rest = zlib.decompressobj(), 0, packed
+    try:
+        while rest and not unpack.eof:
+            size += len(unpack.decompress(rest, _CHUNK))
+            rest = unpack.unconsumed_tail
+            if size > largest:
+                return f"are more than {largest:,} bytes"
+        while not unpack.eof and (more := unpack.decompress(b"", _CHUNK)):
+            size += len(more)
+    except zlib.error as error:
+        return f"are damaged ({error})"
+    if not unpack.eof or size % 8:
+        return "are cut short"
+    return ""
