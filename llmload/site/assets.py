@@ -20,6 +20,7 @@ _OURS = {
     "builder.css": CSS,
     "builder.js": SCRIPT,
     "builder-rules.js": SCRIPT,
+    "builder-values.js": SCRIPT,
     "builder-yaml.js": SCRIPT,
     "run.css": CSS,
     "share.js": SCRIPT,

@@ -40,6 +40,7 @@ _SAID = (
 )
 """What the script says, by name; placeholders in braces are filled in by it."""
 
+_ROUNDED = 2**53
 _SETTINGS = (
     *("api", "tensor_parallel_size", "pipeline_parallel_size", "gpu_memory_utilization", "max_num_seqs"),
     *("max_model_len", "quantization", "enable_prefix_caching", "chunked_prefill", "mem_fraction_static"),
@@ -92,7 +93,22 @@ def _for_script(asked: Asked) -> dict[str, JsonValue]:
         path: asked.texts[f"site.builder.comment.{name}"] for path, name in _COMMENTED.items()
     }
     unbuilt: list[JsonValue] = [] if is_built(("spec", "recommend")) else ["spec.recommend"]
-    return {**_form(), "says": says, "comments": comments, "unbuilt": unbuilt}
+    return {**_exact(_form()), "says": says, "comments": comments, "unbuilt": unbuilt}
+
+
+def _exact(rules: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Whole numbers that JavaScript would round, as text."""
+    return {name: _exact_value(each) for name, each in rules.items()}
+
+
+def _exact_value(value: JsonValue) -> JsonValue:
+    match value:
+        case dict():
+            return _exact(value)
+        case int() if value >= _ROUNDED:
+            return str(value)
+        case _:
+            return value
 
 
 @cache
