@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from llmload.store.comparison import (
     steps_of_runs,
 )
 from llmload.store.kept_results import kept_result
-from llmload.store.opening import BUSY_S, connect, explained, writing
+from llmload.store.opening import BUSY_S, connect, connect_to_read, explained, writing
 from llmload.store.process import Process, is_gone, this_process
 from llmload.store.results import caveats_of_run, put_result, put_step, steps_of
 from llmload.store.runs import RunSummary, StoredRun, new_run_id
@@ -53,12 +53,15 @@ def open_store(path: Path) -> Iterator[Store]:
 def open_existing(path: Path) -> Iterator[Store]:
     """The same for reading what was stored: a file that is not there is a mistake, not a new store.
 
-    Runs whose process died are recognised here too, so that no verb shows them as running.
+    Runs whose process died are recognised here too, so that no verb shows them as running; but for a file that cannot
+    be written, such as a snapshot on read-only media, which is read as it is.
     """
     if not path.exists():
         raise UsageError(str(path), "there is no store here", "Run `llmload apply` first, or name one with --store")
-    with open_store(path) as store:
-        store.recover()
+    with closing(connect_to_read(path)) as connection:
+        store = Store(path, connection)
+        if not connection.execute("PRAGMA query_only").fetchone()[0]:
+            store.recover()
         yield store
 
 

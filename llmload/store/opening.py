@@ -36,6 +36,28 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """As `connect`; where nothing can be written, as beside a snapshot on read-only media, one with `query_only` on.
+
+    With a log beside it, such a file by itself would be half of the store: that is refused as ever.
+    """
+    try:
+        return connect(path)
+    except StoreError as error:
+        code = getattr(error.__cause__, "sqlite_errorcode", 0) & _PRIMARY
+        has_more = any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal"))
+        if code not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) or has_more or not path.is_file():
+            raise
+        with explained(path):
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA query_only = ON")
+            if schema.applied(connection) == schema.NAMES:
+                return connection
+            connection.close()
+        raise  # it would have to be brought up to date
+
+
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from llmload.errors import StoreError, UsageError
-from llmload.store.database import open_store
+from llmload.store.database import open_existing, open_store
 from llmload.store.judgement import decided
 from llmload.store.snapshot import write_snapshot
-from tests.cli.stored_runs import put_run, scenario_of, whole
+from tests.cli.stored_runs import put_run, run_id_of, scenario_of, whole
 from tests.recorded_runs import CLEAN
 from tests.store.observations import window
 
@@ -119,3 +122,70 @@ def test_a_target_that_cannot_be_replaced_is_refused(
     with pytest.raises(UsageError, match=problem):
         write_snapshot(store, tmp_path / name)
     assert store.read_bytes() == before
+
+
+# ---------------------------------------------------------------- read-only media
+
+
+@pytest.fixture
+def media() -> Iterator[Path]:
+    """A folder that anybody can enter; those above the usual one are private."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        folder.chmod(0o755)
+
+
+def without_rights(act: Callable[[], None]) -> int:
+    """Do it in a process that may write nowhere here, whoever runs the tests; its exit code."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            if os.getuid() == 0:
+                os.setgid(65534)
+                os.setuid(65534)
+            act()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_the_verbs_that_read_open_a_snapshot_that_nobody_can_write(store: Path, media: Path) -> None:
+    made = write_snapshot(store, media / "runs.db").path
+    with open_store(store) as opened:
+        expected = decided(opened, run_id_of(1))
+    made.chmod(0o444)
+    media.chmod(0o555)
+
+    def read() -> None:
+        with open_existing(made) as opened:
+            assert decided(opened, run_id_of(1)) == expected
+            assert len(opened.list_runs()) == 2
+            with pytest.raises(StoreError, match="the store or its folder cannot be written"):
+                opened.resume(run_id_of(0))
+        with pytest.raises(StoreError, match="the store or its folder cannot be written"), open_store(made):
+            pass
+
+    assert without_rights(read) == 0
+    assert [path.name for path in media.iterdir()] == ["runs.db"]
+
+
+def test_a_store_with_its_log_beside_it_is_not_read_by_half(store: Path, media: Path) -> None:
+    with open_store(store) as opened:
+        opened.begin(replace(GOES_ON, run_id="20301231-000000-00000001"))
+        for end in ("", "-wal"):
+            copy = media / f"runs.db{end}"
+            copy.write_bytes(Path(f"{store}{end}").read_bytes())
+            copy.chmod(0o444)
+    media.chmod(0o555)
+
+    def read() -> None:
+        with pytest.raises(StoreError, match="cannot be"), open_existing(media / "runs.db"):
+            pass
+
+    assert without_rights(read) == 0
