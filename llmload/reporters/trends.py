@@ -85,10 +85,11 @@ def _p(p: float) -> str:
 def render_json(told: Sequence[ScenarioTrends]) -> bytes:
     """An array of scenarios; latencies ms, shares 0..1, rates per second."""
     option = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps([_document(each) for each in told], option=option)
+    return orjson.dumps([document(each) for each in told], option=option)
 
 
-def _document(told: ScenarioTrends) -> Json:
+def document(told: ScenarioTrends) -> dict[str, Json]:
+    """One scenario of the array."""
     return {
         "scenario": plain(told.scenario),
         "runs": told.runs,

@@ -96,3 +96,9 @@ def _others(unmeasured: int, series: Sequence[Sequence[TrendRun]]) -> Iterator[L
     for each in series[1:]:
         keys = (key for key in SERIES if each[-1].fingerprint.get(key) != series[0][-1].fingerprint.get(key))
         yield LeftOut(len(each), tuple(keys))
+
+
+def has_runs(store: Store, scenario: str) -> bool:
+    """Whether there is any run of the scenario, whatever became of it."""
+    with store.reading() as connection:
+        return connection.execute("SELECT 1 FROM runs WHERE scenario = ? LIMIT 1", (scenario,)).fetchone() is not None
