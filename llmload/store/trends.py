@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from llmload.analysis.judgement import UNMEASURED
 from llmload.analysis.looks import gates_at, steps_of
 from llmload.analysis.trend import Accepted, LeftOut, ScenarioTrends, TrendRun, series_of, trend_of
-from llmload.errors import ScenarioError
+from llmload.errors import ScenarioError, StoreError
 from llmload.scenario.asked import Scenario
 from llmload.scenario.loader import load_resolved
 from llmload.store.database import Store
@@ -84,9 +84,10 @@ def trends_at(
 
 
 def _asked(store: Store, run_id: str) -> Scenario | None:
+    resolved = store.resolved(run_id)
     try:
-        return load_resolved(store.resolved(run_id))
-    except ScenarioError:
+        return load_resolved(resolved)
+    except (ScenarioError, StoreError):
         return None
 
 

@@ -74,6 +74,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lost = replace(chat[1], header=replace(chat[1].header, run_id="lost"), exit_code=5)
     empty = replace(chat[2], header=replace(chat[2].header, run_id="never", scenario="empty"), exit_code=5, steps=())
     odd = [result_of(ODD, day, 50.0) for day in (1, 2)]
+    odd = [replace(each, header=replace(each.header, resolved='{"from": "another version"}')) for each in odd]
     return remember(tmp_path_factory.mktemp("trends") / "llmload.db", [other, lost, empty, *odd, *chat])
 
 
