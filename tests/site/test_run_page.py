@@ -188,7 +188,7 @@ def test_a_run_that_broke_off_says_how_to_go_on(filled: Path) -> None:
 
 def test_a_run_whose_process_died_is_aborted_with_what_it_measured_and_the_store_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
-    scenario = scenario_of(load="[8, 16]")
+    scenario = scenario_of()
     with open_store(path) as opened:
         header = replace(CLEAN.header, resolved=scenario.document.resolved)
         opened.begin(header)
@@ -202,7 +202,7 @@ def test_a_run_whose_process_died_is_aborted_with_what_it_measured_and_the_store
     told = document.json()
     assert (told["status"], told["seen"]) == ("aborted", "2026-03-01T10:13:20.000Z")
     assert [step["metrics"]["attempts"] for step in told["steps"]] == [CLEAN.steps[1].metrics.attempts]
-    assert told["planned_steps"] == ["concurrency 8", "concurrency 16"]
+    assert told["planned_steps"] == ["concurrency 1", "concurrency 2"]
     assert downloaded.status_code == 409
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT status FROM runs").fetchone() == ("running",)
