@@ -19,6 +19,7 @@ EACH = {
     "run that broke off": f"benchmark/{FAILED}",
     "refusal": "benchmark/nobody",
     "choice of runs": "compare",
+    "trends": "trends/quickstart",
     "builder": "new",
 }
 LONG = {

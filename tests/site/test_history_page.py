@@ -186,3 +186,11 @@ def test_a_trend_is_of_one_figure(values: list[Point], figure: str, latest: str)
 def test_without_figures_there_is_no_trend() -> None:
     assert trend_line("x", points(None, None), ENGLISH) is None
     assert trend_line("x", [], ENGLISH) is None
+
+
+def test_the_document_of_the_history_is_told_field_by_field(filled: Path) -> None:
+    (document,) = ask(filled, "/history.json?verdict=fail")
+    told = document.json()
+    docs = (Path(__file__).parents[2] / "docs" / "history.md").read_text("utf-8")
+    named = set(re.findall(r"`(\w+)`", docs))
+    assert {*told, *told["runs"][0], *told["filters"]} <= named

@@ -23,6 +23,7 @@ from llmload.site.filters import (
     filter_of,
     query_of,
 )
+from llmload.site.pages import comparison
 from llmload.site.trend_line import trend_line
 from llmload.store.database import Store
 from llmload.store.history import PAGE, Choice, Cursor, Filter, HistoryRow, history
@@ -47,6 +48,8 @@ def page(asked: Asked, store: Store) -> Answer:
         "newer": _turn(asked, wanted, found.newer),
         "older": _turn(asked, wanted, found.older),
         "statuses": {status: texts[key] for status, key in STATUSES.items()},
+        "least_compared": comparison.LEAST,
+        "most_compared": comparison.MOST,
         "language": asked.value("lang"),
     }
     return rendering.render("history.html.j2", told, asked)

@@ -22,21 +22,20 @@
     });
   }
 
-  // ---------------------------------------------------------------- runs to compare: two to four
+  // ---------------------------------------------------------------- runs to compare: not too few, not too many
 
-  const LEAST = 2;
-  const MOST = 4;
   const compare = document.getElementById("compare");
   const picks = [...document.querySelectorAll('input[form="compare"]')];
   if (compare && picks.length) {
     const button = compare.querySelector("button");
     const status = compare.querySelector("[role=status]");
+    const [least, most] = [Number(compare.dataset.least), Number(compare.dataset.most)];
     const how = status.textContent;
     const tell = () => {
       const count = picks.filter((each) => each.checked).length;
-      button.disabled = count < LEAST || count > MOST;
+      button.disabled = count < least || count > most;
       status.textContent = button.disabled ? (count === 1 ? compare.dataset.one : how) : compare.dataset.many.replace("{count}", count);
-      for (const each of picks) each.disabled = !each.checked && count >= MOST;
+      for (const each of picks) each.disabled = !each.checked && count >= most;
     };
     for (const each of picks) each.addEventListener("change", tell);
     addEventListener("pageshow", tell); // a browser that goes back keeps what was picked
