@@ -187,8 +187,9 @@ def _refusal_of(exception: Exception, asked: Asked, site: _Site) -> Refused:
             return Refused(404, asked.texts["site.unknown_page"])
         case Base400():
             return Refused(exception.status, str(exception.args[0]))
-        case DatasetteError() if exception.status < 500:
-            return Refused(exception.status, str(exception.title if exception.message_is_html else exception.message))
+        case DatasetteError():  # always of what was asked, although some say 500
+            because = str(exception.title if exception.message_is_html else exception.message)
+            return Refused(exception.status if exception.status < 500 else 400, because)
     try:
         with explained(Path(site.database.path)):
             raise exception
