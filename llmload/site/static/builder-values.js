@@ -38,7 +38,7 @@ const scenarioValues = (() => {
     if (field.kind === "flag") return control.checked === field.default ? undefined : control.checked;
     const isText = field.kind === "text" && !field.rule.pattern;
     const raw = isText ? control.value : control.value.trim();
-    if (raw === "") return undefined;
+    if (raw === "") return ALWAYS.includes(path) ? (field.default ?? undefined) : undefined;
     const usual = Array.isArray(field.default) ? field.default.join() : String(field.default);
     const given = field.kind === "list" ? scenarioRules.itemsOf(raw).join() : raw;
     const isDeclared = path.startsWith("spec.target.framework_config.");
@@ -97,12 +97,12 @@ const scenarioValues = (() => {
   const written = () => {
     const root = rooted();
     const verbs = { Check: "validate", Rehearse: "plan", Run: "apply" };
-    const head = Object.entries(verbs).map(([does, verb]) => `${does}: llmload ${verb} ${name()}.yaml`).join("   ");
+    const head = Object.entries(verbs).map(([does, verb]) => `# ${does}: llmload ${verb} ${name()}.yaml`);
     const told_ = (path) => told.comments[path];
     const left = told.unbuilt.map((path) => path.split(".").at(-1)).filter((key) => root.get("spec").has(key));
     const waiting = new Map(left.map((key) => [key, root.get("spec").get(key)]));
     for (const key of left) root.get("spec").delete(key);
-    const lines = [`# ${head}`, ...scenarioYaml.lines(root, told_)];
+    const lines = [...head, ...scenarioYaml.lines(root, told_)];
     lines.push(...scenarioYaml.lines(waiting, (path) => told_(`spec.${path}`)).map((line) => `  # ${line}`));
     return `${lines.join("\n")}\n`;
   };

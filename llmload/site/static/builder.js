@@ -327,6 +327,7 @@
 
   element("starters").hidden = true;
   element("making").hidden = false;
+  element("to-output").hidden = false;
   begin();
   comeBack();
   before = framework();
