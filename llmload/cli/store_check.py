@@ -21,10 +21,11 @@ def check(
     deep: Annotated[bool, typer.Option("--deep", help="Judge every run again, not only the newest ones.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one object and nothing else.")] = False,
 ) -> None:
-    """Look whether the store is sound, and change nothing: the file, its rows, its packed numbers, its kept results.
+    """Look whether the store is sound; only read.
 
-    The newest 20 runs are judged again from their requests; --deep judges all. Exits 0 where nothing is wrong, 5 where
-    something stored cannot be relied on.
+    The file, its rows, its packed numbers and its kept results are looked at, and nothing is changed. The newest 20
+    runs are judged again from their requests; --deep judges all. Exits 0 where nothing is wrong, 5 where something
+    stored cannot be relied on.
 
     Example: llmload store check --deep
     """
@@ -49,9 +50,11 @@ def _print_text(checked: Checked) -> None:
     free = f", {checked.free_bytes / 1e6:,.1f} MB of it unused" if checked.free_bytes else ""
     runs = counted(checked.runs, "run")
     print(plain(f"{checked.path}: {runs}, {checked.size_bytes / 1e6:,.1f} MB{free}"))
+    print(f"  {'table':<20}{'rows':>14}{'size':>12}")
     for table in sorted(checked.tables, key=lambda table: -(table.size_bytes or 0)):
-        size = "n/a" if table.size_bytes is None else f"{table.size_bytes / 1e6:,.2f} MB"
-        print(f"  {table.name:<20} {counted(table.rows, 'row'):>16} {size:>14}")
+        if table.rows:
+            size = "n/a" if table.size_bytes is None else f"{table.size_bytes / 1e6:,.2f} MB"
+            print(f"  {table.name:<20}{table.rows:>14,}{size:>12}")
     for notice in checked.notices:
         print(f"note: {notice}")
     for fault in checked.faults:

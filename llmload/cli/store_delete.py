@@ -29,9 +29,10 @@ def delete(
     yes: Yes = False,
     json: _Json = False,
 ) -> None:
-    """Remove runs from the store for good, with their requests, results and verdicts.
+    """Remove runs for good, with all that is theirs.
 
-    A run that a process still works on is refused. The file keeps its size: new runs use what comes free.
+    Their requests, results and verdicts go. A run that a process still works on is refused. The file keeps its
+    size: new runs use what comes free.
 
     Example: llmload store delete 20261121-0143
     """
@@ -59,37 +60,43 @@ def prune(
     yes: Yes = False,
     json: _Json = False,
 ) -> None:
-    """Remove runs that meet every condition named: old ones, broken ones, all but the newest of each scenario.
+    """Remove old, broken or surplus runs for good.
 
-    Runs that go on stay, and those that a baseline file under --reports names.
+    Runs that meet every condition named go. Runs that go on stay, and those that a baseline file under --reports names.
 
     Example: llmload store prune --keep 50 --older-than 90d --vacuum
     """
     from llmload.store import removal
 
     wanted = _wanted(keep, older_than, status)
-    if wanted == removal.Wanted() and not vacuum:
+    if wanted is None and not vacuum:
         raise UsageError("store prune", "no condition says which runs", "Add --keep, --older-than or --status")
     choice = removal.Choice((), (), ())
-    if wanted != removal.Wanted():
+    if wanted is not None:
         choice = removal.chosen(store, wanted, removal.runs_in_baselines(reports))
     if not json:
         _list(choice.remove, "would be removed" if dry_run else "to remove")
         _list_kept(choice)
-    if dry_run:
-        if json:
-            _print_json(choice.remove, None)
-        return
+    if not dry_run:
+        _remove(store, choice, vacuum, yes, json)
+    elif json:
+        _print_json(choice.remove, None)
+
+
+def _remove(store: Path, choice: Choice, vacuum: bool, yes: bool, json: bool) -> None:
+    from llmload.store import removal
+
     if choice.remove:
         _make_sure(choice.remove, yes)
     removed = removal.remove(store, [each.run_id for each in choice.remove])
-    if not vacuum:
+    if vacuum:
+        _tell_vacuum(removed, removal.vacuum(store), json)
+    else:
         _tell(removed, json)
-        return
-    _tell_vacuum(removed, removal.vacuum(store), json)
 
 
-def _wanted(keep: int | None, older_than: str | None, status: str | None) -> Wanted:
+def _wanted(keep: int | None, older_than: str | None, status: str | None) -> Wanted | None:
+    """None where no condition is named."""
     from llmload.domain import IMPORTED
     from llmload.store.removal import Wanted
 
@@ -99,6 +106,8 @@ def _wanted(keep: int | None, older_than: str | None, status: str | None) -> Wan
         statuses = frozenset(part.strip() for part in status.split(","))
         if wrong := statuses - set(known):
             raise UsageError(f"--status {min(wrong)!r}", "is no way to end", f"Choose of: {', '.join(known)}")
+    if keep is None and older_than is None and statuses is None:
+        return None
     return Wanted(keep, None if older_than is None else _before(older_than), statuses)
 
 

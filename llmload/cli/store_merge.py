@@ -22,11 +22,12 @@ def merge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be merged, and change nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print an array, an object for each file merged.")] = False,
 ) -> None:
-    """Put the runs of other stores into this one. A run that is here already is not put in twice.
+    """Put the runs of other stores into this one.
 
-    A file is merged whole or not at all: where one of its runs differs from ours of the same id, or it is no sound
-    store, it is told with what is wrong, the other files go on, and the exit code is 2. Runs that have not ended are
-    left out. Each run is judged from its requests as it comes in.
+    A run that is here already is not put in twice. A file is merged whole or not at all: where one of its runs
+    differs from ours of the same id, or it is no sound store, it is told with what is wrong, the other files go on,
+    and the exit code is 2. Runs that have not ended are left out. Each run is judged from its requests as it comes
+    in.
 
     Example: llmload store merge ../colleague/llmload.db nightly/*.db
     """

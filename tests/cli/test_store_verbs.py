@@ -173,7 +173,8 @@ def test_check_says_what_a_sound_store_holds(folder: Path) -> None:
     done = here("store", "check", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("llmload.db: 3 runs, 0.")
-    assert " 40 rows " in done.stdout
+    (requests,) = (line for line in done.stdout.splitlines() if line.startswith("  requests "))
+    assert requests.split()[1] == "40"
     assert f"note: run {run_id_of(9)}: it goes on (process {os.getpid()})" in done.stdout
     assert done.stdout.endswith("\nSound; 2 runs judged again from the requests.\n")
 

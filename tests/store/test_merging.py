@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
-import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -20,11 +18,11 @@ from llmload.errors import DataFileError, StoreError
 from llmload.store.database import open_existing, open_store
 from llmload.store.judgement import decided, judged
 from llmload.store.merging import merge, preview
-from llmload.store.opening import connect
 from llmload.store.snapshot import write_snapshot
 from tests.cli.stored_runs import DOWN, header_of, put_run, run_id_of, scenario_of
 from tests.command import UNCOVERED
 from tests.recorded_runs import CLEAN, FROM_LOADTEST
+from tests.store.merged import content, fill, run
 from tests.store.observations import window
 
 ROOT = Path(__file__).parents[2]
@@ -33,32 +31,11 @@ CHAT = scenario_of()
 GOES_ON = run_id_of(9)
 
 
-def fill(path: Path, *numbers: int) -> Path:
-    """A store with these runs."""
-    with open_store(path) as store:
-        for number in numbers:
-            put_run(store, number, CHAT, [window(0, requests=30 + number), window(1, requests=20)])
-    return path
-
-
-def run(path: Path, statement: str, *values: object) -> None:
-    """Change a store behind llmload's back."""
-    with closing(connect(path)) as connection:
-        connection.execute("PRAGMA foreign_keys = OFF")
-        connection.execute(statement, values)
-
-
-def content(path: Path) -> list[str]:
-    """Everything that a store holds."""
-    with closing(sqlite3.connect(path)) as connection:
-        return sorted(connection.iterdump())
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with stores to copy."""
     folder = tmp_path_factory.mktemp("made")
-    for name, numbers in (("alone", [1]), ("mine", [1, 2]), ("other", [2, 3, 4])):
+    for name, numbers in (("mine", [1, 2]), ("other", [2, 3, 4])):
         fill(folder / name, *numbers)
     return folder
 
@@ -67,12 +44,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mine(made: Path, tmp_path: Path) -> Path:
     """Runs 1 and 2."""
     return Path(shutil.copyfile(made / "mine", tmp_path / "mine.db"))
-
-
-@pytest.fixture
-def alone(made: Path, tmp_path: Path) -> Path:
-    """Run 1, which nobody else has."""
-    return Path(shutil.copyfile(made / "alone", tmp_path / "mine.db"))
 
 
 @pytest.fixture
@@ -230,22 +201,29 @@ def test_the_same_id_with_other_content_is_refused_whole_and_named(mine: Path, o
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
-        ('UPDATE runs SET labels = \'{"a": "b"}\', exit_code = 3', "exit_code, labels"),
-        ("UPDATE steps SET attempts = attempts + 1 WHERE step = 1", "steps"),
-        ("UPDATE verdicts SET because = 'no' WHERE place = 0", "verdicts"),
-        ("DELETE FROM estimates", "estimates"),
-        ("UPDATE estimates SET value = value * 2", "estimates"),
-        ("INSERT INTO caveats SELECT run, 99, NULL, 'a', 'b', 'c', 0, '' FROM runs", "caveats"),
-        ("INSERT INTO findings SELECT run, 99, 'a', 'b', 'c', 'd' FROM runs", "findings"),
-        ("INSERT INTO baselines SELECT run, 'here', '{}' FROM runs", "baselines"),
-        ("UPDATE windows SET end_us = end_us + 1", "windows"),
-        ("UPDATE request_kinds SET http_status = 201", "request_kinds"),
-        ("UPDATE requests SET wait_us = wait_us + 1 WHERE id = 5", "requests"),
-        ("DELETE FROM requests WHERE id = 5", "requests"),
-        ("UPDATE request_gaps SET gaps_us = details", "request_gaps"),
-        ("INSERT INTO request_texts SELECT window, 0, NULL, 'hello' FROM windows", "request_texts"),
+        pytest.param('UPDATE runs SET labels = \'{"a": "b"}\', exit_code = 3', "exit_code, labels", id="the run"),
+        pytest.param("UPDATE steps SET attempts = attempts + 1 WHERE step = 1", "steps", id="figures of a step"),
+        pytest.param("UPDATE verdicts SET because = 'no' WHERE place = 0", "verdicts", id="a verdict"),
+        pytest.param("DELETE FROM estimates", "estimates", id="no estimates"),
+        pytest.param("UPDATE estimates SET value = value * 2", "estimates", id="other estimates"),
+        pytest.param(
+            "INSERT INTO caveats SELECT run, 99, NULL, 'a', 'b', 'c', 0, '' FROM runs", "caveats", id="a caveat more"
+        ),
+        pytest.param(
+            "INSERT INTO findings SELECT run, 99, 'a', 'b', 'c', 'd' FROM runs", "findings", id="a finding more"
+        ),
+        pytest.param("INSERT INTO baselines SELECT run, 'here', '{}' FROM runs", "baselines", id="a baseline"),
+        pytest.param("UPDATE windows SET end_us = end_us + 1", "windows", id="a window"),
+        pytest.param("UPDATE request_kinds SET http_status = 201", "request_kinds", id="a kind of request"),
+        pytest.param(
+            "UPDATE requests SET wait_us = wait_us + 1 WHERE id = 5", "requests", id="an instant of a request"
+        ),
+        pytest.param("DELETE FROM requests WHERE id = 5", "requests", id="a request less"),
+        pytest.param("UPDATE request_gaps SET gaps_us = details", "request_gaps", id="gaps"),
+        pytest.param(
+            "INSERT INTO request_texts SELECT window, 0, NULL, 'hello' FROM windows", "request_texts", id="a text"
+        ),
     ],
-    ids=lambda value: value if " " not in value else "",
 )
 def test_a_difference_in_any_table_is_found(tmp_path: Path, statement: str, named: str) -> None:
     ours, theirs = fill(tmp_path / "ours.db", 1), fill(tmp_path / "theirs.db", 1)
@@ -261,155 +239,6 @@ def test_a_result_that_was_kept_elsewhere_is_no_difference_and_is_not_taken(mine
     assert merge(mine, other).known == (run_id_of(2),)
     with closing(sqlite3.connect(mine)) as connection:
         assert connection.execute("SELECT count(*) FROM recommendations").fetchone() == (0,)
-
-
-# ---------------------------------------------------------------- trust
-
-
-def test_a_kept_result_is_not_believed(alone: Path, other: Path) -> None:
-    """The store says of run 4 what run 3 came to, and that it passed."""
-    run(other, "UPDATE results SET document = (SELECT document FROM results ORDER BY run LIMIT 1)")
-    run(other, "UPDATE runs SET verdict = 'fail' WHERE run_id = ?", run_id_of(4))
-    done = merge(alone, other)
-    assert done.notices == (f"run {run_id_of(4)} is recorded as fail; its requests, judged now, come to inconclusive",)
-    with open_store(alone) as ours:
-        assert ours.kept(run_id_of(4)) == judged(ours, run_id_of(4))
-
-
-def test_a_run_that_says_it_passed_without_a_request_is_told(alone: Path, other: Path) -> None:
-    with closing(connect(other)) as connection:
-        connection.execute("UPDATE runs SET exit_code = 0, verdict = 'pass' WHERE run = 2")
-        connection.execute("DELETE FROM windows WHERE run = 2")
-    (notice,) = merge(alone, other).notices
-    assert notice == f"run {run_id_of(3)} has no requests: what it says it came to cannot be checked"
-    with open_store(alone) as ours:
-        assert ours.kept(run_id_of(3)) is None
-        assert decided(ours, run_id_of(3)).exit_code != 0
-
-
-BOMB = zlib.compress(bytes(2**20))
-
-
-@pytest.mark.parametrize(
-    ("statement", "said"),
-    [
-        ("DELETE FROM _sqlite_migrations WHERE name LIKE '003%'", "some of its migrations are missing"),
-        ("INSERT INTO _sqlite_migrations VALUES (99, 'llmload', '999 x', '')", "written by a newer llmload"),
-        ("ALTER TABLE steps ADD COLUMN more TEXT", "the table steps has other columns"),
-        ("DROP TABLE findings", "the table findings is missing"),
-        ("UPDATE runs SET run_id = '../../etc/passwd' WHERE run = 2", "has a run of the id '../../etc/passwd'"),
-        ("UPDATE runs SET run_id = 'a\x1b[2Jb' WHERE run = 2", "has a run of the id"),
-        ("UPDATE runs SET scenario = '../chat' WHERE run = 2", "has a scenario of the name '../chat'"),
-        ("UPDATE runs SET created = 'tomorrow' WHERE run = 2", "was begun at 'tomorrow', which is no instant"),
-        ("UPDATE runs SET verdict = '<b>' WHERE run = 2", "came to '<b>', which is no verdict"),
-        ("UPDATE runs SET labels = '[]' WHERE run = 2", "has no readable labels"),
-        ("UPDATE runs SET labels = '{\"a\": [1]}' WHERE run = 2", "has no readable labels"),
-        ("UPDATE runs SET environment = '[]' WHERE run = 2", "has no readable environment"),
-        ("UPDATE runs SET resolved = '[[[' WHERE run = 2", "cannot be read"),
-        ("UPDATE runs SET because = CAST(x'ff' AS TEXT) WHERE run = 2", "UTF-8"),
-        ("UPDATE steps SET latency = 'x'", "cannot be read"),
-        ("UPDATE windows SET ending = 'sudden'", "cannot be read"),
-        ("UPDATE windows SET heartbeats = x'1122334455667788'", "its heartbeats are damaged"),
-        ("UPDATE request_gaps SET details = CAST(? AS BLOB)", "its details of requests are more than"),
-        ("UPDATE windows SET first_id = 1", "two windows claim the same requests"),
-        ("UPDATE windows SET last_id = 4611686018427387904 WHERE window = 6", "a window claims 4,6"),
-        ("UPDATE windows SET last_id = last_id + 5 WHERE window = 6", "a window claims requests that are not there"),
-        ("UPDATE requests SET kind = 77", "cannot be read"),
-        ("UPDATE requests SET due_us = 9223372036854775807", "cannot be read"),
-        ("DELETE FROM runs WHERE run = 1", "it has rows of runs that it does not have"),
-    ],
-)
-def test_a_store_that_cannot_be_trusted_is_refused_and_nothing_of_it_is_merged(
-    alone: Path, other: Path, statement: str, said: str
-) -> None:
-    run(other, statement, *([BOMB] if "?" in statement else []))
-    before = content(alone)
-    with pytest.raises(DataFileError, match=said) as caught:
-        merge(alone, other)
-    assert "\x1b" not in str(caught.value)
-    assert content(alone) == before
-
-
-@pytest.mark.parametrize(
-    ("statements", "said"),
-    [
-        pytest.param(
-            ["ALTER TABLE runs RENAME TO real_runs", "CREATE VIEW runs AS SELECT * FROM real_runs"],
-            "the table runs is missing or another",
-            id="a view in the place of a table",
-        ),
-        pytest.param(
-            ["DROP TRIGGER labels_of_a_run", "CREATE TRIGGER labels_of_a_run AFTER INSERT ON runs BEGIN SELECT 1; END"],
-            "the trigger labels_of_a_run is missing or another",
-            id="another trigger of our name",
-        ),
-        pytest.param(
-            ["DROP TABLE recommendations", "CREATE TABLE recommendations (run INTEGER PRIMARY KEY, document TEXT)"],
-            "recommendations",
-            id="a table without types",
-        ),
-    ],
-)
-def test_a_schema_that_is_not_ours_is_refused(alone: Path, other: Path, statements: list[str], said: str) -> None:
-    for statement in statements:
-        run(other, statement)
-    with pytest.raises(DataFileError, match=said):
-        merge(alone, other)
-
-
-def test_triggers_views_and_indexes_of_a_stranger_do_nothing(alone: Path, other: Path) -> None:
-    loop = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    run(other, f"CREATE TRIGGER trap AFTER DELETE ON results BEGIN {loop}; END")
-    run(other, "CREATE TRIGGER worse AFTER INSERT ON results BEGIN DELETE FROM runs; END")
-    run(other, f"CREATE VIEW all_runs AS {loop}")
-    run(other, "CREATE INDEX by_noise ON runs (length(because))")
-    run(other, "CREATE TABLE notes (text)")
-    assert len(merge(alone, other).added) == 3
-    with closing(sqlite3.connect(alone)) as connection:
-        names = "SELECT name FROM sqlite_schema WHERE name IN ('trap', 'worse', 'all_runs', 'by_noise', 'notes')"
-        assert connection.execute(names).fetchall() == []
-
-
-def test_a_value_that_nobody_could_hold_is_refused(alone: Path, other: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llmload.store.foreign_store.LARGEST_VALUE", 1_000_000)
-    run(other, "UPDATE runs SET because = replace(hex(zeroblob(1000000)), '0', 'ab') WHERE run = 3")
-    with pytest.raises(DataFileError, match=r"holds a value of more than 1,000,000 bytes"):
-        merge(alone, other)
-
-
-@pytest.mark.parametrize(
-    ("raw", "said"),
-    [
-        pytest.param(b"dear diary\n" * 500, "is not an SQLite file", id="text"),
-        pytest.param(b"", "is empty", id="nothing"),
-        pytest.param(None, "is not there", id="no file"),
-    ],
-)
-def test_what_is_no_store_is_refused(alone: Path, tmp_path: Path, raw: bytes | None, said: str) -> None:
-    if raw is not None:
-        (tmp_path / "x.db").write_bytes(raw)
-    with pytest.raises(DataFileError, match=said):
-        merge(alone, tmp_path / "x.db")
-
-
-def test_a_damaged_store_a_pipe_a_folder_a_strangers_and_the_store_itself_are_refused(
-    alone: Path, other: Path, tmp_path: Path
-) -> None:
-    whole_file = bytearray(other.read_bytes())
-    whole_file[4096 * 8 : 4096 * 20] = os.urandom(4096 * 12)
-    other.write_bytes(whole_file)
-    os.mkfifo(tmp_path / "pipe")
-    with closing(sqlite3.connect(tmp_path / "songs.db")) as connection:
-        connection.execute("CREATE TABLE songs (title)")
-    for path, said in (
-        (other, "is damaged"),
-        (tmp_path / "pipe", "is not a file"),
-        (tmp_path, "is not a file"),
-        (tmp_path / "songs.db", "belongs to another program"),
-        (alone, "is the store itself"),
-    ):
-        with pytest.raises(DataFileError, match=said):
-            merge(alone, path)
 
 
 # ---------------------------------------------------------------- trouble
