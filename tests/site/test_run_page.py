@@ -257,6 +257,7 @@ def test_what_a_page_does_not_judge_it_tells_as_it_was_stored(
         store, f"/benchmark/{SAMPLE}", f"/benchmark/{SAMPLE}.json", f"/benchmark/{SAMPLE}/export?format=csv"
     )
     assert why in page.text
+    assert "<title>Pass: chat" in page.text
     assert page.text.count("goodput &gt;= 90%") == 2
     assert "concurrency 1" in page.text
     told = document.json()

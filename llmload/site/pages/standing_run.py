@@ -24,7 +24,7 @@ def page(asked: Asked, store: Store, state: RunState, why: Unjudged, around: Map
     told = {
         **around,
         "state": state,
-        "why": why,
+        "decided": _status(state.verdict) if state.has_result and state.verdict else None,
         "explained": "" if state.has_result is False else texts[f"site.run.unjudged.{why.value}"],
         "most_requests": MOST_REQUESTS,
         "reason": reason,
