@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sqlite3
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from tests.cli.stored_runs import put_run, run_id_of, scenario_of, whole
 from tests.recorded_runs import CLEAN, FROM_LOADTEST, HOSTILE, TROUBLE
 from tests.site.asked import ask
 from tests.site.stores import FAILED, RUNNING, UNTOLD
-from tests.store.observations import window
+from tests.store.observations import PROGRESS, window
 
 CLEAN_ID, TROUBLE_ID = CLEAN.header.run_id, TROUBLE.header.run_id
 ONLY_VLLM = "AI analysis currently supports the vLLM framework only."
@@ -264,6 +265,16 @@ def test_what_a_page_does_not_judge_it_tells_as_it_was_stored(
     assert (told["kind"], told["status"], told["verdict"]) == ("RunState", "finished", "pass")
     assert [gate["status"] for gate in told["gates"]] == ["pass", "pass"]
     assert (saved.status_code, f"llmload report {SAMPLE}" in saved.text) == (409, True)
+
+
+def test_the_documentation_names_every_field_of_a_run_without_a_result(store: Path) -> None:
+    with open_store(store) as opened:
+        opened.begin(CLEAN.header)
+        opened.progress(CLEAN_ID, PROGRESS)
+    (document,) = ask(store, f"/benchmark/{CLEAN_ID}.json")
+    told = document.json()
+    documented = set(re.findall(r"`(\w+)`", (Path(__file__).parents[2] / "docs" / "runs.md").read_text("utf-8")))
+    assert {*told, *told["progress"]} <= documented
 
 
 # ---------------------------------------------------------------- unknown runs
