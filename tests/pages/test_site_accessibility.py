@@ -19,9 +19,10 @@ EACH = {
     "run that broke off": f"benchmark/{FAILED}",
     "refusal": "benchmark/nobody",
     "choice of runs": "compare",
-    "trends": "trends/quickstart",
+    "trends": "trends/regression",
     "builder": "new",
 }
+REFUSED = {EACH["refusal"], EACH["choice of runs"]}
 LONG = {
     "run": f"benchmark/{TROUBLE.header.run_id}?shared=true",
     "comparison": f"compare?runs={CLEAN.header.run_id},20260201-080000-00000001",
@@ -39,6 +40,7 @@ LONG = {
 def test_axe_finds_no_violation(open_site: OpenSite, path: str, language: str, scheme: str) -> None:
     page = open_site(f"{path}{'&' if '?' in path else '?'}lang={language}", color_scheme=scheme)
     assert page.locator("html").get_attribute("lang") == language
+    assert page.locator(".refusal").count() == (path in REFUSED)
     page.evaluate("() => { for (const each of document.querySelectorAll('details')) each.open = true; }")
     page.evaluate(axe())
     found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", TAGS)
