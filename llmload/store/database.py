@@ -99,7 +99,8 @@ class Store:
                 " WHERE run = ?",
                 (run,),
             )
-            connection.execute("DELETE FROM caveats WHERE run = ?", (run,))
+            for table in ("caveats", "results", "recommendations"):  # what it came to is open again
+                connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - three names of ours
             self._own(run)
 
     def describe(self, run_id: str, facts: TargetFacts) -> None:

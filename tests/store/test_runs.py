@@ -108,7 +108,9 @@ def test_a_whole_window_is_never_replaced(store: Store) -> None:
 def test_a_run_that_ended_early_is_resumed_once(store: Store) -> None:
     store.begin(CLEAN.header)
     store.finish(RUN, CLEAN, "interrupted")
+    assert store.kept(RUN) is not None
     store.resume(RUN)
+    assert store.kept(RUN) is None
     assert store.list_runs()[0].status == "running"
     assert store.load(RUN).finished is None
     with pytest.raises(StoreError, match=r"process \d+ still works on this run"):
