@@ -7,13 +7,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
-from llmload.domain import IMPORTED
+from llmload.domain import IMPORTED, Observation
 from llmload.errors import DataFileError, StoreError
 from llmload.store.database import open_existing, open_store
 from llmload.store.judgement import decided, judged
@@ -23,12 +25,14 @@ from tests.cli.stored_runs import DOWN, header_of, put_run, run_id_of, scenario_
 from tests.command import UNCOVERED
 from tests.recorded_runs import CLEAN, FROM_LOADTEST
 from tests.store.merged import content, fill, run
-from tests.store.observations import window
+from tests.store.observations import observations, window
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = Path(__file__).parent / "versions"
 CHAT = scenario_of()
 GOES_ON = run_id_of(9)
+assert CLEAN.target is not None
+FACTS = CLEAN.target
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,22 @@ def test_runs_that_are_not_here_come_in_with_all_that_they_have(mine: Path, othe
         labels = ours._connection.execute("SELECT count(*) FROM run_labels GROUP BY run").fetchall()
         assert len({count for (count,) in labels}) == 1
         assert ours._connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seen=observations())
+def test_whatever_a_worker_may_hand_over_comes_in_as_it_was(made: Path, seen: Observation) -> None:
+    """A clock in trouble too: a run that died in the middle of it must not keep its file from being merged."""
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = Path(shutil.copyfile(made / "mine", f"{folder}/mine.db")), Path(folder, "other.db")
+        with open_store(theirs) as store:
+            store.begin(header_of(7, CHAT))
+            store.describe(run_id_of(7), FACTS)
+            store.remember(run_id_of(7), seen)
+            store._connection.execute("UPDATE runs SET status = 'aborted'")
+        assert merge(ours, theirs).added == (run_id_of(7),)
+        with open_store(ours) as store:
+            assert store.load(run_id_of(7)).observations == (seen,)
 
 
 def test_a_run_measured_after_a_merge_gets_requests_of_its_own(mine: Path, other: Path) -> None:
