@@ -48,8 +48,8 @@ class Links(Protocol):
     def trends(self, scenario: str) -> str:
         """How the figures of a scenario went."""
 
-    def recommendations(self) -> str:
-        """Every stored recommendation."""
+    def recommendations(self, query: Mapping[str, str] | None = None) -> str:
+        """What runs recommend, newest first; `before` a run, only what is older."""
 
     def recommendation(self, run_id: str) -> str:
         """That of one run."""
@@ -117,9 +117,9 @@ class LiveLinks:
         """See Links."""
         return self._to(f"trends/{_quoted(scenario)}")
 
-    def recommendations(self) -> str:
+    def recommendations(self, query: Mapping[str, str] | None = None) -> str:
         """See Links."""
-        return self._to("recommend")
+        return self._to("recommend", query)
 
     def recommendation(self, run_id: str) -> str:
         """See Links."""
@@ -215,8 +215,8 @@ class StaticLinks:
         """See Links."""
         return self._to(f"trends/{file_name(scenario)}.html")
 
-    def recommendations(self) -> str:
-        """See Links."""
+    def recommendations(self, query: Mapping[str, str] | None = None) -> str:
+        """See Links: one page has them all."""
         return self._to("recommend.html")
 
     def recommendation(self, run_id: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmload.site.asking import Page
-from llmload.site.pages import builder, comparison, history, run, trends
+from llmload.site.pages import builder, comparison, history, recommendations, run, trends
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ ROUTES = (
     Route("benchmark/{run}", run.page, "benchmark/{run}.json", run.document),
     Route("compare", comparison.page, "compare.json", comparison.document),
     Route("new", builder.page, "new.json", builder.document),
+    Route("recommend/{run}", recommendations.page, "recommend/{run}.json", recommendations.document),
+    Route("recommend", recommendations.listing, "recommend.json", recommendations.listing_document),
     Route("trends/{scenario}", trends.page, "trends/{scenario}.json", trends.document),
 )
 """All pages of the site; the live events of a run are in `live.py`, scripts and styles in `assets.py`."""
