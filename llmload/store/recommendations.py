@@ -45,8 +45,8 @@ _SELECTED = (
     "SELECT run_id, scenario, created, model, framework,"  # noqa: S608 - a number of ours
     f" CASE WHEN length(document) <= {_LARGEST} THEN document END AS document FROM "
 )
-_LISTED = (  # runs by their index, newest first, so that a page costs the same wherever it begins
-    f"{_SELECTED} runs INDEXED BY runs_created CROSS JOIN recommendations USING (run)"
+_LISTED = (  # runs first, by their index: nothing is sorted
+    f"{_SELECTED} runs CROSS JOIN recommendations USING (run)"
     " WHERE (created, run_id) < (?, ?) ORDER BY created DESC, run_id DESC LIMIT ?"
 )
 _END = ("\U0010ffff", "")  # behind every instant

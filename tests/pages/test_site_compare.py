@@ -67,10 +67,10 @@ def test_a_trend_shows_every_run_and_leads_to_it(open_site: OpenSite) -> None:
     page = open_site("trends/regression?lang=en", **PHONE)
     assert draw_charts(page) >= 1
     assert_it_fits(page)
-    page.locator("figure.chart a[href]").first.wait_for(state="attached")
-    page.get_by_label("Figure").select_option("goodput")
+    page.get_by_label("Figure", exact=True).select_option("goodput")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**metric=goodput**")
     assert page.locator("figure.chart").count() == 1
-    page.locator('[aria-labelledby="runs"] tbody a').first.click()
+    draw_charts(page)
+    page.locator("figure.chart .mark-symbol path").first.click()
     page.wait_for_url("**/benchmark/**")
