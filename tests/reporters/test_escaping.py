@@ -100,3 +100,11 @@ def test_a_cell_that_would_be_a_formula_is_text(start: str) -> None:
 
 def test_other_cells_stay_as_they_are() -> None:
     assert spreadsheet("qwen3-14b") == "qwen3-14b"
+
+
+def test_no_printable_character_is_ever_taken_out_so_that_printable_text_needs_no_search() -> None:
+    printable = "".join(character for character in map(chr, range(0x110000)) if character.isprintable())
+    for begin in range(0, len(printable), 400):
+        some = f"x{printable[begin : begin + 398]}x"
+        assert plain(some.replace(" ", "")) == some.replace(" ", "")
+        assert plain(f"{some}\0", 400) == some  # the way that searches
