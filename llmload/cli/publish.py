@@ -26,7 +26,7 @@ DATABASE = "llmload.db"
 
 def publish(
     directory: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Folder of the site: new, empty, or published into before.")
+        Path | None, typer.Argument(metavar="DIR", help="Folder of the site: new, empty, or published into before.")
     ] = None,
     snapshot: Annotated[
         Path | None, typer.Option(help="File for `datasette publish` and Datasette Lite; alone or with DIR.")
@@ -102,20 +102,23 @@ class _Told:
 def _write_site(directory: Path, store: Path, runs: tuple[RunSummary, ...], content: _Content) -> Published:
     from llmload.site.publication import Site, files
     from llmload.site.published_folder import put, stage
-    from llmload.store.selection import open_selected
-    from llmload.store.snapshot import write_snapshot
+    from llmload.store.selection import choose
+    from llmload.store.snapshot import open_snapshot, write_snapshot
 
     run_ids = [run.run_id for run in runs]
     if content.database is not None and (directory / content.database).resolve() == store.resolve():
         problem = "the store lies where its copy would go"
         raise UsageError(str(directory / content.database), problem, "Name another folder, or add --no-database")
     with stage(directory) as staging:
-        if content.database is not None:
-            write_snapshot(store, staging.place(content.database), run_ids)
-            staging.keep(content.database)
-        with open_selected(store, run_ids) as opened:
-            for path, page in files(Site(opened, runs, content.texts, content.forms, content.database)):
+        copy = staging.place(content.database or DATABASE)
+        write_snapshot(store, copy, run_ids)
+        with open_snapshot(copy) as opened:  # so that all pages are of one instant
+            for path, page in files(Site(opened, choose(opened), content.texts, content.forms, content.database)):
                 staging.add(path, page)
+        if content.database is None:
+            copy.unlink()
+        else:
+            staging.keep(content.database)
         return put(staging)
 
 

@@ -97,8 +97,9 @@ def _run(site: Site, run_id: str) -> Files:
     name, parts = file_name(run_id), {"run": run_id}
     yield from _with_twin(site, "benchmark/{run}", f"benchmark/{name}", parts)
     result = outcome_of(site.store, run_id)
-    if result is not None and result.recommendation is not None:
-        yield from _with_twin(site, "recommend/{run}", f"recommend/{name}", parts)
+    advice = _PAGES["recommend/{run}"]
+    if site.ask(advice.page, advice.depth, parts).status == _OK:
+        yield from _with_twin(site, advice.path, f"recommend/{name}", parts)
     if result is not None:
         for form in site.forms:
             if form in _REPORTS:
@@ -112,9 +113,7 @@ def _download(result: RunResult, form: str, texts: Texts) -> bytes:
 
 def _histories(site: Site) -> Files:
     """The history, page after page, as each one leads to the next."""
-    route = _PAGES.get("")
-    if route is None:
-        return
+    route = _PAGES[""]
     for number, query in enumerate(site.linked.histories, start=1):  # which grows meanwhile
         yield history_file(number), site.ask_by_query(route.page, query, place=number).body
     if route.document is not None:
@@ -156,9 +155,7 @@ def _comparisons(site: Site) -> Files:
 
 def _with_twin(site: Site, path: str, name: str, parts: Mapping[str, str]) -> Files:
     """A page, which may be one that says why there is no more of it, and its twin for programs where there is one."""
-    route = _PAGES.get(path)
-    if route is None:
-        return
+    route = _PAGES[path]
     yield f"{name}.html", site.ask(route.page, route.depth, parts).body
     if route.document is not None:
         twin = site.ask(route.document, route.depth, parts)

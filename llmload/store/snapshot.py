@@ -12,7 +12,7 @@ from secrets import token_hex
 
 from llmload.errors import StoreError, UsageError
 from llmload.plain_text import plain
-from llmload.store.database import open_existing
+from llmload.store.database import Store, open_existing
 from llmload.store.opening import connect, explained
 from llmload.store.replacing import alone_in, remove_partial
 
@@ -57,6 +57,15 @@ def write_snapshot(store_path: Path, target: Path, only: Collection[str] | None 
             for path in (made, *(made.with_name(made.name + end) for end in _BESIDE)):
                 path.unlink(missing_ok=True)
     return Snapshot(target, size, runs, going_on)
+
+
+@contextmanager
+def open_snapshot(path: Path) -> Iterator[Store]:
+    """A snapshot for reading; nothing is written, not even beside it. Raises StoreError."""
+    with explained(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as connection:
+        connection.isolation_level = None
+        connection.row_factory = sqlite3.Row
+        yield Store(path, connection)
 
 
 def _refuse(store_path: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,11 +16,13 @@ class _Addresses(HTMLParser):
     led_to: list[str] = field(default_factory=list)
     loaded: list[str] = field(default_factory=list)
     anchors: set[str] = field(default_factory=set)
+    is_chart: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.is_chart = ("id", "specifications") in attrs
         for name, value in attrs:
             if name == "id" and value:
                 self.anchors.add(value)
@@ -27,6 +30,11 @@ class _Addresses(HTMLParser):
                 self.led_to.append(value or "")
             elif name in ("src", "data-src", "srcset", "action", "poster", "data") or name == "href":
                 self.loaded.append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        """Points of a chart lead to pages, too."""
+        if self.is_chart:
+            self.led_to += re.findall(r'"([^"\\\s]+\.html)"', data)
 
 
 def _read(page: Path) -> _Addresses:

@@ -1,4 +1,4 @@
-"""A store that shows some of its runs only: nothing else is to be found in it, and nothing can be written."""
+"""Some runs of a store for others: chosen by scenario and age, and nothing of the rest goes with them."""
 
 from __future__ import annotations
 
@@ -12,36 +12,23 @@ import pytest
 from llmload.errors import StoreError, UsageError
 from llmload.store.database import open_existing
 from llmload.store.judgement import decided
-from llmload.store.selection import choose, open_selected
-from llmload.store.snapshot import write_snapshot
+from llmload.store.selection import choose
+from llmload.store.snapshot import open_snapshot, write_snapshot
 from tests.recorded_runs import CLEAN, TROUBLE
 from tests.site.stores import RECORDED
 
 ONE, OTHER = CLEAN.header.run_id, TROUBLE.header.run_id
 
 
-def test_only_what_was_selected_is_there(filled: Path) -> None:
-    with open_selected(filled, [ONE]) as store:
+def test_a_snapshot_of_some_runs_tells_of_no_other(filled: Path, tmp_path: Path) -> None:
+    made = write_snapshot(filled, tmp_path / "some.db", [ONE])
+    with open_snapshot(made.path) as store:
         assert [run.run_id for run in store.list_runs()] == [ONE]
         assert decided(store, ONE) == CLEAN
         assert store.kept(OTHER) is None
-        assert [run.run_id for run in store.finished_runs(CLEAN.header.scenario)] == [ONE]
-        with pytest.raises(UsageError, match="no such run"):
-            store.find(OTHER)
-
-
-def test_no_table_tells_of_the_others(filled: Path) -> None:
-    with open_selected(filled, [ONE]) as store, store.reading() as connection:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_temp_master WHERE type = 'view'")]
-        assert {"runs", "steps", "results", "verdicts", "recommendations", "run_labels"} <= set(names)
-        for name in names:
-            rows = connection.execute(f"SELECT DISTINCT run FROM {name}").fetchall()
-            assert len(rows) <= 1
-
-
-def test_nothing_can_be_written(filled: Path) -> None:
-    with open_selected(filled, [ONE]) as store, pytest.raises(StoreError, match="cannot be written"):
-        store.begin(replace(CLEAN.header, run_id="20301231-000000-00000000"))
+        with pytest.raises(StoreError, match="cannot be written"):
+            store.begin(replace(CLEAN.header, run_id="20301231-000000-00000000"))
+    assert [path.name for path in tmp_path.iterdir()] == ["some.db"]
 
 
 def test_runs_are_chosen_by_scenario_and_by_age(filled: Path) -> None:
