@@ -102,4 +102,6 @@ KINDS = (
     Kind("run page", 200, lambda k, d: Asking("benchmark/{run}", (("run", _run(k, d)),))),
     Kind("comparison of 3 runs", 300, _compared),
     Kind("trends of a scenario", None, lambda k, d: Asking("trends/{scenario}", (("scenario", d.choice(k.runs)[2]),))),
+    Kind("recommendations", None, lambda k, d: Asking("recommend")),
+    Kind("one recommendation", None, lambda k, d: Asking("recommend/{run}", (("run", d.choice(k.recommended)),))),
 )
