@@ -24,6 +24,9 @@ from llmload.store.trends import ScenarioHistory, has_runs, history_of, trends_a
 NEWEST = 200
 """Runs that a page looks at: what is older is told by `llmload runs --trend`."""
 
+_ROOM = {"lines": 20}
+"""Rows below each chart: the table of the page has all of them."""
+
 _SHOWN = 80  # characters of a foreign name in a refusal
 
 
@@ -45,7 +48,7 @@ def page(asked: Asked, store: Store) -> Answer:
         "figures": [each.figure for each in found.told.trends],
         "rows": _rows(found.told.trends, runs, texts),
         "form": _form(asked, store, found),
-        "room": {"lines": NEWEST},
+        "room": _ROOM,
     }
     sections = [("shifts", "site.trends.shifts"), ("charts", "heading.charts"), ("runs", "site.trends.runs")]
     named = [(name, texts[key]) for name, key in sections if name != "charts" or charts]
