@@ -134,8 +134,7 @@ def _of_one(run: str, wanted: _Wanted) -> Written:
         wanted.begin(f"{run_id}: reading")
         result = judged(opened, run_id)
         rendered = render(_jobs(result, wanted, opened), lambda name: wanted.begin(f"{run_id}: {name}"))
-    directory = (wanted.out or stored.reports_directory(result)) / result.header.scenario
-    return _put(rendered, directory, f"llmload report {run_id}")
+    return _put(rendered, stored.report_folder(result, wanted.out), f"llmload report {run_id}")
 
 
 def _jobs(result: RunResult, wanted: _Wanted, store: Store) -> Jobs:

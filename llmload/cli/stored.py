@@ -25,11 +25,22 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help='Id of the run, the begi
 _ALIASES = {"xlsx": "excel", "md": "markdown"}
 
 
-def reports_directory(result: RunResult) -> Path:
-    """Where the run's own scenario wants its reports; an imported run has none."""
+def report_folder(result: RunResult, out: Path | None) -> Path:
+    """Where reports of a stored run go: below `out`, else where its own scenario wants them.
+
+    A store may come from anyone. UsageError where it names a folder that is not below the working directory.
+    """
     from pathlib import Path
 
-    return Path(_reports(result).directory)
+    run, scenario = f"run {result.header.run_id}", result.header.scenario
+    if scenario in ("", ".", "..") or "/" in scenario or "\\" in scenario or "\0" in scenario:
+        problem = f"has a scenario of the name {plain(scenario, 60)!r}, which is no name of a folder"
+        raise UsageError(run, problem, "Look at it with `llmload show`")
+    wanted = out or Path(_reports(result).directory)
+    if out is None and (wanted.is_absolute() or ".." in wanted.parts):
+        problem = f"wants its reports in {plain(str(wanted), 200)}, outside of the working directory"
+        raise UsageError(run, problem, f"Name the folder yourself: --out {plain(str(wanted), 200)}")
+    return wanted / scenario
 
 
 def formats_of(result: RunResult) -> tuple[str, ...]:
