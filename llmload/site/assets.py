@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
+import threading
 from functools import cache
 from importlib import metadata, resources
 
@@ -59,6 +62,21 @@ def prepare() -> None:
 @cache
 def _content(name: str) -> bytes:
     if name == _LIBRARY:
-        return embedding.library().encode()
+        with _once:
+            return _library()
     where = ("llmload.reporters", "templates") if name in _OF_REPORTS else ("llmload.site", "static")
     return resources.files(where[0]).joinpath(where[1], name).read_bytes()
+
+
+_once = threading.Lock()
+_MAKE = "import sys; from llmload.reporters.drawing import page_bundle; sys.stdout.buffer.write(page_bundle().encode())"
+
+
+@cache
+def _library() -> bytes:
+    """Made by a process of its own: what makes it lets no other thread of a process run meanwhile, so that the first
+    readers of a site would wait for it. Where no such process can be had, it is made here.
+    """
+    command = [sys.executable or "python3", "-P", "-c", _MAKE]  # -P: nothing from the folder that we stand in
+    made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - ours
+    return made.stdout if made.returncode == 0 else embedding.library().encode()

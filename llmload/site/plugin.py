@@ -33,6 +33,7 @@ from llmload.site.links import LiveLinks
 from llmload.site.options import ANY_ORIGIN, SiteOptions, read_options
 from llmload.site.reading import Reading
 from llmload.site.routes import ROUTES
+from llmload.site.turns import Turns
 from llmload.store import schema
 from llmload.store.opening import explained
 from llmload.store.states import state_of
@@ -67,6 +68,7 @@ class _Site:
     database: Database
     reading: Reading
     options: SiteOptions
+    turns: Turns
 
 
 _SITES: WeakKeyDictionary[Datasette, _Site | None] = WeakKeyDictionary()
@@ -224,7 +226,7 @@ def _site_of(datasette: Datasette) -> _Site | None:
                 raise StartupError(str(error)) from None
             if datasette.cors and not options.origins:
                 options = replace(options, origins=(ANY_ORIGIN,))  # it does not reach the routes of plugins by itself
-            _SITES[datasette] = _Site(database, Reading(Path(database.path), database.connect), options)
+            _SITES[datasette] = _Site(database, Reading(Path(database.path), database.connect), options, Turns())
             _make_safe(database)
     return _SITES[datasette]
 
@@ -263,7 +265,8 @@ def _handle(datasette: Datasette, site: _Site, page: Page, depth: int) -> _Handl
     async def handle(request: Request) -> Response:
         await _may_view(datasette, site, request)
         asked = _asked(site, request, depth)
-        answered = await _in_thread(datasette, lambda: answer(page, asked, site.reading.store))
+        work = partial(answer, page, asked, site.reading.store)
+        answered = await site.turns.take(partial(_in_thread, datasette, work))
         return _response(request, answered)
 
     return handle
