@@ -12,10 +12,12 @@ import hmac
 import html
 import json
 import math
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import unquote
 
 from llmload.reporters.texts import texts_in
 from llmload.site.answering import tell_defect
@@ -53,6 +55,9 @@ _ALWAYS = {
 _UNCOUNTED = ("/-/llmload/", "/-/static/", "/-/static-plugins/", "/favicon.ico")
 """Files that belong to pages: they count for nothing, since one page needs several of them."""
 
+_CLOSED = re.compile(r"/-/(versions|threads|plugins|databases|permissions|messages|allow-debug|patterns)(\.json)?/?$")
+"""Datasette's pages for those who look after it: they tell versions, plugins, paths of files and running tasks."""
+
 _METHODS = (b"GET", b"HEAD", b"OPTIONS")
 _ALLOWED = b", ".join(_METHODS)
 
@@ -85,6 +90,7 @@ class _Refusal:
 
 _UNSOUND = _Refusal(400, "unsound")
 _DEFECT = _Refusal(500, "defect")
+_NOT_HERE = _Refusal(404, "not_here")
 _READ_ONLY = _Refusal(405, "read_only", ((b"allow", _ALLOWED),))
 _NO_KEY = _Refusal(
     401,
@@ -152,6 +158,8 @@ class Access:
                 return _Refusal(429, "too_fast", ((b"retry-after", str(math.ceil(wait_s)).encode()),))
         if self._digest is not None and not self._has_key(request):
             return _NO_KEY
+        if _CLOSED.match(unquote(request.path)):
+            return _NOT_HERE
         return None if request.method.encode() in _METHODS else _READ_ONLY
 
     def _has_key(self, request: _Request) -> bool:
@@ -207,6 +215,8 @@ class _Answer:
         if self._options.api_key is not None:
             varying += [b"Authorization", b"X-API-Key"]
             kept = [(name, _private(value) if name == b"cache-control" else value) for name, value in kept]
+            if not any(name == b"cache-control" for name, _ in kept):
+                kept.append((b"cache-control", b"private"))
         if not any(name == b"content-security-policy" for name, _ in kept):
             kept.append((b"content-security-policy", _BROWSING_POLICY.encode()))
         origin = _allowed_origin(self.request, self._options)
@@ -238,6 +248,8 @@ def _headers_of(holder: MutableMapping[str, object]) -> Headers:
 
 def _is_sound(path: str, headers: Headers) -> bool:
     """Characters beyond ASCII are percent-encoded in HTTP; cookies must be what the standard library can read."""
+    if "\\" in path:  # a browser takes it for a slash, so that a redirect to such a path would lead to another site
+        return False
     try:
         path.encode("ascii")
         for name, value in headers:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qs, unquote
 from weakref import WeakKeyDictionary
@@ -192,6 +193,8 @@ def _refusal_of(exception: Exception, asked: Asked, site: _Site) -> Refused:
         case DatasetteError():  # always of what was asked, although some say 500
             because = str(exception.title if exception.message_is_html else exception.message)
             return Refused(exception.status if exception.status < 500 else 400, because)
+    if _is_of_the_question(exception):
+        return Refused(400, asked.texts["site.access.unsound"])
     try:
         with explained(Path(site.database.path)):
             raise exception
@@ -200,6 +203,20 @@ def _refusal_of(exception: Exception, asked: Asked, site: _Site) -> Refused:
     except Exception as error:
         tell_defect(error)
         return Refused(500, asked.texts["site.defect"], asked.texts["site.defect_remedy"])
+
+
+_UNREADABLE = (
+    *(ValueError, LookupError, TypeError, ArithmeticError, NotImplementedError, AssertionError),
+    *(sqlite3.IntegrityError, sqlite3.ProgrammingError),
+)
+"""What Datasette's own pages raise for a value of a query, such as `_next` or `_through`, that they cannot read."""
+
+
+def _is_of_the_question(exception: Exception) -> bool:
+    """Whether a page of Datasette's own raised it, and not code of ours that it called."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(exception.__traceback__)]
+    is_theirs = any(name.startswith("datasette.views.") for name in modules) and not modules[-1].startswith("llmload.")
+    return is_theirs and isinstance(exception, _UNREADABLE)
 
 
 def _depth(datasette: Datasette, request: Request) -> int:
@@ -236,8 +253,18 @@ def _make_safe(database: Database) -> None:
     with Path(database.path).open("rb") as file:
         is_logged = file.read(20)[18:] == b"\x02\x02"
     database.is_mutable = database.is_mutable or is_logged
+    database.execute = _quiet(database.execute)
     if database.route in _PLACES:
         database.route = f"{database.route}-store"
+
+
+def _quiet(execute: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    """Without a log of failed queries: it has texts of query strings as they came, terminal commands included."""
+
+    async def executed(*given: object, **named: object) -> object:
+        return await execute(*given, **{**named, "log_sql_errors": False})
+
+    return executed
 
 
 def _store_of(datasette: Datasette) -> Database | None:

@@ -105,10 +105,11 @@ def test_no_route_of_anybody_is_open_without_the_key(filled: Path, key: str) -> 
     assert open_to_all == set()
 
 
-# What Datasette itself never checks: files of its package and its own forms, with nothing of any database in them.
+# What is closed to everybody, and what Datasette itself never checks: its own files and forms, with nothing of a store.
 _DATASETTES_OWN = (
     *("/-/static/", "/favicon.ico", "/-/auth-token", "/-/logout", "/-/actor", "/-/allow-debug"),
     *("/-/config", "/:memory:"),
+    *("/-/versions", "/-/threads", "/-/plugins", "/-/databases", "/-/permissions", "/-/messages", "/-/patterns"),
 )
 
 
@@ -142,6 +143,26 @@ def test_what_is_behind_never_sees_the_key(filled: Path, key: str, capsys: pytes
             assert KEY not in str(told.headers)
     out, err = capsys.readouterr()
     assert KEY not in out + err
+
+
+@pytest.mark.parametrize("page", ["versions", "threads", "plugins.json", "databases.json", "%76ersions", "messages"])
+def test_what_only_tells_of_the_machine_is_shown_to_nobody(page: str, filled: Path) -> None:
+    with visiting(filled) as visit:
+        told = visit.get(f"/-/{page}")
+    assert told.status == 404
+    assert str(filled) not in told.text
+
+
+@pytest.mark.parametrize("path", ["/\\evil.example/", "/\\/evil.example/", "//evil.example/", "/%5cevil.example/"])
+def test_no_redirect_leads_to_another_site(path: str, filled: Path) -> None:
+    with visiting(filled) as visit:
+        led_to = visit.get(path).all_of("location")
+    assert [each for each in led_to if each.startswith(("//", "/\\")) or "://" in each] == []
+
+
+def test_a_file_of_datasette_read_with_a_key_is_private_too(filled: Path, key: str) -> None:
+    with visiting(filled, chosen=NAMED) as visit:
+        assert visit.get("/-/static/app.css", {"X-API-Key": KEY})["cache-control"] == "private"
 
 
 def test_what_was_read_with_a_key_is_kept_by_nobody_between(filled: Path, key: str) -> None:

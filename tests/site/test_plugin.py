@@ -323,3 +323,29 @@ def test_a_defect_tells_readers_nothing_and_the_owner_where(
     told = capsys.readouterr().err
     assert "OperationalError: no such table" in told
     assert 'File "' in told
+
+
+# Where a facet cannot be counted, Datasette leaves those that it has begun beside it, and Python says so.
+_LEFT_FACETS = pytest.mark.filterwarnings(r"ignore:coroutine '(TableView|\w*Facet)\..*never awaited:RuntimeWarning")
+
+
+@_LEFT_FACETS
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("_next=zzz", "_through=x", '_through={"table":"runs"}', "_timelimit=x", "_facet={}", "_facet_array=%00"),
+        *("run__gt=99999999999999999999", "run__in=[1", "_json_infinity=x"),
+    ],
+)
+def test_what_datasettes_own_pages_cannot_read_is_a_mistake_of_who_asks(query: str, filled: Path) -> None:
+    with visiting(filled) as visit:
+        told = visit.get(f"/{filled.stem}/run_list.json?{query}")
+    assert (told.status, json.loads(told.body)["status"]) == (400, 400)
+
+
+@_LEFT_FACETS
+def test_no_text_of_a_query_reaches_the_terminal_of_the_server(filled: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with visiting(filled) as visit:
+        visit.get(f"/{filled.stem}/run_list?_facet=%1b[31mred")
+        visit.get(f"/{filled.stem}/run_list?_sort=%1b[31mred")
+    assert "\x1b" not in "".join(capfd.readouterr())
