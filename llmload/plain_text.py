@@ -24,7 +24,7 @@ _UNENCODABLE = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 def plain(text: str, limit: int = TEXT_LIMIT) -> str:
     """One line without terminal sequences, controls or hidden characters, and how much was cut off beyond `limit`."""
     if len(text) <= limit and text.isprintable():  # as most are: nothing is hidden, no white space but spaces
-        return " ".join(text.split())
+        return " ".join(text.split()) if "  " in text or text[:1] == " " or text[-1:] == " " else text
     kept = text[: 8 * limit]  # what is cut anyway is not searched, however long it is
     kept = _UNSEEN.sub("", _TERMINAL_SEQUENCE.sub("", kept))
     kept = " ".join(_UNENCODABLE.sub("\ufffd", kept).split())

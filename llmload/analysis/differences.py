@@ -17,6 +17,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import assert_never
 
 import numpy as np
@@ -236,6 +237,12 @@ def effective_requests(metrics: StepMetrics) -> float | None:
     share, low, high, n = metrics.goodput, metrics.goodput_low, metrics.goodput_high, metrics.attempts
     if share is None or low is None or high is None or n < 1:
         return None
+    return _worth(share, low, high, n)
+
+
+@lru_cache(maxsize=1024)
+def _worth(share: float, low: float, high: float, n: int) -> float:
+    """Found again for every share of a step and every run that it is held against."""
     least, most = 1e-3, float(n)
     for _ in range(50):
         middle = math.sqrt(least * most)

@@ -35,7 +35,7 @@ class Figure:
 
 def _moves(value: object) -> bool:
     if isinstance(value, Mapping):
-        return value.get("bind") == "scales" or any(map(_moves, value.values()))
+        return value.get("bind") == "scales" or any(_moves(each) for name, each in value.items() if name != "data")
     return isinstance(value, list | tuple) and any(map(_moves, value))
 
 

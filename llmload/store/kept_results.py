@@ -9,11 +9,12 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, replace
 from itertools import pairwise
+from operator import attrgetter
 
 from llmload.domain import RunHeader, RunResult, StepMetrics
-from llmload.latency import Histogram
+from llmload.latency import Histogram, LatencySummary
 from llmload.promises import LATENCIES, RATES, SHARES, STATS, Bound, Gate
 from llmload.store.typed_json import of_text, to_text
 from llmload.timeline import GpuSeries, Timeline
@@ -47,6 +48,7 @@ def kept_result(connection: sqlite3.Connection, run: int, header: RunHeader) -> 
 
 _AXES = {"concurrency", "rate", "speed"}
 _SUBJECTS = {*LATENCIES, *SHARES, *RATES}
+_LATENCY = attrgetter(*(field.name for field in fields(LatencySummary)))  # astuple copies, as deep as it goes
 _EMPTY = RunHeader("", "", "", "", "", "", "", "", {}, {})
 
 
@@ -84,7 +86,7 @@ def _is_gate(gate: Gate) -> bool:
 
 def _is_measured(metrics: StepMetrics) -> bool:
     return all(
-        all(value is None or value >= 0 for value in astuple(summary)) for summary in metrics.latency.values()
+        all(value is None or value >= 0 for value in _LATENCY(summary)) for summary in metrics.latency.values()
     ) and all(map(_is_histogram, metrics.histograms.values()))
 
 

@@ -55,6 +55,7 @@ def _converter() -> Converter:
     converter.register_structure_hook_func(lambda kind: kind is object, _foreign)
     for kind, hook in ((float, _number), (int, _whole), (bool, _truth), (str, _text)):
         converter.register_structure_hook(kind, hook)
+    converter.register_structure_hook_func(lambda kind: kind == float | None, _number_if_any)  # most fields are such
     converter.register_structure_hook(Estimate, _with_figures(Estimate, converter, _figure, "value"))
     converter.register_structure_hook(Evidence, _with_figures(Evidence, converter, _figure_if_any, *_BEYOND))
     return converter
@@ -75,6 +76,10 @@ def _number(value: object, _: object) -> float:
     if type(value) is float and (value == 0 or _LEAST < abs(value) < _MOST):
         return value
     return _whole(value, int)
+
+
+def _number_if_any(value: object, _: object) -> float | None:
+    return None if value is None else _number(value, float)
 
 
 def _figure(value: object, _: object) -> float:
