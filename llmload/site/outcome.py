@@ -10,6 +10,8 @@ from collections import OrderedDict
 from enum import Enum
 
 from llmload.domain import RunResult
+from llmload.errors import LlmloadError
+from llmload.site.answering import tell_defect
 from llmload.store.database import Store
 from llmload.store.judgement import judged
 from llmload.store.states import RunState, state_of
@@ -62,7 +64,10 @@ def _remembered(store: Store, state: RunState) -> RunResult | Unjudged:
             return known
         try:
             result = judged(store, state.run_id)
-        except Exception:  # whatever is wrong with its requests, what was stored when it ended is still there
+        except LlmloadError:  # what was stored when it ended is still there
+            return Unjudged.UNREADABLE
+        except Exception as error:  # of requests that no llmload wrote, or of a defect of ours: its owner is told
+            tell_defect(error)
             return Unjudged.UNREADABLE
         _judged[key] = result
         while len(_judged) > _MOST_RESULTS:

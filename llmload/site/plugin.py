@@ -317,7 +317,10 @@ def _events(datasette: Datasette, site: _Site) -> Callable[..., Awaitable[None]]
 
 
 def _is_stopping() -> bool:
-    """Whether the server was told to end: it waits for every answer, and tells nobody but those who look."""
+    """Whether the server was told to end. Uvicorn then waits for every answer, and no message of ASGI says so before.
+
+    Its handler of SIGTERM knows, and sse-starlette asks it in the same way. Another server ends streams as it likes.
+    """
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return bool(getattr(server, "should_exit", False))
 

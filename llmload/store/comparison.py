@@ -22,7 +22,7 @@ from llmload.baseline import (
     Reference,
 )
 from llmload.domain import StepResult
-from llmload.store.runs import plain_row, to_json
+from llmload.store.runs import plain_row, texts_of, to_json
 
 WHOLE = -1
 """`estimates.repeat` of the estimates over all climbs of the ladder."""
@@ -102,9 +102,10 @@ def finished_runs(connection: sqlite3.Connection, scenario: str, limit: int | No
     Those of an A/B are left out: several climbs in one run vary less than a run that climbs once, and B is on trial.
     """
     rows = connection.execute(
-        f"{_HEAD} WHERE scenario = ? AND status = 'finished' AND json_extract(labels, ?) IS NULL"
+        f"{_HEAD} WHERE scenario = ? AND status = 'finished'"  # noqa: S608 - words of ours
+        " AND NOT EXISTS (SELECT 1 FROM run_labels WHERE run_labels.run = runs.run AND name = ?)"
         " ORDER BY created DESC, run_id DESC LIMIT ?",
-        (scenario, f'$."{SIDE_LABEL}"', -1 if limit is None else limit),
+        (scenario, SIDE_LABEL, -1 if limit is None else limit),
     )
     return _history_runs(rows)[::-1]
 
@@ -134,8 +135,12 @@ def _history_runs(rows: sqlite3.Cursor) -> tuple[HistoryRun, ...]:
 
 
 def _fingerprint(told: str, known: dict[str, Mapping[str, str]]) -> Mapping[str, str]:
+    """Of a run without a readable one nothing is known, so that it is in no series with others."""
     if told not in known:
-        known[told] = {str(key): str(value) for key, value in json.loads(told).items()}
+        try:
+            known[told] = texts_of(told)
+        except ValueError:
+            known[told] = {}
     return known[told]
 
 

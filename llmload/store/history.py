@@ -15,6 +15,7 @@ from typing import assert_never
 from llmload.domain import IMPORTED
 from llmload.store.database import Store
 from llmload.store.process import Process, is_gone
+from llmload.store.runs import texts_of
 from llmload.verdict import Status
 
 PAGE = 50
@@ -223,8 +224,7 @@ class _Query:
 _COLUMNS = ("scenario", "model", "framework", "verdict")
 """Those that have an index, the one with the most values first: it leads, and the others are looked up in theirs.
 
-The sign in `+run` keeps SQLite from leading by keys, for which it would have to read whole rows. No index is named
-(INDEXED BY), since a selection of runs is a view.
+The sign in `+run` keeps SQLite from leading by keys, for which it would have to read whole rows.
 """
 
 
@@ -317,9 +317,17 @@ def _row(row: sqlite3.Row, gone: Collection[int]) -> HistoryRow:
         "aborted" if run in gone else status,
         Status(verdict) if verdict in list(Status) else None,
         because,
-        {_whole(name): _whole(str(value)) for name, value in json.loads(labels).items()},
+        _labels(labels),
         *figures,
     )
+
+
+def _labels(stored: str) -> dict[str, str]:
+    """None where they cannot be read: one such run, which no llmload wrote, must not take the list from all others."""
+    try:
+        return {_whole(name): _whole(value) for name, value in texts_of(stored).items()}
+    except ValueError:
+        return {}
 
 
 def _trends(connection: sqlite3.Connection, scenarios: Sequence[str]) -> dict[str, tuple[Point, ...]]:

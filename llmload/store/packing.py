@@ -28,9 +28,20 @@ def pack(numbers: Sequence[int] | NDArray[np.int64]) -> bytes:
     return b"".join(packed)
 
 
-def unpack(packed: bytes) -> NDArray[np.int64]:
-    """The numbers in `packed`; StoreError is left to the caller, who knows the file: zlib.error or ValueError."""
+MOST_NUMBERS = 2**25
+"""That one column may hold, which are 256 MB: a few thousand requests of ten thousand events each."""
+
+
+def unpack(packed: bytes, most: int = MOST_NUMBERS) -> NDArray[np.int64]:
+    """The numbers in `packed`, of which there may be so many: a kilobyte from elsewhere can stand for a gigabyte.
+
+    StoreError is left to the caller, who knows the file: zlib.error or ValueError.
+    """
     import numpy as np
 
-    planes = np.frombuffer(zlib.decompress(packed), dtype=np.uint8)
+    inflate = zlib.decompressobj()
+    unpacked = inflate.decompress(packed, 8 * most + 1)
+    if not inflate.eof:
+        raise ValueError(f"it is cut short, or has more than {most:,} numbers")
+    planes = np.frombuffer(unpacked, dtype=np.uint8)
     return planes.reshape(8, planes.size // 8).T.copy().view("<i8").reshape(-1).astype(np.int64)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from llmload.baseline import Reference
 from llmload.domain import Observation, RunHeader, StepResult, TargetFacts, TokenFit, TokenSource
+from llmload.errors import StoreError
 from llmload.verdict import Caveat
+
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +87,49 @@ def header_row(header: RunHeader) -> tuple[Value, ...]:
 
 
 def header_of(row: sqlite3.Row) -> RunHeader:
-    """The header in a row of `runs`."""
-    return RunHeader(
-        run_id=row["run_id"],
-        scenario=row["scenario"],
-        created=row["created"],
-        version=row["llmload_version"],
-        document_text=row["document_text"],
-        document_hash=row["document_hash"],
-        resolved=row["resolved"],
-        source=row["source"],
-        labels=json.loads(row["labels"]),
-        environment=json.loads(row["environment"]),
-    )
+    """The header in a row of `runs`; StoreError where no llmload wrote it so."""
+    with _readable(row):
+        return RunHeader(
+            run_id=row["run_id"],
+            scenario=row["scenario"],
+            created=row["created"],
+            version=row["llmload_version"],
+            document_text=row["document_text"],
+            document_hash=row["document_hash"],
+            resolved=row["resolved"],
+            source=row["source"],
+            labels=texts_of(row["labels"]),
+            environment=texts_of(row["environment"]),
+        )
+
+
+@contextmanager
+def _readable(row: sqlite3.Row) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        raise unreadable(row, error) from error
+
+
+def unreadable(row: sqlite3.Row, error: Exception) -> StoreError:
+    """What is said of a row of `runs` that no llmload wrote so."""
+    problem = f"what is stored of it cannot be read ({type(error).__name__})"
+    return StoreError(f"run {row['run_id']}", problem, "Look for what changed the store, or merge the run anew")
+
+
+def texts_of(stored: str) -> dict[str, str]:
+    """A JSON object of names and words, such as labels; ValueError for any other text."""
+    return {name: str(value) for name, value in _document(stored, dict).items()}
+
+
+def _document(stored: str, kind: type[_Kind]) -> _Kind:
+    try:
+        found = json.loads(stored)
+    except RecursionError:
+        raise ValueError("values within values without end") from None
+    if not isinstance(found, kind):
+        raise ValueError(f"this is no {kind.__name__}")
+    return found
 
 
 def facts_row(facts: TargetFacts) -> tuple[Value, ...]:
@@ -116,26 +151,27 @@ def facts_row(facts: TargetFacts) -> tuple[Value, ...]:
 
 
 def facts_of(row: sqlite3.Row) -> TargetFacts | None:
-    """What the probe learnt, from a row of `runs`; None when the run never got that far."""
+    """What the probe learnt, from a row of `runs`; None when the run never got that far, StoreError as above."""
     if row["framework"] is None:
         return None
-    return TargetFacts(
-        url=row["target_url"],
-        framework=row["framework"],
-        api=row["api"],
-        model=row["model"],
-        version=row["framework_version"],
-        max_model_len=row["max_model_len"],
-        fit=None if row["token_fit"] is None else _fit_of(row["token_fit"]),
-        settings=json.loads(row["framework_config"]),
-        declared=tuple(json.loads(row["declared"])),
-        left_out=tuple(json.loads(row["left_out"])),
-        actual=json.loads(row["framework_actual"]),
-    )
+    with _readable(row):
+        return TargetFacts(
+            url=row["target_url"],
+            framework=row["framework"],
+            api=row["api"],
+            model=row["model"],
+            version=row["framework_version"],
+            max_model_len=row["max_model_len"],
+            fit=None if row["token_fit"] is None else _fit_of(row["token_fit"]),
+            settings=_document(row["framework_config"], dict),
+            declared=tuple(map(str, _document(row["declared"], list))),
+            left_out=tuple(map(str, _document(row["left_out"], list))),
+            actual=_document(row["framework_actual"], dict),
+        )
 
 
 def _fit_of(stored: str) -> TokenFit:
-    fit = json.loads(stored)
+    fit = _document(stored, dict)
     return TokenFit(fit["template"], fit["per_word"], fit["residual"], TokenSource(fit["source"]))
 
 

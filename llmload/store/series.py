@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmload.domain import RequestRecord
-from llmload.store.packing import pack, unpack
+from llmload.store.packing import MOST_NUMBERS, pack, unpack
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 REQUESTS_PER_BLOCK = 2048
 """Enough to compress well, few enough to read one request without unpacking a whole window."""
+
+_ROWS = 6
+NUMBERS_PER_BLOCK = _ROWS * REQUESTS_PER_BLOCK
+"""Those of its table of small numbers."""
 
 _NONE = -(2**63)
 
@@ -91,7 +95,7 @@ def _answer_us(record: RequestRecord) -> int:
 
 def table_of(details: bytes) -> NDArray[np.int64]:
     """The small numbers of one block: a row for each of them, a column for each request."""
-    return unpack(details).reshape(6, -1)
+    return unpack(details, NUMBERS_PER_BLOCK).reshape(_ROWS, -1)
 
 
 def details_of(
@@ -105,6 +109,8 @@ def details_of(
     import numpy as np
 
     counts = table[0]
+    if counts.size and (counts.min() < 0 or counts.sum(dtype=float) > MOST_NUMBERS):
+        raise ValueError("it claims more events than any block has")
     firsts, has, many = np.cumsum(counts) - counts, counts > 0, counts > 1
     lasts = firsts + counts - 1
     is_packed = np.ones(int(counts.sum()), dtype=bool)

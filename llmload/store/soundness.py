@@ -7,12 +7,11 @@ from __future__ import annotations
 import sqlite3
 import zlib
 
-from llmload.store.series import REQUESTS_PER_BLOCK
+from llmload.store.packing import MOST_NUMBERS
+from llmload.store.series import NUMBERS_PER_BLOCK
 
-_LARGEST_SERIES = 256 * 2**20
-"""Bytes of the unpacked gaps of a block: a few thousand requests of ten thousand events each."""
-
-_LARGEST_TABLE = 6 * 8 * REQUESTS_PER_BLOCK
+_LARGEST_SERIES = 8 * MOST_NUMBERS
+_LARGEST_TABLE = 8 * NUMBERS_PER_BLOCK
 _CHUNK = 2**20
 
 MOST_REQUESTS = 10**9

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, replace
 
 from llmload.domain import IMPORTED, Phase, RunHeader, TargetFacts
-from llmload.errors import StoreError
 from llmload.progress import Progress
 from llmload.store import runs
 from llmload.store.database import Store
@@ -103,10 +102,8 @@ def state_of(store: Store, run_id: str) -> RunState | None:
         return None
     try:
         return _state(row)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        kind = type(error).__name__
-        problem = f"what is stored of it cannot be read ({kind})"
-        raise StoreError(f"run {run_id}", problem, "Look for what changed the store, or merge the run anew") from None
+    except (ValueError, TypeError) as error:
+        raise runs.unreadable(row, error) from error
 
 
 def _state(row: sqlite3.Row) -> RunState:

@@ -4,6 +4,7 @@ the site as a server on this machine gives it.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -77,9 +78,17 @@ def site_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def site(site_store: Path) -> Iterator[str]:
-    """The address of a served site: its root, with a slash at the end."""
+    """The address of a served site: its root, with a slash at the end. In the end the store is what it was."""
+    before = _digest(site_store)
     with served(site_store, site_store.parent) as address:
         yield address
+    assert _digest(site_store) == before, "a page has written into the store"
+
+
+def _digest(store: Path) -> str:
+    """Of the file, and of a log beside it that has anything in it."""
+    log = store.with_name(f"{store.name}-wal")
+    return hashlib.sha256(store.read_bytes() + (log.read_bytes() if log.exists() else b"")).hexdigest()
 
 
 @pytest.fixture

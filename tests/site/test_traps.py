@@ -157,13 +157,13 @@ def test_the_list_of_tables_does_not_wait_for_millions_of_requests(tmp_path: Pat
         connection.commit()
     with visiting(path) as visit:
         visit.get("/llmload")
-        began = time.thread_time()
+        began = time.monotonic()
         told = json.loads(visit.get("/llmload.json").body)
-        listed_s = time.thread_time() - began
+        listed_s = time.monotonic() - began
         page = visit.get("/llmload/requests?_size=5")
     (requests,) = [table for table in told["tables"] if table["name"] == "requests"]
     assert requests["hidden"]
-    assert listed_s < 1.0
+    assert listed_s < 2.0
     assert page.status == 200
 
 

@@ -26,6 +26,25 @@ from tests.store.observations import START_NS, observations, record, window
 @given(st.lists(st.integers(-(2**63), 2**63 - 1)))
 def test_packed_numbers_come_back(numbers: list[int]) -> None:
     assert unpack(pack(numbers)).tolist() == numbers
+    assert unpack(pack(numbers), most=len(numbers)).tolist() == numbers
+
+
+def test_no_more_numbers_are_unpacked_than_there_may_be() -> None:
+    packed = pack(range(1000))
+    for wrong, most in ((packed, 999), (packed[:-1], 1000)):
+        with pytest.raises(ValueError, match="cut short, or has more than"):
+            unpack(wrong, most)
+
+
+def test_a_block_that_claims_more_events_than_memory_holds_is_damaged(tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(CLEAN.header)
+        store.remember(CLEAN.header.run_id, window(requests=2))
+        with closing(sqlite3.connect(store.path)) as connection, connection:
+            claim = pack([2**40, 2**40, *[0] * 10])
+            connection.execute("UPDATE request_gaps SET details = ?", (claim,))
+        with pytest.raises(StoreError, match="is damaged"):
+            store.load(CLEAN.header.run_id)
 
 
 @pytest.fixture(scope="module")
