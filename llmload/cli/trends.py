@@ -53,7 +53,7 @@ def _of_scenario(store: Store, name: str, wanted: Wanted) -> ScenarioTrends | No
     if history is None:
         return None
     steps = history.gated if wanted.at is None else history.at(wanted.at)
-    return trends_at(history, steps, figures, _accepted)
+    return trends_at(store, history, steps, figures, _accepted)
 
 
 # ---------------------------------------------------------------- what was accepted

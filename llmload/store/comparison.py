@@ -145,21 +145,44 @@ def _fingerprint(told: str, known: dict[str, Mapping[str, str]]) -> Mapping[str,
 
 
 def steps_of_runs(
-    connection: sqlite3.Connection, run_ids: Sequence[str], figures: Collection[str] = ()
+    connection: sqlite3.Connection,
+    run_ids: Sequence[str],
+    figures: Collection[str] = (),
+    labels: Collection[str] = (),
 ) -> Mapping[str, Mapping[str, Estimates]]:
-    """By run and the label of the step, over all climbs; only these figures, where some are named."""
+    """By run and the label of the step, over all climbs; only these figures, and these steps, where some are named."""
     found: dict[str, dict[str, dict[str, Estimate]]] = {}
     for begin in range(0, len(run_ids), _RUNS_AT_ONCE):
         some = run_ids[begin : begin + _RUNS_AT_ONCE]
         of_figures = f" AND name IN ({_places(figures)})" if figures else ""
+        of_steps = f" AND label IN ({_places(labels)})" if labels else ""
         rows = connection.execute(
-            "SELECT run_id, label, name, estimates.value, log_error FROM runs JOIN estimates USING (run)"  # noqa: S608
-            f" JOIN steps USING (run, step) WHERE run_id IN ({_places(some)}) AND repeat = {WHOLE}{of_figures}"
+            "SELECT run_id, label, name, estimates.value, log_error"  # noqa: S608
+            " FROM runs CROSS JOIN steps USING (run) CROSS JOIN estimates USING (run, step)"  # in this order: by keys
+            f" WHERE run_id IN ({_places(some)}){of_steps} AND repeat = {WHOLE}{of_figures}"
             " ORDER BY run, step, name",
-            (*some, *figures),
+            (*some, *labels, *figures),
         )
         for run_id, label, name, value, log_error in rows:
             found.setdefault(run_id, {}).setdefault(label, {})[name] = Estimate(value, log_error)
+    return found
+
+
+def labels_of_runs(
+    connection: sqlite3.Connection, run_ids: Sequence[str], figures: Sequence[str]
+) -> Mapping[str, Sequence[str]]:
+    """By run, the labels of its steps that have any of these figures, in the order of its ladder."""
+    found: dict[str, list[str]] = {}
+    for begin in range(0, len(run_ids), _RUNS_AT_ONCE):
+        some = run_ids[begin : begin + _RUNS_AT_ONCE]
+        rows = connection.execute(
+            f"SELECT run_id, label FROM runs CROSS JOIN steps USING (run) WHERE run_id IN ({_places(some)})"  # noqa: S608
+            " AND EXISTS (SELECT 1 FROM estimates WHERE (estimates.run, estimates.step) = (steps.run, steps.step)"
+            f" AND repeat = {WHOLE} AND name IN ({_places(figures)})) ORDER BY run, step",
+            (*some, *figures),
+        )
+        for run_id, label in rows:
+            found.setdefault(run_id, []).append(label)
     return found
 
 

@@ -6,7 +6,7 @@ No file is read but the store: whatever a store names may be named by a stranger
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmload.analysis.judgement import UNMEASURED
 from llmload.analysis.looks import gates_at, steps_of
@@ -14,6 +14,7 @@ from llmload.analysis.trend import Accepted, LeftOut, ScenarioTrends, TrendRun, 
 from llmload.errors import ScenarioError, StoreError
 from llmload.scenario.asked import Scenario
 from llmload.scenario.loader import load_resolved
+from llmload.store.comparison import labels_of_runs, steps_of_runs
 from llmload.store.database import Store
 
 SERIES = ("workload", "load")
@@ -25,10 +26,10 @@ AcceptedShifts = Callable[[Scenario, Mapping[str, str]], Iterable[Accepted]]
 
 @dataclass(frozen=True, slots=True)
 class ScenarioHistory:
-    """The newest series of runs of a scenario, oldest first; there is at least one.
+    """The newest series of runs of a scenario, oldest first and without their estimates; there is at least one.
 
     `asked` is what the newest of them was asked to do, None where this version cannot read that any more. `steps` are
-    the labels of every step that any of them has, in the order of the newest run that has some.
+    the labels of every step that has any of the figures in any of them, in the order of the newest run that has some.
     """
 
     scenario: str
@@ -51,36 +52,49 @@ class ScenarioHistory:
 
 
 def history_of(store: Store, scenario: str, figures: Collection[str], limit: int) -> ScenarioHistory | None:
-    """Of the newest `limit` finished runs, with these figures; None where none of them measured anything."""
+    """Of the newest `limit` finished runs, with the steps that have the figures; None where none measured anything."""
     finished = store.finished_runs(scenario, limit)
     measured = [run for run in finished if run.exit_code != UNMEASURED]
     series = series_of([TrendRun(run.past, run.fingerprint) for run in measured])
     if not series:
         return None
-    newest = {run.past.run_id for run in series[0]}
-    full = store.with_estimates([run for run in measured if run.run_id in newest], figures)
-    runs = tuple(TrendRun(run.past, run.fingerprint) for run in full)
+    runs = tuple(series[0])
+    with store.reading() as connection:
+        labels = labels_of_runs(connection, [run.past.run_id for run in runs], tuple(figures))
     return ScenarioHistory(
         scenario=scenario,
         runs=runs,
-        steps=tuple(dict.fromkeys(label for run in reversed(runs) for label in run.past.steps)),
+        steps=tuple(dict.fromkeys(label for run in reversed(runs) for label in labels.get(run.past.run_id, ()))),
         asked=_asked(store, runs[-1].past.run_id),
         others=tuple(_others(len(finished) - len(measured), series)),
     )
 
 
 def trends_at(
-    history: ScenarioHistory, steps: Iterable[str], figures: Sequence[str], accepted: AcceptedShifts | None = None
+    store: Store,
+    history: ScenarioHistory,
+    steps: Sequence[str],
+    figures: Sequence[str],
+    accepted: AcceptedShifts | None = None,
 ) -> ScenarioTrends:
     """Each of the figures at each of the steps; without `accepted`, nothing is known to be."""
     known = () if accepted is None or history.asked is None else accepted(history.asked, history.runs[-1].fingerprint)
     shifts = tuple(known)
+    runs = _with_estimates(store, history.runs, steps, figures)
     return ScenarioTrends(
         scenario=history.scenario,
         runs=len(history.runs),
-        trends=tuple(trend_of(history.runs, step, figure, shifts) for step in steps for figure in figures),
+        trends=tuple(trend_of(runs, step, figure, shifts) for step in steps for figure in figures),
         others=history.others,
     )
+
+
+def _with_estimates(
+    store: Store, runs: Sequence[TrendRun], steps: Sequence[str], figures: Sequence[str]
+) -> tuple[TrendRun, ...]:
+    with store.reading() as connection:
+        found = steps_of_runs(connection, [run.past.run_id for run in runs], figures, steps)
+    return tuple(replace(run, past=replace(run.past, steps=found.get(run.past.run_id, {}))) for run in runs)
 
 
 def _asked(store: Store, run_id: str) -> Scenario | None:

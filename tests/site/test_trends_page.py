@@ -155,8 +155,8 @@ def test_who_gives_accepted_shifts_sees_them_marked_and_the_site_gives_none(stor
     with open_store(store) as opened:
         history = history_of(opened, "chat", ("p50(ttft)",), 200)
         assert history is not None
-        (known,) = trends_at(history, ("concurrency 8",), ("p50(ttft)",), accepted).trends
-        (unknown,) = trends_at(history, ("concurrency 8",), ("p50(ttft)",)).trends
+        (known,) = trends_at(opened, history, ("concurrency 8",), ("p50(ttft)",), accepted).trends
+        (unknown,) = trends_at(opened, history, ("concurrency 8",), ("p50(ttft)",)).trends
     assert [shift.accepted for shift in known.shifts] == ["a longer template"]
     assert [shift.accepted for shift in unknown.shifts] == [None]
 

@@ -87,7 +87,7 @@ def _found(asked: Asked, store: Store) -> _Found:
     if not steps:
         because = texts["site.trends.no_step"].format(step=plain(at or "", _SHOWN))
         raise Refused(400, because, texts["site.trends.use_step"].format(known=plain(", ".join(history.steps))))
-    return _Found(history, steps[0], metric, trends_at(history, steps, figures))
+    return _Found(history, steps[0], metric, trends_at(store, history, steps, figures))
 
 
 def _form(asked: Asked, store: Store, found: _Found) -> dict[str, object] | None:
