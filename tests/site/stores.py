@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from llmload.analysis.judgement import UNMEASURED
 from llmload.domain import IMPORTED, RunResult
 from llmload.store.database import open_store
+from llmload.store.judgement import cut_short
+from llmload.verdict import Status
 from tests.recorded_comparisons import ADVISED, REGRESSED
 from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
 
@@ -23,11 +26,29 @@ def fill(path: Path) -> Path:
                 store.describe(result.header.run_id, result.target)
             store.finish(result.header.run_id, result, IMPORTED if result.is_imported else "finished")
         for run_id, status in ((FAILED, "failed"), (UNTOLD, "interrupted")):
-            empty = replace(CLEAN, header=replace(CLEAN.header, run_id=run_id, created=_created(run_id)), steps=())
-            store.begin(empty.header)
-            store.finish(run_id, replace(empty, because="the disk is full", exit_code=4), status)
+            broken = _broken(run_id, status)
+            store.begin(broken.header)
+            store.finish(run_id, broken, status)
         store.begin(replace(CLEAN.header, run_id=RUNNING, created=_created(RUNNING)))
     return path
+
+
+def _broken(run_id: str, status: str) -> RunResult:
+    """What a run comes to that ends before its first window does: an error with its reason, and nothing else."""
+    header = replace(CLEAN.header, run_id=run_id, created=_created(run_id))
+    reason = cut_short(header, status)
+    assert reason is not None
+    return RunResult(
+        header=header,
+        finished=header.created,
+        target=None,
+        steps=(),
+        status=Status.ERROR,
+        exit_code=UNMEASURED,
+        because="Nothing was measured",
+        fingerprint=CLEAN.fingerprint,
+        caveats=(replace(reason, is_fatal=False),),
+    )
 
 
 def _created(run_id: str) -> str:

@@ -47,7 +47,8 @@ def test_what_is_not_known_is_null_and_never_nothing_at_all(filled: Path) -> Non
     (document,) = ask(filled, "/history.json?status=failed")
     (run,) = document.json()["runs"]
     assert run["run_id"] == FAILED
-    assert (run["goodput"], run["ttft_p99_ms"], run["model"], run["because"]) == (None, None, None, "the disk is full")
+    assert (run["goodput"], run["ttft_p99_ms"], run["model"]) == (None, None, None)
+    assert (run["verdict"], run["because"]) == ("error", "Nothing was measured")
 
 
 def test_a_program_turns_the_pages_by_the_references_of_the_document(tmp_path: Path) -> None:

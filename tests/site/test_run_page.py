@@ -165,8 +165,8 @@ def test_a_command_is_taken_by_a_shell_as_one_id() -> None:
 @pytest.mark.parametrize(
     ("run_id", "word", "because"),
     [
-        pytest.param(FAILED, "Failed", "the disk is full", id="failed"),
-        pytest.param(UNTOLD, "Interrupted", "the disk is full", id="interrupted"),
+        pytest.param(FAILED, "Failed", "a defect of llmload or its surroundings ended it", id="failed"),
+        pytest.param(UNTOLD, "Interrupted", "stopped by Ctrl-C or SIGTERM", id="interrupted"),
         pytest.param(RUNNING, "Running", "The first step has not begun", id="running"),
     ],
 )
