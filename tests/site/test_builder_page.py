@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,28 +20,28 @@ from tests.command import here
 from tests.site.asked import ask
 
 
-def leaves(node: object, path: str = "") -> Iterator[str]:
+def leaves(node: object, definitions: Mapping[str, object], path: str = "") -> Iterator[str]:
     """Paths of everything that a scenario may hold, down to what has no fields of its own."""
-    schema = scenario_schema()
-    definitions = schema["$defs"]
-    assert isinstance(definitions, dict)
     assert isinstance(node, dict)
     if "$ref" in node:
-        yield from leaves(definitions[str(node["$ref"]).rpartition("/")[2]], path)
+        yield from leaves(definitions[str(node["$ref"]).rpartition("/")[2]], definitions, path)
         return
     branches = node.get("anyOf", node.get("oneOf"))
     inner = [each for each in branches if each.get("type") != "null"] if isinstance(branches, list) else []
     if len(inner) == 1:
-        yield from leaves(inner[0], path)
+        yield from leaves(inner[0], definitions, path)
     elif properties := node.get("properties"):
         for name, each in properties.items():
-            yield from leaves(each, f"{path}.{name}" if path else name)
+            yield from leaves(each, definitions, f"{path}.{name}" if path else name)
     else:
         yield path
 
 
 def test_every_part_of_a_scenario_has_a_field_or_a_reason_to_have_none() -> None:
-    known = list(leaves(scenario_schema()))
+    schema = scenario_schema()
+    definitions = schema["$defs"]
+    assert isinstance(definitions, dict)
+    known = list(leaves(schema, definitions))
     asked = {*LABELS, *ELSEWHERE}
     assert [path for path in known if not any(path == each or path.startswith(f"{each}.") for each in asked)] == []
     assert [path for path in ELSEWHERE if not any(each == path or each.startswith(f"{path}.") for each in known)] == []
