@@ -245,7 +245,10 @@ def _document(run: RunResult, texts: Texts) -> Iterator[list[Value]]:
     """The resolved document, a line for each setting; secrets are references there."""
     if run.is_imported:
         return
-    leaves = list(_leaves(json.loads(run.header.resolved), ""))
+    try:
+        leaves = list(_leaves(json.loads(run.header.resolved), ""))
+    except (ValueError, RecursionError):  # of a store from elsewhere
+        return
     for name, value in leaves[:_MOST_SETTINGS]:
         yield [texts["excel.config.document"].format(name=name), value]
     if len(leaves) > _MOST_SETTINGS:

@@ -32,9 +32,13 @@ def bare_milliseconds(value: float | None, limit: float | None = None) -> str:
     return _digits(value, places, (limit,))
 
 
+_NO_SHARE = 1e6
+"""No share and no change is larger; only a store from elsewhere has such figures, with which floats overflow."""
+
+
 def percent(share: float | None, limit: float | None = None) -> str:
     """A share 0..1 with two decimals at most, rounded down as in a verdict's reason: "93.26%", "100%"."""
-    if share is None or not isfinite(share):
+    if share is None or not isfinite(share) or abs(share) > _NO_SHARE:
         return MISSING
     others = [other for other in (0.0, 1.0, limit) if other is not None and other != share]
     for places in range(2, _MOST_PLACES):

@@ -11,7 +11,7 @@ from pathlib import Path
 from llmload.errors import StoreError
 from llmload.store import schema
 from llmload.store.database import Store
-from llmload.store.opening import explained
+from llmload.store.opening import TEXT, explained
 
 LONGEST_VALUE_BYTES = 64 << 20
 """Of one value that a page of ours reads. Documents of results stay below 1 MB; a file from elsewhere may hold more."""
@@ -59,6 +59,7 @@ class Reading:
         connection = self._connect()
         connection.row_factory = sqlite3.Row
         connection.isolation_level = None
+        connection.text_factory = TEXT
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE_BYTES)
         opened = self._of_thread.opened = _Opened(connection, (status.st_dev, status.st_ino))
         return opened

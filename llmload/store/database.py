@@ -24,7 +24,7 @@ from llmload.store.comparison import (
     steps_of_runs,
 )
 from llmload.store.kept_results import kept_result
-from llmload.store.opening import BUSY_S, connect, connect_to_read, explained, writing
+from llmload.store.opening import BUSY_S, TEXT, connect, connect_to_read, explained, writing
 from llmload.store.process import Process, is_gone, this_process
 from llmload.store.results import caveats_of_run, put_result, put_step, steps_of
 from llmload.store.runs import RunSummary, StoredRun, new_run_id
@@ -59,6 +59,7 @@ def open_existing(path: Path) -> Iterator[Store]:
     if not path.exists():
         raise UsageError(str(path), "there is no store here", "Run `llmload apply` first, or name one with --store")
     with closing(connect_to_read(path)) as connection:
+        connection.text_factory = TEXT
         store = Store(path, connection)
         if not connection.execute("PRAGMA query_only").fetchone()[0]:
             store.recover()

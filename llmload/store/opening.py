@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from llmload.errors import StoreError
@@ -13,6 +14,10 @@ from llmload.store import schema
 
 BUSY_S = 10.0
 """How long to wait for another process that is writing."""
+
+TEXT = partial(str, encoding="utf-8", errors="replace")
+"""`text_factory` of those who show what is stored: a store from elsewhere may hold texts that are no UTF-8, and one of
+them must not keep a reader from all the others."""
 
 _PRIMARY = 0xFF  # the low byte of an extended result code
 

@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import asdict
 
 from llmload.domain import RunResult, Step, StepMetrics, StepResult
+from llmload.errors import StoreError
 from llmload.latency import Histogram, LatencySummary
 from llmload.store.comparison import put_estimates, put_reference
 from llmload.store.kept_results import put_kept
@@ -157,7 +158,15 @@ def _caveat_row(step: str | None, caveat: Caveat) -> tuple[str | int | None, ...
 def steps_of(connection: sqlite3.Connection, run: int) -> tuple[StepResult, ...]:
     """The steps of a run by their stored figures alone, without windows and verdicts."""
     rows = connection.execute("SELECT * FROM steps WHERE run = ? AND attempts IS NOT NULL ORDER BY step", (run,))
-    return tuple(StepResult(Step(row["step"], row["axis"], row["value"]), (), _metrics_of(row), (), ()) for row in rows)
+    try:
+        return tuple(
+            StepResult(Step(row["step"], row["axis"], row["value"]), (), _metrics_of(row), (), ()) for row in rows
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        problem = f"the figures of its steps cannot be read ({type(error).__name__})"
+        raise StoreError(
+            f"run number {run}", problem, "Look for what changed the store, or merge the run anew"
+        ) from None
 
 
 def _metrics_of(row: sqlite3.Row) -> StepMetrics:
