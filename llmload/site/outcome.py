@@ -11,6 +11,7 @@ from enum import Enum
 
 from llmload.domain import RunResult
 from llmload.errors import LlmloadError
+from llmload.reporters.texts import Texts
 from llmload.site.answering import tell_defect
 from llmload.store.database import Store
 from llmload.store.judgement import judged
@@ -30,14 +31,24 @@ class Unjudged(Enum):
     UNREADABLE = "unreadable"
 
 
-_Key = tuple[str, str, str, str | None, str | None]
+def why_unjudged(why: Unjudged, state: RunState, texts: Texts) -> str:
+    """The same in words, without a full stop."""
+    return texts[f"site.run.unjudged.{why.value}"].format(count=f"{state.requests:,}", most=f"{MOST_REQUESTS:,}")
+
+
+_Key = tuple[str, str, str, str, str | None, str | None]
 _judged: OrderedDict[_Key, RunResult] = OrderedDict()
 _one_at_a_time = threading.Lock()
 
 
 def outcome(store: Store, state: RunState) -> RunResult | Unjudged:
     """The result of a run that has come to its end."""
-    if not state.has_result:
+    return measured(store, state) if state.has_result else Unjudged.NOT_ENDED
+
+
+def measured(store: Store, state: RunState) -> RunResult | Unjudged:
+    """What a run came to that no process works on, however it ended."""
+    if state.is_running:
         return Unjudged.NOT_ENDED
     kept = store.kept(state.run_id)
     if kept is not None:
@@ -55,8 +66,8 @@ def outcome_of(store: Store, run_id: str) -> RunResult | None:
 
 
 def _remembered(store: Store, state: RunState) -> RunResult | Unjudged:
-    """The same id may have been deleted and stored again: then it was created, or ended, at another instant."""
-    key = (str(store.path), state.run_id, state.header.created, state.finished, state.verdict)
+    """The same id may have been resumed, or deleted and stored again: then it ended otherwise or at another instant."""
+    key = (str(store.path), state.run_id, state.header.created, state.status, state.finished, state.verdict)
     with _one_at_a_time:
         known = _judged.get(key)
         if known is not None:

@@ -265,6 +265,13 @@ def test_what_a_page_does_not_judge_it_tells_as_it_was_stored(
     assert (told["kind"], told["status"], told["verdict"]) == ("RunState", "finished", "pass")
     assert [gate["status"] for gate in told["gates"]] == ["pass", "pass"]
     assert (saved.status_code, f"llmload report {SAMPLE}" in saved.text) == (409, True)
+    assert why in saved.text
+    with open_store(store) as opened:
+        opened.begin(CLEAN.header)
+        opened.finish(CLEAN_ID, CLEAN, "finished")
+    compared, twin = ask(store, f"/compare?runs={CLEAN_ID},{SAMPLE}", f"/compare.json?runs={CLEAN_ID},{SAMPLE}")
+    assert (compared.status_code, twin.status_code) == (409, 409)
+    assert why in compared.text
 
 
 def test_the_documentation_names_every_field_of_a_run_without_a_result(store: Path) -> None:

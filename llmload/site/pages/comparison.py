@@ -17,9 +17,10 @@ from llmload.reporters.figures import MISSING
 from llmload.reporters.step_document import Json, number
 from llmload.site import rendering
 from llmload.site.asking import Answer, Asked, Freshness, Refused
+from llmload.site.outcome import Unjudged, measured, why_unjudged
 from llmload.store.comparable_runs import comparable_runs, states_of
 from llmload.store.database import Store
-from llmload.store.judgement import decided
+from llmload.store.states import state_of
 
 LEAST, MOST = 2, 6
 """Runs that one page compares: more of them nobody tells apart."""
@@ -112,11 +113,21 @@ class _Compared:
 
 
 def _compared(asked: Asked, store: Store, ids: Sequence[str]) -> _Compared:
-    results = tuple(decided(store, each) for each in ids)
+    results = tuple(_result(asked, store, each) for each in ids)
     comparison = compare([of_result(each, result) for each, result in zip(ids, results, strict=True)])
     if not comparison.rows and not comparison.is_spoilt:
         raise Refused(400, asked.texts["site.comparison.apart"], asked.texts["site.comparison.choose_alike"])
     return _Compared(comparison, results)
+
+
+def _result(asked: Asked, store: Store, run_id: str) -> RunResult:
+    state = state_of(store, run_id)
+    if state is None:  # deleted since it was looked up
+        raise Refused(404, asked.texts["site.comparison.unknown"].format(runs=plain(run_id, _SHOWN)))
+    result = measured(store, state)
+    if isinstance(result, Unjudged):
+        raise Refused(409, f"{plain(run_id, _SHOWN)}: {why_unjudged(result, state, asked.texts)}")
+    return result
 
 
 def _choice(asked: Asked, store: Store, refusal: Refused) -> Answer:

@@ -16,7 +16,7 @@ from llmload.reporters.registry import REPORTERS
 from llmload.reporters.texts import Texts
 from llmload.site import rendering
 from llmload.site.asking import JSON, Answer, Asked, Freshness, Refused
-from llmload.site.outcome import Unjudged, outcome
+from llmload.site.outcome import Unjudged, outcome, why_unjudged
 from llmload.site.pages import standing_run
 from llmload.store.database import Store
 from llmload.store.states import Neighbours, RunState, meant_by, neighbours, state_of
@@ -74,7 +74,7 @@ def export(asked: Asked, store: Store) -> Answer:
     state = _state(asked, store)
     result = outcome(store, state)
     if isinstance(result, Unjudged):
-        raise Refused(409, asked.texts[f"site.run.unjudged.{result.value}"], command_of("report", state.run_id))
+        raise Refused(409, why_unjudged(result, state, asked.texts), command_of("report", state.run_id))
     download = DOWNLOADS[form]
     (content,) = REPORTERS[download.reporter](result, asked.texts).values()
     name = f"{_file_name(state.run_id)}.{download.ending}"

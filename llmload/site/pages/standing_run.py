@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from llmload.site import rendering
 from llmload.site.asking import Answer, Asked, Freshness
-from llmload.site.outcome import MOST_REQUESTS, Unjudged
+from llmload.site.outcome import Unjudged, why_unjudged
 from llmload.site.standing import instant, ladder_of, spoken, state_document, step_table, told_of
 from llmload.store.database import Store
 from llmload.store.judgement import cut_short
@@ -25,8 +25,7 @@ def page(asked: Asked, store: Store, state: RunState, why: Unjudged, around: Map
         **around,
         "state": state,
         "decided": _status(state.verdict) if state.has_result and state.verdict else None,
-        "explained": "" if state.has_result is False else texts[f"site.run.unjudged.{why.value}"],
-        "most_requests": MOST_REQUESTS,
+        "explained": why_unjudged(why, state, texts) if state.has_result else "",
         "reason": reason,
         "facts": _facts(asked, state),
         "live": live,
