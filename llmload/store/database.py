@@ -34,6 +34,9 @@ __all__ = ["HistoryRun", "RunSummary", "Store", "StoredRun", "new_run_id", "open
 
 STATUSES = ("running", "finished", "failed", "interrupted", "aborted", IMPORTED)
 
+_OPEN_AGAIN = ("verdicts", "findings", "caveats", "results", "recommendations")
+"""Tables of what a run came to, which nobody knows once it goes on."""
+
 _PROGRESS_BUSY_MS = 100
 
 _WINDOWS = "SELECT windows.*, axis, value FROM windows JOIN steps USING (run, step)"
@@ -100,8 +103,8 @@ class Store:
                 " WHERE run = ?",
                 (run,),
             )
-            for table in ("caveats", "results", "recommendations"):  # what it came to is open again
-                connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - three names of ours
+            for table in _OPEN_AGAIN:
+                connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - names of ours
             self._own(run)
 
     def describe(self, run_id: str, facts: TargetFacts) -> None:

@@ -14,6 +14,7 @@ import pytest
 from llmload.domain import Ending
 from llmload.errors import StoreError, UsageError
 from llmload.store.database import Store, new_run_id, open_existing, open_store
+from llmload.store.states import gate_words
 from tests.recorded_runs import CLEAN, TROUBLE
 from tests.store.observations import PROGRESS, window
 
@@ -109,8 +110,11 @@ def test_a_run_that_ended_early_is_resumed_once(store: Store) -> None:
     store.begin(CLEAN.header)
     store.finish(RUN, CLEAN, "interrupted")
     assert store.kept(RUN) is not None
+    assert gate_words(store, RUN)
     store.resume(RUN)
     assert store.kept(RUN) is None
+    assert gate_words(store, RUN) == ()
+    assert rows(store, "SELECT count(*) FROM caveats UNION SELECT count(*) FROM findings") == [(0,)]
     assert store.list_runs()[0].status == "running"
     assert store.load(RUN).finished is None
     with pytest.raises(StoreError, match=r"process \d+ still works on this run"):
