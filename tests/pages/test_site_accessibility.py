@@ -19,10 +19,12 @@ EACH = {
     "run that broke off": f"benchmark/{FAILED}",
     "refusal": "benchmark/nobody",
     "choice of runs": "compare",
+    "recommendations": "recommend",
+    "recommendation": f"recommend/{CLEAN.header.run_id}",
     "trends": "trends/regression",
     "builder": "new",
 }
-REFUSED = {EACH["refusal"], EACH["choice of runs"]}
+REFUSED = {EACH["refusal"]}
 LONG = {
     "run": f"benchmark/{TROUBLE.header.run_id}?shared=true",
     "comparison": f"compare?runs={CLEAN.header.run_id},20260201-080000-00000001",

@@ -28,7 +28,7 @@ TRANSLATED = [language for language in Language if language is not Language.EN]
         pytest.param(
             "p95(ttft) was 480ms, 970 of 1,000 requests within 500ms (97%);"
             " at 95% confidence at least 96% are, 95% wanted",
-            "p95(ttft) 480ms, 요청 1,000건 중 970건 500ms 이내 (97%); 신뢰도 95%에서 최소 96%, 목표 95%",
+            "p95(ttft) 480ms, 요청 1,000건 중 970건 500ms 이내 (97%); 신뢰수준 95%에서 최소 96%, 목표 95%",
             id="the reason of a percentile gate",
         ),
         pytest.param(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -71,10 +72,33 @@ def test_a_figure_that_a_run_lacks_is_null_and_its_bar_a_gap(filled: Path) -> No
     assert 'class="length"' not in panel
 
 
+def test_a_comparison_of_nothing_yet_is_a_form_and_no_fault(filled: Path) -> None:
+    page, document = ask(filled, "/compare", "/compare.json")
+    assert (page.status_code, document.status_code) == (200, 400)
+    assert "<h1>Compare runs</h1>" in page.text
+    assert 'type="checkbox"' in page.text
+    assert "refusal" not in page.text
+
+
+def test_a_comparison_is_called_by_its_scenarios_and_days(filled: Path) -> None:
+    same, other, korean = ask(
+        filled,
+        f"/compare?runs={FIRST},{SECOND}",
+        f"/compare?runs={FIRST},20260201-080000-00000001",
+        f"/compare?runs={FIRST},20260201-080000-00000001&lang=ko",
+    )
+    assert title_of(same.text) == "Comparison: quickstart, regression, 2 runs of 2026-03-01 · llmload"
+    assert title_of(other.text) == "Comparison: quickstart, 2 runs of 2026-02-01 to 2026-03-01 · llmload"
+    assert title_of(korean.text) == "비교: quickstart, 실행 2건, 2026-02-01 ~ 2026-03-01 · llmload"
+
+
+def title_of(page: str) -> str:
+    return html.unescape(page.partition("<title>")[2].partition("</title>")[0])
+
+
 @pytest.mark.parametrize(
     ("query", "status", "words"),
     [
-        pytest.param("", 400, "Two runs or more", id="no run"),
         pytest.param(f"?runs={FIRST}", 400, "Two runs or more", id="one run"),
         pytest.param(f"?runs={FIRST},{FIRST}", 400, "named twice", id="the same run twice"),
         pytest.param(f"?runs={FIRST},nobody", 404, "There is no such run: nobody", id="unknown"),

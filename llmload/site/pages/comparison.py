@@ -15,6 +15,7 @@ from llmload.reporters.comparison_bars import FIGURES, loads
 from llmload.reporters.embedding import live_figures
 from llmload.reporters.figures import MISSING
 from llmload.reporters.step_document import Json, number
+from llmload.reporters.texts import Texts
 from llmload.site import rendering
 from llmload.site.asking import Answer, Asked, Freshness, Refused
 from llmload.site.outcome import Unjudged, measured, why_unjudged
@@ -27,11 +28,14 @@ LEAST, MOST = 2, 6
 
 _OFFERED = 12
 _LONGEST_ID = 200
-_SHOWN = 60  # characters of an id in a refusal
+_SHOWN = 60  # characters of an id in a refusal, or of a scenario in a title
+_NAMED = 3  # scenarios in a title
 
 
 def page(asked: Asked, store: Store) -> Answer:
     """For people: the comparison, or a choice of runs where there is none to be made."""
+    if not _named(asked):
+        return _choice(asked, store, None)
     try:
         ids = _chosen(asked, store)
         compared = _compared(asked, store, ids)
@@ -44,6 +48,7 @@ def page(asked: Asked, store: Store) -> Answer:
     told["sections"] = _with_loads(told["sections"], asked) if shared else told["sections"]
     here = {
         **told,
+        "titled": _title(compared.results, asked.texts),
         "models": [_model(result) for result in compared.results],
         "loads": shared,
         "runs_of": [(words.letter(place), run) for place, run in enumerate(comparison.runs)],
@@ -130,18 +135,16 @@ def _result(asked: Asked, store: Store, run_id: str) -> RunResult:
     return result
 
 
-def _choice(asked: Asked, store: Store, refusal: Refused) -> Answer:
-    """Why nothing is compared, and runs to choose from: those that were named first."""
+def _choice(asked: Asked, store: Store, refusal: Refused | None) -> Answer:
+    """Runs to choose from, those that were named first; and why these were not compared, where any were named."""
     named = _named(asked)[:MOST]
     known = [each for each, is_comparable in states_of(store, named).items() if is_comparable]
     told = {
-        "status": refusal.status,
-        "because": refusal.because,
-        "remedy_text": refusal.remedy,
+        "refusal": refusal,
         **_offers(asked, store, [each for each in dict.fromkeys(named) if each in known], None),
     }
     answer = rendering.render("compare_choice.html.j2", told, asked)
-    return Answer(answer.body, answer.content_type, refusal.status)
+    return answer if refusal is None else Answer(answer.body, answer.content_type, refusal.status)
 
 
 def _offers(asked: Asked, store: Store, chosen: Sequence[str], scenario: str | None) -> dict[str, object]:
@@ -150,6 +153,15 @@ def _offers(asked: Asked, store: Store, chosen: Sequence[str], scenario: str | N
     others = [run for run in offered if run.run_id not in chosen]
     language = None if "lang" not in asked.query else asked.texts.language.value
     return {"chosen": chosen, "offered": others[:_OFFERED], "language": language, "most": MOST}
+
+
+def _title(results: Sequence[RunResult], texts: Texts) -> str:
+    """What a person calls the comparison: the scenarios, and the days of the runs."""
+    scenarios = list(dict.fromkeys(plain(each.header.scenario, _SHOWN) for each in results))
+    days = sorted({each.header.created[:10] for each in results})
+    when = days[0] if len(days) == 1 else texts["site.comparison.days"].format(first=days[0], last=days[-1])
+    named = ", ".join(scenarios[:_NAMED]) + ("…" if len(scenarios) > _NAMED else "")
+    return texts["site.comparison.titled"].format(scenarios=named, count=len(results), when=when)
 
 
 def _with_loads(sections: object, asked: Asked) -> list[tuple[str, str]]:
