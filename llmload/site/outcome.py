@@ -36,7 +36,7 @@ def why_unjudged(why: Unjudged, state: RunState, texts: Texts) -> str:
     return texts[f"site.run.unjudged.{why.value}"].format(count=f"{state.requests:,}", most=f"{MOST_REQUESTS:,}")
 
 
-_Key = tuple[str, str, str, str, str | None, str | None]
+_Key = tuple[str, str, str, str, str | None, str | None, int]
 _judged: OrderedDict[_Key, RunResult] = OrderedDict()
 _one_at_a_time = threading.Lock()
 
@@ -66,8 +66,11 @@ def outcome_of(store: Store, run_id: str) -> RunResult | None:
 
 
 def _remembered(store: Store, state: RunState) -> RunResult | Unjudged:
-    """The same id may have been resumed, or deleted and stored again: then it ended otherwise or at another instant."""
-    key = (str(store.path), state.run_id, state.header.created, state.status, state.finished, state.verdict)
+    """The same id may have been deleted and stored again, or resumed: then it ended otherwise, at another instant, or
+    after more requests.
+    """
+    header = state.header
+    key = (str(store.path), state.run_id, header.created, state.status, state.finished, state.verdict, state.requests)
     with _one_at_a_time:
         known = _judged.get(key)
         if known is not None:
