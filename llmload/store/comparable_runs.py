@@ -11,7 +11,7 @@ from llmload.store.runs import RunSummary
 _HAS_FIGURES = "EXISTS (SELECT 1 FROM steps WHERE steps.run = runs.run AND attempts IS NOT NULL)"
 
 
-def states_of(store: Store, run_ids: Sequence[str]) -> dict[str, bool]:
+def are_comparable(store: Store, run_ids: Sequence[str]) -> dict[str, bool]:
     """Whether each of the runs has ended with figures, by its id in full; those that are not in the store lack."""
     places = ", ".join("?" * len(run_ids))
     with store.reading() as connection:

@@ -351,8 +351,7 @@ def _choices(connection: sqlite3.Connection, gone: int) -> Choices:
         statuses["running"] = statuses.get("running", 0) - gone
         statuses["aborted"] = statuses.get("aborted", 0) + gone
     labels = connection.execute(
-        "SELECT CAST(name || '=' || value AS BLOB), count(*) FROM run_labels GROUP BY name, value"
-        " ORDER BY 2 DESC LIMIT ?",
+        "SELECT name || '=' || value, count(*) FROM run_labels GROUP BY name, value ORDER BY 2 DESC LIMIT ?",
         (_MOST_CHOICES,),
     )
     return Choices(
@@ -361,17 +360,12 @@ def _choices(connection: sqlite3.Connection, gone: int) -> Choices:
         framework=by["framework"],
         verdict=by["verdict"],
         status=tuple(Choice(*each) for each in sorted(statuses.items()) if each[1]),
-        label=tuple(Choice(_text(name), runs) for name, runs in sorted(tuple(row) for row in labels.fetchall())),
+        label=tuple(Choice(*each) for each in sorted(tuple(row) for row in labels.fetchall())),
     )
 
 
-def _text(stored: bytes) -> str:
-    """A label of which JSON told half a surrogate pair is no UTF-8 in SQLite: with a mark in its place."""
-    return stored.decode("utf-8", "replace")
-
-
 def _whole(label: str) -> str:
-    """The same where JSON told it."""
+    """JSON may tell half a surrogate pair, which is no text: with a mark in its place."""
     return label.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from llmload.domain import RunResult
 from llmload.store.database import Store, open_store
 from llmload.store.history import PAGE, After, Before, Cursor, Filter, HistoryRow, Place, history
+from llmload.store.opening import TEXT
 from llmload.verdict import Status
 from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
 from tests.site.stores import FAILED, RECORDED, RUNNING, UNTOLD
@@ -47,6 +48,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def reading(path: Path) -> Iterator[Store]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as connection:
+        connection.text_factory = TEXT
         yield Store(path, connection)
 
 

@@ -19,7 +19,7 @@ from llmload.reporters.texts import Texts
 from llmload.site import rendering
 from llmload.site.asking import Answer, Asked, Freshness, Refused
 from llmload.site.outcome import Unjudged, measured, why_unjudged
-from llmload.store.comparable_runs import comparable_runs, states_of
+from llmload.store.comparable_runs import are_comparable, comparable_runs
 from llmload.store.database import Store
 from llmload.store.states import state_of
 
@@ -95,12 +95,12 @@ def _chosen(asked: Asked, store: Store) -> list[str]:
     if twice:
         because = texts["site.comparison.twice"].format(run=plain(twice[0], _SHOWN))
         raise Refused(400, because, texts["site.comparison.choose"].format(most=MOST))
-    states = states_of(store, ids)
-    unknown = [each for each in ids if each not in states]
+    comparable = are_comparable(store, ids)
+    unknown = [each for each in ids if each not in comparable]
     if unknown:
         because = texts["site.comparison.unknown"].format(runs=_shown(unknown))
         raise Refused(404, because, texts["site.comparison.choose"].format(most=MOST))
-    empty = [each for each in ids if not states[each]]
+    empty = [each for each in ids if not comparable[each]]
     if empty:
         because = texts["site.comparison.empty"].format(runs=_shown(empty))
         raise Refused(400, because, texts["site.comparison.choose_ended"])
@@ -138,7 +138,7 @@ def _result(asked: Asked, store: Store, run_id: str) -> RunResult:
 def _choice(asked: Asked, store: Store, refusal: Refused | None) -> Answer:
     """Runs to choose from, those that were named first; and why these were not compared, where any were named."""
     named = _named(asked)[:MOST]
-    known = [each for each, is_comparable in states_of(store, named).items() if is_comparable]
+    known = [each for each, is_comparable in are_comparable(store, named).items() if is_comparable]
     told = {
         "refusal": refusal,
         **_offers(asked, store, [each for each in dict.fromkeys(named) if each in known], None),
