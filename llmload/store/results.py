@@ -163,10 +163,9 @@ def steps_of(connection: sqlite3.Connection, run: int) -> tuple[StepResult, ...]
             StepResult(Step(row["step"], row["axis"], row["value"]), (), _metrics_of(row), (), ()) for row in rows
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        (run_id,) = connection.execute("SELECT run_id FROM runs WHERE run = ?", (run,)).fetchone()
         problem = f"the figures of its steps cannot be read ({type(error).__name__})"
-        raise StoreError(
-            f"run number {run}", problem, "Look for what changed the store, or merge the run anew"
-        ) from None
+        raise StoreError(f"run {run_id}", problem, "Look for what changed the store, or merge the run anew") from None
 
 
 def _metrics_of(row: sqlite3.Row) -> StepMetrics:

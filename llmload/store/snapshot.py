@@ -13,12 +13,15 @@ from secrets import token_hex
 from llmload.errors import StoreError, UsageError
 from llmload.plain_text import plain
 from llmload.store.database import Store, open_existing
-from llmload.store.opening import connect, explained
+from llmload.store.opening import TEXT, connect, explained
 from llmload.store.replacing import alone_in, remove_partial
 
 _BESIDE = ("-wal", "-journal", "-shm")
 """What SQLite lays beside a database that is in use; it would take such a file for a part of the snapshot."""
 
+
+_SQLITE, _WAL = b"SQLite format 3\0", b"\x02\x02"
+"""How a database begins, and what its bytes 18 and 19 are where it has a write-ahead log."""
 
 _PRIMARY = 0xFF  # the low byte of an extended result code
 
@@ -65,6 +68,7 @@ def open_snapshot(path: Path) -> Iterator[Store]:
     with explained(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as connection:
         connection.isolation_level = None
         connection.row_factory = sqlite3.Row
+        connection.text_factory = TEXT
         yield Store(path, connection)
 
 
@@ -77,6 +81,25 @@ def _refuse(store_path: Path, target: Path) -> None:
         if target.with_name(target.name + end).exists():
             problem = f"is a database in use, {plain(target.name)}{end} lies beside it"
             raise UsageError(name, problem, "Name another file for the snapshot")
+    if target.exists() and (problem := _kept_by_somebody(target)):
+        raise UsageError(name, problem, "Name another file for the snapshot, or remove this one first")
+
+
+def _kept_by_somebody(target: Path) -> str:
+    """Why a file must not be replaced; empty where it has nothing in it, or is what a snapshot was written into before.
+
+    A file in WAL mode is a store: runs are measured into it, or it was merged from several.
+    """
+    try:
+        with target.open("rb") as file:
+            head = file.read(20)
+        if head and not head.startswith(_SQLITE):
+            return "is another file, not a snapshot"
+        if head[18:] == _WAL:
+            return "is a store, not a snapshot"
+    except OSError as error:
+        return f"cannot be read ({(error.strerror or 'unknown').lower()})"
+    return ""
 
 
 @contextmanager

@@ -81,26 +81,29 @@ def test_a_snapshot_is_of_one_instant_while_another_writes(store: Path, tmp_path
         assert {run.scenario for run in there.list_runs()} == {"chat"}
 
 
+EARLIER = b"SQLite format 3\0\x10\x00\x01\x01 an earlier snapshot"
+
+
 def test_the_file_before_it_is_replaced_whole_and_what_a_killed_one_left_goes(store: Path, tmp_path: Path) -> None:
     target, left = tmp_path / "shared.db", tmp_path / ".shared.db.0123abcd"
     left.write_bytes(b"half")
-    target.write_bytes(b"earlier")
+    target.write_bytes(EARLIER)
     with target.open("rb") as reader:
         write_snapshot(store, target)
-        assert reader.read() == b"earlier"
+        assert reader.read() == EARLIER
     assert target.read_bytes().startswith(b"SQLite format 3\0")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shared.db", "work"]
 
 
 def test_a_snapshot_that_fails_leaves_the_file_before_it(store: Path, tmp_path: Path) -> None:
     target = tmp_path / "shared.db"
-    target.write_bytes(b"earlier")
+    target.write_bytes(EARLIER)
     damaged = bytearray(store.read_bytes())
     damaged[8192 : len(damaged) // 2] = os.urandom(len(damaged) // 2 - 8192)
     store.write_bytes(damaged)
     with pytest.raises(StoreError, match="damaged"):
         write_snapshot(store, target)
-    assert target.read_bytes() == b"earlier"
+    assert target.read_bytes() == EARLIER
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shared.db", "work"]
 
 
@@ -122,6 +125,23 @@ def test_a_target_that_cannot_be_replaced_is_refused(
     with pytest.raises(UsageError, match=problem):
         write_snapshot(store, tmp_path / name)
     assert store.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        pytest.param(b"SQLite format 3\0\x10\x00\x02\x02 runs of somebody", "is a store, not a snapshot", id="a store"),
+        pytest.param(b"apiVersion: llmload/v1", "is another file, not a snapshot", id="a scenario"),
+    ],
+)
+def test_a_file_that_was_no_snapshot_is_never_replaced(
+    store: Path, tmp_path: Path, content: bytes, problem: str
+) -> None:
+    target = tmp_path / "kept"
+    target.write_bytes(content)
+    with pytest.raises(UsageError, match=problem):
+        write_snapshot(store, target)
+    assert target.read_bytes() == content
 
 
 # ---------------------------------------------------------------- read-only media
