@@ -23,7 +23,7 @@ from tests.analysis.builders import FACTS, HEADER, good_and_bad, scenario, windo
 from tests.cli.stored_history import Made, fill
 from tests.cli.stored_history import write_scenario as write_history_scenario
 from tests.cli.test_apply import rows, wait_for, windows_of
-from tests.command import llmload, measured, start, write_scenario
+from tests.command import here, llmload, measured, start, write_scenario
 
 measuring = pytest.mark.measuring
 
@@ -165,7 +165,7 @@ def test_a_side_that_cannot_be_measured_is_no_verdict(tmp_path: Path) -> None:
 def test_sides_that_do_not_measure_the_same_are_refused_before_any_load(
     tmp_path: Path, changes: dict[str, object], words: str
 ) -> None:
-    done = llmload("ab", chat(tmp_path), chat(tmp_path, "other", **changes), cwd=tmp_path)
+    done = here("ab", chat(tmp_path), chat(tmp_path, "other", **changes), cwd=tmp_path)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "llmload.db").exists()
 
@@ -185,7 +185,7 @@ def test_sides_that_do_not_measure_the_same_are_refused_before_any_load(
 )  # fmt: skip
 def test_what_cannot_be_asked_is_refused(tmp_path: Path, arguments: list[str], words: str) -> None:
     chat(tmp_path)
-    done = llmload("ab", *arguments, cwd=tmp_path)
+    done = here("ab", *arguments, cwd=tmp_path)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "llmload.db").exists()
 

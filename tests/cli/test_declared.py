@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import llmload, measured, write_scenario
+from tests.command import here, llmload, measured, write_scenario
 from tests.frameworks.captured import body_of
 from tests.target.openai_server import Answer, Document, Script, as_json, chat_answer, counted_words, events, serving
 
@@ -92,7 +92,7 @@ def test_a_dry_run_tells_what_the_server_has_otherwise(
     with serving(SERVERS[framework]) as server:
         target = {"url": server.url, "framework": framework}
         path = write_scenario(tmp_path, target=target, target__framework_config=settings)
-        done = llmload("apply", "--dry-run", "server", path.name, cwd=tmp_path)
+        done = here("apply", "--dry-run", "server", path.name, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [words for words in told if words not in done.stdout] == []
     found = [line.strip() for line in done.stdout.splitlines() if line.startswith("  differs")]

@@ -91,7 +91,7 @@ def test_each_way_of_arriving_is_saved_as_the_scenario_that_runs(
     done = llmload("run", "--server", "http://127.0.0.1:9", *flags, *CHEAP, "--save", "sub/saved.yaml", cwd=tmp_path)
     assert done.returncode == 5, done.stderr  # nobody listens there
     assert yaml.safe_load(saved.read_text())["spec"]["load"] == load
-    assert llmload("plan", "sub/saved.yaml", cwd=tmp_path).returncode == 0
+    assert here("plan", "sub/saved.yaml", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.command import llmload, write_scenario
+from tests.command import here, llmload, measured, write_scenario
 from tests.docs.migration_tables import Command, Row, command, examples, rows
 
 ROWS = rows()
@@ -92,9 +92,9 @@ def _is_refused(code: str, directory: Path) -> bool:
     """Whether a scenario with this line under spec is valid, and yet asks for what this version does not have."""
     path, _, value = code.removeprefix("spec.").partition(": ")
     scenario = write_scenario(directory, **{path.replace(".", "__"): value})
-    valid = llmload("validate", str(scenario), cwd=directory)
+    valid = here("validate", str(scenario), cwd=directory)
     assert valid.returncode == 0, valid.stdout + valid.stderr
-    return llmload("plan", str(scenario), cwd=directory).returncode == 2
+    return here("plan", str(scenario), cwd=directory).returncode == 2
 
 
 def _find(document: object, path: str) -> list[object]:
@@ -112,7 +112,7 @@ def _find(document: object, path: str) -> list[object]:
 def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """The result document of a real run."""
     directory = tmp_path_factory.mktemp("run")
-    done = llmload("apply", str(write_scenario(directory)), "--json", cwd=directory)
+    done = measured("apply", str(write_scenario(directory)), "--json", cwd=directory)
     assert done.returncode == 0, done.stderr
     told: dict[str, object] = json.loads(done.stdout)
     return told
