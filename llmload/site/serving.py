@@ -121,7 +121,8 @@ def _is_loopback(host: str) -> bool:
 
 def _base_url(path: str) -> str:
     inner = path.strip("/")
-    if any(not (each.isalnum() and each.isascii()) and each not in "/-_." for each in inner) or "//" in inner:
+    is_foreign = any(not (each.isalnum() and each.isascii()) and each not in "/-_." for each in inner)
+    if is_foreign or "//" in inner or {".", ".."} & set(inner.split("/")):
         raise UsageError("--base-url", f"{path!r} is no path", "Use letters, digits, - and _, such as /llmload/")
     return f"/{inner}/" if inner else "/"
 

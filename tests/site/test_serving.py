@@ -31,6 +31,7 @@ REFUSED = {
     "a rate below nothing": (["--rate-limit", "-1"], 2, "is no rate"),
     "a language of nobody": (["--lang", "fr"], 2, "is no language of pages"),
     "a path that is none": (["--base-url", "/a b/"], 2, "is no path"),
+    "a path that a browser would shorten": (["--base-url", "/../bench"], 2, "is no path"),
     "a proxy that is none": (["--trust-proxy", "me"], 2, "is no address"),
     "an address of another machine": (["--host", "192.0.2.1"], 2, "this machine has no such address"),
 }
