@@ -124,6 +124,8 @@ class _View:
         """The encoding of values."""
         title = f"{self.trend.figure} ({unit(self.trend.figure, self.texts)})"
         axis = {"title": title, "format": NUMBER, "tickCount": 5}
+        if self.trend.figure in SHARES:
+            axis["labelExpr"] = "datum.value > 100 ? '' : datum.label"  # there is room above 100 %, but no value
         return {"type": "quantitative", "scale": self.range.scale, "axis": axis}
 
     def at(self, run: PastRun) -> str | None:

@@ -120,7 +120,6 @@ def test_a_choice_is_kept_in_the_form(store: Path) -> None:
     ("path", "status", "words"),
     [
         pytest.param("nobody", 404, "There is no run of the scenario nobody", id="no such scenario"),
-        pytest.param("empty", 404, "No run of empty has ended with figures yet", id="nothing was measured"),
         pytest.param("chat?metric=speed", 400, "No run is remembered by speed", id="no such figure"),
         pytest.param("chat?at=concurrency+9", 400, "There is no step concurrency 9", id="no such step"),
         pytest.param("%3Cscript%3E", 404, "There is no run of the scenario &lt;script&gt;", id="markup"),
@@ -131,6 +130,13 @@ def test_what_there_is_not_is_told(store: Path, path: str, status: int, words: s
     (page,) = ask(store, f"/trends/{path}")
     assert page.status_code == status
     assert words in page.text
+
+
+def test_a_scenario_without_figures_has_a_page_that_says_so(store: Path) -> None:
+    page, document = ask(store, "/trends/empty", "/trends/empty.json")
+    assert (page.status_code, document.status_code) == (200, 404)
+    assert "No run of empty has ended with figures yet" in page.text
+    assert 'href="../?scenario=empty"' in page.text
 
 
 def test_a_name_that_no_address_can_have_is_quoted(store: Path) -> None:

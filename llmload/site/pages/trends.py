@@ -31,8 +31,11 @@ _SHOWN = 80  # characters of a foreign name in a refusal
 
 
 def page(asked: Asked, store: Store) -> Answer:
-    """For people: a chart of each figure, its shifts, and every run."""
-    found = _found(asked, store)
+    """For people: a chart of each figure, its shifts, and every run; or that no run has figures yet."""
+    try:
+        found = _found(asked, store)
+    except _NoFigures as none:
+        return rendering.render("trends_empty.html.j2", {"scenario": none.scenario, "because": none.because}, asked)
     texts, links = asked.texts, asked.links
     runs = [run.past for run in found.history.runs]
     over = (OverRuns(f"trend-{place}", each, runs, links.run) for place, each in enumerate(found.told.trends))
@@ -63,6 +66,15 @@ def document(asked: Asked, store: Store) -> Answer:
 # ---------------------------------------------------------------- what is asked for
 
 
+class _NoFigures(Refused):
+    """There are runs of the scenario, but none with figures: for people no fault of theirs."""
+
+    def __init__(self, scenario: str, texts: Texts) -> None:
+        because = texts["site.trends.empty"].format(scenario=plain(scenario, _SHOWN))
+        super().__init__(404, because, texts["site.trends.see_history"])
+        self.scenario = scenario
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     history: ScenarioHistory
@@ -80,8 +92,9 @@ def _found(asked: Asked, store: Store) -> _Found:
     figures = FIGURES if metric is None else (metric,)
     history = history_of(store, scenario, figures, NEWEST)
     if history is None or not history.steps:
-        key = "empty" if has_runs(store, scenario) else "unknown"
-        because = texts[f"site.trends.{key}"].format(scenario=plain(scenario, _SHOWN))
+        if has_runs(store, scenario):
+            raise _NoFigures(scenario, texts)
+        because = texts["site.trends.unknown"].format(scenario=plain(scenario, _SHOWN))
         raise Refused(404, because, texts["site.trends.see_history"])
     steps = history.gated[-1:] if at is None else history.at(at)[:1]
     if not steps:
