@@ -39,7 +39,7 @@ def test_three_runs_of_the_history_are_compared_by_bars_and_words(open_site: Ope
 def test_another_run_is_made_the_first_without_any_script(open_site: OpenSite) -> None:
     page = open_site(f"compare?runs={FIRST},{SECOND}&lang=en", java_script_enabled=False)
     page.get_by_text("Choose other runs").click()
-    page.get_by_label(f"first: {SECOND}").check()
+    page.get_by_label(f"reference: {SECOND}").check()
     page.locator(f'input[name="runs"][value="{THIRD}"]').check()
     page.get_by_role("button", name="Compare").click()
     rows = page.locator('[aria-labelledby="runs"] tbody tr')
