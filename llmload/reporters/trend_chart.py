@@ -208,7 +208,8 @@ def _summary(over: OverRuns, texts: Texts) -> str:
     """Where it began and ended, and every shift."""
     trend = over.trend
     first, last = (value_in(trend.figure, each, texts) for each in (trend.values[0], trend.values[-1]))
-    said = [texts["charts.trend.summary"].format(count=f"{len(trend.values):,}", first=first, last=last)]
+    runs = texts.counted("counted.run", len(trend.values))
+    said = [texts["charts.trend.summary"].format(runs=runs, first=first, last=last)]
     for shift in trend.shifts:
         levels = [value_in(trend.figure, each, texts) for each in (shift.before, shift.after)]
         said.append(
