@@ -127,13 +127,16 @@ def _told(comparison: Comparison, steps: _Steps, texts: Texts, charts: tuple[Fig
 
 
 def _banner(comparison: Comparison, lines: list[_Line]) -> Contrast:
-    """What the page is coloured by: the gravest difference, and no certainty where figures are missing."""
-    found = {line.contrast for line in lines}
-    if Contrast.WORSE in found:
+    """What the page is coloured by: the gravest difference, and "same" only where most figures are shown to be."""
+    found = Counter(line.contrast for line in lines)
+    if found[Contrast.WORSE]:
         return Contrast.WORSE
-    if comparison.is_spoilt or found <= {Contrast.MISSING, Contrast.UNDECIDED}:
+    if comparison.is_spoilt:
         return Contrast.UNDECIDED
-    return Contrast.BETTER if Contrast.BETTER in found else Contrast.SAME
+    if found[Contrast.BETTER]:
+        return Contrast.BETTER
+    is_known = found[Contrast.SAME] > found[Contrast.UNDECIDED]
+    return Contrast.SAME if is_known else Contrast.UNDECIDED
 
 
 def _shares(lines: list[_Line]) -> list[tuple[str, float, float]]:

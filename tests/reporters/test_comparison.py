@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from llmload.analysis.comparison import Cell, Comparison, Contrast, compare
 from llmload.analysis.differences import Basis
 from llmload.baseline import Estimate
-from llmload.reporters import comparison_json, comparison_markdown, comparison_text
+from llmload.reporters import comparison_html, comparison_json, comparison_markdown, comparison_text
 from llmload.reporters import comparison_wording as words
 from llmload.reporters.texts import Language, texts_in
 from llmload.verdict import Caveat
@@ -226,3 +226,10 @@ def test_the_legend_tells_only_of_what_there_is() -> None:
     assert "repeats: a t interval" not in told
     counted = step({"goodput": Estimate(1.0)}, of=metrics())
     assert "counts:" in " ".join(words.rules(compare([run(counted), run(counted)]), ENGLISH))
+
+
+def test_runs_are_called_the_same_only_where_most_figures_show_it() -> None:
+    wide = {**estimates({"rps": 10.0}), "p50(ttft)": Estimate(100.0, 0.5), "p95(ttft)": Estimate(150.0, 0.5)}
+    unsure = compare([run(step(wide)), run(step(wide))])
+    assert comparison_html.told(ALIKE, ENGLISH, ())["word"] == "same"
+    assert comparison_html.told(unsure, ENGLISH, ())["word"] == "undecided"
