@@ -33,14 +33,14 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-_COMMON = (
+_EVERYWHERE = (
     "default-src 'none'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
-PAGE_POLICY = f"{_COMMON}; script-src 'self'; style-src 'self'"
+PAGE_POLICY = f"{_EVERYWHERE}; script-src 'self'; style-src 'self'"
 """What pages of ours may load: files of this site, and nothing that is written into the page."""
 
-_BROWSING_POLICY = f"{_COMMON}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
+_BROWSING_POLICY = f"{_EVERYWHERE}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
 """Datasette's own pages have scripts and styles written into them."""
 
 _ALWAYS = {
