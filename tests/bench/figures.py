@@ -101,15 +101,9 @@ def observation_of(count: int, number: int, events: int = EVENTS) -> Observation
     return Observation(Look(STEP, number, count), records, records[0].due_ns, end, Ending.COMPLETE, beats)
 
 
-def _record(seq: int, look: int, count: int, draw: Random) -> RequestRecord:
-    due = 10**12 + seq * 10_000_000
-    sent = due + draw.randrange(20, 300) * 1000
-    at = sent + int(draw.lognormvariate(math.log(2e5), 0.3)) * 1000
-    events = array("q")
-    for _ in range(count):
-        events.append(at)
-        at += int(draw.gauss(20_000, 500)) * 1000
-    is_failed = seq % 200 == 199
+def record_of(seq: int, look: int, begun: tuple[int, int], events: array[int], *, is_failed: bool) -> RequestRecord:
+    """A measured request, due and sent at these instants (ns); one that failed ends when its last event would come."""
+    due, sent = begun
     return RequestRecord(
         seq=seq,
         look=look,
@@ -120,13 +114,24 @@ def _record(seq: int, look: int, count: int, draw: Random) -> RequestRecord:
         done_ns=events[-1] + 100_000,
         event_ns=array("q") if is_failed else events,
         asked_input_tokens=256,
-        asked_output_tokens=count,
-        reads=0 if is_failed else count,
+        asked_output_tokens=len(events),
+        reads=0 if is_failed else len(events),
         input_tokens=None if is_failed else 256,
-        output_tokens=None if is_failed else count,
+        output_tokens=None if is_failed else len(events),
         token_source=None if is_failed else TokenSource.USAGE,
         finish_reason=None if is_failed else "length",
         http_status=503 if is_failed else 200,
         error_type="HTTP_503" if is_failed else None,
         error_text="overloaded" if is_failed else None,
     )
+
+
+def _record(seq: int, look: int, count: int, draw: Random) -> RequestRecord:
+    due = 10**12 + seq * 10_000_000
+    sent = due + draw.randrange(20, 300) * 1000
+    at = sent + int(draw.lognormvariate(math.log(2e5), 0.3)) * 1000
+    events = array("q")
+    for _ in range(count):
+        events.append(at)
+        at += int(draw.gauss(20_000, 500)) * 1000
+    return record_of(seq, look, (due, sent), events, is_failed=seq % 200 == 199)

@@ -19,8 +19,6 @@ from llmload.domain import (
     Ending,
     Look,
     Observation,
-    Outcome,
-    Phase,
     RequestRecord,
     RunHeader,
     RunResult,
@@ -34,6 +32,7 @@ from llmload.scenario.asked import Scenario
 from llmload.scenario.loader import load_text
 from llmload.store.database import Store, open_store
 from llmload.store.judgement import judged
+from tests.bench.figures import record_of
 from tests.recorded_runs import CLEAN
 
 LADDER = (4, 8, 16, 32, 64, 128)
@@ -248,24 +247,4 @@ def _request(seq: int, due: int, first_ms: float, gap_us: float, failing: float,
     for _ in range(EVENTS):
         events.append(at)
         at += max(1, int(draw.gauss(gap_us, gap_us / 12))) * 1000
-    is_failed = draw.random() < failing
-    return RequestRecord(
-        seq=seq,
-        look=0,
-        phase=Phase.MEASURED,
-        outcome=Outcome.HTTP_ERROR if is_failed else Outcome.OK,
-        due_ns=due,
-        sent_ns=sent,
-        done_ns=events[-1] + 100_000,
-        event_ns=array("q") if is_failed else events,
-        asked_input_tokens=256,
-        asked_output_tokens=EVENTS,
-        reads=0 if is_failed else EVENTS,
-        input_tokens=None if is_failed else 256,
-        output_tokens=None if is_failed else EVENTS,
-        token_source=None if is_failed else TokenSource.USAGE,
-        finish_reason=None if is_failed else "length",
-        http_status=503 if is_failed else 200,
-        error_type="HTTP_503" if is_failed else None,
-        error_text="overloaded" if is_failed else None,
-    )
+    return record_of(seq, 0, (due, sent), events, is_failed=draw.random() < failing)

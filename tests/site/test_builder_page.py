@@ -53,7 +53,7 @@ def test_every_setting_of_a_framework_has_a_field() -> None:
     for name in REGISTRY:
         titles = [title for title in definitions if title.lower() == f"{name}settings"]
         declared: Schema = definitions[titles[0]]  # type: ignore[assignment]  # a map in a map
-        assert [each.name for each in settings(name)[1:]] == list(declared["properties"])  # type: ignore[arg-type]
+        assert [each.name for each in settings(name)[1:]] == list(declared["properties"])  # type: ignore[arg-type]  # a map in a map
         assert [each.name for each in settings(name)[:1]] == ["api"]
         assert list(settings(name)[0].options) == list(adapters()[name].dialects)
 
@@ -94,7 +94,7 @@ def test_a_time_of_zero_is_refused_where_validate_refuses_it(field: Field, zero:
     place = document.setdefault("spec", {"target": {"url": "http://localhost:8000"}})
     for step in field.path.split(".")[1:-1]:
         place = place.setdefault(step, {})  # type: ignore[attr-defined]  # nested maps
-    place[field.name] = zero  # type: ignore[index]
+    place[field.name] = zero  # type: ignore[index]  # nested maps
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(document))
     assert (here("validate", "x.yaml", cwd=tmp_path).returncode == 2) == refuses(field, zero)
 

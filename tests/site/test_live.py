@@ -172,7 +172,7 @@ def test_a_reader_who_leaves_and_a_server_that_stops_end_their_streams() -> None
         await asyncio.gather(_first_events(leaving), _first_events(staying))
         await streams.answer(source_of(GOING), late.exchange)
         assert late.status == 503
-        assert (b"retry-after", b"10") in late.sent[0]["headers"]  # type: ignore[operator]
+        assert (b"retry-after", b"10") in late.sent[0]["headers"]  # type: ignore[operator]  # a message holds objects
         leaving.leaves.set()
         await asyncio.wait_for(tasks[0], 2)
         staying.is_stopping = True

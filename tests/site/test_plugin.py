@@ -119,7 +119,7 @@ def test_a_named_view_is_browsed_counted_by_facets_and_leads_to_our_pages(view: 
 
 def test_every_column_that_is_described_is_there(filled: Path) -> None:
     with closing(sqlite3.connect(f"file:{filled}?mode=ro", uri=True)) as connection:
-        described = browsing.described("x")["databases"]["x"]["tables"]  # type: ignore[index]
+        described = browsing.described("x")["databases"]["x"]["tables"]  # type: ignore[index]  # nested maps
         for view in ("run_list", "step_list", "gate_list", "request_list"):
             there = {column[0] for column in connection.execute(f"SELECT * FROM {view} LIMIT 0").description}
             assert set(described[view]["columns"]) - there == set()
@@ -129,7 +129,7 @@ def test_every_column_that_is_described_is_there(filled: Path) -> None:
 
 
 def test_every_question_with_a_name_is_answered(filled: Path) -> None:
-    names = browsing.described("x")["databases"]["x"]["queries"]  # type: ignore[index]
+    names = browsing.described("x")["databases"]["x"]["queries"]  # type: ignore[index]  # nested maps
     with visiting(filled) as visit:
         for name, query in names.items():
             asked = f"run={CLEAN.header.run_id}&scenario={CLEAN.header.scenario}&_shape=array"
