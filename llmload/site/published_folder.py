@@ -116,7 +116,8 @@ def put(staging: Staging) -> Published:
             for path in removed:
                 _remove(folder, path)
             afterwards.replace(folder / MANIFEST)
-    return Published({**staging.files, MANIFEST: (folder / MANIFEST).stat().st_size}, len(staging.changed), removed)
+    changed = [*staging.changed, *([MANIFEST] if staging.earlier != set(staging.files) else [])]
+    return Published({**staging.files, MANIFEST: (folder / MANIFEST).stat().st_size}, len(changed), removed)
 
 
 def _last(path: str) -> tuple[int, str]:

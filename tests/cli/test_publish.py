@@ -51,7 +51,7 @@ def test_programs_are_told_what_was_written(work: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     files = [path for path in (work / "site").rglob("*") if path.is_file()]
-    assert told["site"]["files"] == len(files)
+    assert told["site"]["files"] == told["site"]["written"] == len(files)
     assert told["site"]["bytes"] == sum(path.stat().st_size for path in files)
     assert told["site"]["pages"] == sum(path.suffix == ".html" for path in files)
     assert told["snapshot"] == {"path": "some.db", "runs": told["runs"], "bytes": (work / "some.db").stat().st_size}
