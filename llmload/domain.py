@@ -14,7 +14,9 @@ from llmload.baseline import Estimates, Reference
 from llmload.capacity import Knee, Recommendation
 from llmload.latency import Histogram, LatencySummary
 from llmload.promises import Slo
-from llmload.timeline import GpuSeries, Timeline
+from llmload.samples import UNWATCHED, Watched
+from llmload.serving import Check, GpuFigures, ServerFigures
+from llmload.timeline import GpuSeries, ServerSeries, Timeline
 from llmload.units import format_number
 from llmload.verdict import Caveat, Finding, Status, Verdict
 
@@ -197,6 +199,7 @@ class Observation:
     planned: int | None = None
     workers: tuple[WorkerFacts, ...] = ()
     workers_because: str = ""
+    watched: Watched = UNWATCHED
 
     @property
     def is_whole(self) -> bool:
@@ -295,6 +298,9 @@ class StepResult:
     workers: Workers | None = None
     estimates: Estimates = field(default_factory=dict)
     repeats: tuple[Estimates, ...] = ()
+    gpu: GpuFigures | None = None  # None where no GPU was watched
+    server: ServerFigures | None = None  # None where the server told nothing of itself
+    checks: tuple[Check, ...] = ()  # client against server
 
 
 # ---------------------------------------------------------------- told
@@ -341,6 +347,7 @@ class RunResult:
     knee: Knee | None = None  # None where the steps are no ladder of one axis, or no share of good requests is asked
     timeline: Timeline | None = None  # None for an imported run
     gpus: tuple[GpuSeries, ...] = ()
+    server: ServerSeries | None = None
     recommendation: Recommendation | None = None
 
     @property

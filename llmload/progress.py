@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmload.domain import Phase
+from llmload.samples import GpuNow
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Progress:
     ttft_p95_ms: float | None
     goodput: float | None
     elapsed_s: float
+    gpus: tuple[GpuNow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

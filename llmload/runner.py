@@ -7,7 +7,7 @@ was observed is remembered before the next one begins, so that a run that dies l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import structlog
@@ -22,11 +22,13 @@ from llmload.domain import Ending, Look, Observation, RequestRecord, RunHeader, 
 from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
 from llmload.load.window import Window
+from llmload.samples import Watched
 from llmload.scenario.asked import Scenario
 from llmload.target.identity import Identity, change
 from llmload.target.place import Opened
 from llmload.target.probe import Probed
 from llmload.target.route import slower_transport
+from llmload.telemetry.watching import Unwatched, Watch
 from llmload.verdict import Caveat
 from llmload.workload.planning import pace_of, plan_look, warmup_of
 
@@ -34,6 +36,10 @@ _USUAL_FINISH = (None, "stop", "length")
 _LONGEST_FINISH = 40
 
 _log = structlog.get_logger("llmload.runner")
+
+
+def _unwatched(_probed: Probed) -> AbstractContextManager[Watch]:
+    return nullcontext(Unwatched())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class Edges:
     is_stopped: Callable[[], bool]
     now: Callable[[], str]  # UTC, ISO 8601
     refer: Refer = no_baseline  # what relative gates are held against
+    watch: Callable[[Probed], AbstractContextManager[Watch]] = _unwatched
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,7 @@ class _Server:
 
     opened: Opened
     probed: Probed
+    watch: Watch
 
 
 class _Course:
@@ -152,13 +160,16 @@ class _Course:
             for found in disagreements(probed.facts):
                 told = {"subject": found.subject, "expected": found.expected, "actual": found.actual}
                 self._log.warning("declared otherwise", model=probed.facts.model, **told)
-            yield _Server(opened, probed)
+            with edges.watch(probed) as watch:
+                yield _Server(opened, probed, watch)
 
     def take(self, look: Look, server: _Server) -> None:
         """Measure one window and remember it; TargetError where the server died in it."""
         scenario, edges, log = self.side.scenario, self.side.edges, self._log.bind(model=server.probed.facts.model)
         log.info("window begins", step=look.step.label, look=look.number, repeat=look.repeat, requests=look.requests)
+        server.watch.begin()
         seen = measure(scenario, look, server.probed, edges, run_id=self.side.header.run_id)
+        seen = replace(seen, watched=_clean(server.watch.end(), edges.scrub))
         death = server.opened.death()
         self.observations.append(seen if death is None else replace(seen, ending=Ending.INTERRUPTED))
         metrics = fold(_of_step(self.observations, look), scenario.slo)
@@ -210,6 +221,11 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
     found = (caveat for caveat in (changed, slower_transport(probed.endpoint)) if caveat is not None)
     told = tuple(replace(caveat, figure=edges.scrub(caveat.figure)) for caveat in (*counted.caveats, *found))
     return replace(counted, records=records, caveats=told)
+
+
+def _clean(watched: Watched, scrub: Callable[[str], str]) -> Watched:
+    """Notes repeat what pages, logs and drivers said."""
+    return replace(watched, notes=tuple(scrub(note) for note in watched.notes))
 
 
 def _scrubbed(record: RequestRecord, scrub: Callable[[str], str]) -> RequestRecord:

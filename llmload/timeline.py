@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llmload.samples import Source
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -48,6 +50,11 @@ class GpuSeries:
     memory_bytes: tuple[int | None, ...]
     temperature_c: tuple[float | None, ...]
     power_w: tuple[float | None, ...]
+    sm_clock_mhz: tuple[float | None, ...] = ()  # this and the next: as many as the others, or none at all
+    throttled: tuple[bool | None, ...] = ()  # whether something slowed it down that is no lack of work
+    driver: str | None = None
+    mig: str | None = None  # the profile of a MIG instance
+    energy_j: float | None = None  # over all measured windows
 
     @property
     def mean_utilisation(self) -> float | None:
@@ -68,6 +75,18 @@ class GpuSeries:
     def peak_temperature_c(self) -> float | None:
         """The hottest that it ever was."""
         return max((value for value in self.temperature_c if value is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSeries:
+    """What the server told of its queue and its cache over the run, sampled at `at_s`; shares are 0..1."""
+
+    source: Source
+    at_s: tuple[float, ...]
+    running: tuple[float | None, ...]
+    waiting: tuple[float | None, ...]
+    kv_cache_share: tuple[float | None, ...]
+    output_tps: tuple[float | None, ...]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

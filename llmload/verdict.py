@@ -70,9 +70,15 @@ GUARD_TRIPPED = "GuardTripped"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A disagreement between two sources of one figure, with its size and the likely cause."""
+    """A disagreement between two sources of one figure, with its size and the likely cause.
+
+    `step` is the label of the step that it speaks of, "" where it is the run; `kind` names the cause in one word of
+    METRICS "Client-server cross-check", such as `other_traffic`, or is `declared` for a setting.
+    """
 
     subject: str
     expected: str
     actual: str
     cause: str
+    step: str = ""
+    kind: str = ""

@@ -8,15 +8,18 @@ from functools import partial
 
 from llmload.analysis.baselines import Refer, no_baseline
 from llmload.analysis.client import OUT_OF_FILES, OUT_OF_PORTS
+from llmload.analysis.crosscheck import checks_of, findings_of
 from llmload.analysis.declared import disagreements
 from llmload.analysis.estimates import estimates_by_repeat, estimates_of
 from llmload.analysis.fingerprint import fingerprint_of
 from llmload.analysis.gates import judge_sample, sample_of
+from llmload.analysis.gpu_series import gpu_figures_of, gpu_series_of
 from llmload.analysis.knee import knee_of
 from llmload.analysis.looks import gates_at, steps_of, windows_at
 from llmload.analysis.measured import Measured
 from llmload.analysis.metrics import measure_folded
 from llmload.analysis.relative import ADVISORY, Candidate, Relate, judge_change, no_relation
+from llmload.analysis.server_series import server_figures_of, server_series_of
 from llmload.analysis.strategy import next_look
 from llmload.analysis.timeline import timeline_of
 from llmload.analysis.validity import check_measured
@@ -37,7 +40,7 @@ from llmload.domain import (
 from llmload.errors import TargetError
 from llmload.promises import Change, Level
 from llmload.scenario.asked import Decision, Policy, Scenario
-from llmload.verdict import GUARD_TRIPPED, Caveat, Status, Verdict
+from llmload.verdict import GUARD_TRIPPED, Caveat, Finding, Status, Verdict
 
 PASSED, FAILED, OPEN, UNMEASURED = 0, 3, 4, 5
 """Exit codes of a judged run, METRICS "Verdict and exit code"."""
@@ -96,7 +99,7 @@ def judge(
         exit_code=outcome.exit_code,
         because=because,
         fingerprint=fingerprint,
-        findings=disagreements(facts) if facts is not None else (),
+        findings=_findings(steps, observed),
         caveats=caveats if unfinished is None else (*caveats, replace(unfinished, is_fatal=False)),
         notices=scenario.notices,
         fails_on=_strict_policies(scenario.decision),
@@ -104,7 +107,20 @@ def judge(
         slo=scenario.slo,
         knee=knee_of(steps, scenario),
         timeline=timeline_of(whole),
+        gpus=gpu_series_of(whole),
+        server=server_series_of(whole),
     )
+
+
+def _findings(steps: Sequence[StepResult], observed: _Observed) -> tuple[Finding, ...]:
+    """What was declared otherwise, then what client and server tell differently, step by step."""
+    if observed.facts is None:
+        return ()
+    found = list(disagreements(observed.facts))
+    for result in steps:
+        mine = windows_at(result.step, observed.windows)
+        found += findings_of(result, mine, observed.scenario, observed.facts)
+    return tuple(found)
 
 
 def _strict_policies(decision: Decision) -> tuple[str, ...]:
@@ -184,7 +200,19 @@ def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> Step
     estimates, repeats = estimates_of(folded, metrics, scenario.slo), estimates_by_repeat(folded, scenario.slo)
     verdicts = judge_sample(scenario.gates, sample, against, _relation(Candidate(step, estimates, repeats), observed))
     looks = tuple(o.look for o in mine)
-    return StepResult(step, looks, metrics, verdicts, caveats, _workers_of(mine), estimates, repeats)
+    return StepResult(
+        step,
+        looks,
+        metrics,
+        verdicts,
+        caveats,
+        _workers_of(mine),
+        estimates,
+        repeats,
+        gpu=gpu_figures_of(mine),
+        server=server_figures_of(mine),
+        checks=checks_of(mine),
+    )
 
 
 def _relation(candidate: Candidate, observed: _Observed) -> Relate:

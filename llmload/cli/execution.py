@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -38,6 +38,8 @@ from llmload.target.identity import identify
 from llmload.target.place import Opened, open_target
 from llmload.target.probe import Probed, probe
 from llmload.telemetry.environment import environment_facts
+from llmload.telemetry.gpu import GpuReader, machine_facts, watched_gpus
+from llmload.telemetry.sources import watch_server
 from llmload.verdict import Caveat
 from llmload.workload.counting import count_answers
 from llmload.workload.planning import longest_request
@@ -87,12 +89,13 @@ def execute(scenario: Scenario, order: Order) -> Executed:
         listening() as stop,
         place_of(load.engine) as place,
         Pool(load.workers, place) as pool,
+        watched_gpus(scenario.telemetry.gpu, scenario.target) as gpus,
     ):
         store.recover()
         refer = refer_for(scenario, order.baseline, store)
-        header, earlier = _begin(store, scenario, order)
+        header, earlier = _begin(store, scenario, order, gpus)
         stop.run_id = header.run_id
-        session = Session(scenario, header, order, store, pool, stop, refer)
+        session = Session(scenario, header, order, World(store, pool, stop, gpus), refer)
         try:
             (measured,) = run([Side(scenario, header, session.edges(), earlier)], alone(scenario))
             result = measured.judged(cut_short=why_unfinished(header, stop))
@@ -146,9 +149,9 @@ def why_unfinished(header: RunHeader, stop: StopRequest) -> Caveat | None:
     return cut_short(header, "interrupted") if stop.signum else None
 
 
-def _begin(store: Store, scenario: Scenario, order: Order) -> tuple[RunHeader, Earlier]:
+def _begin(store: Store, scenario: Scenario, order: Order, gpus: GpuReader) -> tuple[RunHeader, Earlier]:
     if order.resume is None:
-        header = header_of(scenario)
+        header = header_of(scenario, gpus)
         store.begin(header)
         return header, Earlier()
     run_id = store.find(order.resume)
@@ -168,7 +171,7 @@ def _begin(store: Store, scenario: Scenario, order: Order) -> tuple[RunHeader, E
     return stored.header, Earlier(stored.observations, stored.facts)
 
 
-def header_of(scenario: Scenario) -> RunHeader:
+def header_of(scenario: Scenario, gpus: GpuReader) -> RunHeader:
     """A new run of the scenario, begun now."""
     now = datetime.now(UTC)
     return RunHeader(
@@ -181,8 +184,18 @@ def header_of(scenario: Scenario) -> RunHeader:
         resolved=scenario.document.resolved,
         source=scenario.document.source,
         labels=scenario.labels,
-        environment=environment_facts(),
+        environment={**environment_facts(), **machine_facts(gpus)},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a run is measured with, and where it is remembered; several runs may share all but the GPUs."""
+
+    store: Store
+    pool: Pool
+    stop: StopRequest
+    gpus: GpuReader
 
 
 class Session:
@@ -193,13 +206,11 @@ class Session:
         scenario: Scenario,
         header: RunHeader,
         order: Order,
-        store: Store,
-        pool: Pool,
-        stop: StopRequest,
+        world: World,
         refer: Refer,
     ) -> None:
-        self._scenario, self._header, self._order = scenario, header, order
-        self._store, self._pool, self._stop, self._refer = store, pool, stop, refer
+        self._scenario, self._header, self._order, self._refer = scenario, header, order, refer
+        self._store, self._pool, self._stop, self._gpus = world.store, world.pool, world.stop, world.gpus
         self._stored_s = -STORE_EVERY_S
 
     def edges(self) -> Edges:
@@ -219,6 +230,7 @@ class Session:
             is_stopped=self._stop.event.is_set,
             now=lambda: _iso(datetime.now(UTC)),
             refer=self._refer,
+            watch=lambda probed: watch_server(self._scenario.telemetry, probed.endpoint, self._gpus),
         )
 
     def keep(self, status: str, error: BaseException) -> None:
@@ -239,6 +251,7 @@ class Session:
         return self._pool.observe(window, on_progress=self._show, stop=self._stop.event, is_futile=is_futile)
 
     def _show(self, progress: Progress) -> None:
+        progress = replace(progress, gpus=self._gpus.now())
         now_s = monotonic()
         if now_s - self._stored_s >= STORE_EVERY_S:
             self._stored_s = now_s

@@ -15,7 +15,7 @@ from llmload.analysis.pairs import nothing_for_a, paired_with, unlike
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import in_pairs
 from llmload.baseline import SIDE_LABEL
-from llmload.cli.execution import Order, Session, header_of, noted, place_of, status_of, why_unfinished
+from llmload.cli.execution import Order, Session, World, header_of, noted, place_of, status_of, why_unfinished
 from llmload.cli.report_files import Written
 from llmload.cli.stopping import StopRequest, listening
 from llmload.domain import RunHeader, RunResult
@@ -28,6 +28,7 @@ from llmload.scenario.loader import load_runnable
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.store.database import Store, open_store
 from llmload.store.judgement import judged
+from llmload.telemetry.gpu import GpuReader, watched_gpus
 from llmload.verdict import GUARD_TRIPPED
 
 _SIDES = ("A", "B")
@@ -108,10 +109,13 @@ def measure_pairs(scenarios: tuple[Scenario, Scenario], names: tuple[str, str], 
         listening() as stop,
         place_of(scenarios[1].load.engine) as place,
         Pool(scenarios[1].load.workers, place) as pool,
+        watched_gpus(scenarios[0].telemetry.gpu, scenarios[0].target) as gpus_of_a,
+        watched_gpus(scenarios[1].telemetry.gpu, scenarios[1].target) as gpus_of_b,
     ):
         store.recover()
         stop.remedy = _STOPPED
-        sides = _begin(scenarios, names, order, _World(store, pool, stop))
+        worlds = [World(store, pool, stop, gpus) for gpus in (gpus_of_a, gpus_of_b)]
+        sides = _begin(scenarios, names, order, worlds)
         try:
             pair = _judged(run(sides, in_pairs(*scenarios)), stop)
         except BaseException as error:
@@ -128,29 +132,20 @@ def measure_pairs(scenarios: tuple[Scenario, Scenario], names: tuple[str, str], 
 Tell = Callable[[Pair], Written]
 
 
-@dataclass(frozen=True, slots=True)
-class _World:
-    """What both sides have in common."""
-
-    store: Store
-    pool: Pool
-    stop: StopRequest
-
-
-def _begin(scenarios: Sequence[Scenario], names: Sequence[str], order: Order, world: _World) -> list[Side]:
+def _begin(scenarios: Sequence[Scenario], names: Sequence[str], order: Order, worlds: Sequence[World]) -> list[Side]:
     sides = []
-    for letter, scenario, name in zip(_SIDES, scenarios, names, strict=True):
-        header = _header(scenario, letter, name)
+    for letter, scenario, name, world in zip(_SIDES, scenarios, names, worlds, strict=True):
+        header = _header(scenario, letter, name, world.gpus)
         world.store.begin(header)
         mine = replace(order, show=_shown(letter, order.show), server_log=f"server-{letter.lower()}.log")
-        session = Session(scenario, header, mine, world.store, world.pool, world.stop, nothing_for_a)
+        session = Session(scenario, header, mine, world, nothing_for_a)
         sides.append(Side(scenario, header, session.edges()))
     return sides
 
 
-def _header(scenario: Scenario, letter: str, name: str) -> RunHeader:
+def _header(scenario: Scenario, letter: str, name: str, gpus: GpuReader) -> RunHeader:
     """The side is in the source for people, and in a label for whoever collects runs."""
-    header = header_of(scenario)
+    header = header_of(scenario, gpus)
     return replace(header, source=f"{letter}: {name}", labels={**header.labels, SIDE_LABEL: letter})
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
+from llmload.samples import MetricName
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,27 +150,6 @@ class Versioning:
     read: Callable[[Replies], str | None]
 
 
-MetricName = Literal[
-    "requests_running",
-    "requests_waiting",
-    "requests_succeeded",
-    "requests_failed",
-    "prompt_tokens",
-    "output_tokens",
-    "kv_cache_share",
-    "prefix_cache_queries",
-    "prefix_cache_hits",
-    "prefix_cache_hit_share",
-    "preemptions",
-    "ttft_s",
-    "itl_s",
-    "e2e_s",
-    "queue_s",
-    "queue_us",
-]
-"""What servers tell of their own work: shares 0..1, times with their unit, counts since the server began."""
-
-
 def _nothing_actual(_replies: Replies) -> Mapping[str, object]:
     return {}
 
@@ -188,8 +168,8 @@ class Adapter:
     does not tell are missing; it never raises). `lessons` tell what bodies and readers need to know: `learn` makes
     `Endpoint.learnt` of them, `settle` the dialect as this very server speaks it. `context_setting` is the setting
     that, where declared, is the context in tokens whatever the server tells. `metric_names` are the families of its
-    Prometheus metrics by our names, newest release first. `ran_against` names the real servers that this
-    adapter was run against; empty: none, only the simulator.
+    Prometheus metrics by our names, newest release first; `metrics_port` is where they are, if not where its API
+    is. `ran_against` names the real servers that this adapter was run against; empty: none, only the simulator.
     """
 
     name: str
@@ -207,4 +187,5 @@ class Adapter:
     settle: Callable[[Dialect, Endpoint], Dialect] = _as_it_is
     context_setting: str | None = None
     metric_names: Mapping[MetricName, tuple[str, ...]] = field(default_factory=dict)
+    metrics_port: int | None = None
     ran_against: str = ""

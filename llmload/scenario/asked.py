@@ -297,6 +297,53 @@ class Recommend:
 
 
 @dataclass(frozen=True, slots=True)
+class Auto:
+    """Found by llmload itself: the GPUs of the machine that the server runs on, the metrics page of the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nvml:
+    """The GPUs of this machine, through NVIDIA's driver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dcgm:
+    """The GPUs of another machine, through its DCGM exporter; without a URL, that of the server's host."""
+
+    url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsPage:
+    """A Prometheus page somewhere else than beside the API."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The log of a Docker container, by its name or id."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A log file that somebody writes while the load goes on."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What is read beside the load; None: nothing."""
+
+    gpu: Auto | Nvml | Dcgm | None = Auto()
+    server_metrics: Auto | MetricsPage | None = Auto()
+    server_logs: Container | LogFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reports:
     """Where reports go and which are written (names of `reporters`)."""
 
@@ -331,3 +378,4 @@ class Scenario:
     reports: Reports
     document: Document
     notices: tuple[str, ...] = ()
+    telemetry: Telemetry = Telemetry()

@@ -1,4 +1,4 @@
-"""What this version cannot do yet: refused where the author wrote it, left out with one notice where a default asks."""
+"""What this version cannot do yet: refused where the author wrote it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from llmload.errors import NotBuiltError
-from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.source import Loaded
 from llmload.scenario.tree import Entries, Items, Node, Step, Trouble, find, format_path, plain
 from llmload.scenario.validation import key_place
-
-LEFT_OUT = "Left out in this version: GPU and server telemetry."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +25,8 @@ def _always(value: object) -> bool:
     return value is not None
 
 
-def _unless(*harmless: object) -> Callable[[object], bool]:
-    return lambda value: value is not None and value not in harmless
-
-
 def _has_prefix(value: object) -> bool:
     return isinstance(value, dict) and bool(value.get("tokens"))
-
-
-def _reads_gpu(value: object) -> bool:
-    return isinstance(value, dict) and value.get("source", "auto") != "none"
 
 
 _DELETE = "Delete it, or wait for the version that has it"
@@ -52,9 +41,6 @@ _UNBUILT = (
     Unbuilt(("spec", "workload", "mixture"), "mixtures of traffic", _DELETE, _always),
     Unbuilt(("spec", "workload", "sessions"), "conversations (sessions)", _DELETE, _always),
     Unbuilt(("spec", "workload", "api"), "embeddings", _DELETE, _always),
-    Unbuilt(("spec", "telemetry", "gpu"), "GPU telemetry", "Write gpu: {source: none}", _reads_gpu),
-    Unbuilt(("spec", "telemetry", "server_metrics"), "server metrics", "Write server_metrics: none", _unless("none")),
-    Unbuilt(("spec", "telemetry", "server_logs"), "server logs", "Write server_logs: none", _unless("none")),
 )
 
 
@@ -69,15 +55,6 @@ def refuse_unbuilt(loaded: Loaded) -> None:
     troubles = [*_fields(root), *_gates(root)]
     if troubles:
         raise NotBuiltError(loaded.source.problems(troubles))
-
-
-def leave_out(document: ScenarioDocument) -> tuple[ScenarioDocument, tuple[str, ...]]:
-    """The document without the defaults that this version cannot do, and the one notice that says so."""
-    spec = document.spec
-    gpu = spec.telemetry.gpu.model_copy(update={"source": "none"})
-    telemetry = spec.telemetry.model_copy(update={"gpu": gpu, "server_metrics": "none", "server_logs": "none"})
-    built = document.model_copy(update={"spec": spec.model_copy(update={"telemetry": telemetry})})
-    return built, () if built == document else (LEFT_OUT,)
 
 
 def _fields(root: Node) -> Iterator[Trouble]:

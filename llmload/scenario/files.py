@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from llmload.scenario.document.root import ScenarioDocument
+from llmload.scenario.document.root import FileLogs, ScenarioDocument
 from llmload.scenario.document.target import Reference, Target
 
 
@@ -18,7 +18,11 @@ def beside(document: ScenarioDocument, directory: Path) -> ScenarioDocument:
     if load.trace is not None:
         trace = load.trace.model_copy(update={"file": lead(load.trace.file, directory)})
         load = load.model_copy(update={"trace": trace})
-    updates = {"target": _target(target, directory), "workload": workload, "load": load}
+    telemetry = spec.telemetry
+    if isinstance(telemetry.server_logs, FileLogs):
+        logs = FileLogs(file=lead(telemetry.server_logs.file, directory))
+        telemetry = telemetry.model_copy(update={"server_logs": logs})
+    updates = {"target": _target(target, directory), "workload": workload, "load": load, "telemetry": telemetry}
     return document.model_copy(update={"spec": spec.model_copy(update=updates)})
 
 

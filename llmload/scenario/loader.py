@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from llmload.errors import ScenarioError, StoreError, UsageError
@@ -17,7 +16,7 @@ from llmload.scenario import asked
 from llmload.scenario.canonical import ORIGIN, Origin, canonical, fingerprint
 from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.document.settings import settings_model
-from llmload.scenario.features import leave_out, refuse_unbuilt
+from llmload.scenario.features import refuse_unbuilt
 from llmload.scenario.files import beside
 from llmload.scenario.gate_form import gate_of
 from llmload.scenario.interpolation import interpolate
@@ -139,8 +138,7 @@ def check_text(text: str, source: str, *, sets: Sequence[str] = (), env: Mapping
 
 def _runnable(loaded: Loaded) -> Loaded:
     refuse_unbuilt(loaded)
-    document, notices = leave_out(loaded.document)
-    return replace(loaded, document=document, notices=(*loaded.notices, *notices))
+    return loaded
 
 
 def _scenario(loaded: Loaded, directory: Path) -> asked.Scenario:

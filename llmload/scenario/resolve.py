@@ -13,7 +13,8 @@ from llmload.scenario import asked
 from llmload.scenario.document import target as written
 from llmload.scenario.document.load import DEFAULT_LADDER, DEFAULT_REQUESTS, Gamma, Load
 from llmload.scenario.document.promises import Decision, Recommend, Slo
-from llmload.scenario.document.root import ScenarioDocument
+from llmload.scenario.document.root import DockerLogs, FileLogs, Logs, ScenarioDocument, Telemetry
+from llmload.scenario.document.root import GpuTelemetry as GpuSource
 from llmload.scenario.document.settings import settings_model
 from llmload.scenario.document.workload import Length, LognormalLengths, Spread, Synthetic, UniformLengths, Workload
 from llmload.scenario.rules import DEFAULT_MAX_REQUESTS
@@ -41,6 +42,7 @@ def resolve_scenario(
         reports=asked.Reports(spec.reports.dir, tuple(spec.reports.formats)),
         document=origin,
         notices=notices,
+        telemetry=resolve_telemetry(spec.telemetry),
     )
 
 
@@ -206,6 +208,47 @@ def resolve_decision(decision: Decision, requests: int | None) -> asked.Decision
         on_missing_baseline=decision.on_missing_baseline,
         on_incomparable=decision.on_incomparable,
     )
+
+
+def resolve_telemetry(telemetry: Telemetry) -> asked.Telemetry:
+    """What is read beside the load."""
+    return asked.Telemetry(
+        gpu=_gpu_source(telemetry.gpu),
+        server_metrics=_metrics_source(telemetry.server_metrics),
+        server_logs=_log_source(telemetry.server_logs),
+    )
+
+
+def _gpu_source(gpu: GpuSource) -> asked.Auto | asked.Nvml | asked.Dcgm | None:
+    match gpu.source:
+        case "auto":
+            return asked.Auto()
+        case "nvml":
+            return asked.Nvml()
+        case "dcgm":
+            return asked.Dcgm(gpu.url)
+        case "none":
+            return None
+        case _:
+            assert_never(gpu.source)
+
+
+def _metrics_source(written_one: str) -> asked.Auto | asked.MetricsPage | None:
+    if written_one == "none":
+        return None
+    return asked.Auto() if written_one == "auto" else asked.MetricsPage(written_one)
+
+
+def _log_source(logs: Logs) -> asked.Container | asked.LogFile | None:
+    match logs:
+        case "none":
+            return None
+        case DockerLogs(docker=name):
+            return asked.Container(name)
+        case FileLogs(file=path):
+            return asked.LogFile(path)
+        case _:
+            assert_never(logs)
 
 
 def resolve_recommend(recommend: Recommend) -> asked.Recommend:

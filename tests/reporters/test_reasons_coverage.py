@@ -47,7 +47,6 @@ PARTS = {
     "store/loadtest.py": ("_loadtest", "_told", "_framework", "_settings"),
     "store/comparison.py": ("_DAMAGED", "reference_of_run"),
     "load/ray_cluster.py": ("about",),
-    "scenario/features.py": ("LEFT_OUT",),
     "scenario/replay.py": ("SHARED", "OWN_LENGTHS"),
     "scenario/trace_file.py": ("_notices",),
     "scenario/v1alpha1.py": ("framework",),

@@ -33,9 +33,6 @@ def refused(text: str) -> list[str]:
                      "6:24 spec.workload.prompts.file", id="prompts from a file"),
         pytest.param("  workload: {prompts: {synthetic: {shared_prefix: {tokens: 9}}}}\n",
                      "6:36 spec.workload.prompts.synthetic.shared_prefix", id="shared prefix"),
-        pytest.param("  telemetry: {gpu: {source: auto}}\n", "6:15 spec.telemetry.gpu", id="GPU telemetry"),
-        pytest.param("  telemetry: {server_metrics: auto}\n", "6:15 spec.telemetry.server_metrics", id="metrics"),
-        pytest.param("  telemetry: {server_logs: {file: a}}\n", "6:15 spec.telemetry.server_logs", id="server logs"),
         pytest.param("  gates: [{metric: goodput, min: 5%, class: chat}]\n", "6:38 spec.gates[0].class", id="class"),
     ],
 )  # fmt: skip
@@ -47,7 +44,7 @@ def test_everything_unbuilt_is_told_at_once():
     everything = Path(__file__).parent / "good" / "later-features.yaml"
     with pytest.raises(NotBuiltError) as caught:
         load_runnable(everything, env={})
-    assert len(caught.value.problems) >= 10
+    assert len(caught.value.problems) >= 7
     assert caught.value.exit_code == 2
 
 
@@ -63,6 +60,7 @@ def test_everything_unbuilt_is_told_at_once():
         pytest.param(
             "  telemetry: {gpu: {source: none}, server_metrics: none, server_logs: none}\n", id="no telemetry"
         ),
+        pytest.param("  telemetry: {gpu: {source: dcgm}, server_logs: {file: a.log}}\n", id="telemetry"),
         pytest.param("  workload: {prompts: {synthetic: {shared_prefix: {tokens: 0, groups: 1}}}}\n", id="no prefix"),
         pytest.param("  reports: {formats: [json, html, xlsx]}\n", id="formats"),
         pytest.param("  gates: [p50(tpot) within 5% of baseline]\n", id="a gate against a baseline"),
@@ -73,13 +71,3 @@ def test_everything_unbuilt_is_told_at_once():
 def test_what_asks_for_nothing_unbuilt_runs(spec):
     found = load_runnable_text(HEAD + URL + spec, "s.yaml", env={}, directory=Path())
     assert set(found.reports.formats) <= set(REPORTERS)
-
-
-def test_unbuilt_defaults_are_left_out_with_one_notice():
-    found = load_runnable_text(HEAD + URL, "s.yaml", env={}, directory=Path())
-    assert found.notices == ("Left out in this version: GPU and server telemetry.",)
-
-
-def test_there_is_no_notice_where_nothing_is_left_out():
-    spec = "  telemetry: {gpu: {source: none}, server_metrics: none, server_logs: none}\n"
-    assert load_runnable_text(HEAD + URL + spec, "s.yaml", env={}, directory=Path()).notices == ()

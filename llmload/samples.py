@@ -1,0 +1,147 @@
+"""What was read beside the load: figures of GPUs and of the server as they came, on the clock of the requests.
+
+What nobody told is missing or None, never 0. Shares are 0..1, instants machine-wide `monotonic_ns`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+
+class Source(StrEnum):
+    """Who told a figure: the driver of a GPU, the server's Prometheus page, or the server's log."""
+
+    GPU = "gpu"
+    METRICS = "metrics"
+    LOG = "log"
+
+
+GpuFigure = Literal[
+    "utilisation",
+    "memory_bytes",
+    "temperature_c",
+    "power_w",
+    "sm_clock_mhz",
+    "memory_clock_mhz",
+    "throttle_reasons",  # NVML's bit mask
+    "energy_j",  # since the driver was loaded
+]
+
+MetricName = Literal[
+    "requests_running",
+    "requests_waiting",
+    "requests_succeeded",
+    "requests_failed",
+    "prompt_tokens",
+    "output_tokens",
+    "kv_cache_share",
+    "prefix_cache_queries",
+    "prefix_cache_hits",
+    "prefix_cache_hit_share",
+    "preemptions",
+    "ttft_s",
+    "itl_s",
+    "e2e_s",
+    "queue_s",
+    "queue_us",
+]
+"""What servers tell of their own work on a metrics page; counts go on since the server began."""
+
+LogFigure = Literal["output_tps", "prompt_tps"]
+"""What only logs tell: tokens per second, averaged by the server."""
+
+SampleName = GpuFigure | MetricName | LogFigure
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One figure of one device over time, in order; `device` is the key of a GPU, "" for the server as a whole.
+
+    A sample that was not to be had is simply not there.
+    """
+
+    source: Source
+    name: SampleName
+    device: str
+    at_ns: array[int]  # "q"
+    values: array[float]  # "d"; finite
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU, or one MIG instance of it, as its driver describes it; `key` names it in every series."""
+
+    key: str  # its UUID, where it has one
+    index: int
+    name: str
+    uuid: str
+    driver: str | None = None
+    memory_total_bytes: int | None = None
+    power_limit_w: float | None = None
+    mig: str | None = None  # the profile of a MIG instance
+    host: str = ""  # as an exporter names it; "" is this machine
+
+
+@dataclass(frozen=True, slots=True)
+class GpuNow:
+    """What one GPU told last, for whoever watches a run go on."""
+
+    index: int
+    name: str
+    utilisation: float | None
+    memory_bytes: int | None
+    memory_total_bytes: int | None
+    temperature_c: float | None
+    power_w: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How a histogram of the server grew: `count` observations that add up to `total`, in the unit of its name.
+
+    `counts[i]` of them lie at or below `bounds[i]` and above the bound before it; the last bound is infinite and left
+    out, so there may be one count more than bounds. Both are empty where a server tells only sum and count.
+    """
+
+    count: float
+    total: float
+    bounds: tuple[float, ...] = ()
+    counts: tuple[float, ...] = ()
+
+    @property
+    def mean(self) -> float | None:
+        """None where nothing was observed."""
+        return self.total / self.count if self.count > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerWork:
+    """How far the server's counters went from before a window's first request, warm-up included, to after its last.
+
+    At both edges nothing of ours is in flight, so that both sides count the same requests. `running_before` and
+    `running_after` are the requests that the server had at the edges, waiting ones included: somebody else's.
+    """
+
+    start_ns: int
+    end_ns: int
+    counts: Mapping[MetricName, float] = field(default_factory=dict)
+    distributions: Mapping[MetricName, Distribution] = field(default_factory=dict)
+    running_before: float | None = None
+    running_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Everything that was read since the window before, this window included. `notes` are sentences for people."""
+
+    gpus: tuple[Gpu, ...] = ()
+    series: tuple[Series, ...] = ()
+    server: ServerWork | None = None
+    notes: tuple[str, ...] = ()
+
+
+UNWATCHED = Watched()

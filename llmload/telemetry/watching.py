@@ -1,0 +1,97 @@
+"""The watch over a server and its GPUs while a run goes on: samples by timers, the server's counters at quiet edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from llmload.samples import UNWATCHED, ServerWork, Watched
+from llmload.telemetry.gpu import GpuReader
+from llmload.telemetry.recorder import Recorder
+from llmload.telemetry.ticker import ticking
+
+GPU_EVERY_S = 1.0
+METRICS_EVERY_S = 1.0
+
+
+class Watch(Protocol):
+    """What the runner does with a watch: one call on each side of a window."""
+
+    def begin(self) -> None:
+        """A window is about to begin, and nothing of ours is in flight."""
+
+    def end(self) -> Watched:
+        """The window is over: everything since the last one."""
+
+
+class Unwatched:
+    """Nobody looks."""
+
+    def begin(self) -> None:
+        """Nothing to do."""
+
+    def end(self) -> Watched:
+        """Nothing was seen."""
+        return UNWATCHED
+
+
+class PageReader(Protocol):
+    """The server's metrics page: read on a timer, and whole at the edges of a window."""
+
+    def read(self, recorder: Recorder) -> None:
+        """Take one sample of every gauge and counter that it has a name for; never raises."""
+
+    def begin(self, recorder: Recorder) -> None:
+        """Remember every counter and histogram as they are before a window."""
+
+    def end(self, recorder: Recorder) -> ServerWork | None:
+        """How far they went since; None, with a note in the recorder, where the page does not tell."""
+
+
+LogTail = Callable[[Recorder], None]
+"""Takes what a log has gained since it was last asked; never raises."""
+
+
+@dataclass(slots=True)
+class Sources:
+    """What is watched. A metrics page or a log that there is none of is None."""
+
+    gpus: GpuReader
+    page: PageReader | None = None
+    log: LogTail | None = None
+    log_every_s: float = 0.25
+
+
+class _Watching:
+    """The watch of one server, from its opening to its end."""
+
+    def __init__(self, sources: Sources, recorder: Recorder) -> None:
+        self._sources, self._recorder = sources, recorder
+
+    def begin(self) -> None:
+        if self._sources.page is not None:
+            self._sources.page.begin(self._recorder)
+
+    def end(self) -> Watched:
+        page = self._sources.page
+        work = None if page is None else page.end(self._recorder)
+        series, notes = self._recorder.take()
+        return Watched(self._sources.gpus.gpus, series, work, notes)
+
+
+@contextmanager
+def watching(sources: Sources) -> Iterator[Watch]:
+    """Watch for as long as the block takes."""
+    recorder = Recorder()
+    if sources.gpus.note:
+        recorder.note(sources.gpus.note)
+    with ExitStack() as threads:
+        if sources.gpus.gpus:
+            threads.enter_context(ticking(lambda: sources.gpus.read(recorder), GPU_EVERY_S, "gpus"))
+        if (page := sources.page) is not None:
+            threads.enter_context(ticking(lambda: page.read(recorder), METRICS_EVERY_S, "server metrics"))
+        if (log := sources.log) is not None:
+            threads.enter_context(ticking(lambda: log(recorder), sources.log_every_s, "server log"))
+        yield _Watching(sources, recorder)
