@@ -56,6 +56,33 @@ LogFigure = Literal["output_tps", "prompt_tps"]
 
 SampleName = GpuFigure | MetricName | LogFigure
 
+SLOW_DOWNS: Mapping[int, str] = {
+    0x04: "power cap",  # the driver keeps the GPU below its power limit
+    0x08: "hardware slowdown",
+    0x20: "too hot",  # the driver's answer
+    0x40: "too hot (hardware)",
+    0x80: "power brake",  # the power supply asks for it
+    0x200: "board limit",
+}
+"""The bits of `throttle_reasons` (NVML's, and DCGM's after it) that say a GPU was slower than it could have been.
+
+The others do not: idle (0x01), clocks that somebody set (0x02 for applications, 0x100 for a display) or that are those
+of a group of GPUs (0x10, sync boost) are the machine as it was set up, the same in every run; at 0x400 a GPU is at the
+highest voltage that it may ever have, where boost ends.
+"""
+_HARDWARE, _WHY_HARDWARE = 0x08, 0x40 | 0x80
+
+
+def slow_downs(throttle_reasons: float) -> tuple[str, ...]:
+    """What slowed a GPU down at one sample of its mask; empty where nothing did, whatever else the mask says.
+
+    A hardware slow-down that is told together with its cause is that cause.
+    """
+    mask = int(throttle_reasons)
+    if mask & _WHY_HARDWARE:
+        mask &= ~_HARDWARE
+    return tuple(words for bit, words in SLOW_DOWNS.items() if mask & bit)
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
