@@ -2,18 +2,154 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from llmload.domain import Observation
+import numpy as np
+
+from llmload.analysis.samples import MOST_POINTS, Fold, Folded, folded, tracks_of, within
+from llmload.analysis.stats import Floats
+from llmload.domain import Observation, StepMetrics
+from llmload.samples import Gpu, SampleName, Source
 from llmload.serving import GpuFigures
+from llmload.throttling import slow_downs
 from llmload.timeline import GpuSeries
+
+_LEAST_POINTS = 60
+_AT_AN_EDGE_NS = 3_000_000_000
+"""How far from the edge of a window the next sample may be, for its energy to be told."""
 
 
 def gpu_series_of(observations: Sequence[Observation]) -> tuple[GpuSeries, ...]:
-    """One series for each GPU that was watched, on the timeline of these windows."""
-    return ()
+    """One series for each GPU that was watched, on the timeline of these windows; the more GPUs, the fewer points."""
+    gpus = gpus_in(observations)
+    most = max(_LEAST_POINTS, 4 * MOST_POINTS // max(len(gpus), 4))
+    return tuple(_series(gpu, observations, most) for gpu in gpus)
 
 
-def gpu_figures_of(windows: Sequence[Observation]) -> GpuFigures | None:
-    """What the GPUs did within these windows of one step; None where none was watched."""
+def gpus_in(observations: Sequence[Observation]) -> tuple[Gpu, ...]:
+    """Every GPU that was watched in any of these windows, as it was described last."""
+    found = {gpu.key: gpu for observation in observations for gpu in observation.watched.gpus}
+    return tuple(sorted(found.values(), key=lambda gpu: (gpu.host, gpu.index, gpu.key)))
+
+
+def _series(gpu: Gpu, observations: Sequence[Observation], most: int) -> GpuSeries:
+    found = folded(
+        tracks_of(observations, Source.GPU, gpu.key),
+        {
+            "utilisation": _mean,
+            "memory_bytes": _most,
+            "temperature_c": _most,
+            "power_w": _mean,
+            "sm_clock_mhz": _mean,
+            "throttle_reasons": _any_bit,
+        },
+        most,
+    )
+    energy = [joules for o in observations if (joules := _energy(o, gpu.key)) is not None]
+    return GpuSeries(
+        index=gpu.index,
+        name=gpu.name,
+        uuid=gpu.uuid,
+        memory_total_bytes=gpu.memory_total_bytes,
+        power_limit_w=gpu.power_limit_w,
+        at_s=found.at_s,
+        utilisation=found.track("utilisation"),
+        memory_bytes=tuple(None if size is None else round(size) for size in found.track("memory_bytes")),
+        temperature_c=found.track("temperature_c"),
+        power_w=found.track("power_w"),
+        sm_clock_mhz=_if_told(found, "sm_clock_mhz"),
+        throttled=tuple(
+            None if mask is None else bool(slow_downs(int(mask))) for mask in _if_told(found, "throttle_reasons")
+        ),
+        driver=gpu.driver,
+        mig=gpu.mig,
+        energy_j=sum(energy) if energy else None,
+    )
+
+
+def _if_told(found: Folded, name: SampleName) -> tuple[float | None, ...]:
+    return found.track(name) if name in found.values else ()
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean())
+
+
+def _most(values: Floats) -> float:
+    return float(values.max())
+
+
+def _any_bit(masks: Floats) -> float:
+    return float(np.bitwise_or.reduce(masks.astype(np.int64)))
+
+
+def gpu_figures_of(windows: Sequence[Observation], metrics: StepMetrics) -> GpuFigures | None:
+    """What the GPUs did within these windows of one step; None where none was watched.
+
+    Energy is the growth of each driver's counter over the windows, else power over time. Joules per token count the
+    energy of all GPUs and the output tokens that were served within the windows.
+    """
+    gpus = gpus_in(windows)
+    if not gpus:
+        return None
+    utilisation, temperature, masks = (
+        within(windows, Source.GPU, name) for name in ("utilisation", "temperature_c", "throttle_reasons")
+    )
+    slowed = [reasons for mask in masks if (reasons := slow_downs(int(mask)))]
+    energy = [_energy(window, gpu.key) for window in windows for gpu in gpus]
+    joules = None if None in energy else sum(each for each in energy if each is not None)  # of all, or it says nothing
+    return GpuFigures(
+        count=len(gpus),
+        utilisation=_mean(utilisation) if len(utilisation) else None,
+        memory_bytes=_round(_summed(windows, gpus, "memory_bytes", _most)),
+        temperature_c=_most(temperature) if len(temperature) else None,
+        power_w=_summed(windows, gpus, "power_w", _mean),
+        energy_j=joules,
+        joules_per_token=_per_token(joules, metrics),
+        throttled=len(slowed) / len(masks) if len(masks) else None,
+        throttle_reasons=tuple(reason for reason, _ in Counter(r for each in slowed for r in each).most_common()),
+    )
+
+
+def _round(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _summed(windows: Sequence[Observation], gpus: Sequence[Gpu], name: SampleName, fold: Fold) -> float | None:
+    """A figure of each GPU, added up; None where none tells it."""
+    told = [fold(values) for gpu in gpus if len(values := within(windows, Source.GPU, name, gpu.key))]
+    return sum(told) if told else None
+
+
+def _per_token(joules: float | None, metrics: StepMetrics) -> float | None:
+    if joules is None or not metrics.output_tps or not metrics.window_s:
+        return None
+    return joules / (metrics.output_tps * metrics.window_s)
+
+
+def _energy(window: Observation, device: str) -> float | None:
+    """Joules of a GPU between the edges of a window; None where neither its counter nor its power reaches them."""
+    series = {each.name: each for each in window.watched.series if each.source is Source.GPU and each.device == device}
+    if "energy_j" in series:
+        at_ns, values = np.array(series["energy_j"].at_ns), np.array(series["energy_j"].values)
+        if _reaches(at_ns, window) and np.all(np.diff(values) >= 0):
+            first, last = np.interp([window.start_ns, window.end_ns], at_ns, values)
+            return float(last - first)
+    if "power_w" in series:
+        at_ns, values = np.array(series["power_w"].at_ns), np.array(series["power_w"].values)
+        if _reaches(at_ns, window):
+            inside = at_ns[(at_ns > window.start_ns) & (at_ns < window.end_ns)]
+            edges_ns = np.concatenate([[window.start_ns], inside, [window.end_ns]])
+            return float(np.trapezoid(np.interp(edges_ns, at_ns, values), edges_ns) / 1e9)
     return None
+
+
+def _reaches(at_ns: np.ndarray[tuple[int], np.dtype[np.int64]], window: Observation) -> bool:
+    """Whether samples lie close enough to both edges of the window."""
+    return (
+        len(at_ns) > 1
+        and at_ns[0] <= window.start_ns + _AT_AN_EDGE_NS
+        and at_ns[-1] >= window.end_ns - _AT_AN_EDGE_NS
+        and window.end_ns - window.start_ns > 0
+    )

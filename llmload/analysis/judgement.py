@@ -101,7 +101,7 @@ def judge(
         fingerprint=fingerprint,
         findings=_findings(steps, observed),
         caveats=caveats if unfinished is None else (*caveats, replace(unfinished, is_fatal=False)),
-        notices=scenario.notices,
+        notices=(*scenario.notices, *_notes(whole)),
         fails_on=_strict_policies(scenario.decision),
         reference=reference,
         slo=scenario.slo,
@@ -121,6 +121,11 @@ def _findings(steps: Sequence[StepResult], observed: _Observed) -> tuple[Finding
         mine = windows_at(result.step, observed.windows)
         found += findings_of(result, mine, observed.scenario, observed.facts)
     return tuple(found)
+
+
+def _notes(windows: Sequence[Observation]) -> tuple[str, ...]:
+    """What was said while the server was watched, each once."""
+    return tuple(dict.fromkeys(note for window in windows for note in window.watched.notes))
 
 
 def _strict_policies(decision: Decision) -> tuple[str, ...]:
@@ -209,7 +214,7 @@ def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> Step
         _workers_of(mine),
         estimates,
         repeats,
-        gpu=gpu_figures_of(mine),
+        gpu=gpu_figures_of(mine, metrics),
         server=server_figures_of(mine),
         checks=checks_of(mine),
     )

@@ -27,18 +27,20 @@ _NS_PER_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed:
-    """A window and where it begins on the timeline."""
+class Placed:
+    """A window and where it begins on the timeline, in nanoseconds."""
 
     window: Observation
     start_ns: int
 
     @property
     def length_ns(self) -> int:
+        """How long it is."""
         return self.window.end_ns - self.window.start_ns
 
     @property
     def end_ns(self) -> int:
+        """Where it ends there."""
         return self.start_ns + self.length_ns
 
 
@@ -53,12 +55,12 @@ class _Bins:
     def edges_ns(self) -> Ints:
         return np.arange(self.count + 1, dtype=np.int64) * self.width_ns
 
-    def cover_ns(self, placed: _Placed) -> Floats:
+    def cover_ns(self, placed: Placed) -> Floats:
         """How much of each bin a window covers."""
         within = np.clip(self.edges_ns, placed.start_ns, placed.end_ns)
         return np.diff(within).astype(np.float64)
 
-    def totals(self, placed: _Placed, at_ns: Ints, amount: Floats) -> Floats:
+    def totals(self, placed: Placed, at_ns: Ints, amount: Floats) -> Floats:
         """The sum in each bin of what happened inside a window, at instants of its own clock."""
         window = placed.window
         inside = (at_ns >= window.start_ns) & (at_ns <= window.end_ns)
@@ -73,7 +75,7 @@ def timeline_of(observations: Sequence[Observation]) -> Timeline | None:
 
     A bin's rates are of the part of it that lies inside windows; one with less than a quarter inside has none.
     """
-    placed = _laid_out(observations)
+    placed = laid_out(observations)
     end_ns = max((each.end_ns for each in placed), default=0)
     if end_ns <= 0:
         return None
@@ -96,7 +98,7 @@ def timeline_of(observations: Sequence[Observation]) -> Timeline | None:
     )
 
 
-def _laid_out(observations: Sequence[Observation]) -> list[_Placed]:
+def laid_out(observations: Sequence[Observation]) -> list[Placed]:
     """Windows in the order in which a run measures them, each where the clock says that it was.
 
     A clock that runs backwards from one window to the next began anew, and a pause longer than all that was measured
@@ -104,16 +106,16 @@ def _laid_out(observations: Sequence[Observation]) -> list[_Placed]:
     """
     windows = sorted(observations, key=_turn)
     measured_ns = sum(window.end_ns - window.start_ns for window in windows)
-    placed: list[_Placed] = []
+    placed: list[Placed] = []
     for window in windows:
         if not placed:
-            placed.append(_Placed(window, 0))
+            placed.append(Placed(window, 0))
             continue
         former = placed[-1]
         pause_ns = window.start_ns - former.window.end_ns
         if pause_ns < 0 or pause_ns > max(measured_ns, _LONGEST_PAUSE_NS):
             pause_ns = round(_BREAK * measured_ns)
-        placed.append(_Placed(window, former.end_ns + pause_ns))
+        placed.append(Placed(window, former.end_ns + pause_ns))
     return placed
 
 
@@ -134,11 +136,11 @@ def _widths() -> Iterator[int]:
         power *= 10
 
 
-def _span(placed: _Placed) -> Span:
+def _span(placed: Placed) -> Span:
     return Span(placed.window.look.step.label, placed.start_ns / _NS_PER_S, placed.end_ns / _NS_PER_S)
 
 
-def _busy_ns(bins: _Bins, placed: _Placed) -> Floats:
+def _busy_ns(bins: _Bins, placed: Placed) -> Floats:
     """Time in flight of all requests of a window, in each bin: what had gone by at its end, less what at its start."""
     window = placed.window
     sent = [(record.sent_ns, record.done_ns) for record in window.records if record.sent_ns is not None]
@@ -159,7 +161,7 @@ def _elapsed(since_ns: Ints, at_ns: Ints) -> Floats:
     return np.multiply(count, at_ns, dtype=np.float64) - before[count]
 
 
-def _tokens(bins: _Bins, placed: _Placed) -> Floats:
+def _tokens(bins: _Bins, placed: Placed) -> Floats:
     served = served_in(placed.window)
     each = tokens_per_event(served)
     totals = np.zeros(bins.count)
@@ -170,7 +172,7 @@ def _tokens(bins: _Bins, placed: _Placed) -> Floats:
     return totals
 
 
-def _errors(bins: _Bins, placed: _Placed) -> Floats:
+def _errors(bins: _Bins, placed: Placed) -> Floats:
     at_ns = np.array([record.done_ns for record in placed.window.records if _failed(record)], dtype=np.int64)
     return bins.totals(placed, at_ns, np.ones(len(at_ns)))
 
