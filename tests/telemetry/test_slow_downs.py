@@ -32,7 +32,7 @@ from llmload.samples import SLOW_DOWNS, slow_downs
         ),
         pytest.param(pynvml.nvmlClocksThrottleReasonBoardLimit, ("board limit",), id="the board"),
         pytest.param(
-            pynvml.nvmlClocksEventReasonSwPowerCap | pynvml.nvmlClocksEventReasonGpuIdle, ("power cap",), id="two at once"
+            pynvml.nvmlClocksEventReasonSwPowerCap | pynvml.nvmlClocksEventReasonGpuIdle, ("power cap",), id="two bits"
         ),
         pytest.param(1 << 40, (), id="a bit that nobody knows yet"),
     ],
