@@ -10,9 +10,8 @@ import numpy as np
 from llmload.analysis.samples import MOST_POINTS, Fold, Folded, folded, tracks_of, within
 from llmload.analysis.stats import Floats
 from llmload.domain import Observation, StepMetrics
-from llmload.samples import Gpu, SampleName, Source
+from llmload.samples import Gpu, SampleName, Source, slow_downs
 from llmload.serving import GpuFigures
-from llmload.throttling import slow_downs
 from llmload.timeline import GpuSeries
 
 _LEAST_POINTS = 60
@@ -60,7 +59,7 @@ def _series(gpu: Gpu, observations: Sequence[Observation], most: int) -> GpuSeri
         power_w=found.track("power_w"),
         sm_clock_mhz=_if_told(found, "sm_clock_mhz"),
         throttled=tuple(
-            None if mask is None else bool(slow_downs(int(mask))) for mask in _if_told(found, "throttle_reasons")
+            None if mask is None else bool(slow_downs(mask)) for mask in _if_told(found, "throttle_reasons")
         ),
         driver=gpu.driver,
         mig=gpu.mig,
@@ -96,7 +95,7 @@ def gpu_figures_of(windows: Sequence[Observation], metrics: StepMetrics) -> GpuF
     utilisation, temperature, masks = (
         within(windows, Source.GPU, name) for name in ("utilisation", "temperature_c", "throttle_reasons")
     )
-    slowed = [reasons for mask in masks if (reasons := slow_downs(int(mask)))]
+    slowed = [reasons for mask in masks if (reasons := slow_downs(mask))]
     energy = [_energy(window, gpu.key) for window in windows for gpu in gpus]
     joules = None if None in energy else sum(each for each in energy if each is not None)  # of all, or it says nothing
     return GpuFigures(

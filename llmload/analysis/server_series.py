@@ -77,14 +77,14 @@ def server_figures_of(windows: Sequence[Observation]) -> ServerFigures | None:
         values = within(windows, source, name)
         return fold(values) if len(values) else None
 
+    hits = _ratio(windows, "prefix_cache_hits", "prefix_cache_queries")
     return ServerFigures(
         source=source,
         running=gauge("requests_running", _mean),
         waiting=gauge("requests_waiting", _mean),
         waiting_max=gauge("requests_waiting", _most),
         kv_cache_share=gauge("kv_cache_share", _most),
-        prefix_cache_hit_share=_ratio(windows, "prefix_cache_hits", "prefix_cache_queries")
-        or gauge("prefix_cache_hit_share", _mean),
+        prefix_cache_hit_share=gauge("prefix_cache_hit_share", _mean) if hits is None else hits,
         preemptions=_total(windows, "preemptions"),
         ttft_ms=_mean_ms(windows, "ttft_s"),
         tpot_ms=_mean_ms(windows, "itl_s"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -22,9 +23,11 @@ from llmload.analysis.client import (
     requests_were_dropped,
 )
 from llmload.analysis.measured import Measured
+from llmload.analysis.samples import within
 from llmload.analysis.stats import Floats
 from llmload.analysis.wording import counted, milliseconds, percent
 from llmload.domain import Ending, Observation, StepMetrics, TargetFacts, TokenSource
+from llmload.samples import Source, slow_downs
 from llmload.scenario.asked import Scenario
 from llmload.units import format_number
 from llmload.verdict import GUARD_TRIPPED, Caveat
@@ -33,6 +36,7 @@ CACHED_SHARE = 0.05
 UNFITTED = 0.10
 SHARED_READS = 0.20
 DECILES = 10
+THROTTLED = 0.05
 LEAST_WARMED = 100
 """Attempts from which on the first tenth is compared with the rest."""
 
@@ -238,6 +242,18 @@ def _prompts_are_unfitted(measured: Measured) -> Caveat | None:
     return Caveat("input length unsure", figure, "Read the input tokens of the report, not those of the scenario")
 
 
+def _gpu_was_throttled(measured: Measured) -> Caveat | None:
+    """By the share of samples inside the windows in which a driver named a reason that slows a GPU down."""
+    masks = within(measured.observations, Source.GPU, "throttle_reasons")
+    slowed = [reasons for mask in masks if (reasons := slow_downs(mask))]
+    if not len(masks) or len(slowed) / len(masks) <= THROTTLED:
+        return None
+    told = ", ".join(reason for reason, _ in Counter(one for each in slowed for one in each).most_common())
+    figure = f"in {percent(len(slowed) / len(masks))} of the samples a GPU was slowed down ({told})"
+    remedy = "Compare only with runs that were slowed down alike; look at cooling and power limits"
+    return Caveat("GPU throttled", figure, remedy)
+
+
 _RULES: tuple[Callable[[Measured], Caveat | None], ...] = (
     client_is_late,
     client_stalled,
@@ -258,4 +274,5 @@ _RULES: tuple[Callable[[Measured], Caveat | None], ...] = (
     _warmup_is_short,
     _tokens_are_estimated,
     _prompts_are_unfitted,
+    _gpu_was_throttled,
 )

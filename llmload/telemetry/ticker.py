@@ -1,4 +1,4 @@
-"""A thread that looks at something every so often, for as long as a block takes."""
+"""A thread that looks at something every so often, and at once when it is asked to."""
 
 from __future__ import annotations
 
@@ -12,27 +12,60 @@ _LEAVE_S = 1.0
 _SHARE = 0.02
 """Of the time, that looking may take at most: whoever is slow to answer is asked less often."""
 
+LookNow = Callable[[float], None]
+"""Asks for a look and waits for it, as many seconds as are given at most."""
+
 
 @contextmanager
-def ticking(look: Callable[[], None], every_s: float, name: str) -> Iterator[None]:
-    """Call `look` now and then every `every_s` seconds, or the more seldom the longer it takes.
+def ticking(look: Callable[[], None], every_s: float, name: str) -> Iterator[LookNow]:
+    """Call `look` at once and then every `every_s` seconds, or the more seldom the longer it takes.
 
-    `look` keeps its failures to itself: it runs beside a measurement, which they must not end.
+    `look` keeps its failures to itself: it runs beside a measurement, which they must not end. Only this one thread
+    ever calls it, so that a driver that hangs delays nobody.
     """
-    is_over = threading.Event()
-
-    def tick() -> None:
-        due_s = time.monotonic()
-        while not is_over.wait(max(due_s - time.monotonic(), 0.0)):
-            began_s = time.monotonic()
-            look()
-            ended_s = time.monotonic()
-            due_s = max(due_s + every_s, ended_s, began_s + (ended_s - began_s) / _SHARE)
-
-    thread = threading.Thread(target=tick, name=name, daemon=True)
+    ticker = _Ticker(look, every_s)
+    thread = threading.Thread(target=ticker.run, name=name, daemon=True)
     thread.start()
     try:
-        yield
+        yield ticker.look_now
     finally:
-        is_over.set()
+        ticker.stop()
         thread.join(_LEAVE_S)
+
+
+class _Ticker:
+    def __init__(self, look: Callable[[], None], every_s: float) -> None:
+        self._look, self._every_s = look, every_s
+        self._changed = threading.Condition()
+        self._asked = self._looked = 0  # looks that somebody waits for, and those that were taken since
+        self._is_over = False
+
+    def run(self) -> None:
+        due_s = time.monotonic()
+        while (asked := self._wait(due_s)) is not None:
+            began_s = time.monotonic()
+            self._look()
+            ended_s = time.monotonic()
+            due_s = max(began_s + self._every_s, began_s + (ended_s - began_s) / _SHARE)
+            with self._changed:
+                self._looked = asked
+                self._changed.notify_all()
+
+    def _wait(self, due_s: float) -> int | None:
+        """Until a look is due or asked for: which of the asked ones it serves; None at the end."""
+        with self._changed:
+            while not self._is_over and self._asked == self._looked and (left_s := due_s - time.monotonic()) > 0:
+                self._changed.wait(left_s)
+            return None if self._is_over else self._asked
+
+    def look_now(self, within_s: float) -> None:
+        with self._changed:
+            self._asked += 1
+            mine = self._asked
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._looked >= mine or self._is_over, within_s)
+
+    def stop(self) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()

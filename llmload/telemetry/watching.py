@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,10 +10,14 @@ from typing import Protocol
 from llmload.samples import UNWATCHED, ServerWork, Watched
 from llmload.telemetry.gpu import GpuReader
 from llmload.telemetry.recorder import Recorder
-from llmload.telemetry.ticker import ticking
+from llmload.telemetry.ticker import LookNow, ticking
 
 GPU_EVERY_S = 1.0
 METRICS_EVERY_S = 1.0
+LOG_EVERY_S = 0.25
+
+_EDGE_S = 0.5
+"""What a look at the edge of a window may take; a driver or an exporter that hangs must not hold the load up."""
 
 
 class Watch(Protocol):
@@ -54,31 +58,37 @@ LogTail = Callable[[Recorder], None]
 """Takes what a log has gained since it was last asked; never raises."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sources:
     """What is watched. A metrics page or a log that there is none of is None."""
 
     gpus: GpuReader
     page: PageReader | None = None
     log: LogTail | None = None
-    log_every_s: float = 0.25
 
 
 class _Watching:
     """The watch of one server, from its opening to its end."""
 
-    def __init__(self, sources: Sources, recorder: Recorder) -> None:
-        self._sources, self._recorder = sources, recorder
+    def __init__(self, sources: Sources, recorder: Recorder, looks: Sequence[LookNow]) -> None:
+        self._sources, self._recorder, self._looks = sources, recorder, looks
 
     def begin(self) -> None:
+        self._look_now()
         if self._sources.page is not None:
             self._sources.page.begin(self._recorder)
 
     def end(self) -> Watched:
+        self._look_now()
         page = self._sources.page
         work = None if page is None else page.end(self._recorder)
         series, notes = self._recorder.take()
         return Watched(self._sources.gpus.gpus, series, work, notes)
+
+    def _look_now(self) -> None:
+        """A sample on each side of the window, so that what was used within can be told."""
+        for look in self._looks:
+            look(_EDGE_S)
 
 
 @contextmanager
@@ -87,11 +97,12 @@ def watching(sources: Sources) -> Iterator[Watch]:
     recorder = Recorder()
     if sources.gpus.note:
         recorder.note(sources.gpus.note)
+    looks = []
     with ExitStack() as threads:
         if sources.gpus.gpus:
-            threads.enter_context(ticking(lambda: sources.gpus.read(recorder), GPU_EVERY_S, "gpus"))
+            looks.append(threads.enter_context(ticking(lambda: sources.gpus.read(recorder), GPU_EVERY_S, "gpus")))
+        if (log := sources.log) is not None:
+            looks.append(threads.enter_context(ticking(lambda: log(recorder), LOG_EVERY_S, "server log")))
         if (page := sources.page) is not None:
             threads.enter_context(ticking(lambda: page.read(recorder), METRICS_EVERY_S, "server metrics"))
-        if (log := sources.log) is not None:
-            threads.enter_context(ticking(lambda: log(recorder), sources.log_every_s, "server log"))
-        yield _Watching(sources, recorder)
+        yield _Watching(sources, recorder, looks)

@@ -11,8 +11,10 @@ import pytest
 from llmload.analysis.metrics import measure
 from llmload.analysis.validity import check
 from llmload.domain import Ending, Observation, RequestRecord, TargetFacts, TokenFit, TokenSource
+from llmload.samples import Watched
 from llmload.verdict import Caveat
 from tests.analysis.builders import FACTS, MS, paced, request, scenario, window
+from tests.analysis.watched import CARD, SECOND, of_gpu
 
 HEALTHY = paced([50.0] * 200)
 BEATS = 500  # about one each 10 ms of the window of HEALTHY
@@ -163,3 +165,20 @@ def test_answers_without_text_are_told_and_where_all_are_nothing_was_measured(em
     silent = [replace(record, event_ns=array("q"), answer_ns=None) for record in HEALTHY[:empty]]
     found = {caveat.rule: caveat.is_fatal for caveat in caveats(window([*silent, *HEALTHY[empty:]]))}
     assert found["answers without text"] is is_fatal
+
+
+@pytest.mark.parametrize(
+    ("masks", "told"),
+    [
+        pytest.param([0x4] * 3 + [0x1] * 7, "in 30% of the samples a GPU was slowed down (power cap)", id="often"),
+        pytest.param([0x20, *[0] * 19], None, id="in one sample of twenty"),
+        pytest.param([0x1, 0x2, 0x10] * 5, None, id="idle, or as it was set up"),
+        pytest.param([], None, id="untold"),
+    ],
+)
+def test_a_gpu_that_was_slowed_down_speaks_against_a_step(masks: list[int], told: str | None) -> None:
+    samples = of_gpu("throttle_reasons", [(0.1 * place, mask) for place, mask in enumerate(masks)])
+    observation = window(HEALTHY)
+    beside = replace(observation, start_ns=0, end_ns=5 * SECOND, watched=Watched((CARD,), (samples,)))
+    found = [caveat for caveat in caveats(beside) if caveat.rule == "GPU throttled"]
+    assert [(caveat.figure, caveat.is_fatal) for caveat in found] == ([(told, False)] if told else [])
