@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from llmload.capacity import Advice, CurrentInfra, Demand, Interval, Knee, Recommendation
 from llmload.domain import RunHeader, RunResult, StepResult, TargetFacts, TokenFit, TokenSource
+from llmload.samples import Source
 from llmload.verdict import Status
 from tests.recorded_series import busy_gpu, idle_gpu, timeline_of
+from tests.recorded_serving import agreeing_checks, gpu_figures, healthy_server, server_series
 from tests.recorded_steps import SLO, metrics_of, passing_step
 
 
@@ -32,7 +34,7 @@ def _step_past(index: int, concurrency: int, good: int, goodput: Interval) -> St
 
 _LATE = {120: (236.0, 25.5, 4310.0), 160: (430.0, 34.2, 4236.0)}
 
-_STEPS = (
+_MEASURED = (
     passing_step(0, 1, metrics_of(100, 18.25, 8.12, 118.4)),
     passing_step(1, 8, metrics_of(200, 24.9, 8.93, 842.75)),
     passing_step(2, 32, metrics_of(400, 61.0, 11.4, 2604.0)),
@@ -40,7 +42,17 @@ _STEPS = (
     _step_past(4, 120, 791, Interval(0.9805, 0.9937)),
     _step_past(5, 160, 577, Interval(0.6941, 0.7473)),
 )
-_TIMELINE = timeline_of(_STEPS, bin_s=1.0)
+_TIMELINE = timeline_of(_MEASURED, bin_s=1.0)
+_GPUS = (busy_gpu(_TIMELINE, 70), idle_gpu(_TIMELINE, 70))
+_STEPS = tuple(
+    replace(
+        step,
+        gpu=gpu_figures(span, _GPUS, step.metrics.attempts * 128),
+        server=healthy_server(step),
+        checks=agreeing_checks(step),
+    )
+    for step, span in zip(_MEASURED, _TIMELINE.spans, strict=True)
+)
 
 _RECOMMENDATION = Recommendation(
     headline="5 × NVIDIA H100 carry a peak of 500 concurrent requests with 20% in reserve",
@@ -125,6 +137,7 @@ CLEAN = RunResult(
     slo=SLO,
     knee=Knee("concurrency", at_slo=120, saturation=160, target=0.95),
     timeline=_TIMELINE,
-    gpus=(busy_gpu(_TIMELINE, 70), idle_gpu(_TIMELINE, 70)),
+    gpus=_GPUS,
+    server=server_series(_TIMELINE, Source.METRICS, most_running=128.0),
     recommendation=_RECOMMENDATION,
 )

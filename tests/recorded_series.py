@@ -79,6 +79,10 @@ def busy_gpu(timeline: Timeline, samples: int) -> GpuSeries:
         memory_bytes=tuple(76_168_560_640 + 67_108_864 * min(place // 12, 5) for place in range(samples)),
         temperature_c=tuple(temperatures),
         power_w=tuple(round(112.0 + 546.0 * share**0.5, 1) for share in shares),
+        sm_clock_mhz=tuple(1980.0 - 15.0 * round(12 * share) for share in shares),
+        throttled=(False,) * samples,
+        driver="570.124.06",
+        energy_j=143_918.4,
     )
 
 
@@ -97,15 +101,20 @@ def idle_gpu(timeline: Timeline, samples: int) -> GpuSeries:
         memory_bytes=tuple(None if place in silent else 213_909_504 for place in range(samples)),
         temperature_c=(None,) * samples,
         power_w=(None,) * samples,
+        sm_clock_mhz=tuple(None if place in silent else 300.0 for place in range(samples)),
+        throttled=tuple(None if place in silent else False for place in range(samples)),
+        driver="570.124.06",
     )
 
 
 def mute_gpu(name: str, timeline: Timeline) -> GpuSeries:
-    """A device of this name that told its utilisation twice, and nothing else."""
+    """A slice of a device of this name that told its utilisation and its clock twice, slowed down, and nothing else."""
     at_s = _instants(timeline, 12)
     told: tuple[float | None, ...] = (None, None, 0.41, 0.97, *(None,) * 8)
+    clocks: tuple[float | None, ...] = (None, None, 1410.0, 1305.0, *(None,) * 8)
+    slowed = tuple(None if clock is None else True for clock in clocks)
     none = (None,) * 12
-    return GpuSeries(0, name, f"GPU-{name}", None, None, at_s, told, none, none, none)
+    return GpuSeries(0, name, f"GPU-{name}", None, None, at_s, told, none, none, none, clocks, slowed, name, "1g.10gb")
 
 
 def _instants(timeline: Timeline, samples: int) -> tuple[float, ...]:

@@ -17,9 +17,12 @@ from llmload.domain import (
     Workers,
 )
 from llmload.promises import At, Bound, Gate, Level, Slo
+from llmload.samples import Source
+from llmload.serving import Check, GpuFigures, ServerFigures
 from llmload.verdict import Caveat, Evidence, Finding, Status, Verdict
 from tests.recorded_latencies import summary
 from tests.recorded_series import mute_gpu, timeline_of
+from tests.recorded_serving import server_series
 from tests.recorded_steps import looks_of, metrics_of, passing_step
 
 HOSTILE = (
@@ -133,7 +136,34 @@ def _failing_step() -> StepResult:
             "Name the model's tokenizer.json in spec.workload.tokenizer",
         ),
     )
-    return StepResult(step, looks_of(step, 200, 200, 400, 800), _SLOW, verdicts, caveats)
+    return StepResult(
+        step,
+        looks_of(step, 200, 200, 400, 800),
+        _SLOW,
+        verdicts,
+        caveats,
+        gpu=GpuFigures(1, utilisation=0.97, throttled=0.62, throttle_reasons=(HOSTILE, "sw_thermal_slowdown")),
+        server=_STRAINED,
+        checks=(
+            Check("requests", "", 1702.0, 2110.0, 0.05),
+            Check("output_tokens", "tokens", 204_160.0, 262_144.0, 0.05),
+            Check("ttft", "ms", 667.68, 641.9, 0.1, 5.0),
+        ),
+    )
+
+
+_STRAINED = ServerFigures(
+    source=Source.METRICS,
+    running=31.4,
+    waiting=27.9,
+    waiting_max=64.0,
+    kv_cache_share=0.9943,
+    prefix_cache_hit_share=None,
+    preemptions=37.0,
+    ttft_ms=641.9,
+    tpot_ms=31.9,
+    queue_ms=412.6,
+)
 
 
 _ERRORS_HELD = Evidence(1570 / 1600, 0.95, 0.9732, 0.9869, 1600, 1.9, 1600 / 1.9, 0.95, 4)
@@ -178,7 +208,8 @@ def _dead_step() -> StepResult:
         ),
         Caveat("hostile", HOSTILE, HOSTILE),
     )
-    return StepResult(step, looks_of(step, 64), _EMPTY, verdicts, caveats)
+    only_log = ServerFigures(Source.LOG, running=0.0, waiting=61.5, waiting_max=64.0, kv_cache_share=0.31)
+    return StepResult(step, looks_of(step, 64), _EMPTY, verdicts, caveats, gpu=GpuFigures(1), server=only_log)
 
 
 _OFFERED = replace(
@@ -227,12 +258,24 @@ def _open_loop_step() -> StepResult:
     )
     workers = Workers(2, "as load.workers asks", 0.834)
     metrics = replace(_OFFERED, latency=latency)
-    return StepResult(step, looks_of(step, 2000), metrics, verdicts, caveats, workers)
+    far = ServerFigures(Source.METRICS, 58.2, 4.1, 19.0, 0.88, 0.312, 0.0, 446.1, 24.9, 3610.4, 11.2)
+    checks = (
+        Check("requests", "", 1904.0, 1904.0, 0.05),
+        Check("input_tokens", "tokens", 487_424.0, 489_328.0, 0.05),
+        Check("output_tokens", "tokens", 243_712.0, 219_340.0, 0.05),
+        Check("ttft", "ms", 500.24, 446.1, 0.1, 5.0),
+        Check("tpot", "ms", 25.584, 24.9, 0.1, 1.0),
+    )
+    return StepResult(
+        step, looks_of(step, 2000), metrics, verdicts, caveats, workers, gpu=None, server=far, checks=checks
+    )
 
 
 def _clean_first_step() -> StepResult:
     step = Step(0, "concurrency", 1)
-    return replace(passing_step(0, 1, metrics_of(200, 18.25, 8.12, 118.4)), step=step)
+    return replace(
+        passing_step(0, 1, metrics_of(200, 18.25, 8.12, 118.4)), step=step, gpu=GpuFigures(1, utilisation=0.41)
+    )
 
 
 _STEPS = (_clean_first_step(), _failing_step(), _dead_step(), _open_loop_step())
@@ -256,6 +299,47 @@ _NO_ADVICE = Recommendation(
 
 _OTHERWISE = (
     "the server runs with another value than the scenario declares; correct framework_config or restart the server"
+)
+
+_AT_FIFTY = tuple(
+    Finding(subject, expected, actual, cause, step="concurrency 50", kind=kind)
+    for subject, expected, actual, cause, kind in (
+        (
+            "requests",
+            "1,702",
+            "2,110",
+            "somebody else used the server: 408 requests that were not sent here; measure on a server of your own",
+            "other_traffic",
+        ),
+        (
+            "ttft",
+            "667.7ms",
+            "412.6ms",
+            "requests waited in the server's queue; lower the load, or give it more capacity",
+            "server_queue",
+        ),
+        (
+            "preemptions",
+            "0",
+            "37",
+            "the KV cache was full, so that running requests were put off and computed again",
+            "preemption",
+        ),
+        (
+            "gpu",
+            "0%",
+            "62%",
+            "the GPU was slowed down while it was measured; cool it, or raise its power limit",
+            "throttling",
+        ),
+    )
+)
+_AT_FORTY = tuple(
+    Finding(subject, expected, actual, cause, step="rate 40/s", kind=kind)
+    for subject, expected, actual, cause, kind in (
+        ("ttft", "500.2ms", "446.1ms", "the network or a proxy between adds about 54.1ms to each request", "network"),
+        ("output_tokens", "243,712", "219,340", "client and server count tokens differently", "token_count"),
+    )
 )
 
 TROUBLE = RunResult(
@@ -296,8 +380,10 @@ TROUBLE = RunResult(
         "model": f"qwen3|14b {HOSTILE}",
     },
     findings=(
-        Finding("framework_config.quantization", "fp8", f"awq {HOSTILE}", _OTHERWISE),
+        Finding("framework_config.quantization", "fp8", f"awq {HOSTILE}", _OTHERWISE, kind="declared"),
         Finding("framework_config.replicas", "2", "1", _OTHERWISE),
+        *_AT_FIFTY,
+        *_AT_FORTY,
     ),
     caveats=(
         Caveat(
@@ -310,5 +396,6 @@ TROUBLE = RunResult(
     slo=Slo(ttft_ms=800.0, tpot_ms=50.0),
     timeline=_TIMELINE,
     gpus=(mute_gpu(HOSTILE, _TIMELINE),),
+    server=server_series(_TIMELINE, Source.LOG, most_running=32.0, silent=(40.0, 95.0)),
     recommendation=_NO_ADVICE,
 )

@@ -170,7 +170,7 @@ NAMES = frozenset(
         *("ttft", "ttfo", "tpot", "e2e", "lag", "TTFT", "TPOT", "ITL", "E2E", "goodput", "max", "mean", "tok", "ms"),
         *("CPU", "GPU", "SLO", "HTTP", "UTC", "Ray", "Docker", "systemd", "Hn", "nofile", "LimitNOFILE"),
         *("load", "ray", "local", "fast", "false", "url", "model", "api", "framework", "loadtest", "llm", "usage"),
-        *("httpx", "vllm", "llmload"),
+        *("httpx", "vllm", "llmload", "KV"),
     )
 )
 """Metrics, units, protocols, programs and YAML keys: the same in every language."""
