@@ -9,6 +9,8 @@ HIDDEN = (
     "request_kinds",
     "request_texts",
     "request_gaps",
+    "sample_series",
+    "samples",
     "windows",
     "estimates",
     "results",
@@ -86,6 +88,30 @@ _VIEWS: Mapping[str, Mapping[str, object]] = {
             "largest gap (ms)": "Longest time between two events of the stream, in milliseconds",
         },
     },
+    "gpu_list": {
+        "title": "GPUs",
+        "description": "One row for each GPU at each step of each run: its figures within the measured windows.",
+        "columns": {
+            "run": "Id of the run; leads to its page",
+            "device": "UUID of the GPU, or its key where it tells none",
+            "utilisation (%)": "Mean share of the time in which the GPU was busy, in percent",
+            "peak memory (GiB)": "The most memory in use at one time",
+            "peak temperature (°C)": "The hottest that it was",
+            "power (W)": "Mean power drawn",
+        },
+    },
+    "sample_list": {
+        "title": "Samples",
+        "description": "What was read of GPUs and of the server beside the load. Choose a run first: there may be"
+        " millions.",
+        "columns": {
+            "run": "Id of the run; leads to its page",
+            "source": "gpu: the driver or an exporter; metrics: the server's Prometheus page; log: its log",
+            "figure": "What was read; its unit is in its name, and shares and utilisation are 0 to 1",
+            "device": "Key of the GPU; empty for the server as a whole",
+            "at (s)": "Seconds after the window's start; below 0: before it, since the window before",
+        },
+    },
 }
 
 _QUERIES: Sequence[tuple[str, str, str, str]] = (
@@ -129,6 +155,12 @@ _QUERIES: Sequence[tuple[str, str, str, str]] = (
         'SELECT step, look, seq, outcome, "first (ms)" - "sent (ms)" AS "TTFT (ms)", "input tokens", "output tokens"'
         ' FROM request_list WHERE run = :run AND "first (ms)" IS NOT NULL'
         ' ORDER BY "first (ms)" - "sent (ms)" DESC LIMIT 100',
+    ),
+    (
+        "gpus-of-a-run",
+        "GPUs of a run",
+        "Utilisation, memory, temperature and power of each GPU at each step; run is the id of a run.",
+        "SELECT * FROM gpu_list WHERE run = :run",
     ),
 )
 

@@ -17,7 +17,7 @@ from llmload.store.foreign_store import private_copy
 from llmload.store.judgement import judged
 from llmload.store.opening import BUSY_S
 from llmload.store.process import Process, is_gone
-from llmload.store.soundness import fault_of_packed, fault_of_ranges
+from llmload.store.soundness import fault_of_ranges, fault_of_window
 
 _MOST_TOLD = 20
 _TRIES = 3
@@ -191,7 +191,7 @@ def _look_at_running(connection: sqlite3.Connection, checked: Checked) -> None:
 def _judge(store: Store, connection: sqlite3.Connection, row: sqlite3.Row, checked: Checked) -> None:
     name = f"run {plain(row['run_id'], 80)}"
     for (window,) in connection.execute("SELECT window FROM windows WHERE run = ?", (row["run"],)).fetchall():
-        if fault := fault_of_packed(connection, window):
+        if fault := fault_of_window(connection, window):
             checked.faults.append(f"{name}: {fault}")
             return
     if not row["has_windows"] and row["status"] != IMPORTED:

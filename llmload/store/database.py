@@ -376,6 +376,11 @@ def _insert_window(connection: sqlite3.Connection, run: int, rows: WindowRows) -
         "INSERT INTO request_gaps VALUES (?, ?, ?, ?)",
         ((window, block.first_seq, block.details, block.gaps_us) for block in rows.blocks),
     )
+    for number, series in enumerate(rows.series):
+        connection.execute("INSERT INTO sample_series VALUES (?, ?, ?, ?, ?)", (window, number, *series.described))
+        connection.executemany(
+            "INSERT INTO samples VALUES (?, ?, ?, ?, ?)", ((window, number, *row) for row in series.samples)
+        )
 
 
 def _is_abandoned(row: sqlite3.Row) -> bool:

@@ -23,7 +23,7 @@ from llmload.store.judgement import judged
 from llmload.store.kept_results import put_kept
 from llmload.store.opening import explained, writing
 from llmload.store.recommendations import put_recommendation
-from llmload.store.soundness import fault_of_packed, fault_of_ranges
+from llmload.store.soundness import fault_of_ranges, fault_of_window
 from llmload.verdict import Status
 
 _OF_RUN = {  # tables by run, and what makes a row of them one of its run
@@ -35,12 +35,20 @@ _OF_RUN = {  # tables by run, and what makes a row of them one of its run
     "baselines": (),
     "windows": ("step", "look"),
 }
-_OF_WINDOW = {"request_kinds": ("kind",), "request_texts": ("seq",), "request_gaps": ("first_seq",)}
+_OF_WINDOW = {
+    "request_kinds": ("kind",),
+    "request_texts": ("seq",),
+    "request_gaps": ("first_seq",),
+    "sample_series": ("series",),
+    "samples": ("series", "at_us", "nth"),
+}
 _JUDGED = ("results", "recommendations")
 """What follows from the requests: it is not taken, but made anew, and it is no difference between two runs."""
 
 _KEYS = {"run", "window", "first_id", "last_id", "id"}
 """Columns that mean something in one file only."""
+
+_NUMBERS_ONLY = ("requests", "samples")
 
 _TABLES = ("runs", "requests", *_OF_RUN, *_OF_WINDOW, *_JUDGED)
 
@@ -150,7 +158,7 @@ class _Copy:
     def _read_texts(self) -> None:
         """Decode every text once: one that is not UTF-8 could never be read again."""
         for table, columns in self.columns.items():
-            if table != "requests":
+            if table not in _NUMBERS_ONLY:
                 for _ in self.connection.execute(f"SELECT {', '.join(columns)} FROM main.{table}"):  # noqa: S608
                     pass
 
@@ -253,7 +261,7 @@ class _Copy:
         run = self.ended[run_id]
         windows = self.connection.execute("SELECT window FROM main.windows WHERE run = ?", (run,)).fetchall()
         for row in windows:
-            if fault := fault_of_packed(self.connection, row["window"]):
+            if fault := fault_of_window(self.connection, row["window"]):
                 raise refused(self.source, f"run {run_id} is damaged: {fault}")
         past = store.past(run_id)
         store.estimates(run_id)

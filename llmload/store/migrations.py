@@ -352,6 +352,52 @@ CREATE INDEX runs_framework ON runs (framework, created, run_id);
 CREATE INDEX runs_verdict ON runs (verdict, created, run_id);
 """
 
+_TELEMETRY = """
+ALTER TABLE windows ADD COLUMN gpus TEXT NOT NULL DEFAULT '[]';  -- JSON of Gpu, those that were watched
+ALTER TABLE windows ADD COLUMN server_work TEXT;  -- JSON of ServerWork; NULL = the server told nothing of it
+ALTER TABLE windows ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';  -- JSON, what could not be read, in sentences
+ALTER TABLE progress ADD COLUMN gpus TEXT NOT NULL DEFAULT '[]';  -- JSON of GpuNow
+ALTER TABLE findings ADD COLUMN step TEXT NOT NULL DEFAULT '';
+ALTER TABLE findings ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE sample_series (          -- a figure that was read again and again beside the load
+    window INTEGER NOT NULL REFERENCES windows ON DELETE CASCADE,
+    series INTEGER NOT NULL,
+    source TEXT NOT NULL, name TEXT NOT NULL,
+    device TEXT NOT NULL,             -- key of a GPU, '' = the server as a whole
+    PRIMARY KEY (window, series)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE samples (                -- in the unit of the figure's name, shares 0..1
+    window INTEGER NOT NULL, series INTEGER NOT NULL,
+    at_us INTEGER NOT NULL,           -- after the window's start; negative = since the window before it
+    nth INTEGER NOT NULL,             -- 0; more only where several came at one instant
+    value REAL NOT NULL,
+    PRIMARY KEY (window, series, at_us, nth),
+    FOREIGN KEY (window, series) REFERENCES sample_series ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW sample_list AS
+SELECT run_id AS "run", steps.label AS "step", look, sample_series.source, sample_series.name AS "figure", device,
+       at_us / 1e6 AS "at (s)", samples.value
+FROM runs JOIN steps USING (run) JOIN windows USING (run, step) JOIN sample_series USING (window)
+     JOIN samples USING (window, series);
+
+CREATE VIEW gpu_list AS
+SELECT run_id AS "run", steps.label AS "step", device,
+       (SELECT json_extract(each.value, '$.name')
+        FROM json_each(iif(json_valid(windows.gpus), windows.gpus, '[]')) AS each
+        WHERE json_extract(each.value, '$.key') = device) AS "name",
+       avg(samples.value) FILTER (WHERE sample_series.name = 'utilisation') * 100 AS "utilisation (%)",
+       max(samples.value) FILTER (WHERE sample_series.name = 'memory_bytes') / 1073741824.0 AS "peak memory (GiB)",
+       max(samples.value) FILTER (WHERE sample_series.name = 'temperature_c') AS "peak temperature (°C)",
+       avg(samples.value) FILTER (WHERE sample_series.name = 'power_w') AS "power (W)"
+FROM runs JOIN steps USING (run) JOIN windows USING (run, step) JOIN sample_series USING (window)
+     JOIN samples USING (window, series)
+WHERE sample_series.source = 'gpu' AND at_us BETWEEN 0 AND end_us - start_us
+GROUP BY run_id, steps.step, device
+"""
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("001 runs and requests", (_RUNS, _STEPS, _RESULTS, _VIEWS)),
     ("002 open loop and workers", (_OPEN_LOOP,)),
@@ -360,5 +406,6 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("005 imported runs", (_IMPORTED,)),
     ("006 repeats and baselines", (_COMPARISON,)),
     ("007 results and labels to be found by", (_SITE,)),
+    ("008 telemetry", (_TELEMETRY,)),
 )
 """Each migration that this version knows, in order: its name and its scripts."""

@@ -71,9 +71,9 @@ def put_result(connection: sqlite3.Connection, run: int, result: RunResult, stat
         (plain_row((run, place, *_verdict_row(verdict))) for place, verdict in enumerate(result.verdicts)),
     )
     connection.executemany(
-        "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            plain_row((run, place, one.subject, one.expected, one.actual, one.cause))
+            plain_row((run, place, one.subject, one.expected, one.actual, one.cause, one.step, one.kind))
             for place, one in enumerate(result.findings)
         ),
     )

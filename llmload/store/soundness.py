@@ -1,5 +1,5 @@
-"""What must hold of any store before it is read: requests that belong to one window each, and packed numbers of a
-size that memory can hold.
+"""What must hold of any store before it is read: requests that belong to one window each, packed numbers of a size
+that memory can hold, and no more samples than that.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import zlib
 
 from llmload.store.packing import MOST_NUMBERS
 from llmload.store.series import NUMBERS_PER_BLOCK
+from llmload.store.watched import MOST_SERIES
 
 _LARGEST_SERIES = 8 * MOST_NUMBERS
 _LARGEST_TABLE = 8 * NUMBERS_PER_BLOCK
@@ -17,6 +18,9 @@ _CHUNK = 2**20
 MOST_REQUESTS = 10**9
 """Of one window: more than any run lasts for."""
 
+MOST_SAMPLES = 2**24
+"""Of one window: ten figures of eight GPUs, each second of two days."""
+
 _PACKED = (
     ("heartbeats", _LARGEST_SERIES, "SELECT heartbeats FROM windows WHERE window = ?"),
     ("details of requests", _LARGEST_TABLE, "SELECT details FROM request_gaps WHERE window = ?"),
@@ -24,12 +28,17 @@ _PACKED = (
 )
 
 
-def fault_of_packed(connection: sqlite3.Connection, window: int) -> str:
-    """What is wrong with the packed numbers of a window; "" where they can be unpacked within bounded memory."""
+def fault_of_window(connection: sqlite3.Connection, window: int) -> str:
+    """What is wrong with the numbers of a window; "" where they can be read within bounded memory."""
     for name, largest, query in _PACKED:
         for (packed,) in connection.execute(query, (window,)):
             if fault := _fault(packed, largest):
                 return f"its {name} {fault}"
+    for table, most in (("sample_series", MOST_SERIES), ("samples", MOST_SAMPLES)):
+        query = f"SELECT count(*) FROM {table} WHERE window = ?"  # noqa: S608 - two names of ours
+        (count,) = connection.execute(query, (window,)).fetchone()
+        if count > most:
+            return f"it has {count:,} rows of {table}, and no window has more than {most:,}"
     return ""
 
 

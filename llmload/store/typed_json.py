@@ -71,9 +71,14 @@ def _with_figures(kind: type, converter: Converter, hook: Callable[..., object],
     return make_dict_structure_fn(kind, converter, "from_converter", **figures)  # type: ignore[arg-type]
 
 
+def is_bearable(value: float) -> bool:
+    """Whether figures can be made of a number without overflow; NaN and infinity are none."""
+    return value == 0 or _LEAST < abs(value) < _MOST
+
+
 def _number(value: object, _: object) -> float:
     """As it was: a whole number is told without a decimal point."""
-    if type(value) is float and (value == 0 or _LEAST < abs(value) < _MOST):
+    if type(value) is float and is_bearable(value):
         return value
     return _whole(value, int)
 

@@ -16,6 +16,7 @@ from llmload.errors import StoreError
 from llmload.store.packing import pack, unpack
 from llmload.store.runs import bounded, plain, to_json
 from llmload.store.series import Block, Detail, blocks_of, details_of, table_of
+from llmload.store.watched import WATCHED, SeriesRows, series_rows, watched_columns, watched_of
 from llmload.verdict import Caveat
 
 Kind = tuple[Phase, Outcome, str | None, int | None, str | None, TokenSource | None, bool, bool]
@@ -29,7 +30,7 @@ _KnownTokens = tuple[bool, bool, bool]
 
 WINDOW = (
     "step", "look", "requests", "start_us", "end_us", "ending", "heartbeats", "caveats", "planned", "workers",
-    "workers_because", "repeat",
+    "workers_because", "repeat", *WATCHED,
 )  # fmt: skip
 """Columns of `windows`, its keys to others left out."""
 
@@ -43,6 +44,7 @@ class WindowRows:
     requests: Iterator[tuple[int | None, ...]]
     texts: list[tuple[int, str | None, str | None]]
     blocks: list[Block]
+    series: list[SeriesRows]
     last_seq: int  # -1 where there is no request
 
 
@@ -70,6 +72,7 @@ def rows_of(observation: Observation) -> WindowRows:
             to_json(tuple(asdict(worker) for worker in observation.workers)),
             plain(observation.workers_because),
             look.repeat,
+            *watched_columns(observation.watched),
         ),
         kinds=[(number, *_kind_row(kind), *usual[number]) for (kind, _), number in kinds.items()],
         requests=(
@@ -82,6 +85,7 @@ def rows_of(observation: Observation) -> WindowRows:
             if record.error_text is not None or record.text is not None
         ],
         blocks=blocks,
+        series=series_rows(observation.watched, start_us),
         last_seq=records[-1].seq if records else -1,
     )
 
@@ -185,6 +189,7 @@ def observation_of(connection: sqlite3.Connection, window: sqlite3.Row, where: P
             planned=window["planned"],
             workers=tuple(WorkerFacts(**worker) for worker in json.loads(window["workers"])),
             workers_because=window["workers_because"],
+            watched=watched_of(connection, window),
         )
     except (zlib.error, ValueError, KeyError) as error:
         place = f"window {look.number} of {look.step.label}"

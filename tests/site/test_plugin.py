@@ -96,13 +96,16 @@ def test_options_that_cannot_be_had_open_nothing(filled: Path, monkeypatch: pyte
 # ---------------------------------------------------------------- browsing with Datasette
 
 
+VIEWS = {"run_list", "step_list", "gate_list", "request_list", "gpu_list", "sample_list"}
+
+
 def test_long_and_packed_tables_are_left_out_and_the_named_views_are_there(filled: Path) -> None:
     with visiting(filled) as visit:
         database = json.loads(visit.get(f"/{filled.stem}.json").body)
     shown = {table["name"] for table in database["tables"] if not table["hidden"]}
     assert {table["name"] for table in database["tables"] if table["hidden"]} == set(browsing.HIDDEN)
     assert {"runs", "steps", "verdicts"} <= shown
-    assert {view["name"] for view in database["views"]} == {"run_list", "step_list", "gate_list", "request_list"}
+    assert {view["name"] for view in database["views"]} == VIEWS
 
 
 @pytest.mark.parametrize(("view", "title"), [("run_list", "Runs"), ("step_list", "Steps"), ("gate_list", "Gates")])
@@ -120,7 +123,7 @@ def test_a_named_view_is_browsed_counted_by_facets_and_leads_to_our_pages(view: 
 def test_every_column_that_is_described_is_there(filled: Path) -> None:
     with closing(sqlite3.connect(f"file:{filled}?mode=ro", uri=True)) as connection:
         described = browsing.described("x")["databases"]["x"]["tables"]  # type: ignore[index]  # nested maps
-        for view in ("run_list", "step_list", "gate_list", "request_list"):
+        for view in VIEWS:
             there = {column[0] for column in connection.execute(f"SELECT * FROM {view} LIMIT 0").description}
             assert set(described[view]["columns"]) - there == set()
             assert set(described[view].get("facets", ())) - there == set()

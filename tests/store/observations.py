@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import replace
+from typing import get_args
 
 from hypothesis import strategies as st
 
 from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, Step, TokenSource, WorkerFacts
 from llmload.progress import Progress
+from llmload.samples import (
+    UNWATCHED,
+    Distribution,
+    Gpu,
+    GpuFigure,
+    LogFigure,
+    MetricName,
+    SampleName,
+    Series,
+    ServerWork,
+    Source,
+    Watched,
+)
 from llmload.verdict import Caveat
 
 START_NS = 123_456_789_000_000
@@ -60,6 +74,61 @@ def _records(draw: st.DrawFn) -> RequestRecord:
     )
 
 
+_LEAST, _MOST = 1e-29, 2.0**62
+_numbers = st.floats(-_MOST, _MOST).filter(lambda value: value == 0 or abs(value) > _LEAST)
+_words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+_bytes = st.none() | st.integers(0, 2**60)
+_gpus = st.builds(
+    Gpu,
+    key=_words,
+    index=_small,
+    name=_words,
+    uuid=_words,
+    driver=st.none() | _words,
+    memory_total_bytes=_bytes,
+    power_limit_w=st.none() | _numbers,
+    mig=st.none() | _words,
+    host=_words,
+)
+_metrics: st.SearchStrategy[MetricName] = st.sampled_from(get_args(MetricName))
+_figures: st.SearchStrategy[SampleName] = st.sampled_from(
+    [*get_args(GpuFigure), *get_args(MetricName), *get_args(LogFigure)]
+)
+_distributions = st.builds(
+    Distribution,
+    count=_numbers,
+    total=_numbers,
+    bounds=st.lists(_numbers, max_size=3).map(tuple),
+    counts=st.lists(_numbers, max_size=3).map(tuple),
+)
+_server_work = st.builds(
+    ServerWork,
+    start_ns=_instants,
+    end_ns=_instants,
+    counts=st.dictionaries(_metrics, _numbers, max_size=3),
+    distributions=st.dictionaries(_metrics, _distributions, max_size=3),
+    running_before=st.none() | _numbers,
+    running_after=st.none() | _numbers,
+)
+
+
+@st.composite
+def _series(draw: st.DrawFn) -> Series:
+    """In order, some samples at one instant, some from before the window."""
+    at = sorted(draw(st.lists(_instants | st.just(START_NS), max_size=6)))
+    values = draw(st.lists(_numbers, min_size=len(at), max_size=len(at)))
+    return Series(draw(st.sampled_from(Source)), draw(_figures), draw(_words), array("q", at), array("d", values))
+
+
+watched = st.builds(
+    Watched,
+    gpus=st.lists(_gpus, max_size=2).map(tuple),
+    series=st.lists(_series(), max_size=3).map(tuple),
+    server=st.none() | _server_work,
+    notes=st.lists(_words, max_size=2).map(tuple),
+)
+
+
 @st.composite
 def observations(draw: st.DrawFn) -> Observation:
     """A window of any records, in order of start."""
@@ -76,6 +145,7 @@ def observations(draw: st.DrawFn) -> Observation:
         planned=draw(st.none() | st.integers(0, 2**40)),
         workers=tuple(draw(st.lists(_workers, max_size=3))),
         workers_because=draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=20)),
+        watched=draw(st.just(UNWATCHED) | watched),
         caveats=tuple(Caveat(rule, "3 of 4", "wait", True, "NoData") for rule in draw(st.lists(st.text(), max_size=2))),
     )
 
@@ -118,6 +188,47 @@ def window(
         ending=ending,
         heartbeat_late_ns=array("q", [1200, 0, 35_000]),
     )
+
+
+GIB = 2**30
+H100 = tuple(
+    Gpu(f"GPU-{place}", place, "NVIDIA H100 80GB HBM3", f"GPU-{place}", "570.86.15", 80 * GIB, 700.0)
+    for place in (0, 1)
+)
+
+
+def seen_beside(seen: Observation, seconds: int = 3) -> Observation:
+    """The same window with two GPUs and a server that were looked at each second, and once before it began."""
+    instants = [seen.start_ns + at * 10**9 for at in range(-1, seconds)]
+    figures: dict[SampleName, tuple[float, float]] = {  # and by how much they grow, in turns of ten
+        "utilisation": (0.5, 0.01),
+        "memory_bytes": (70.0 * GIB, 4096.0),
+        "temperature_c": (66.0, 1.0),
+        "power_w": (640.25, 0.1),
+    }
+    tracks = [
+        Series(
+            Source.GPU,
+            name,
+            gpu.key,
+            array("q", instants),
+            array("d", (value + more * (place % 10) for place in range(len(instants)))),
+        )
+        for gpu in H100
+        for name, (value, more) in figures.items()
+    ]
+    tracks.append(
+        Series(Source.METRICS, "requests_running", "", array("q", instants), array("d", [0.0] + [8.0] * seconds))
+    )
+    work = ServerWork(
+        instants[0],
+        seen.end_ns,
+        {"requests_succeeded": 20.0, "output_tokens": 80.0},
+        {"ttft_s": Distribution(20.0, 4.1, (0.1, 0.5), (3.0, 17.0, 0.0))},
+        0.0,
+        0.0,
+    )
+    return replace(seen, watched=Watched(H100, tuple(tracks), work, ("GPU 1 does not tell its energy",)))
 
 
 PROGRESS = Progress("concurrency 8", Phase.MEASURED, 40, 200, 8, 812.5, 20.1, 44.0, None, 3.25)

@@ -230,7 +230,9 @@ def test_the_same_id_with_other_content_is_refused_whole_and_named(mine: Path, o
             "INSERT INTO caveats SELECT run, 99, NULL, 'a', 'b', 'c', 0, '' FROM runs", "caveats", id="a caveat more"
         ),
         pytest.param(
-            "INSERT INTO findings SELECT run, 99, 'a', 'b', 'c', 'd' FROM runs", "findings", id="a finding more"
+            "INSERT INTO findings SELECT run, 99, 'a', 'b', 'c', 'd', 'e', 'f' FROM runs",
+            "findings",
+            id="a finding more",
         ),
         pytest.param("INSERT INTO baselines SELECT run, 'here', '{}' FROM runs", "baselines", id="a baseline"),
         pytest.param("UPDATE windows SET end_us = end_us + 1", "windows", id="a window"),
