@@ -31,25 +31,45 @@ GpuFigure = Literal[
     "energy_j",  # since the driver was loaded
 ]
 
-MetricName = Literal[
+GaugeName = Literal[
     "requests_running",
     "requests_waiting",
+    "kv_cache_share",
+    "prefix_cache_hit_share",  # as the server reckons it, over a time of its own choice
+]
+CounterName = Literal[
     "requests_succeeded",
     "requests_failed",
+    "requests_cancelled",
     "prompt_tokens",
+    "prompt_tokens_cached",
     "output_tokens",
-    "kv_cache_share",
     "prefix_cache_queries",
     "prefix_cache_hits",
-    "prefix_cache_hit_share",
     "preemptions",
+    "prefill_total_s",  # of all requests together
+]
+DistributionName = Literal[
     "ttft_s",
-    "itl_s",
+    "itl_s",  # an observation for each output token but the first
+    "tpot_s",  # an observation for each request
     "e2e_s",
     "queue_s",
-    "queue_us",
+    "prefill_s",
 ]
-"""What servers tell of their own work on a metrics page; counts go on since the server began."""
+MetricName = GaugeName | CounterName | DistributionName
+"""What servers tell of their own work on a metrics page. Each name means one thing, whichever server tells it:
+
+- `requests_succeeded` came to their own end (stop, length); `requests_cancelled` were given up by their client.
+- `prompt_tokens` are all tokens of prompts, those found in a cache included; `prompt_tokens_cached` are the latter.
+  `prefix_cache_queries` and `prefix_cache_hits` are tokens, too: looked for in the prefix cache, and found there.
+- `output_tokens` are all that were generated. vLLM counts them as they come, so those of cancelled requests are in
+  it; llama.cpp when a request leaves its slot; SGLang when a request has ended, prompt tokens as well.
+- `requests_waiting` are not begun yet; `preemptions` were begun and put back (SGLang: retracted).
+- `ttft_s`, `queue_s`, `e2e_s` begin when the server takes a request in, so that neither the network nor a proxy before
+  it is in them. llama.cpp's `itl_s` divides by all output tokens, the first included.
+- Counts go on since the server began. A share is that of the fullest engine; all else is added up over engines.
+"""
 
 LogFigure = Literal["output_tps", "prompt_tps"]
 """What only logs tell: tokens per second, averaged by the server."""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
-from llmload.samples import MetricName
+from llmload.frameworks.metric_names import MetricNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,6 @@ class Adapter:
     learn: Callable[[Replies], Mapping[str, object]] = _nothing_actual
     settle: Callable[[Dialect, Endpoint], Dialect] = _as_it_is
     context_setting: str | None = None
-    metric_names: Mapping[MetricName, tuple[str, ...]] = field(default_factory=dict)
+    metric_names: MetricNames = field(default_factory=dict)
     metrics_port: int | None = None
     ran_against: str = ""

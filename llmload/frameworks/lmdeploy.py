@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Le
 
 from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
-from llmload.frameworks import openai
+from llmload.frameworks import metric_names, openai
 from llmload.frameworks.adapter import Adapter
 
 _MINIMUM, _ITS_MINIMUM = "min_tokens", "min_new_tokens"
@@ -48,4 +48,5 @@ ADAPTER = Adapter(
     models=openai.MODELS,
     version=openai.VERSION,
     context_setting="session_len",
+    metric_names=metric_names.LMDEPLOY,
 )

@@ -13,6 +13,7 @@ import orjson
 
 from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
+from llmload.frameworks import metric_names
 from llmload.frameworks.adapter import (
     Adapter,
     Dialect,
@@ -175,11 +176,6 @@ ADAPTER = Adapter(
     dialects=DIALECTS,
     models=MODELS,
     version=VERSION,
-    metric_names={  # of llama.cpp, which has no name of its own among our frameworks
-        "requests_running": ("llamacpp:requests_processing",),
-        "requests_waiting": ("llamacpp:requests_deferred",),
-        "prompt_tokens": ("llamacpp:prompt_tokens_total",),
-        "output_tokens": ("llamacpp:tokens_predicted_total",),
-    },
+    metric_names=metric_names.EVERY,
     ran_against="llama.cpp",
 )

@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le
 
 from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
-from llmload.frameworks import openai
+from llmload.frameworks import metric_names, openai
 from llmload.frameworks.adapter import Adapter, Dialect, Event, Question, Replies, Unrepeated, Usage, Versioning
 from llmload.frameworks.error_body import found_error
 from llmload.frameworks.replies import count, document, member, word
@@ -123,16 +123,5 @@ ADAPTER = Adapter(
     lessons=_QUESTIONS,
     learn=learn,
     settle=settle,
-    metric_names={
-        "requests_running": ("sglang:num_running_reqs",),
-        "requests_waiting": ("sglang:num_queue_reqs",),
-        "prompt_tokens": ("sglang:prompt_tokens_total",),
-        "output_tokens": ("sglang:generation_tokens_total",),
-        "kv_cache_share": ("sglang:token_usage",),
-        "prefix_cache_hit_share": ("sglang:cache_hit_rate",),
-        "ttft_s": ("sglang:time_to_first_token_seconds",),
-        "itl_s": ("sglang:inter_token_latency_seconds", "sglang:time_per_output_token_seconds"),
-        "e2e_s": ("sglang:e2e_request_latency_seconds",),
-        "queue_s": ("sglang:queue_time_seconds",),
-    },
+    metric_names=metric_names.SGLANG,
 )

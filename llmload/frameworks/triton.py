@@ -19,6 +19,7 @@ from annotated_types import Ge
 
 from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
+from llmload.frameworks import metric_names
 from llmload.frameworks.adapter import (
     Adapter,
     Dialect,
@@ -257,10 +258,6 @@ ADAPTER = Adapter(
     lessons=(Question(_CONFIG),),
     learn=learn,
     settle=settle,
-    metric_names={
-        "requests_waiting": ("nv_inference_pending_request_count",),
-        "requests_succeeded": ("nv_inference_request_success",),  # errors of a decoupled model among them
-        "requests_failed": ("nv_inference_request_failure",),
-        "queue_us": ("nv_inference_queue_duration_us",),
-    },
+    metric_names=metric_names.TRITON,
+    metrics_port=8002,
 )

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
-from llmload.frameworks import openai
+from llmload.frameworks import metric_names, openai
 from llmload.frameworks.adapter import Adapter, Question, Replies
 from llmload.frameworks.replies import document, member
 
@@ -92,19 +92,5 @@ ADAPTER = Adapter(
     questions=(Question(openai.MODELS_PATH), Question(_METRICS), Question(_CONFIG)),
     read_actual=read_actual,
     ran_against="vLLM 0.32 on a CPU",
-    metric_names={
-        "requests_running": ("vllm:num_requests_running",),
-        "requests_waiting": ("vllm:num_requests_waiting",),
-        "requests_succeeded": ("vllm:request_success_total",),
-        "prompt_tokens": ("vllm:prompt_tokens_total",),
-        "output_tokens": ("vllm:generation_tokens_total",),
-        "kv_cache_share": ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),  # shares, in spite of the name
-        "prefix_cache_queries": ("vllm:prefix_cache_queries_total", "vllm:gpu_prefix_cache_queries_total"),
-        "prefix_cache_hits": ("vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total"),
-        "preemptions": ("vllm:num_preemptions_total",),
-        "ttft_s": ("vllm:time_to_first_token_seconds",),
-        "itl_s": ("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds"),
-        "e2e_s": ("vllm:e2e_request_latency_seconds",),
-        "queue_s": ("vllm:request_queue_time_seconds",),
-    },
+    metric_names=metric_names.VLLM,
 )
