@@ -11,6 +11,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from llmload.errors import UsageError
+from llmload.frameworks import metric_names
 from llmload.frameworks.address import join_url
 from llmload.frameworks.registry import REGISTRY, adapter_for
 from tests.frameworks.captured import body_of
@@ -69,23 +70,43 @@ def test_settings_out_of_range_are_refused(name: str, bad: dict[str, object]) ->
 
 
 METRICS = {
-    "vllm": "vllm/metrics-busy.prom",
-    "sglang": "sglang/metrics-busy.prom",
-    "triton": "triton/metrics.prom",
-    "openai": "llama.cpp/metrics-busy.prom",
+    "vllm": (metric_names.VLLM, "vllm/metrics-busy.prom", {"prefix_cache_hit_share"}),
+    "sglang": (
+        metric_names.SGLANG,
+        "sglang/metrics-busy.prom",  # these have no series before there is something to count
+        {"requests_cancelled", "prompt_tokens_cached", "prefix_cache_hits", "preemptions"},
+    ),
+    "triton": (metric_names.TRITON, "triton/metrics.prom", {"ttft_s"}),
+    "llama.cpp": (metric_names.LLAMA_CPP, "llama.cpp/metrics-busy.prom", {"kv_cache_share"}),
 }
 
 
-@pytest.mark.parametrize(("name", "capture"), METRICS.items())
-def test_the_newest_name_of_every_metric_is_in_what_a_real_server_told(name: str, capture: str) -> None:
+@pytest.mark.parametrize(("names", "capture", "untold"), METRICS.values(), ids=METRICS)
+def test_the_newest_name_of_every_metric_is_in_what_a_real_server_told(
+    names: metric_names.MetricNames, capture: str, untold: set[str]
+) -> None:
     families = set(re.findall(r"^# TYPE (\S+) ", body_of(capture).decode(), re.MULTILINE))
-    names = REGISTRY[name].metric_names
-    assert names
-    assert {aliases[0] for aliases in names.values()} <= families
+    newest = {name: _families(aliases[0]) for name, aliases in names.items()}
+    assert {name for name, wanted in newest.items() if not wanted <= families} == untold
 
 
-def test_only_frameworks_with_a_capture_claim_metrics() -> None:
-    assert {name for name, adapter in REGISTRY.items() if adapter.metric_names} == set(METRICS)
+def _families(alias: metric_names.Alias) -> set[str]:
+    metric = metric_names.Metric(alias) if isinstance(alias, str) else alias
+    return {metric.family, *metric.also, *((metric.per,) if metric.per else ())}
+
+
+def test_only_ollama_has_no_metrics() -> None:
+    assert {name for name, adapter in REGISTRY.items() if not adapter.metric_names} == {"ollama"}
+
+
+def test_a_server_that_nobody_named_is_known_by_its_page() -> None:
+    assert REGISTRY["openai"].metric_names["requests_running"] == (
+        "llamacpp:requests_processing",
+        "vllm:num_requests_running",
+        metric_names.Metric("sglang:num_running_reqs", lags=True),
+        "lmdeploy:num_requests_running",
+        "tgi_batch_current_size",
+    )
 
 
 @pytest.mark.parametrize(
