@@ -36,6 +36,7 @@ WHOLE = (
     *(f"analysis/{name}.py" for name in ("declared", "pairs", "baselines", "comparison", "claims", "compared")),
     *(f"load/{name}.py" for name in ("guards", "curtailment", "limits", "crew", "merging")),
     *(f"target/{name}.py" for name in ("server", "models", "probe", "trial", "launch", "route", "identity")),
+    *(f"telemetry/{name}.py" for name in ("docker", "docker_command", "docker_socket", "log_file")),
     *("workload/counting.py", "runner.py", "simulator/process.py"),
 )
 """Modules of which every sentence may be told; what is for somebody else is known by where it goes."""
