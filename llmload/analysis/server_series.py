@@ -77,20 +77,29 @@ def server_figures_of(windows: Sequence[Observation]) -> ServerFigures | None:
         values = within(windows, source, name)
         return fold(values) if len(values) else None
 
-    hits = _ratio(windows, "prefix_cache_hits", "prefix_cache_queries")
     return ServerFigures(
         source=source,
         running=gauge("requests_running", _mean),
         waiting=gauge("requests_waiting", _mean),
         waiting_max=gauge("requests_waiting", _most),
         kv_cache_share=gauge("kv_cache_share", _most),
-        prefix_cache_hit_share=gauge("prefix_cache_hit_share", _mean) if hits is None else hits,
+        prefix_cache_hit_share=_first_told(_hit_share(windows), gauge("prefix_cache_hit_share", _mean)),
         preemptions=_total(windows, "preemptions"),
         ttft_ms=_mean_ms(windows, "ttft_s"),
-        tpot_ms=_mean_ms(windows, "itl_s"),
+        tpot_ms=_first_told(_mean_ms(windows, "itl_s"), _mean_ms(windows, "tpot_s")),
         e2e_ms=_mean_ms(windows, "e2e_s"),
         queue_ms=_mean_ms(windows, "queue_s"),
     )
+
+
+def _hit_share(windows: Sequence[Observation]) -> float | None:
+    """By the tokens that were looked for in the cache, or by all tokens of prompts where a server counts only these."""
+    looked_for = _ratio(windows, "prefix_cache_hits", "prefix_cache_queries")
+    return _first_told(looked_for, _ratio(windows, "prompt_tokens_cached", "prompt_tokens"))
+
+
+def _first_told(*figures: float | None) -> float | None:
+    return next((each for each in figures if each is not None), None)
 
 
 def _total(windows: Sequence[Observation], name: MetricName) -> float | None:
