@@ -26,7 +26,9 @@ KNOWN = (
     "timeout",
     "goodput_thresholds",
     "api_key_env",
+    "validation_config",
 )
+_VALIDATION = ("enabled", "docker_enabled", "container_name", "tolerance")
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
 
 
@@ -119,6 +121,7 @@ class _Conversion:
                 ),
             ),
             ("slo", self.slo()),
+            ("telemetry", self.telemetry()),
         )
 
     def concurrency(self) -> Node | None:
@@ -155,6 +158,55 @@ class _Conversion:
                 continue
             terms.append((str(key.value), self.quantity(path, node, "ms")))
         return self.some(*terms)
+
+    def telemetry(self) -> Node | None:
+        """What the old tool held its figures against: the metrics page, and the log of a container."""
+        written = self.old.get("validation_config")
+        if written is None or (isinstance(written, Scalar) and written.value is None):
+            return None
+        if not isinstance(written, Entries):
+            hint = "Write {enabled: true, container_name: vllm}"
+            self.troubles.append(Trouble(written.place, "validation_config", "expected a map", hint))
+            return None
+        for key, _ in written.pairs:
+            if key.value not in _VALIDATION:
+                path, hint = f"validation_config.{key.value}", nearest(str(key.value), _VALIDATION)
+                self.troubles.append(Trouble(key.place, path, f"unknown key {key.value!r}", hint))
+        if not self.is_on(written, "enabled"):
+            return self.entries(("server_metrics", self.made("none", written)))
+        self.tell_tolerance(written.get("tolerance"))
+        logs = self.some(("docker", self.container(written)))
+        return self.entries(("server_metrics", self.made("auto", written)), ("server_logs", logs))
+
+    def tell_tolerance(self, node: Node | None) -> None:
+        if node is not None:
+            line = f"line {node.place.line}"
+            self.notices.append(
+                f"{line}: validation_config.tolerance has no successor: tolerances are fixed; delete it."
+            )
+
+    def container(self, written: Entries) -> Node | None:
+        """The container whose log is read. The old tool looked for one itself, which is not done here."""
+        name = written.get("container_name")
+        is_named = name is not None and not (isinstance(name, Scalar) and name.value is None)
+        if not self.is_on(written, "docker_enabled"):
+            if is_named and name is not None:
+                line = f"line {name.place.line}"
+                self.notices.append(f"{line}: container_name is ignored, since docker_enabled is false; delete it.")
+            return None
+        if not is_named:
+            line = f"line {written.place.line}"
+            self.notices.append(f"{line}: no container is looked for; write container_name to have its log read.")
+        return name if is_named else None
+
+    def is_on(self, written: Entries, key: str) -> bool:
+        """Whether a switch of validation_config is on, as it is where nothing is written."""
+        node = written.get(key)
+        value = node.value if isinstance(node, Scalar) else None
+        if node is not None and value is not None and not isinstance(value, bool):
+            hint = "Write it without a variable"
+            self.troubles.append(Trouble(node.place, f"validation_config.{key}", "expected true or false", hint))
+        return value is not False
 
     def framework(self) -> tuple[Node | None, Node | None]:
         """The framework that the old keys mean, and its settings."""
