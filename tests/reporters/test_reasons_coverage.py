@@ -22,13 +22,25 @@ from llmload.verdict import Caveat, Verdict
 from tests import recorded_comparisons, recorded_runs
 from tests.analysis import test_client, test_gates, test_relative, test_validity
 from tests.analysis.builders import FACTS, GOODPUT_95, HEADER, good_and_bad, paced, scenario, window
+from tests.telemetry import gpu_notes
 
 ROOT = Path(__file__).parents[2] / "llmload"
 TRANSLATED = [language for language in Language if language is not Language.EN]
 
 # ---------------------------------------------------------------- as it is written
 
-SAYS = {"Verdict", "Caveat", "Finding", "NoBaseline", "Crew", "TargetError", "Absence", "Advice", "Recommendation"}
+SAYS = {
+    "Verdict",
+    "Caveat",
+    "Finding",
+    "NoBaseline",
+    "Crew",
+    "TargetError",
+    "Absence",
+    "Advice",
+    "Recommendation",
+    "Unreachable",
+}
 """What is made of sentences of ours that reports tell."""
 
 WHOLE = (
@@ -38,6 +50,7 @@ WHOLE = (
     *(f"target/{name}.py" for name in ("server", "models", "probe", "trial", "launch", "route", "identity")),
     *(f"telemetry/{name}.py" for name in ("docker", "docker_command", "docker_socket", "log_file")),
     *("workload/counting.py", "runner.py", "simulator/process.py"),
+    *(f"telemetry/{name}.py" for name in ("gpu", "nvml", "dcgm")),
 )
 """Modules of which every sentence may be told; what is for somebody else is known by where it goes."""
 
@@ -171,12 +184,12 @@ NAMES = frozenset(
         *("ttft", "ttfo", "tpot", "e2e", "lag", "TTFT", "TPOT", "ITL", "E2E", "goodput", "max", "mean", "tok", "ms"),
         *("CPU", "GPU", "SLO", "HTTP", "UTC", "Ray", "Docker", "systemd", "Hn", "nofile", "LimitNOFILE"),
         *("load", "ray", "local", "fast", "false", "url", "model", "api", "framework", "loadtest", "llm", "usage"),
-        *("httpx", "vllm", "llmload", "KV"),
+        *("httpx", "vllm", "llmload", "KV", "NVIDIA", "DCGM", "MIG", "exporter", "nvidia", "smi", "dcgm", "SM", "MiB"),
     )
 )
 """Metrics, units, protocols, programs and YAML keys: the same in every language."""
 
-GIVEN = frozenset(("main", "gpu", "driver", "NVIDIA", "id", "node", "Errno"))
+GIVEN = frozenset(("main", "gpu", "Quux", "driver", "NVIDIA", "id", "node", "Errno"))
 """What runs, branches and machines are called in these situations."""
 
 _FOREIGN = re.compile(
@@ -314,6 +327,7 @@ SITUATIONS: dict[str, Callable[[], Iterator[str]]] = {
     "relative gates": _of_baselines,
     "rules of validity": _of_validity,
     "whole runs": _of_runs,
+    "GPUs": gpu_notes.said,
 }
 
 
