@@ -1,22 +1,165 @@
-"""What the client saw, held against what the server counted over the same requests (METRICS "cross-check")."""
+"""What the client saw, held against what the server counted over the same requests (METRICS "cross-check").
+
+Both sides are taken between the two quiet edges of each window: all that we sent there, warm-up and fillers included,
+and how far the server's counters and histograms went. The limits are those of METRICS; under them lie floors for what
+a share cannot bound: a request more or less, what became of requests that we gave up, and the few milliseconds that
+the front end of a server takes before its own clock begins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from llmload.analysis.causes import RULES
+from llmload.analysis.client_work import Amount, ClientWork, client_work
+from llmload.analysis.server_work import counted_in, grown_in, has_counts, has_growth
+from llmload.analysis.sides import MS_PER_S, Sides
 from llmload.domain import Observation, StepResult, TargetFacts
+from llmload.samples import CounterName, DistributionName
 from llmload.scenario.asked import Scenario
 from llmload.serving import Check
 from llmload.verdict import Finding
 
+COUNT_TOLERANCE, LATENCY_TOLERANCE = 0.05, 0.10
+FRONT_END_MS = 5.0
+"""Parsing HTTP, tokenising and waking a thread lie before the clock of a server that is well, and outside of it for
+TTFT and E2E: a few milliseconds on a busy machine.
+"""
+PACE_FLOOR_MS = 0.5
+"""Of TPOT, a mean over many tokens: how late a client wakes up at the first of them and at the last cancels out."""
+
+_ONE_A_STEP = 0.8
+"""A server that decodes ahead makes a quarter more tokens than steps at the least; less is another way to count."""
+
+_ENDINGS: tuple[CounterName, ...] = ("requests_succeeded", "requests_failed", "requests_cancelled")
+
 
 def checks_of(windows: Sequence[Observation]) -> tuple[Check, ...]:
-    """Each figure that both sides have of these windows of one step, whole observations with all their requests."""
-    return ()
+    """Each figure that both sides have of these windows of one step, whole observations with all their requests.
+
+    A window of which the server tells a figure not is left out of that figure on both sides.
+    """
+    step = _Step(windows)
+    found = (
+        _requests(step),
+        _tokens(step, "input_tokens", "prompt_tokens", lambda work: work.input_tokens),
+        _tokens(step, "output_tokens", "output_tokens", lambda work: work.output_tokens),
+        _ttft(step),
+        _tpot(step),
+        _e2e(step),
+    )
+    return tuple(check for check in found if check is not None)
+
+
+class _Step:
+    """The windows of a step; our side of a choice of them is folded once, however many figures it serves."""
+
+    def __init__(self, windows: Sequence[Observation]) -> None:
+        self.windows = windows
+        self._folded: dict[tuple[int, ...], ClientWork] = {}
+
+    def ours(self, among: Sequence[Observation]) -> ClientWork:
+        """What we gave the server to do in these windows."""
+        key = tuple(map(id, among))
+        if key not in self._folded:
+            self._folded[key] = client_work(among)
+        return self._folded[key]
 
 
 def findings_of(
     result: StepResult, windows: Sequence[Observation], scenario: Scenario, facts: TargetFacts
 ) -> tuple[Finding, ...]:
-    """Where the checks of a step disagree, and what else the server's figures explain, each with its likely cause."""
-    return ()
+    """Where the checks of a step disagree, and what else the server's figures explain, each with its likely cause.
+
+    One finding for each cause: what a rule explains, no later one speaks of. None of it changes a verdict.
+    """
+    found: list[Finding] = []
+    remaining = {check.figure: check for check in result.checks if not check.agrees}
+    for rule in RULES:
+        told = rule(Sides(result, windows, scenario, facts, remaining, tuple(each.kind for each in found)))
+        if told is not None:
+            found.append(told.finding)
+            remaining = {figure: check for figure, check in remaining.items() if figure not in told.figures}
+    return tuple(found)
+
+
+# ---------------------------------------------------------------- counts
+
+
+def _requests(step: _Step) -> Check | None:
+    told = has_counts(step.windows, "requests_succeeded")
+    if not told:
+        return None
+    endings = [counted_in(told, name) for name in _ENDINGS]
+    return _count("requests", "", step.ours(told).requests, sum(each or 0.0 for each in endings), least_floor=1.0)
+
+
+def _tokens(step: _Step, figure: str, name: CounterName, of: Callable[[ClientWork], Amount | None]) -> Check | None:
+    """The floor is one request's worth, as it is for requests themselves."""
+    told = has_counts(step.windows, name)
+    work = step.ours(told)
+    ours, theirs = of(work), counted_in(told, name)
+    if ours is None or theirs is None:
+        return None
+    return _count(figure, "tokens", ours, theirs, least_floor=ours.likely / max(work.answered, 1))
+
+
+def _count(figure: str, unit: str, ours: Amount, theirs: float, *, least_floor: float) -> Check:
+    """What may be missing or more because of requests that did not end as asked, comes on top of the tolerance."""
+    slack = ours.likely - ours.least if theirs < ours.likely else ours.most - ours.likely
+    floor = max(least_floor, slack + COUNT_TOLERANCE * max(ours.likely, theirs) if slack else 0.0)
+    return Check(figure, unit, ours.likely, theirs, COUNT_TOLERANCE, floor)
+
+
+# ---------------------------------------------------------------- latencies
+
+
+def _ttft(step: _Step) -> Check | None:
+    """A server that tells no TTFT may tell the time of its prefill, at whose end the first token stands."""
+    names: tuple[DistributionName, ...] = ("ttft_s", "prefill_s")
+    for name in names:
+        if told := has_growth(step.windows, name):
+            return _latency("ttft", step.ours(told).ttft.value, grown_in(told, name).mean, FRONT_END_MS)
+    told = has_counts(step.windows, "prefill_total_s")
+    total, ours = counted_in(told, "prefill_total_s"), step.ours(told).ttft
+    theirs = total / ours.count if total is not None and ours.count else None
+    return _latency("ttft", ours.value, theirs, FRONT_END_MS)
+
+
+def _tpot(step: _Step) -> Check | None:
+    """Over all tokens, else per request."""
+    if told := has_growth(step.windows, "itl_s"):
+        work, grown = step.ours(told), grown_in(told, "itl_s")
+        gaps = _gaps(told, work.answered)
+        return _latency("tpot", work.pace.value, grown.total / gaps if gaps > 0 else None, PACE_FLOOR_MS)
+    told = has_growth(step.windows, "tpot_s")
+    return _latency("tpot", step.ours(told).tpot.value, grown_in(told, "tpot_s").mean, PACE_FLOOR_MS)
+
+
+def _gaps(windows: Sequence[Observation], answered: int) -> float:
+    """Tokens that have a gap before them. llama.cpp counts the first of each answer as well; a server that decodes
+    several tokens in one step may count the step once.
+    """
+    gaps, firsts, tokens = grown_in(windows, "itl_s").count, grown_in(windows, "ttft_s").count, None
+    if len(has_counts(windows, "output_tokens")) == len(windows):
+        tokens = counted_in(windows, "output_tokens")
+    if tokens is None:
+        return gaps
+    if not firsts and gaps > tokens - answered / 2:
+        return gaps - answered
+    after_first = tokens - (firsts or answered)
+    return after_first if gaps < _ONE_A_STEP * after_first else gaps
+
+
+def _e2e(step: _Step) -> Check | None:
+    """Servers differ in whether the shorter time of a request that was given up is in their mean."""
+    told = has_growth(step.windows, "e2e_s")
+    work = step.ours(told)
+    slack = work.open_share * (work.e2e.value or 0.0)
+    return _latency("e2e", work.e2e.value, grown_in(told, "e2e_s").mean, FRONT_END_MS + slack)
+
+
+def _latency(figure: str, ours_ms: float | None, theirs_s: float | None, floor_ms: float) -> Check | None:
+    if ours_ms is None or theirs_s is None:
+        return None
+    return Check(figure, "ms", ours_ms, theirs_s * MS_PER_S, LATENCY_TOLERANCE, floor_ms)

@@ -45,6 +45,7 @@ SAYS = {
 
 WHOLE = (
     *(f"analysis/{name}.py" for name in ("gates", "relative", "relative_wording", "client", "validity", "judgement")),
+    *(f"analysis/{name}.py" for name in ("sides", "causes", "latency_causes")),
     *(f"analysis/{name}.py" for name in ("declared", "pairs", "baselines", "comparison", "claims", "compared")),
     *(f"load/{name}.py" for name in ("guards", "curtailment", "limits", "crew", "merging")),
     *(f"target/{name}.py" for name in ("server", "models", "probe", "trial", "launch", "route", "identity")),

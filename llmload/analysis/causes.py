@@ -1,0 +1,248 @@
+"""Why client and server tell different counts, and what else the server's own figures say of a step.
+
+Each rule looks at what no rule before it has explained, and tells one cause with its evidence and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llmload.analysis.latency_causes import behind_the_queue, client_queue, late_text, measured_elsewhere, on_the_way
+from llmload.analysis.sides import Explained, Sides, others_at_edges, others_in_hand, told_counts
+from llmload.analysis.validity import CACHED_SHARE, THROTTLED
+from llmload.analysis.wording import counted, milliseconds, percent
+from llmload.domain import TokenSource
+from llmload.verdict import Finding
+
+QUEUE_SHARE, QUEUE_MS = 0.20, 10.0
+"""From which share of TTFT, and from which mean time, the server's own queue is told."""
+
+_ALL_IN_HAND = 0.95
+
+# ---------------------------------------------------------------- counts
+
+
+def _other_traffic(sides: Sides) -> Explained | None:
+    """More requests than ours; or more tokens, where its gauges show requests of others that did not end between."""
+    more = sides.server_above("requests")
+    in_hand, at_edges = others_in_hand(sides.windows), others_at_edges(sides.windows)
+    tokens = sides.server_above("output_tokens") or sides.server_above("input_tokens")
+    if more is not None and (tokens is not None or not _has_agreeing_tokens(sides)):
+        clause = f"it counted {counted(round(more.server - more.client), 'request')} more than we sent"
+    elif more is None and tokens is not None and "requests" not in sides.apart and (in_hand or at_edges):
+        more, clause = tokens, "it counted tokens of requests that we did not send"
+    elif not told_counts(sides.windows) and (in_hand or at_edges):
+        return _other_traffic_by_gauges(sides, in_hand, at_edges)
+    else:
+        return None
+    clauses = [f"the server had work that is not ours: {clause}", *_in_hand(in_hand, at_edges)]
+    return sides.finding("other_traffic", more, [*clauses, "measure on a server that nobody else uses"])
+
+
+def _has_agreeing_tokens(sides: Sides) -> bool:
+    return bool(sides.agreeing & {"output_tokens", "input_tokens"})
+
+
+def _in_hand(more: float, at_edges: float) -> list[str]:
+    told = []
+    if more:
+        told.append(f"it had {counted(round(more), 'request')} more in hand than we had in flight")
+    if at_edges:
+        told.append(f"it had {counted(round(at_edges), 'request')} in hand while we had none in flight")
+    return told
+
+
+def _other_traffic_by_gauges(sides: Sides, in_hand: float, at_edges: float) -> Explained:
+    """Of a server that counts nothing; its latencies are not ours alone either."""
+    clauses = [f"the server had work that is not ours: {clause}" for clause in _in_hand(in_hand, at_edges)[:1]]
+    clauses += [*_in_hand(in_hand, at_edges)[1:], "measure on a server that nobody else uses"]
+    finding = Finding(
+        subject="requests in hand",
+        expected="no request of others",
+        actual=f"{counted(round(in_hand or at_edges), 'request')} of others",
+        cause="; ".join(clauses),
+        step=sides.result.step.label,
+        kind="other_traffic",
+    )
+    return Explained(finding, frozenset(sides.apart))
+
+
+def _elsewhere(sides: Sides) -> Explained | None:
+    """Fewer requests than were answered, and no more tokens than belong to them."""
+    fewer = sides.client_above("requests")
+    if fewer is None or _has_agreeing_tokens(sides):
+        return None
+    less = counted(round(fewer.client - fewer.server), "request")
+    clauses = [
+        f"the server counted {less} fewer than we sent",
+        "something else served part of them that its metrics page does not cover, such as another replica"
+        " behind the same address",
+        "name the page of all that serves in telemetry.server_metrics, or send to one replica",
+    ]
+    return sides.finding("elsewhere", fewer, clauses)
+
+
+def _counts_otherwise(sides: Sides) -> Explained | None:
+    """The same work in tokens, and another number of requests."""
+    check = sides.apart.get("requests")
+    if check is None:
+        return None
+    why = (
+        "its counter of requests leaves some of their endings out"
+        if check.client > check.server
+        else "what else it counted brought no work to speak of, such as health checks"
+    )
+    clauses = ["tokens agree, so the same work was done", why, "go by the tokens"]
+    return sides.among("requests").finding("definition", check, clauses)
+
+
+_COUNTED_BY = {
+    TokenSource.USAGE: (
+        "ours are the usage that each answer carries, the server's are its own counter",
+        "send one request by hand, and hold its usage against the counter",
+    ),
+    TokenSource.TOKENIZER: (
+        "ours were counted here by the tokenizer of the scenario, which may not be the server's, or leaves out"
+        " what its template adds",
+        "Let the server report usage, or name the model's tokenizer.json in spec.workload.tokenizer",
+    ),
+    TokenSource.TIKTOKEN: (
+        "ours were counted here by tiktoken, which is not the server's tokenizer",
+        "Let the server report usage, or name the model's tokenizer.json in spec.workload.tokenizer",
+    ),
+    TokenSource.ESTIMATE: (
+        "ours are only estimated from characters",
+        "Let the server report usage, or name the model's tokenizer.json in spec.workload.tokenizer",
+    ),
+}
+
+
+def _token_count(sides: Sides) -> Explained | None:
+    """Output tokens first; TPOT is divided by them, so that it cannot agree either."""
+    mine = sides.among("output_tokens", "input_tokens", *(["tpot"] if "output_tokens" in sides.apart else []))
+    check = mine.apart.get("output_tokens") or mine.apart.get("input_tokens")
+    if check is None:
+        return None
+    sources = sides.result.metrics.token_sources
+    source = TokenSource(max(sources, key=lambda name: sources[name])) if sources else TokenSource.USAGE
+    why, remedy = _COUNTED_BY[source]
+    clauses = [f"client and server count tokens differently: {why}"]
+    if check.server > check.client and (again := round(sides.counted("preemptions") or 0)):
+        clauses.append(f"{counted(again, 'preemption')} made it compute some tokens again, which it may count twice")
+    return mine.finding("token_count", check, [*clauses, remedy])
+
+
+# ---------------------------------------------------------------- what the server tells of itself
+
+
+def _server_queue(sides: Sides) -> Explained | None:
+    """A queue that makes much of TTFT, or of E2E where there is none: this load is above what the server takes on."""
+    waited_ms = sides.queue_ms
+    measured = [(name, check.client) for name in ("ttft", "e2e") if (check := sides.check(name)) is not None]
+    shown = sides.result.metrics.latency
+    measured += [(name, ms) for name in ("ttft", "e2e") if name in shown and (ms := shown[name].mean_ms) is not None]
+    if waited_ms is None or waited_ms <= QUEUE_MS or not measured or "server_queue" in sides.kinds:
+        return None
+    name, whole_ms = measured[0]
+    if waited_ms <= QUEUE_SHARE * whole_ms:
+        return None
+    share = percent(waited_ms / max(waited_ms, whole_ms))
+    clauses = [f"requests wait in the server's own queue before it begins with them, {share} of {name.upper()}"]
+    finding = Finding(
+        subject="mean queue time",
+        expected=f"at most {percent(QUEUE_SHARE)} of {name.upper()}",
+        actual=milliseconds(waited_ms),
+        cause="; ".join([*clauses, *_how_full(sides), "lower the load, or give the server more capacity"]),
+        step=sides.result.step.label,
+        kind="server_queue",
+    )
+    return Explained(finding)
+
+
+def _how_full(sides: Sides) -> list[str]:
+    server, told = sides.result.server, []
+    if server is None:
+        return []
+    if waiting := round(server.waiting_max or 0):
+        told.append(f"up to {counted(waiting, 'request')} waited at a time")
+    most = sides.facts.in_force.get("max_num_seqs")
+    if isinstance(most, int) and server.running is not None and server.running >= _ALL_IN_HAND * most:
+        told.append(f"it works on at most {most:,} at a time (max_num_seqs)")
+    return told
+
+
+def _preemption(sides: Sides) -> Explained | None:
+    """Preempted requests lose their place in the KV cache, and are computed again."""
+    count = round(sides.counted("preemptions") or 0)
+    if not count:
+        return None
+    clauses = ["the KV cache had no room for all that was begun, so requests were put back and computed again"]
+    server = sides.result.server
+    if server is not None and server.kv_cache_share is not None:
+        clauses.append(f"up to {percent(server.kv_cache_share)} of it was in use")
+    clauses.append("lower the load or max_num_seqs, or give the server more KV cache")
+    label = sides.result.step.label
+    return Explained(Finding("preemptions", "0", f"{count:,}", "; ".join(clauses), step=label, kind="preemption"))
+
+
+def _prefix_cache(sides: Sides) -> Explained | None:
+    """Unique prompts share the server's template only. Where others used the server, the hits may be theirs."""
+    hits = sides.counted("prefix_cache_hits")
+    looked_for = sides.counted("prefix_cache_queries")
+    if hits is None or not looked_for:
+        hits, looked_for = sides.counted("prompt_tokens_cached"), sides.counted("prompt_tokens")
+    if not sides.scenario.workload.unique or hits is None or not looked_for or "other_traffic" in sides.kinds:
+        return None
+    template = 0.0 if sides.facts.fit is None else sides.facts.fit.template
+    share = (hits - template * sides.sent) / looked_for
+    if share <= CACHED_SHARE:
+        return None
+    clauses = [
+        "prompts are unique here, and the server still knew them: from an earlier run, or because they begin alike",
+        "this makes TTFT shorter than it is for new prompts",
+        "Restart the server, or write prompts.synthetic.unique: false to measure with its cache",
+    ]
+    finding = Finding(
+        subject="prefix-cache hits",
+        expected=f"at most {percent(CACHED_SHARE)} of prompt tokens",
+        actual=f"{percent(share)} of prompt tokens",
+        cause="; ".join(clauses),
+        step=sides.result.step.label,
+        kind="prefix_cache",
+    )
+    return Explained(finding)
+
+
+def _throttling(sides: Sides) -> Explained | None:
+    """A GPU that slows itself down makes every latency its own."""
+    gpu = sides.result.gpu
+    if gpu is None or gpu.throttled is None or gpu.throttled <= THROTTLED:
+        return None
+    why = f" ({', '.join(gpu.throttle_reasons)})" if gpu.throttle_reasons else ""
+    finding = Finding(
+        subject="GPU clocks",
+        expected=f"slowed down in at most {percent(THROTTLED)} of the samples",
+        actual=f"slowed down in {percent(gpu.throttled)} of the samples",
+        cause=f"a GPU was slowed down while it was measured{why}; look at cooling and power limits",
+        step=sides.result.step.label,
+        kind="throttling",
+    )
+    return Explained(finding)
+
+
+RULES: tuple[Callable[[Sides], Explained | None], ...] = (
+    _other_traffic,
+    _elsewhere,
+    _counts_otherwise,
+    _token_count,
+    client_queue,
+    behind_the_queue,
+    on_the_way,
+    late_text,
+    measured_elsewhere,
+    _server_queue,
+    _preemption,
+    _prefix_cache,
+    _throttling,
+)
+"""In this order: other requests change every mean, and a late client every latency."""
