@@ -67,6 +67,16 @@ class GpuSeries:
         return _mean(self.power_w)
 
     @property
+    def mean_sm_clock_mhz(self) -> float | None:
+        """Over the samples that have it."""
+        return _mean(self.sm_clock_mhz)
+
+    @property
+    def throttled_share(self) -> float | None:
+        """Of the samples that tell it, those in which something slowed it down: 0..1."""
+        return _mean(self.throttled)
+
+    @property
     def peak_memory_bytes(self) -> int | None:
         """The most that was ever in use."""
         return max((value for value in self.memory_bytes if value is not None), default=None)

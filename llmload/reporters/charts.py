@@ -16,6 +16,7 @@ from llmload.reporters.comparison_chart import comparison_chart
 from llmload.reporters.gpu_chart import gpu_chart
 from llmload.reporters.latency_chart import latency_chart
 from llmload.reporters.load_charts import goodput_chart, throughput_chart
+from llmload.reporters.server_chart import server_chart
 from llmload.reporters.texts import Texts
 from llmload.reporters.timeline_chart import timeline_chart
 
@@ -28,13 +29,14 @@ _OF_A_RUN: tuple[_Draw, ...] = (
     goodput_chart,
     latency_chart,
     timeline_chart,
+    server_chart,
     gpu_chart,
     capacity_chart,
 )
 """The most important one first: who has room for few drops the last ones."""
 
 
-NAMES = ("throughput", "goodput", "latency", "timeline", "gpu", "capacity", "comparison")
+NAMES = ("throughput", "goodput", "latency", "timeline", "server", "gpu", "capacity", "comparison")
 """What charts may be named."""
 
 

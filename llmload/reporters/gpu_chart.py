@@ -1,4 +1,8 @@
-"""What the GPUs did over the time of a run: utilisation, memory, temperature and power, a line for each GPU."""
+"""What the GPUs did over the time of a run: utilisation, memory, temperature and power, a line for each GPU.
+
+Where one was slowed down, its utilisation and its power say too little: there the panels are shaded, and its clock has
+a panel as well.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from llmload.domain import RunResult
+from llmload.reporters import palette
 from llmload.reporters.changes import between
 from llmload.reporters.chart import (
     NUMBER,
@@ -26,12 +31,14 @@ from llmload.reporters.chart import (
     rows,
     zoom,
 )
-from llmload.reporters.figures import amount
+from llmload.reporters.figures import amount, percent
 from llmload.reporters.texts import Texts
+from llmload.reporters.throttling import Stretch, throttled_stretches
 from llmload.timeline import GpuSeries
 
 _GIB = 2**30
 _PANEL, _WIDE, _HEIGHT = 274, 600, 112
+_FOOT = 5
 _MOST_POINTS, _LEAST_POINTS = 640, 24
 """Of all lines together, and of one line: a picture stays small however long the run and however many the GPUs."""
 
@@ -79,6 +86,7 @@ def _quantities() -> tuple[_Quantity, ...]:
         _Quantity(
             "power", " W", lambda g: g.power_w, 1, fmean, "mean", lambda g: g.mean_power_w, lambda g: g.power_limit_w
         ),
+        _Quantity("sm_clock", " MHz", _clocks, 1, fmean, "mean", lambda g: g.mean_sm_clock_mhz, _nothing),
     )
 
 
@@ -86,9 +94,18 @@ def _memory(gpu: GpuSeries) -> float | None:
     return gpu.memory_total_bytes
 
 
+def _clocks(gpu: GpuSeries) -> _Values:
+    return gpu.sm_clock_mhz or (None,) * len(gpu.at_s)
+
+
+_SHADED = frozenset(("utilisation", "power", "sm_clock"))
+"""Figures that a slowed down GPU has less of than it could."""
+
+
 def gpu_chart(run: RunResult, texts: Texts) -> Chart | None:
     """A panel for each figure that any GPU told; None where there is none."""
-    quantities = [each for each in _quantities() if each.told(run.gpus)]
+    slowed = throttled_stretches(run.gpus)
+    quantities = [each for each in _quantities() if each.told(run.gpus) and (slowed or each.key != "sm_clock")]
     if not quantities:
         return None
     names = [f"GPU {gpu.index}" for gpu in run.gpus]
@@ -98,7 +115,7 @@ def gpu_chart(run: RunResult, texts: Texts) -> Chart | None:
     quiet = {**seconds, "title": None, "labels": False}
     axes = [quiet] * (len(quantities) - 2) + [{**seconds, "title": texts["charts.seconds"]}] * 2
     views = [
-        {**_panel(each, run.gpus, names, data, axis, texts), "width": width}
+        {**_panel(each, run.gpus, names, data, axis, texts, slowed if each.key in _SHADED else ()), "width": width}
         for each, axis in zip(quantities, axes[-len(quantities) :], strict=True)
     ]
     title = texts["charts.gpu.title"]
@@ -108,9 +125,9 @@ def gpu_chart(run: RunResult, texts: Texts) -> Chart | None:
         "columns": 2,
         "spacing": 18,
         "params": [{**zoom(), "views": [f"gpu_{each.key}" for each in quantities]}],
-        "resolve": {"scale": {"color": "shared", "strokeDash": "shared"}},
+        "resolve": {"scale": {"color": "shared", "strokeDash": "shared", "fill": "shared"}},
     }
-    return Chart("gpu", title, _summary(run.gpus, quantities, texts), document(title, _models(run.gpus), body))
+    return Chart("gpu", title, _summary(run, quantities, texts), document(title, _models(run.gpus), body))
 
 
 def _models(gpus: Sequence[GpuSeries]) -> str:
@@ -150,10 +167,11 @@ def _panel(
     data: Sequence[Datum],
     seconds: Spec,
     texts: Texts,
+    slowed: Sequence[Stretch],
 ) -> Spec:
     title = texts[f"charts.gpu.{quantity.key}"]
     limits = {limit / quantity.per_unit for gpu in gpus if (limit := quantity.limit(gpu)) is not None}
-    span = max(max((gpu.at_s[-1] for gpu in gpus if gpu.at_s), default=0.0), 1.0)
+    span = max(1.0, *(gpu.at_s[-1] for gpu in gpus if gpu.at_s), *(each.end_s for each in throttled_stretches(gpus)))
     looks = {"field": "gpu", "type": "nominal"}
     legend = {"symbolType": "stroke", "symbolSize": 200, "columns": 8} if len(gpus) > 1 else None
     tooltip = [
@@ -178,7 +196,7 @@ def _panel(
     single = [row for name in names for row in alone([each for each in data if each["gpu"] == name], quantity.key)]
     curves = lines(encoding, tooltip, {"name": f"gpu_{quantity.key}"}, single)
     above = panel_title(_figure(quantity, gpus, limits, texts))
-    layers = [curves, *([limit_rule] if limits else [])]
+    layers = [*_slowed(slowed, gpus, encoding["x"], texts), curves, *([limit_rule] if limits else [])]
     return {"title": above, "height": _HEIGHT, "layer": layers}
 
 
@@ -206,6 +224,47 @@ def _spread(quantity: _Quantity, gpus: Sequence[GpuSeries], texts: Texts) -> str
     return low if low == high else between(low, high, texts)
 
 
-def _summary(gpus: Sequence[GpuSeries], quantities: Sequence[_Quantity], texts: Texts) -> str:
+def _slowed(stretches: Sequence[Stretch], gpus: Sequence[GpuSeries], x: Spec, texts: Texts) -> list[Spec]:
+    """A shade over the panel and a bar at its foot, which tells it without any colour."""
+    if not stretches:
+        return []
+    words = texts["charts.gpu.throttled"].format(share=_share_throttled(gpus, texts))
+    told = [{"start": each.start_s, "end": each.end_s, "gpus": each.gpus} for each in stretches]
+    legend = {"orient": "bottom", "symbolType": "square", "symbolSize": 90, "symbolOpacity": 1, "symbolStrokeWidth": 0}
+    fill = {"datum": words, "type": "nominal", "scale": {"domain": [words], "range": [palette.BRICK]}, "legend": legend}
+    tooltip = [
+        field("gpus", texts["charts.gpu.slowed"], "nominal"),
+        field("start", texts["charts.gpu.from"], form=NUMBER),
+        field("end", texts["charts.gpu.to"], form=NUMBER),
+    ]
+    placed = {"x": {**x, "field": "start"}, "x2": {"field": "end"}, "fill": fill, "tooltip": tooltip}
+    foot = {"y": {"value": _HEIGHT - _FOOT}, "y2": {"value": _HEIGHT}}
+    return [
+        {"data": rows(told), "mark": {"type": "rect", "opacity": 0.14, "clip": True}, "encoding": placed},
+        {"data": rows(told), "mark": {"type": "rect", "opacity": 1, "clip": True}, "encoding": {**placed, **foot}},
+    ]
+
+
+def _share_throttled(gpus: Sequence[GpuSeries], texts: Texts) -> str:
+    """Of the samples of each GPU that tells it: `12%`, `0% to 12%`."""
+    shares = [gpu.throttled_share for gpu in gpus if gpu.throttled_share is not None]
+    low, high = percent(min(shares)), percent(max(shares))
+    return low if low == high else between(low, high, texts)
+
+
+def _summary(run: RunResult, quantities: Sequence[_Quantity], texts: Texts) -> str:
+    """Every figure, how often a GPU was slowed down and why, and the energy of the measured windows."""
+    gpus = run.gpus
     said = [texts[f"charts.gpu.said_{each.key}"].format(value=_spread(each, gpus, texts)) for each in quantities]
-    return texts["charts.gpu.summary"].format(names=_models(gpus), figures=", ".join(said))
+    energy = [gpu.energy_j for gpu in gpus if gpu.energy_j is not None]
+    if energy:
+        said.append(texts["charts.gpu.said_energy"].format(value=amount(sum(energy) / 1000)))
+    words = texts["charts.gpu.summary"].format(names=_models(gpus), figures=", ".join(said))
+    if all(gpu.throttled_share is None for gpu in gpus):
+        return words
+    if not any(gpu.throttled_share for gpu in gpus):
+        return words + " " + texts["charts.gpu.never_throttled"]
+    told = dict.fromkeys(reason for step in run.steps if step.gpu for reason in step.gpu.throttle_reasons)
+    share, reasons = _share_throttled(gpus, texts), foreign(", ".join(told))
+    key = "charts.gpu.said_reasons" if reasons else "charts.gpu.said_throttled"
+    return words + " " + texts[key].format(share=share, reasons=reasons)

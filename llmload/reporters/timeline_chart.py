@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from llmload.domain import RunResult
-from llmload.plain_text import display_width
 from llmload.reporters import palette
 from llmload.reporters.chart import (
     DOT,
@@ -27,13 +25,10 @@ from llmload.reporters.chart import (
     zoom,
 )
 from llmload.reporters.figures import amount
+from llmload.reporters.stages import Stage, names, shades, stages_of
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import label_in
-from llmload.timeline import Span, Timeline
+from llmload.timeline import Timeline
 from llmload.units import format_number
-
-_LETTER = 7.5
-"""Pixels that a letter takes at most, for what is written into a span: pages make charts a little narrower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +46,6 @@ class _Track:
         return max((value for value in self.values if value is not None), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """One step from its first window to its last, as long as no other came between."""
-
-    label: str
-    start_s: float
-    end_s: float
-
-
 def timeline_chart(run: RunResult, texts: Texts) -> Chart | None:
     """A panel for each figure that there is, the steps shaded; None of a run without a timeline."""
     timeline = run.timeline
@@ -71,16 +57,16 @@ def timeline_chart(run: RunResult, texts: Texts) -> Chart | None:
     title = texts["charts.timeline.title"]
     seconds = {"title": texts["charts.seconds"], "format": NUMBER, "grid": False}
     axes: list[Spec] = [*({**seconds, "title": None, "labels": False} for _ in tracks[1:]), seconds]
-    stages = _stages(timeline.spans)
+    stages = stages_of(timeline.spans)
     data = _rows(tracks, timeline)
-    names = [_names(stages, timeline, texts), *([] for _ in tracks[1:])]
+    above: list[list[Spec]] = [[names(stages, _x_range(timeline), texts)], *([] for _ in tracks[1:])]
     views = [
         {
             "width": WIDTH,
             "height": track.height,
-            "layer": [*_layers(track, timeline, data, stages, axis, texts), *above],
+            "layer": [*_layers(track, timeline, data, stages, axis, texts), *words],
         }
-        for track, axis, above in zip(tracks, axes, names, strict=True)
+        for track, axis, words in zip(tracks, axes, above, strict=True)
     ]
     body = {
         "data": rows(data),
@@ -99,25 +85,19 @@ def _tracks(timeline: Timeline) -> tuple[_Track, ...]:
     )
 
 
-def _stages(spans: Sequence[Span]) -> list[_Stage]:
-    grouped = (list(group) for _, group in groupby(spans, key=lambda span: span.label))
-    return [_Stage(group[0].label, group[0].start_s, group[-1].end_s) for group in grouped]
-
-
 def _x_range(timeline: Timeline) -> Range:
     ends = [timeline.at_s[-1] + timeline.bin_s, *(span.end_s for span in timeline.spans)]
     return Range(min(0.0, timeline.at_s[0]), max(ends))
 
 
 def _layers(
-    track: _Track, timeline: Timeline, data: Sequence[Datum], stages: Sequence[_Stage], axis: Spec, texts: Texts
+    track: _Track, timeline: Timeline, data: Sequence[Datum], stages: Sequence[Stage], axis: Spec, texts: Texts
 ) -> list[Spec]:
     x = {"type": "quantitative", "scale": _x_range(timeline).scale, "axis": axis}
     title = texts[f"charts.timeline.{track.key}"]
     headroom = 0.35 if track.key == "in_flight" else 0.1
     y_range = from_zero([track.most or 0.0], headroom)
     y = {"type": "quantitative", "scale": y_range.scale, "axis": {"title": title, "format": NUMBER, "tickCount": 3}}
-    shades = [{"start": known(stage.start_s), "end": known(stage.end_s)} for stage in stages]
     seconds = field("at", texts["charts.seconds"], form=NUMBER)
     shared = {"x": {**x, "field": "at"}, "y": {**y, "field": track.key}}
     line = {
@@ -129,12 +109,7 @@ def _layers(
     targets = {"mark": TARGETS, "encoding": {**shared, "tooltip": tooltip}}
     single = alone(data, track.key)
     dots = [{"data": rows(single), "mark": {**DOT, "color": track.color}, "encoding": shared}] if single else []
-    shade = {
-        "data": rows(shades),
-        "mark": {"type": "rect", "color": palette.INK, "opacity": 0.06, "clip": True},
-        "encoding": {"x": {**x, "field": "start"}, "x2": {"field": "end"}},
-    }
-    return [shade, line, *dots, targets]
+    return [shades(stages, x), line, *dots, targets]
 
 
 def _rows(tracks: Sequence[_Track], timeline: Timeline) -> list[Datum]:
@@ -142,29 +117,6 @@ def _rows(tracks: Sequence[_Track], timeline: Timeline) -> list[Datum]:
     return [
         {"at": known(at_s + timeline.bin_s / 2, 5), **{track.key: known(track.values[place], 4) for track in tracks}}
         for place, at_s in enumerate(timeline.at_s)
-    ]
-
-
-def _names(stages: Sequence[_Stage], timeline: Timeline, texts: Texts) -> list[Spec]:
-    """The name of each step into its shade: whole where it fits, else only the load, else nothing."""
-    span = _x_range(timeline)
-    named = []
-    for stage in stages:
-        pixels = (stage.end_s - stage.start_s) / (span.high - span.low) * WIDTH
-        label = label_in(stage.label, texts)
-        short = stage.label.rpartition(" ")[2]
-        fitting = next((words for words in (label, short) if display_width(words) * _LETTER <= pixels), "")
-        named.append({"middle": known((stage.start_s + stage.end_s) / 2), "name": fitting})
-    return [
-        {
-            "data": rows([row for row in named if row["name"]]),
-            "mark": {"type": "text", "baseline": "top", "opacity": palette.QUIET, "clip": True},
-            "encoding": {
-                "x": {"field": "middle", "type": "quantitative"},
-                "y": {"value": 3},
-                "text": {"field": "name", "type": "nominal"},
-            },
-        }
     ]
 
 

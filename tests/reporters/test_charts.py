@@ -43,7 +43,7 @@ RUNS = {
     "twelve steps": replace(
         CLEAN, steps=with_loads([2.0**place for place in range(12)]), knee=Knee("concurrency", 32, 64, 0.95)
     ),
-    "nothing measured": replace(CLEAN, steps=(), timeline=None, gpus=(), recommendation=None),
+    "nothing measured": replace(CLEAN, steps=(), timeline=None, gpus=(), server=None, recommendation=None),
     "a load of 0": replace(CLEAN, steps=with_loads([0.0, 0.5, 3.0])),
 }
 
@@ -72,7 +72,7 @@ def data_of(chart: Chart, name: str) -> list[Mapping[str, object]]:
 
 
 def test_a_run_with_everything_has_every_chart_the_most_important_one_first() -> None:
-    assert list(charts_of(CLEAN)) == ["throughput", "goodput", "latency", "timeline", "gpu", "capacity"]
+    assert list(charts_of(CLEAN)) == ["throughput", "goodput", "latency", "timeline", "server", "gpu", "capacity"]
 
 
 def test_what_a_run_does_not_know_has_no_chart() -> None:

@@ -215,7 +215,7 @@ def test_a_missing_figure_reads_n_a() -> None:
 
 
 def test_a_run_that_measured_nothing_is_short_and_says_why() -> None:
-    run = replace(TROUBLE, target=None, steps=(), timeline=None, gpus=(), status=Status.ERROR, exit_code=5)
+    run = replace(TROUBLE, target=None, steps=(), timeline=None, gpus=(), server=None, status=Status.ERROR, exit_code=5)
     run = replace(run, because="no server at host x")
     page = parsed(run)
     assert "no server at host x. nothing was measured. Exit code 5." in words_of(page.xpath("//main/section[1]")[0])
@@ -274,6 +274,7 @@ def test_every_chart_has_a_summary_and_its_data_as_a_table() -> None:
         ("throughput", ["Output throughput (tok/s)", "TTFT p95 (ms)", "TPOT p95 (ms)"]),
         ("latency", ["TTFT (ms)", "TPOT (ms per token)", "E2E (ms)"]),
         ("timeline", ["In flight (requests)", "Output (tok/s)", "Errors (1/s)"]),
+        ("server", ["running", "waiting", "in flight at the client", "KV cache (%)", "as the server counts"]),
         ("gpu", ["Utilisation (%)", "Memory in use (GiB)", "Temperature (°C)", "Power (W)"]),
     ],
 )

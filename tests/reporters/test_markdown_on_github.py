@@ -43,7 +43,7 @@ RUNS = {
     "against three runs": ADVISED,
     "against none like it": UNLIKE,
     "nothing measured": replace(
-        TROUBLE, target=None, steps=(), timeline=None, gpus=(), status=Status.ERROR, exit_code=5
+        TROUBLE, target=None, steps=(), timeline=None, gpus=(), server=None, status=Status.ERROR, exit_code=5
     ),
 }
 every_report = pytest.mark.parametrize(
