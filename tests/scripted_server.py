@@ -134,7 +134,7 @@ class ScriptedServer:
             received += more
         head, _, body = received.partition(b"\r\n\r\n")
         length = next(
-            int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+            (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")), 0
         )
         arrived_ns = time.monotonic_ns()
         if self._reads == "whole requests":

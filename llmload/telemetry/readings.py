@@ -66,9 +66,9 @@ class PageNames:
 
     def _reading(self, samples: Samples, asked: frozenset[MetricName]) -> Reading:
         samples = _of_model(samples, self._model)
-        told = {name: self._value(samples, name) for name in _GAUGES | _COUNTERS}
+        told = {name: self._value(samples, name) for name in sorted(_GAUGES | _COUNTERS)}
         values = {name: value for name, value in told.items() if value is not None}
-        spread = {name: self._distribution(samples, name) for name in asked & _DISTRIBUTIONS}
+        spread = {name: self._distribution(samples, name) for name in sorted(asked & _DISTRIBUTIONS)}
         started = [sample.value for sample in samples.get(STARTED, {}).values()]
         return Reading(
             {name: value for name, value in values.items() if name in _GAUGES},

@@ -16,6 +16,9 @@ from llmload.telemetry.watching import Sources, Watch, watching
 @contextmanager
 def watch_server(telemetry: Telemetry, endpoint: Endpoint, gpus: GpuReader) -> Iterator[Watch]:
     """Watch the server at `endpoint`, and GPUs that are open already."""
-    page = page_of(telemetry.server_metrics, endpoint)
-    with tail_of(telemetry.server_logs) as log, watching(Sources(gpus, page, log)) as watch:
+    with (
+        page_of(telemetry.server_metrics, endpoint) as page,
+        tail_of(telemetry.server_logs) as log,
+        watching(Sources(gpus, page, log)) as watch,
+    ):
         yield watch
