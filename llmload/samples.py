@@ -57,7 +57,7 @@ DistributionName = Literal[
     "queue_s",
     "prefill_s",
 ]
-MetricName = GaugeName | CounterName | DistributionName
+MetricName = Literal[GaugeName, CounterName, DistributionName]
 """What servers tell of their own work on a metrics page. Each name means one thing, whichever server tells it:
 
 - `requests_succeeded` came to their own end (stop, length); `requests_cancelled` were given up by their client.
