@@ -5,21 +5,11 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from llmload import __version__, git
-from llmload.machine import usable_cpus
+from llmload.telemetry.ci import ci_facts
+from llmload.telemetry.host import host_here, in_gib
 
-_CI_NAMES = {
-    "GITHUB_ACTIONS": "GitHub Actions",
-    "GITLAB_CI": "GitLab CI",
-    "BUILDKITE": "Buildkite",
-    "CIRCLECI": "CircleCI",
-    "JENKINS_URL": "Jenkins",
-    "TF_BUILD": "Azure Pipelines",
-    "TRAVIS": "Travis CI",
-    "CI": "CI",
-}
 _CI_BRANCHES = (
     "GITHUB_HEAD_REF",  # of a pull request; empty elsewhere, where the next one has it
     "GITHUB_REF_NAME",
@@ -40,25 +30,27 @@ _CI_TARGETS = (
 
 
 def environment_facts() -> Mapping[str, str]:
-    """Facts of this process and its working directory, each a short line; what is unknown is left out."""
+    """Facts of this process and its working directory, each a short line; what is unknown is left out.
+
+    None of them is part of the fingerprint: runs from different machines and CI runs stay comparable, and show what
+    they came from.
+    """
+    host = host_here()
     facts = {
         "llmload": __version__,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cpu": _cpu_model(),
-        "cpu_count": str(usable_cpus()),
-        "ci": next((name for variable, name in _CI_NAMES.items() if os.environ.get(variable)), ""),
+        "platform": host.system,
+        "cpu": host.cpu,
+        "cpu_count": str(host.usable_cpus),
+        "cpu_quota": "" if host.cpu_quota is None else f"{host.cpu_quota:g}",
+        "cpu_governor": host.governor,
+        "memory": "" if host.memory_bytes is None else in_gib(host.memory_bytes),
+        "memory_limit": "" if host.memory_limit_bytes is None else in_gib(host.memory_limit_bytes),
+        "container": host.container,
+        **ci_facts(os.environ),
         **_git_facts(),
     }
     return {name: value for name, value in facts.items() if value}
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:  # not Linux
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def _git_facts() -> dict[str, str]:

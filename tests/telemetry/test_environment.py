@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from llmload import __version__
+from llmload.telemetry.ci import _SYSTEMS, ci_facts
 from llmload.telemetry.environment import _CI_BRANCHES, _CI_TARGETS, environment_facts
 
 
 @pytest.fixture(autouse=True)
 def no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "JENKINS_URL", "TF_BUILD", "TRAVIS", "CI"):
+    for name in (system.mark for system in _SYSTEMS):
         monkeypatch.delenv(name, raising=False)
     for name in (*_CI_BRANCHES, *_CI_TARGETS):
         monkeypatch.delenv(name, raising=False)
@@ -93,3 +95,103 @@ def test_the_ci_is_named_and_the_host_is_not(monkeypatch: pytest.MonkeyPatch) ->
     facts = environment_facts()
     assert facts["ci"] == "GitHub Actions"
     assert platform.node() not in facts.values()
+
+
+COMMIT = "5f2c9d3b1e0a4c8f9b7d6e5a4c3b2a1f0e9d8c7b"
+
+
+@pytest.mark.parametrize(
+    ("variables", "facts"),
+    [
+        pytest.param({}, {}, id="nobody"),
+        pytest.param({"BUILD_NUMBER": "7", "GIT_COMMIT": COMMIT}, {}, id="variables of Jenkins without Jenkins"),
+        pytest.param(
+            {
+                "CI": "true",
+                "GITHUB_ACTIONS": "true",
+                "GITHUB_RUN_ID": "123456",
+                "GITHUB_RUN_ATTEMPT": "2",
+                "GITHUB_WORKFLOW": "load",
+                "GITHUB_JOB": "gate",
+                "GITHUB_REF": "refs/pull/12/merge",
+                "GITHUB_SHA": COMMIT,
+                "GITHUB_ACTOR": "somebody",
+                "RUNNER_NAME": "host-7",
+            },
+            {
+                "ci": "GitHub Actions",
+                "ci_run": "123456.2",
+                "ci_job": "load / gate",
+                "ci_pull_request": "12",
+                "ci_commit": COMMIT,
+            },
+            id="GitHub, the second attempt at a pull request",
+        ),
+        pytest.param(
+            {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "9", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_REF": "refs/heads/12"},
+            {"ci": "GitHub Actions", "ci_run": "9", "ci_job": "", "ci_pull_request": "", "ci_commit": ""},
+            id="GitHub, a push",
+        ),
+        pytest.param(
+            {
+                "CI": "true",
+                "GITLAB_CI": "true",
+                "CI_PIPELINE_ID": "77",
+                "CI_JOB_NAME": "load test",
+                "CI_MERGE_REQUEST_IID": "5",
+                "CI_COMMIT_SHA": COMMIT.upper(),
+                "GITLAB_USER_EMAIL": "somebody@example.org",
+            },
+            {
+                "ci": "GitLab CI",
+                "ci_run": "77",
+                "ci_job": "load test",
+                "ci_pull_request": "5",
+                "ci_commit": COMMIT,
+            },
+            id="GitLab, a merge request",
+        ),
+        pytest.param(
+            {
+                "JENKINS_URL": "http://user:password@jenkins/",
+                "BUILD_NUMBER": "31",
+                "JOB_NAME": "llm/main",
+                "CHANGE_ID": "8",
+                "GIT_COMMIT": COMMIT,
+                "NODE_NAME": "host-7",
+            },
+            {"ci": "Jenkins", "ci_run": "31", "ci_job": "llm/main", "ci_pull_request": "8", "ci_commit": COMMIT},
+            id="Jenkins, a pull request",
+        ),
+        pytest.param(
+            {"JENKINS_URL": "x", "JOB_NAME": "a\x1b[2J\nb" * 200, "GIT_COMMIT": "$(reboot)", "CHANGE_ID": "PR; rm"},
+            {"ci": "Jenkins", "ci_run": "", "ci_job": None, "ci_pull_request": "", "ci_commit": ""},
+            id="what no CI would say",
+        ),
+    ],
+)
+def test_ci_tells_its_run_and_its_commit_and_nobody_by_name(
+    variables: dict[str, str], facts: dict[str, str | None]
+) -> None:
+    found = ci_facts(variables)
+    assert found.keys() == facts.keys()
+    for name, value in facts.items():
+        assert value in (None, found[name])
+        assert found[name].isprintable()
+        assert len(found[name]) < 200
+    assert not any(word in told for told in found.values() for word in ("somebody", "host-7", "password"))
+
+
+def test_facts_of_the_machine_cost_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # without git
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        environment_facts()
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.05
+
+
+def test_every_fact_is_one_printable_line() -> None:
+    for name, value in environment_facts().items():
+        assert value.isprintable(), name
