@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from llmload.analysis.latency_causes import behind_the_queue, client_queue, late_text, measured_elsewhere, on_the_way
-from llmload.analysis.sides import Explained, Sides, others_at_edges, others_in_hand, told_counts
+from llmload.analysis.sides import Explained, Sides, amount, others_at_edges, others_in_hand, told_counts
 from llmload.analysis.validity import CACHED_SHARE, THROTTLED
 from llmload.analysis.wording import counted, milliseconds, percent
 from llmload.domain import TokenSource
@@ -23,13 +23,13 @@ _ALL_IN_HAND = 0.95
 
 
 def _other_traffic(sides: Sides) -> Explained | None:
-    """More requests than ours; or more tokens, where its gauges show requests of others that did not end between."""
+    """More requests than ours; or more tokens, where it counts no requests or its gauges show those of others."""
     more = sides.server_above("requests")
     in_hand, at_edges = others_in_hand(sides.windows), others_at_edges(sides.windows)
     tokens = sides.server_above("output_tokens") or sides.server_above("input_tokens")
     if more is not None and (tokens is not None or not _has_agreeing_tokens(sides)):
         clause = f"it counted {counted(round(more.server - more.client), 'request')} more than we sent"
-    elif more is None and tokens is not None and "requests" not in sides.apart and (in_hand or at_edges):
+    elif tokens is not None and "requests" not in sides.apart and (in_hand or at_edges or _is_work(sides)):
         more, clause = tokens, "it counted tokens of requests that we did not send"
     elif not told_counts(sides.windows) and (in_hand or at_edges):
         return _other_traffic_by_gauges(sides, in_hand, at_edges)
@@ -37,6 +37,17 @@ def _other_traffic(sides: Sides) -> Explained | None:
         return None
     clauses = [f"the server had work that is not ours: {clause}", *_in_hand(in_hand, at_edges)]
     return sides.finding("other_traffic", more, [*clauses, "measure on a server that nobody else uses"])
+
+
+def _is_work(sides: Sides) -> bool:
+    """Whether tokens tell whose work it was: both kinds are apart to the same side, counted by the server alone, and
+    it counts no requests that could tell better.
+    """
+    both = [sides.apart.get(name) for name in ("input_tokens", "output_tokens")]
+    is_one_sided = all(c is not None and c.server > c.client for c in both) or all(
+        c is not None and c.server < c.client for c in both
+    )
+    return is_one_sided and sides.check("requests") is None and _counted_by(sides) is TokenSource.USAGE
 
 
 def _has_agreeing_tokens(sides: Sides) -> bool:
@@ -68,13 +79,14 @@ def _other_traffic_by_gauges(sides: Sides, in_hand: float, at_edges: float) -> E
 
 
 def _elsewhere(sides: Sides) -> Explained | None:
-    """Fewer requests than were answered, and no more tokens than belong to them."""
+    """Fewer requests than were answered, and no more tokens than belong to them; or fewer of both kinds of tokens."""
     fewer = sides.client_above("requests")
-    if fewer is None or _has_agreeing_tokens(sides):
+    if fewer is None and _is_work(sides):
+        fewer = sides.client_above("output_tokens")
+    if fewer is None or (fewer.figure == "requests" and _has_agreeing_tokens(sides)):
         return None
-    less = counted(round(fewer.client - fewer.server), "request")
     clauses = [
-        f"the server counted {less} fewer than we sent",
+        f"the server counted {amount(fewer, fewer.client - fewer.server)} fewer than we know of",
         "something else served part of them that its metrics page does not cover, such as another replica"
         " behind the same address",
         "name the page of all that serves in telemetry.server_metrics, or send to one replica",
@@ -123,13 +135,17 @@ def _token_count(sides: Sides) -> Explained | None:
     check = mine.apart.get("output_tokens") or mine.apart.get("input_tokens")
     if check is None:
         return None
-    sources = sides.result.metrics.token_sources
-    source = TokenSource(max(sources, key=lambda name: sources[name])) if sources else TokenSource.USAGE
-    why, remedy = _COUNTED_BY[source]
+    why, remedy = _COUNTED_BY[_counted_by(sides)]
     clauses = [f"client and server count tokens differently: {why}"]
     if check.server > check.client and (again := round(sides.counted("preemptions") or 0)):
         clauses.append(f"{counted(again, 'preemption')} made it compute some tokens again, which it may count twice")
     return mine.finding("token_count", check, [*clauses, remedy])
+
+
+def _counted_by(sides: Sides) -> TokenSource:
+    """Who counted the tokens of most answers on our side."""
+    sources = sides.result.metrics.token_sources
+    return TokenSource(max(sources, key=lambda name: sources[name])) if sources else TokenSource.USAGE
 
 
 # ---------------------------------------------------------------- what the server tells of itself
