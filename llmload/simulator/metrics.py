@@ -26,8 +26,10 @@ _REQUEST_S = (
 _HISTOGRAMS = {
     "time_to_first_token_seconds": ("Time to first token in seconds.", _TTFT_S),
     "inter_token_latency_seconds": ("Inter-token latency in seconds.", _ITL_S),
+    "request_time_per_output_token_seconds": ("Histogram of time_per_output_token_seconds per request.", _ITL_S),
     "e2e_request_latency_seconds": ("End to end request latency in seconds.", _REQUEST_S),
     "request_queue_time_seconds": ("Time spent in the WAITING phase.", _REQUEST_S),
+    "request_prefill_time_seconds": ("Time spent in the PREFILL phase.", _REQUEST_S),
 }
 _GAUGES = {
     "num_requests_running": "Number of requests in model execution batches.",
@@ -36,6 +38,7 @@ _GAUGES = {
 }
 _COUNTERS = {
     "prompt_tokens": "Number of prefill tokens processed.",
+    "prompt_tokens_cached": "Number of prompt tokens that the prefix cache had.",
     "generation_tokens": "Number of generation tokens processed.",
     "prefix_cache_queries": "Prefix cache queries, in terms of number of queried tokens.",
     "prefix_cache_hits": "Prefix cache hits, in terms of number of cached tokens.",
@@ -80,12 +83,15 @@ class Metrics:
         if batch.decoded:
             of["inter_token_latency_seconds"].observe((batch.ended_ns - batch.began_ns) / 1e9, batch.decoded)
         for generation in batch.advanced:
+            arrived_ns, admitted_ns = generation.arrival_ns, generation.admitted_ns or generation.arrival_ns
             if generation.generated == 1:
-                waited_ns = (generation.admitted_ns or generation.arrival_ns) - generation.arrival_ns
-                of["request_queue_time_seconds"].observe(waited_ns / 1e9)
-                of["time_to_first_token_seconds"].observe((batch.ended_ns - generation.arrival_ns) / 1e9)
+                of["time_to_first_token_seconds"].observe((batch.ended_ns - arrived_ns) / 1e9)
+                of["request_queue_time_seconds"].observe((admitted_ns - arrived_ns) / 1e9)
+                of["request_prefill_time_seconds"].observe((batch.ended_ns - admitted_ns) / 1e9)
             if generation.generated >= generation.output_tokens:
-                of["e2e_request_latency_seconds"].observe((batch.ended_ns - generation.arrival_ns) / 1e9)
+                first_ns, gaps = generation.first_ns or batch.ended_ns, generation.generated - 1
+                of["e2e_request_latency_seconds"].observe((batch.ended_ns - arrived_ns) / 1e9)
+                of["request_time_per_output_token_seconds"].observe((batch.ended_ns - first_ns) / max(gaps, 1) / 1e9)
 
     def count_end(self, replica: int, finish: Finish | None) -> None:
         """One request has left its replica; None = before its end."""
@@ -144,6 +150,7 @@ def _figures(engine: Engine) -> dict[str, float]:
         "num_requests_waiting": float(engine.waiting),
         "kv_cache_usage_perc": engine.kv_cache_usage,
         "prompt_tokens": float(counters.prompt_tokens),
+        "prompt_tokens_cached": float(counters.prefix_hits),
         "generation_tokens": float(counters.generation_tokens),
         "prefix_cache_queries": float(counters.prefix_queries),
         "prefix_cache_hits": float(counters.prefix_hits),

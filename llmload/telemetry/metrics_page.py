@@ -109,7 +109,7 @@ class Line:
     def ask_in_time(self) -> Page | str:
         """As `ask`, but back in time whatever the server, a name server or a network does."""
         told: list[Page | str] = []
-        asking = threading.Thread(target=lambda: told.append(self.ask()), name="metrics page", daemon=True)
+        asking = threading.Thread(target=lambda: told.append(self.ask()), name="metrics-page", daemon=True)
         asking.start()
         asking.join(WITHIN_S)
         return told[0] if told else _too_slow()

@@ -24,10 +24,9 @@ _SETTLED_S, _LOOK_EVERY_S = 1.0, 0.075
 _TRIES = 2
 """How many windows a page is looked for that was nowhere."""
 _SWITCHES: Mapping[str, str] = {
-    "openai": "start llama.cpp with --metrics, SGLang with --enable-metrics",
-    "sglang": "start SGLang with --enable-metrics",
+    "openai": "To have the server's own figures, start llama.cpp with --metrics, SGLang with --enable-metrics",
+    "sglang": "To have the server's own figures, start SGLang with --enable-metrics",
 }
-_UNHELD = "the server's counts are not held against ours"
 
 
 @contextmanager
@@ -75,7 +74,7 @@ class _WatchedPage:
             return
         page = self._line.ask()
         if isinstance(page, str):
-            recorder.note(f"the metrics page at {self._line.address.name} has gaps: {page}")
+            recorder.note(_about(self._line, f"samples are missing: {page}"))
             return
         reading = self._names.glance(page.body)
         with self._lock:
@@ -103,7 +102,7 @@ class _WatchedPage:
         page, after = found
         grown = growth(life.before, after)
         if grown is None or life.broken:
-            recorder.note(f"{life.broken or _EITHER} at {self._line.address.name}: {_UNHELD}")
+            recorder.note(_about(self._line, f"{life.broken or _EITHER}: its counts are not held against ours"))
             return None
         return ServerWork(
             life.began.at_ns, page.at_ns, grown.counts, grown.distributions, life.before.at_work, after.at_work
@@ -113,28 +112,24 @@ class _WatchedPage:
         if self._tries == _TRIES:
             return None
         self._tries += 1
-        trouble = []
+        troubles = []
         for line in self._lines:
             page = line.ask_in_time()
-            if isinstance(page, str):
-                trouble.append(f"{line.address.name}: {page}")
-                continue
-            reading = self._names.study(page.body)
-            if reading.is_empty:
-                trouble.append(f"{line.address.name}: it has no figure that llmload knows")
-                continue
-            self._line = line
-            return page, reading
-        for each in trouble:
-            recorder.note(f"there is no metrics page at {each}")
+            reading = Reading() if isinstance(page, str) else self._names.study(page.body)
+            if not isinstance(page, str) and not reading.is_empty:
+                self._line = line
+                return page, reading
+            troubles.append(_about(line, page if isinstance(page, str) else "it has no figure that llmload knows"))
+        for trouble in troubles:
+            recorder.note(trouble)
         if self._switch:
-            recorder.note(f"to have the server's own figures, {self._switch}")
+            recorder.note(self._switch)
         return None
 
     def _study(self, line: Line, recorder: Recorder) -> tuple[Page, Reading] | None:
         page = line.ask_in_time()
         if isinstance(page, str):
-            recorder.note(f"the metrics page at {line.address.name} was not there at the edge of a window: {page}")
+            recorder.note(_about(line, f"it was not read at the edge of a window: {page}"))
             return None
         return page, self._names.study(page.body)
 
@@ -156,9 +151,13 @@ class _WatchedPage:
         return found
 
 
+def _about(line: Line, problem: str) -> str:
+    return f"Metrics page {line.address.name}: {problem}"
+
+
 _RESTARTED = "the server began anew within a window"
 _IN_TURN = "several replicas answer in turn"
-_EITHER = "counters of the server went back within a window, because it began anew or several replicas answer in turn,"
+_EITHER = "the server began anew within a window, or several replicas answer in turn"
 
 
 class _Life:

@@ -51,7 +51,7 @@ WHOLE = (
     *(f"target/{name}.py" for name in ("server", "models", "probe", "trial", "launch", "route", "identity")),
     *(f"telemetry/{name}.py" for name in ("docker", "docker_command", "docker_socket", "log_file")),
     *("workload/counting.py", "runner.py", "simulator/process.py"),
-    *(f"telemetry/{name}.py" for name in ("gpu", "nvml", "dcgm")),
+    *(f"telemetry/{name}.py" for name in ("gpu", "nvml", "dcgm", "prometheus", "metrics_page")),
 )
 """Modules of which every sentence may be told; what is for somebody else is known by where it goes."""
 

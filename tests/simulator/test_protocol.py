@@ -243,6 +243,11 @@ def test_metrics_count_what_was_done():
         told["vllm:num_requests_running"] == told["vllm:num_requests_waiting"] == told["vllm:kv_cache_usage_perc"] == 0
     )
     assert told["vllm:prefix_cache_queries_total"] == 21
+    assert told["vllm:prompt_tokens_cached_total"] == told["vllm:prefix_cache_hits_total"] == 0
+    assert told["vllm:request_time_per_output_token_seconds_count"] == 3
+    assert told["vllm:request_time_per_output_token_seconds_sum"] == pytest.approx(3 * 0.002)
+    parts = (told[f"vllm:request_{part}_time_seconds_sum"] for part in ("queue", "prefill"))
+    assert sum(parts) == pytest.approx(told["vllm:time_to_first_token_seconds_sum"])
     assert told["vllm:time_to_first_token_seconds_count"] == told["vllm:e2e_request_latency_seconds_count"] == 3
     assert told["vllm:inter_token_latency_seconds_count"] == 3 * 3
     assert told["vllm:inter_token_latency_seconds_sum"] == pytest.approx(9 * 0.002)
