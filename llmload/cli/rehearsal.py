@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,14 @@ from llmload.cli.execution import SERVER_LOG, directory_of
 from llmload.cli.references import check_reference
 from llmload.domain import TargetFacts
 from llmload.errors import LlmloadError
+from llmload.plain_text import plain
+from llmload.samples import Watched
 from llmload.scenario.asked import Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.target.place import open_target
 from llmload.target.probe import probe
+from llmload.telemetry.gpu import watched_gpus
+from llmload.telemetry.sources import watch_server
 from llmload.workload.planning import longest_request
 
 
@@ -50,36 +55,55 @@ def _rehearse_one(load: Callable[[], Scenario], rehearsal: Rehearsal) -> int:
         check_reference(scenario, rehearsal.baseline, rehearsal.store)
         print(f"{scenario.name}: valid, and every gate can reach a verdict")
         if rehearsal.stop_before == "load":
-            print("\n".join(scrub(line) for line in _describe(_probe(scenario, rehearsal, scrub))))
+            facts, watched = _probe(scenario, rehearsal, scrub)
+            print("\n".join(f"  {scrub(line)}" for line in [*_describe(facts), *_sources(watched)]))
     except LlmloadError as error:
         print(scrub(f"llmload: {error}"), file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def _probe(scenario: Scenario, rehearsal: Rehearsal, scrub: Callable[[str], str]) -> TargetFacts:
-    target, env = scenario.target, rehearsal.env
+def _probe(scenario: Scenario, rehearsal: Rehearsal, scrub: Callable[[str], str]) -> tuple[TargetFacts, Watched]:
+    """Who the server is, and what is read beside a load, of which there is none yet."""
+    target, telemetry, env = scenario.target, scenario.telemetry, rehearsal.env
     log = directory_of(scenario, rehearsal.out) / SERVER_LOG
-    with open_target(target, env=env, log=log, scrub=scrub) as server, display(rehearsal.is_shown) as show:
-        return server.when_ready(
-            lambda: probe(target, server.url, workload=longest_request(scenario), env=env).facts, show
-        )
+    with open_target(target, env=env, log=log, scrub=scrub) as server:
+        with display(rehearsal.is_shown) as show:
+            probed = server.when_ready(
+                lambda: probe(target, server.url, workload=longest_request(scenario), env=env), show
+            )
+        with watched_gpus(telemetry.gpu, target) as gpus, watch_server(telemetry, probed.endpoint, gpus) as watch:
+            watch.begin()
+            return probed.facts, watch.end()
 
 
 def _describe(facts: TargetFacts) -> list[str]:
     lines = [
-        f"  server   {facts.url} ({facts.framework} {facts.version or 'of unknown version'}, {facts.api})",
-        f"  model    {facts.model}" + (f", at most {facts.max_model_len} tokens" if facts.max_model_len else ""),
+        f"server   {facts.url} ({facts.framework} {facts.version or 'of unknown version'}, {facts.api})",
+        f"model    {facts.model}" + (f", at most {facts.max_model_len} tokens" if facts.max_model_len else ""),
     ]
     if facts.fit is not None:
         words = f"{facts.fit.template:.0f} + {facts.fit.per_word:.3f} a word, by {facts.fit.source}"
-        lines.append(f"  tokens   {words} (off by {facts.fit.residual:.1%} at most)")
+        lines.append(f"tokens   {words} (off by {facts.fit.residual:.1%} at most)")
     if facts.left_out:
-        lines.append(f"  left out {', '.join(facts.left_out)}: the server does not take them")
-    lines += [f"  {word:<8} {', '.join(told)}" for word, told in _verified(facts).items() if told]
+        lines.append(f"left out {', '.join(facts.left_out)}: the server does not take them")
+    lines += [f"{word:<8} {', '.join(told)}" for word, told in _verified(facts).items() if told]
     for found in disagreements(facts):
-        lines.append(f"  differs  {found.subject}: declared {found.expected}, and the server says {found.actual}")
+        lines.append(f"differs  {found.subject}: declared {found.expected}, and the server says {found.actual}")
     return lines
+
+
+def _sources(watched: Watched) -> list[str]:
+    """What a run would be told beside its requests, and what it would miss."""
+    gpus = Counter(gpu.name for gpu in watched.gpus)
+    counts = [] if watched.server is None else [*watched.server.counts, *watched.server.distributions]
+    told = {
+        "GPUs": ", ".join(f"{count} × {plain(name)}" for name, count in gpus.items()),
+        "metrics": ", ".join(sorted(counts)),
+    }
+    return [f"{word:<8} {text}" for word, text in told.items() if text] + [
+        f"note     {plain(text)}" for text in watched.notes
+    ]
 
 
 def _verified(facts: TargetFacts) -> dict[str, list[str]]:

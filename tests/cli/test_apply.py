@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.watching import rows, slow_ladder, wait_for, windows_of
-from tests.command import llmload, measured, start, write_scenario
+from tests.command import here, llmload, measured, start, write_scenario
 
 pytestmark = pytest.mark.measuring
 
@@ -147,6 +147,19 @@ def test_a_dry_run_sends_no_load(tmp_path: Path, stop: str) -> None:
     done = llmload("apply", "--dry-run", stop, write_scenario(tmp_path).name, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "llmload.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("telemetry", "told"),
+    [
+        pytest.param("{}", "  metrics  e2e_s, itl_s, output_tokens, ", id="the simulator's page"),
+        pytest.param("{server_logs: {file: none.log}}", "  note     the log none.log is not there yet", id="no log"),
+    ],
+)
+def test_a_dry_run_tells_what_will_be_watched(tmp_path: Path, telemetry: str, told: str) -> None:
+    done = here("apply", "--dry-run", "server", write_scenario(tmp_path, telemetry=telemetry).name, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert told in done.stdout
 
 
 @pytest.mark.parametrize(
