@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -87,6 +88,11 @@ def encodings_for(model: str) -> tuple[str, ...]:
     return (own, FALLBACK_ENCODING) if own in VOCABULARIES else (FALLBACK_ENCODING,)
 
 
+def vocabularies_here() -> tuple[str, ...]:
+    """The encodings of tiktoken that need no download on this machine."""
+    return tuple(name for name, vocabulary in VOCABULARIES.items() if _cache_of(vocabulary) is not None)
+
+
 @lru_cache(maxsize=4)
 def _from_tokenizer_file(path: Path) -> TokenCounter:
     try:
@@ -123,8 +129,9 @@ def _cache_of(vocabulary: _Vocabulary) -> Path | None:
     """The folder that holds the very file; tiktoken would download what is missing or differs."""
     for directory in _cache_directories():
         file = directory / vocabulary.file
-        if file.is_file() and sha256(file.read_bytes()).hexdigest() == vocabulary.sha256:
-            return directory
+        with suppress(OSError):  # another user's
+            if file.is_file() and sha256(file.read_bytes()).hexdigest() == vocabulary.sha256:
+                return directory
     return None
 
 
