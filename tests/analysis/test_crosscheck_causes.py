@@ -166,11 +166,18 @@ def test_how_long_a_connection_takes_tells_a_waiting_proxy_from_a_long_way(conne
     assert words in only(found(behind(window(records), 50.0))).cause
 
 
-def test_a_late_client_comes_before_the_network() -> None:
+def test_a_late_client_comes_before_the_network_where_it_was_late_enough() -> None:
     caveat = Caveat("client was late", "p99 lag 40ms, at most 10ms allowed", "", is_fatal=True, kind="ClientSaturated")
-    said = only(found(behind(SLOW, 50.0), caveats=[caveat]))
-    assert said.kind == "client_queue"
-    assert "(client was late: p99 lag 40ms, at most 10ms allowed)" in said.cause
+    for late_ms, kind in ((40.0, "client_queue"), (15.0, "network")):
+        beats = [0.1] * 90 + [late_ms] * 10
+        said = only(found(behind(window(SLOW.records, late_ms=beats), 50.0), caveats=[caveat]))
+        assert said.kind == kind
+        assert ("(client was late: p99 lag 40ms, at most 10ms allowed)" in said.cause) == (kind == "client_queue")
+
+
+def test_a_pace_that_a_late_client_read_is_its_own() -> None:
+    caveat = Caveat("client used its whole core", "worker 0 used 97% of its core", "", kind="ClientSaturated")
+    assert only(found(telling(SLOW, slower(honest(SLOW), itl_s=0.5)), caveats=[caveat])).kind == "client_queue"
 
 
 def test_late_heartbeats_explain_a_gap_of_their_size() -> None:
@@ -321,7 +328,7 @@ def test_every_finding_is_told_in_korean() -> None:
     busy = gauge("requests_running", STEADY, [50.0] * 5)
     findings = (
         *found(seen, gpu=hot, server=full, facts=replace(FACTS, actual={"max_num_seqs": 8})),
-        *found(seen, caveats=[caveat]),
+        *found(replace(seen, heartbeat_late_ns=array("q", [40 * MS] * 9)), caveats=[caveat]),
         *found(watched(STEADY, requests_succeeded=2.0, output_tokens=2.0, prompt_tokens=2.0)),
         *found(watched(STEADY, requests_succeeded=0.5, output_tokens=0.5, prompt_tokens=0.5)),
         *found(watched(STEADY, requests_succeeded=0.5)),
