@@ -13,6 +13,7 @@ from llmload.cli.convert import convert
 from llmload.cli.export import export
 from llmload.cli.frameworks import frameworks
 from llmload.cli.gate import gate
+from llmload.cli.gpu import gpu
 from llmload.cli.info import info
 from llmload.cli.init import init
 from llmload.cli.plan import plan
@@ -47,6 +48,7 @@ VERBS = (
     convert,
     schema,
     frameworks,
+    gpu,
     info,
 )
 

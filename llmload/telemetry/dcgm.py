@@ -160,20 +160,16 @@ def open_page(url: str) -> DcgmGpus | Unreachable:
         client = httpx.Client(trust_env=False, timeout=_READ_S, follow_redirects=False)
         page = _fetch(client, url, _OPEN_S)
     except (httpx.InvalidURL, UnicodeError):
-        return Unreachable(
-            "the URL of the DCGM exporter is none", "Write telemetry.gpu.url like http://host:9400/metrics"
-        )
+        return Unreachable("the URL of the DCGM exporter is none", "Write it like http://host:9400/metrics")
     name = scrub_url(url)
     if isinstance(page, _Failure):
         client.close()
-        remedy = "Start dcgm-exporter there, or correct telemetry.gpu.url"
+        remedy = "Start dcgm-exporter there, or correct its URL"
         return Unreachable(f"the DCGM exporter at {name} does not answer ({page.because})", remedy)
     told = read_page(page)
     if not told:
         client.close()
-        return Unreachable(
-            f"the page at {name} tells of no GPU", "Name the page of a DCGM exporter in telemetry.gpu.url"
-        )
+        return Unreachable(f"the page at {name} tells of no GPU", "Name the page of a DCGM exporter")
     return DcgmGpus(lambda: _fetch(client, url, _READ_S), client.close, told, name)
 
 

@@ -40,24 +40,6 @@ class GpuReader(Protocol):
         """Let go of the driver or the connection."""
 
 
-class NoGpus:
-    """No GPU is watched; `note` says why, where somebody might wonder."""
-
-    def __init__(self, note: str = "") -> None:
-        self.note = note
-        self.gpus: tuple[Gpu, ...] = ()
-
-    def read(self, recorder: Recorder) -> None:
-        """Nothing to take."""
-
-    def now(self) -> tuple[GpuNow, ...]:
-        """Nothing to show."""
-        return ()
-
-    def close(self) -> None:
-        """Nothing to let go."""
-
-
 @dataclass(frozen=True, slots=True)
 class Unreachable:
     """Why a source tells of no GPU, and what to do. `is_ordinary` says that nobody expects one: there is no driver."""
@@ -70,6 +52,25 @@ class Unreachable:
     def note(self) -> str:
         """Both in a sentence."""
         return f"no GPU is watched: {self.because}. {self.remedy}"
+
+
+class NoGpus:
+    """No GPU is watched; `why` is for whoever might wonder."""
+
+    def __init__(self, why: Unreachable | None = None) -> None:
+        self.why = why
+        self.note = "" if why is None else why.note
+        self.gpus: tuple[Gpu, ...] = ()
+
+    def read(self, recorder: Recorder) -> None:
+        """Nothing to take."""
+
+    def now(self) -> tuple[GpuNow, ...]:
+        """Nothing to show."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing to let go."""
 
 
 def now_of(gpu: Gpu, told: Mapping[GpuFigure, float]) -> GpuNow:
@@ -198,4 +199,4 @@ def _in_time(open_one: Callable[[], GpuReader | Unreachable], what: str, within_
         f"{what} did not answer within {within_s:g} s", "See whether nvidia-smi or a browser gets an answer"
     )
     found = opened[0] if opened else late
-    return NoGpus(found.note) if isinstance(found, Unreachable) else found
+    return NoGpus(found) if isinstance(found, Unreachable) else found

@@ -264,7 +264,7 @@ def test_the_fingerprint_names_the_kinds_the_number_and_the_driver(gpus: list[Fa
 
 
 def test_no_gpu_is_no_fact() -> None:
-    assert machine_facts(NoGpus("why")) == {}
+    assert machine_facts(NoGpus()) == {}
 
 
 # ---------------------------------------------------------------- opening and letting go
