@@ -48,21 +48,24 @@ class Reading:
 
 
 class PageNames:
-    """Reads pages by the names of a server; `model` is whose series count where a page tells several apart."""
+    """Reads pages by the names of a server; `model` is whose series count where a page tells several apart.
+
+    `brief` finds the lines of gauges and counters, `whole` those of histograms, too.
+    """
 
     def __init__(self, names: MetricNames, model: str) -> None:
         self._model = model
         self._names = {name: tuple(map(_metric, aliases)) for name, aliases in names.items()}
         brief = {STARTED, *_families(self._names, _GAUGES | _COUNTERS)}
-        self._brief, self._whole = pattern_of(brief), pattern_of({*brief, *_families(self._names, _DISTRIBUTIONS)})
+        self.brief, self.whole = pattern_of(brief), pattern_of({*brief, *_families(self._names, _DISTRIBUTIONS)})
 
     def glance(self, page: bytes) -> Reading:
         """Gauges and counters alone: what a timer reads."""
-        return self._reading(read_samples(page, self._brief), _GAUGES | _COUNTERS)
+        return self._reading(read_samples(page, self.brief), _GAUGES | _COUNTERS)
 
     def study(self, page: bytes) -> Reading:
         """All that the page tells."""
-        return self._reading(read_samples(page, self._whole), _GAUGES | _COUNTERS | _DISTRIBUTIONS)
+        return self._reading(read_samples(page, self.whole), _GAUGES | _COUNTERS | _DISTRIBUTIONS)
 
     def _reading(self, samples: Samples, asked: frozenset[MetricName]) -> Reading:
         samples = _of_model(samples, self._model)
