@@ -47,7 +47,6 @@ CounterName = Literal[
     "prefix_cache_queries",
     "prefix_cache_hits",
     "preemptions",
-    "prefill_total_s",  # of all requests together
 ]
 DistributionName = Literal[
     "ttft_s",

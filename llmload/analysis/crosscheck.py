@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from llmload.analysis.at_work import share_at_work
 from llmload.analysis.causes import RULES
 from llmload.analysis.client_work import Amount, ClientWork, client_work
 from llmload.analysis.server_work import counted_in, grown_in, has_counts, has_growth
@@ -27,6 +28,9 @@ TTFT and E2E: a few milliseconds on a busy machine.
 """
 PACE_FLOOR_MS = 0.5
 """Of TPOT, a mean over many tokens: how late a client wakes up at the first of them and at the last cancels out."""
+
+SAMPLING_ERRORS = 2.0
+"""By how many standard errors a figure of samples may be off, besides."""
 
 _ONE_A_STEP = 0.8
 """A server that decodes ahead makes a quarter more tokens than steps at the least; less is another way to count."""
@@ -120,10 +124,7 @@ def _ttft(step: _Step) -> Check | None:
     for name in names:
         if told := has_growth(step.windows, name):
             return _latency("ttft", step.ours(told).ttft.value, grown_in(told, name).mean, FRONT_END_MS)
-    told = has_counts(step.windows, "prefill_total_s")
-    total, ours = counted_in(told, "prefill_total_s"), step.ours(told).ttft
-    theirs = total / ours.count if total is not None and ours.count else None
-    return _latency("ttft", ours.value, theirs, FRONT_END_MS)
+    return None
 
 
 def _tpot(step: _Step) -> Check | None:
@@ -154,9 +155,20 @@ def _gaps(windows: Sequence[Observation], answered: int) -> float:
 def _e2e(step: _Step) -> Check | None:
     """Servers differ in whether the shorter time of a request that was given up is in their mean."""
     told = has_growth(step.windows, "e2e_s")
+    if not told:
+        return _sampled_e2e(step)
     work = step.ours(told)
     slack = work.open_share * (work.e2e.value or 0.0)
     return _latency("e2e", work.e2e.value, grown_in(told, "e2e_s").mean, FRONT_END_MS + slack)
+
+
+def _sampled_e2e(step: _Step) -> Check | None:
+    """Of a server that times nothing: the share of our time in flight in which it had the request in hand."""
+    at_work, ours_ms = share_at_work(step.windows), step.ours(step.windows).e2e.value
+    if at_work is None or ours_ms is None:
+        return None
+    tolerance = LATENCY_TOLERANCE + SAMPLING_ERRORS * at_work.error
+    return Check("e2e", "ms", ours_ms, at_work.share * ours_ms, tolerance, FRONT_END_MS)
 
 
 def _latency(figure: str, ours_ms: float | None, theirs_s: float | None, floor_ms: float) -> Check | None:

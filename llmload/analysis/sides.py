@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmload.analysis.at_work import in_hand_and_in_flight
 from llmload.analysis.client_work import left_open
 from llmload.analysis.server_work import counted_in, grown_in, has_counts
-from llmload.analysis.stats import Floats
 from llmload.analysis.wording import counted, milliseconds
-from llmload.domain import Observation, Outcome, StepResult, TargetFacts
-from llmload.samples import CounterName, Source
+from llmload.domain import Observation, StepResult, TargetFacts
+from llmload.samples import CounterName
 from llmload.scenario.asked import Scenario
 from llmload.serving import Check
 from llmload.verdict import Finding
@@ -135,10 +135,9 @@ def others_in_hand(windows: Sequence[Observation]) -> float:
     surplus: list[float] = []
     ours: list[float] = []
     for window in windows:
-        at_ns, in_hand = _in_hand(window)
-        in_flight = _in_flight(window, at_ns)
-        surplus += (in_hand - in_flight).tolist()
-        ours += in_flight.tolist()
+        theirs, mine = in_hand_and_in_flight(window)
+        surplus += (theirs - mine).tolist()
+        ours += mine.tolist()
     if len(surplus) < _LEAST_SAMPLES:
         return 0.0
     middle = float(np.median(surplus))
@@ -160,28 +159,6 @@ def others_at_edges(windows: Sequence[Observation]) -> float:
             found.append(work.running_before or 0.0)
         found.append((work.running_after or 0.0) - left_open(window))
     return max(found)
-
-
-def _in_hand(window: Observation) -> tuple[Floats, Floats]:
-    """Running and waiting requests at each sample of the metrics page within the measured window."""
-    by_instant: dict[int, float] = {}
-    for series in window.watched.series:
-        if series.source is Source.METRICS and series.name in ("requests_running", "requests_waiting"):
-            for at_ns, value in zip(series.at_ns, series.values, strict=True):
-                if window.start_ns <= at_ns <= window.end_ns:
-                    by_instant[at_ns] = by_instant.get(at_ns, 0.0) + value
-    instants = sorted(by_instant)
-    return np.array(instants, dtype=np.float64), np.array([by_instant[at] for at in instants], dtype=np.float64)
-
-
-def _in_flight(window: Observation, at_ns: Floats) -> Floats:
-    """What we gave up may go on in the server: it counts as in flight to the end."""
-    sent = np.sort([float(r.sent_ns) for r in window.records if r.sent_ns is not None])
-    ended = np.sort(
-        [float(r.done_ns) for r in window.records if r.sent_ns is not None and r.outcome is Outcome.OK],
-    )
-    begun, over = np.searchsorted(sent, at_ns, side="right"), np.searchsorted(ended, at_ns, side="left")
-    return (begun - over).astype(np.float64)
 
 
 def told_counts(windows: Sequence[Observation]) -> bool:

@@ -95,7 +95,6 @@ LLAMA_CPP: MetricNames = {
     "kv_cache_share": ("llamacpp:kv_cache_usage_ratio",),  # gone since the middle of 2025
     "prefix_cache_queries": (Metric(_PREFILLED, also=(_CACHED,)),),
     "prefix_cache_hits": (_CACHED,),
-    "prefill_total_s": ("llamacpp:prompt_seconds_total",),
     "itl_s": (Metric("llamacpp:tokens_predicted_seconds_total", per="llamacpp:tokens_predicted_total"),),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 
 from llmload.analysis.crosscheck import checks_of
 from llmload.domain import Observation, Outcome, Phase, RequestRecord, TokenSource
-from llmload.samples import Distribution, ServerWork
+from llmload.samples import Distribution, ServerWork, Watched
 from llmload.serving import Check
 from tests.analysis.builders import MS, dropped, paced, request, window
 from tests.analysis.servers import also, found, honest, slower, telling, watched
+from tests.analysis.watched import series
 
 STEADY = window(paced([50.0] * 100))
 
@@ -258,11 +260,26 @@ def test_a_step_that_makes_several_tokens_counts_as_all_of_them() -> None:
 
 
 def test_without_a_ttft_the_time_of_the_prefill_is_held_against_ours() -> None:
-    each = ServerWork(0, 1, distributions={"prefill_s": Distribution(100.0, 4.8)})
-    in_all = ServerWork(0, 1, counts={"prefill_total_s": 4.8})
-    for work in (each, in_all):
-        assert check("ttft", telling(STEADY, work)).server == pytest.approx(48)
-        assert check("ttft", telling(STEADY, work)).agrees
+    work = ServerWork(0, 1, distributions={"prefill_s": Distribution(100.0, 4.8)})
+    assert check("ttft", telling(STEADY, work)).server == pytest.approx(48)
+    assert check("ttft", telling(STEADY, work)).agrees
+
+
+def test_without_times_the_requests_in_hand_tell_how_long_each_is_in_the_server() -> None:
+    """Of four that we wait for, it has one or two: the others are somewhere on the way."""
+    seen = window([request(n, at_ms=n // 4 * 160, ttft_ms=50, tpot_ms=10, tokens=11) for n in range(40)])
+    at_s = [0.05 + 0.16 * place for place in range(10)]
+    held_up = replace(seen, watched=_in_hand(zip(at_s, [1, 2] * 5, strict=True)))
+    e2e = check("e2e", held_up)
+    assert (e2e.client, e2e.server) == (pytest.approx(150), pytest.approx(150 * 1.5 / 4))
+    assert 0.10 < e2e.tolerance < 0.25
+    assert not e2e.agrees
+    well = replace(seen, watched=_in_hand(zip(at_s, [4, 3, 4, 4, 4] * 2, strict=True)))
+    assert check("e2e", well).agrees
+
+
+def _in_hand(samples: Iterable[tuple[float, float]]) -> Watched:
+    return Watched(series=(series("requests_running", samples),))
 
 
 def test_answers_that_were_not_streamed_have_an_end_only() -> None:
@@ -283,7 +300,7 @@ def test_a_server_that_tells_nothing_is_neither_checked_nor_found_fault_with() -
 # ---------------------------------------------------------------- whatever is there
 
 
-COUNTERS = ("requests_succeeded", "requests_failed", "prompt_tokens", "output_tokens", "prefill_total_s", "preemptions")
+COUNTERS = ("requests_succeeded", "requests_failed", "prompt_tokens", "output_tokens", "preemptions")
 COUNTERS += ("prefix_cache_queries", "prefix_cache_hits", "prompt_tokens_cached")
 HISTOGRAMS = ("ttft_s", "itl_s", "tpot_s", "e2e_s", "queue_s", "prefill_s")
 AMOUNTS = st.integers(0, 10**9).map(float) | st.sampled_from([0.0, 1.0])
