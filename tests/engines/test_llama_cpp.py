@@ -17,8 +17,10 @@ from llmload.target.probe import probe
 from llmload.workload.plan import Plan
 from llmload.workload.tokens import counter_for
 from tests.command import measured, write_scenario
+from tests.delaying_proxy import DelayingProxy
 from tests.engines.conftest import Engine
 from tests.engines.tiny_model import ANSWER_TOKENS
+from tests.engines.two_sides import TwoSides, another_client, read_sides
 from tests.target.asking import a_target, a_workload
 
 pytestmark = pytest.mark.measuring
@@ -107,3 +109,44 @@ def test_the_example_of_llama_cpp_holds_against_a_real_one(llama_cpp: Engine, tm
     done = measured("apply", str(example), cwd=tmp_path, env={"LLAMACPP_URL": llama_cpp.url})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS llamacpp-chat" in done.stdout
+
+
+def the_sides(directory: Path, url: str, **changes: object) -> TwoSides:
+    """Client and server of one run, with nothing written about telemetry: 200 requests, four at a time."""
+    asked: dict[str, object] = {
+        "target": {"url": url, "model": "tiny"},
+        "workload__prompts": {"synthetic": {"input_tokens": INPUT_TOKENS, "output_tokens": 64}},
+        "load": {"concurrency": [4], "requests": REQUESTS},
+        "slo": {"e2e": "60s"},
+        "gates": ["error_rate <= 5%"],
+    }
+    scenario = write_scenario(directory, **{**asked, **changes})
+    done = measured("apply", str(scenario), "--store", "runs.db", cwd=directory)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return read_sides(directory)
+
+
+def test_tokens_their_pace_and_whole_times_agree_with_its_own(llama_cpp: Engine, tmp_path: Path) -> None:
+    """It times no request, and so long enough for some looks at how many it has in hand."""
+    prompts = {"synthetic": {"input_tokens": INPUT_TOKENS, "output_tokens": 320}}
+    asked = {"workload__prompts": prompts, "workload__sampling": {"ignore_eos": True}}
+    sides = the_sides(tmp_path, llama_cpp.url, **asked)
+    assert sides.figures == {"input_tokens", "output_tokens", "tpot", "e2e"}
+    assert (sides.disagreeing, sides.causes) == (set(), {})
+
+
+def test_another_client_of_it_is_found(llama_cpp: Engine, tmp_path: Path) -> None:
+    ask = {"model": "tiny", "messages": [{"role": "user", "content": "Who else is here?"}]}
+    with another_client(f"{llama_cpp.url}/v1/chat/completions", ask):
+        sides = the_sides(tmp_path, llama_cpp.url)
+    assert "output_tokens" in sides.disagreeing
+    assert set(sides.causes) == {"other_traffic"}
+
+
+def test_a_gateway_that_holds_requests_back_is_found(llama_cpp: Engine, tmp_path: Path) -> None:
+    """Requests come one by one: those that leave together are all at the gateway, or all in the server."""
+    load = {"rate": ["36.4/s"], "arrival": "constant", "requests": REQUESTS}
+    with DelayingProxy(llama_cpp.url, 0.05) as proxy:
+        sides = the_sides(tmp_path, proxy.url, load=load)
+    assert set(sides.causes) == {"network"}
+    assert 35 <= sides.told_ms("network") <= 65

@@ -1,8 +1,8 @@
-"""What a run says of its own figures and the server's side by side, and somebody else who asks the same server."""
+"""What a run says of its own figures beside the server's, and somebody else who asks the same server."""
 
 from __future__ import annotations
 
-import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,28 +11,41 @@ from pathlib import Path
 
 import httpx
 
+from llmload.serving import Check
+from llmload.store.database import open_existing
+from llmload.store.judgement import judged
+
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """Each figure as client and server have it, in the order of the report; and what was found, by kind."""
+class TwoSides:
+    """The checks of the only step of a run, and what was found of it: the cause of each finding, by its kind."""
 
-    figures: Mapping[str, tuple[float, float]]
-    disagreeing: tuple[str, ...]
-    findings: Mapping[str, str]
+    checks: tuple[Check, ...]
+    causes: Mapping[str, str]
+
+    @property
+    def figures(self) -> set[str]:
+        """What both sides tell."""
+        return {check.figure for check in self.checks}
+
+    @property
+    def disagreeing(self) -> set[str]:
+        """In what they differ."""
+        return {check.figure for check in self.checks if not check.agrees}
+
+    def told_ms(self, kind: str) -> float:
+        """The first time in ms that the cause names."""
+        found = re.search(r"([\d.,]+) ?ms", self.causes[kind])
+        assert found, self.causes[kind]
+        return float(found[1].replace(",", ""))
 
 
-def read_sides(directory: Path, name: str = "chat") -> Sides:
-    """The only step of the run that was made in `directory`; findings as one text: what, both figures, cause."""
-    result = json.loads((directory / "reports" / name / "result.json").read_text())
-    [step] = result["steps"]
-    return Sides(
-        {check["figure"]: (check["client"], check["server"]) for check in step["checks"]},
-        tuple(check["figure"] for check in step["checks"] if not check["agrees"]),
-        {
-            found["kind"]: ": ".join((found["subject"], found["expected"], found["actual"], found["cause"]))
-            for found in result["findings"]
-        },
-    )
+def read_sides(directory: Path) -> TwoSides:
+    """Of the run stored in `directory`, judged again from what is stored."""
+    with open_existing(directory / "runs.db") as store:
+        result = judged(store, store.find("latest"))
+    [step] = result.steps
+    return TwoSides(step.checks, {found.kind: found.cause for found in result.findings})
 
 
 @contextmanager
