@@ -110,7 +110,7 @@ class _Stream:
             self.is_over = not data
             size += len(data)
             if size <= MOST:
-                found += self._buffer.feed(data or b"\n")  # its last words may have no line end
+                found += self._buffer.feed(data)
         self.is_behind = size > MOST
         if self.is_behind:
             self._buffer.skip()

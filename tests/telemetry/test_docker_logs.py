@@ -148,6 +148,17 @@ def test_the_last_line_counts_before_the_end_is_told(docker: Callable[[str], Pat
         assert until(lambda seen: seen.notes).running == [9.0]
 
 
+def test_a_line_that_the_end_cut_off_tells_no_wrong_number(docker: Callable[[str], Path]) -> None:
+    docker(f"print({DECODE.replace('5', '512')[:-2]!r}, end='')")
+    with tail_of(Container("vllm")) as tail:
+        assert tail is not None
+        recorder, notes = Recorder(), ()
+        while not notes:
+            tail(recorder)
+            series, notes = recorder.take()
+            assert series == ()
+
+
 def test_a_command_that_cannot_be_started_is_noted(docker: Callable[[str], Path]) -> None:
     folder = docker("")
     (folder / "bin" / "docker").write_text("#!/no/such/interpreter\n")
