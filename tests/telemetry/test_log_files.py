@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from llmload.endpoint import Endpoint
 from llmload.samples import Series, Source
-from llmload.scenario.asked import LogFile
+from llmload.scenario.asked import LogFile, Telemetry
+from llmload.telemetry.gpu import NoGpus
 from llmload.telemetry.log_file import MOST
 from llmload.telemetry.logs import tail_of
 from llmload.telemetry.recorder import Recorder
+from llmload.telemetry.sources import watch_server
 
 
 def line(running: int) -> str:
@@ -183,6 +186,17 @@ def test_no_text_of_the_log_is_kept(log: Path) -> None:
         append(log, f"password=hunter2 {line(1)}sk-hunter2\n")
         tail(recorder)
         assert "hunter2" not in repr(recorder.take())
+
+
+def test_a_window_has_what_the_log_said_up_to_its_end(log: Path) -> None:
+    endpoint = Endpoint("http://127.0.0.1:9", "vllm", "chat", "m", stream=True, sampling={})
+    telemetry = Telemetry(gpu=None, server_metrics=None, server_logs=LogFile(str(log)))
+    with watch_server(telemetry, endpoint, NoGpus()) as watch:
+        watch.begin()
+        append(log, f"Received request: prompt: '{line(999)}'\n{line(7)}")
+        watched = watch.end()
+    assert running(watched.series) == [7.0]
+    assert watched.notes == ()
 
 
 def test_no_log_asked_for_is_no_log() -> None:
