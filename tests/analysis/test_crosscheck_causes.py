@@ -81,7 +81,13 @@ def test_gauges_tell_where_nothing_is_counted() -> None:
     said = only(found(telling(STEADY, ServerWork(0, 1), running, waiting)))
     assert (said.kind, said.subject, said.expected) == ("other_traffic", "requests in hand", "no request of others")
     assert found(telling(STEADY, ServerWork(0, 1), gauge("requests_running", STEADY, [9.0, 9.0]))) == ()
-    assert found(telling(STEADY, ServerWork(0, 1), gauge("requests_running", STEADY, [1.0] * 5))) == ()
+    in_flight = gauge("requests_running", STEADY, [7.5] * 5)
+    assert found(telling(STEADY, ServerWork(0, 1), in_flight)) == ()
+
+
+def test_gauges_of_far_fewer_than_we_wait_for_are_requests_on_the_way() -> None:
+    said = only(found(telling(STEADY, ServerWork(0, 1), gauge("requests_running", STEADY, [2.5] * 5))))
+    assert (said.kind, said.subject, said.expected) == ("network", "mean E2E", "150ms")
 
 
 def test_what_we_gave_up_may_still_be_in_hand_when_we_look() -> None:
@@ -222,7 +228,7 @@ def test_more_than_we_saw_is_another_definition() -> None:
 
 
 def _prefill_only(seen: Observation, *, queue_s: float | None = None) -> Observation:
-    work = ServerWork(0, 1, counts={"prefill_total_s": 100 * 0.05})
+    work = ServerWork(0, 1, distributions={"prefill_s": Distribution(100.0, 100 * 0.05)})
     return telling(seen, work if queue_s is None else also(work, "queue_s", Distribution(100.0, 100 * queue_s)))
 
 
