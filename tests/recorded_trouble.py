@@ -142,7 +142,7 @@ def _failing_step() -> StepResult:
         _SLOW,
         verdicts,
         caveats,
-        gpu=GpuFigures(1, utilisation=0.97, throttled=0.62, throttle_reasons=(HOSTILE, "sw_thermal_slowdown")),
+        gpu=GpuFigures(1, utilisation=0.97, throttled=0.62, throttle_reasons=(HOSTILE, "too hot", "power cap")),
         server=_STRAINED,
         checks=(
             Check("requests", "", 1702.0, 2110.0, 0.05),
@@ -306,14 +306,14 @@ _AT_FIFTY = tuple(
     for subject, expected, actual, cause, kind in (
         (
             "requests",
-            "1,702",
-            "2,110",
+            "1,702 requests",
+            "2,110 requests",
             "somebody else used the server: 408 requests that were not sent here; measure on a server of your own",
             "other_traffic",
         ),
         (
-            "ttft",
-            "667.7ms",
+            "mean queue time",
+            "at most 20% of TTFT",
             "412.6ms",
             "requests waited in the server's queue; lower the load, or give it more capacity",
             "server_queue",
@@ -326,9 +326,9 @@ _AT_FIFTY = tuple(
             "preemption",
         ),
         (
-            "gpu",
-            "0%",
-            "62%",
+            "GPU clocks",
+            "slowed down in at most 5% of the samples",
+            "slowed down in 62% of the samples",
             "the GPU was slowed down while it was measured; cool it, or raise its power limit",
             "throttling",
         ),
@@ -337,8 +337,20 @@ _AT_FIFTY = tuple(
 _AT_FORTY = tuple(
     Finding(subject, expected, actual, cause, step="rate 40/s", kind=kind)
     for subject, expected, actual, cause, kind in (
-        ("ttft", "500.2ms", "446.1ms", "the network or a proxy between adds about 54.1ms to each request", "network"),
-        ("output_tokens", "243,712", "219,340", "client and server count tokens differently", "token_count"),
+        (
+            "mean TTFT",
+            "500.2ms",
+            "446.1ms",
+            "the network or a proxy between adds about 54.1ms to each request",
+            "network",
+        ),
+        (
+            "output tokens",
+            "243,712 output tokens",
+            "219,340 output tokens",
+            "client and server count tokens differently",
+            "token_count",
+        ),
     )
 )
 

@@ -46,6 +46,9 @@ def _gpu(gpu: GpuSeries) -> Json:
         "peak_memory_bytes": gpu.peak_memory_bytes,
         "peak_temperature_c": number(gpu.peak_temperature_c),
         "mean_power_w": number(gpu.mean_power_w),
+        "energy_j": number(gpu.energy_j),
+        "driver": None if gpu.driver is None else plain(gpu.driver),
+        "mig": None if gpu.mig is None else plain(gpu.mig),
     }
 
 

@@ -16,6 +16,7 @@ from llmload.reporters.wording import (
     NO_BASELINE,
     breaks_build,
     figures,
+    finding_subject,
     finding_words,
     gate_name,
     read,
@@ -151,7 +152,8 @@ def _caveat_text(caveat: Caveat) -> str:
     return f"{caveat.rule}: {sentence(caveat.figure)}{todo}"
 
 
-def _provenance(run: RunResult) -> tuple[tuple[str, str], ...]:
+def _provenance(run: RunResult, label: str | None = None) -> tuple[tuple[str, str], ...]:
+    """Of the run, with the findings that speak of it; of the step of that label only its own, where there is one."""
     told = [("run_id", run.header.run_id), ("llmload", run.header.version), ("verdict", run.status.value)]
     told += [("exit_code", str(run.exit_code)), ("gates", tally(run, _ENGLISH))]
     if run.target:
@@ -161,7 +163,11 @@ def _provenance(run: RunResult) -> tuple[tuple[str, str], ...]:
         for name, words in (("reference", compared_with(run, _ENGLISH)), ("repeats", climbs(run, _ENGLISH)))
         if words
     ]
-    told += [(f"finding: {finding.subject}", finding_words(finding, _ENGLISH)) for finding in run.findings]
+    told += [
+        (f"finding: {finding_subject(finding, _ENGLISH)}", finding_words(finding, _ENGLISH))
+        for finding in run.findings
+        if label is None or finding.step in ("", label)
+    ]
     told += [(f"fingerprint.{key}", value) for key, value in sorted(run.fingerprint.items())]
     return tuple((plain(name), plain(value)) for name, value in told)
 
@@ -188,7 +194,7 @@ def _figures(run: RunResult, step: StepResult) -> tuple[tuple[str, str], ...]:
         named |= {f"{name}_p50_ms": summary.p50_ms, f"{name}_p95_ms": summary.p95_ms, f"{name}_p99_ms": summary.p99_ms}
     told = tuple((name, f"{round(value, 6):.10g}") for name, value in named.items() if value is not None)
     errors = tuple((plain(f"errors.{kind}"), str(count)) for kind, count in sorted(metrics.errors.items()))
-    return _provenance(run) + told + errors
+    return _provenance(run, step.step.label) + told + errors
 
 
 def _notes(run: RunResult, step: StepResult) -> str:

@@ -5,7 +5,7 @@ Foreign text goes in as `Text`, never as markup, and without terminal sequences.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
@@ -15,6 +15,7 @@ from rich.text import Text
 
 from llmload.domain import RunResult, StepResult
 from llmload.plain_text import plain
+from llmload.reporters import serving_sections
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.texts import Language, texts_in
@@ -22,6 +23,7 @@ from llmload.reporters.wording import (
     Reading,
     caveats,
     figures,
+    finding_subject,
     finding_words,
     readings,
     senders,
@@ -30,6 +32,7 @@ from llmload.reporters.wording import (
     urgency,
     worst,
 )
+from llmload.timeline import GpuSeries
 from llmload.verdict import Caveat, Status
 
 _ENGLISH = texts_in(Language.EN)
@@ -42,6 +45,7 @@ _STYLES = {
     Status.NOT_GATED: "bold",
 }
 _INDENT = 4
+_MOST_GPUS = 8
 _LATENCIES = ("ttft", "ttft_due", "tpot", "e2e")
 
 
@@ -63,12 +67,17 @@ def _show(run: RunResult, console: Console) -> None:
         _print(Text(sentence(plain(words))).append("\n"), console)
     for where, words in senders(run, _ENGLISH, least=2):
         _print(Text(sentence(plain(f"Sent by {words}"))).append(f"  {where}\n", style="dim"), console)
+    beside = [*_server_lines(run), *map(_gpu_line, run.gpus[:_MOST_GPUS])]
+    for line in beside:
+        _print(line, console)
+    if beside:
+        console.print("")
     if told:
         console.print(_gates_table(told), "")
     for notice in run.notices:
         _print(Text.assemble(("note ", "cyan"), sentence(plain(notice))), console)
     for finding in run.findings:
-        told_of = f"{finding.subject}: {finding_words(finding, _ENGLISH)}"
+        told_of = f"{finding_subject(finding, _ENGLISH)}: {finding_words(finding, _ENGLISH)}"
         _print(Text.assemble(("finding ", "yellow"), sentence(plain(told_of))), console)
     for where, caveat in reversed(caveats(run, _ENGLISH)):
         _print_caveat(caveat, where, console)
@@ -153,6 +162,41 @@ def _latency(step: StepResult, metric: str) -> str:
     if summary is None:
         return MISSING
     return f"{bare_milliseconds(summary.p50_ms)}/{bare_milliseconds(summary.p95_ms)}"
+
+
+def _server_lines(run: RunResult) -> Iterator[Text]:
+    """The server's queue and cache at their fullest, and whether it tells the same as the client; none if unknown."""
+    told = [step.server for step in run.steps if step.server is not None]
+    waiting = max((each.waiting_max for each in told if each.waiting_max is not None), default=None)
+    cache = max((each.kv_cache_share for each in told if each.kv_cache_share is not None), default=None)
+    preempted = [each.preemptions for each in told if each.preemptions is not None]
+    words = [
+        "" if waiting is None else f"up to {amount(waiting)} waiting",
+        "" if cache is None else f"KV cache up to {percent(cache)}",
+        f"preemptions {amount(sum(preempted))}" if preempted else "",
+    ]
+    sentences = [", ".join(filter(None, words)), serving_sections.agreement(run, _ENGLISH)]
+    if any(sentences):
+        yield Text.assemble(("server ", "cyan"), " ".join(sentence(each) for each in sentences if each))
+
+
+def _gpu_line(gpu: GpuSeries) -> Text:
+    """What one GPU did over the run, as far as it tells."""
+    gib = 2**30
+    memory = (None if size is None else size / gib for size in (gpu.peak_memory_bytes, gpu.memory_total_bytes))
+    words = [
+        f"{percent(gpu.mean_utilisation)} busy",
+        f"{_of(*memory)} GiB",
+        f"{amount(gpu.peak_temperature_c)} °C",
+        f"{_of(gpu.mean_power_w, gpu.power_limit_w)} W",
+        f"{amount(None if gpu.energy_j is None else gpu.energy_j / 1000)} kJ",
+    ]
+    told = ", ".join(word for word in words if not word.startswith(MISSING)) or "told nothing"
+    return Text.assemble((f"GPU {gpu.index} ", "cyan"), sentence(plain(f"{gpu.name}: {told}")))
+
+
+def _of(value: float | None, total: float | None) -> str:
+    return amount(value) if value is None or total is None else f"{amount(value, total)} of {amount(total)}"
 
 
 def _print_reading(reading: Reading, console: Console) -> None:

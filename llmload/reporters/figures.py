@@ -26,6 +26,11 @@ def milliseconds(value: float | None, limit: float | None = None) -> str:
 
 def bare_milliseconds(value: float | None, limit: float | None = None) -> str:
     """The same without a unit, for a column that names it: "8.42", "912", "12,300"."""
+    return three_digits(value, limit)
+
+
+def three_digits(value: float | None, limit: float | None = None) -> str:
+    """A figure of any unit of which parts of a whole matter too: "0.152", "8.42", "912"."""
     if value is None or not isfinite(value):
         return MISSING
     places = next((places for below, places in ((1, 3), (10, 2), (100, 1)) if 0 < abs(value) < below), 0)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llmload.domain import RunResult
-from llmload.reporters import page, sections
+from llmload.reporters import page, sections, serving_sections
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.charts import run_charts
 from llmload.reporters.embedding import Figure, figures_of, pictures_of
@@ -58,6 +58,8 @@ def told(run: RunResult, texts: Texts, charts: Sequence[Figure]) -> dict[str, ob
 
 def _told(run: RunResult, room: _Room, texts: Texts, charts: Sequence[Figure]) -> dict[str, object]:
     judged = sorted(((read(each, run.reference, texts), each) for each in run.verdicts), key=_urgency)
+    server, checked = serving_sections.server(run, texts), serving_sections.checked(run, texts)
+    gpus, gpu_steps = sections.gpus(run, texts), serving_sections.gpu_steps(run, texts)
     told = {
         "run": run,
         "room": room,
@@ -71,13 +73,19 @@ def _told(run: RunResult, room: _Room, texts: Texts, charts: Sequence[Figure]) -
         "gate_notes": _gate_notes([reading for reading, _ in judged], texts),
         "knee": sections.knee(run, texts),
         "advised": sections.recommendation(run, texts),
-        "gpus": sections.gpus(run, texts),
+        "server": server,
+        "server_note": serving_sections.server_note(run, texts),
+        "checked": checked,
+        "gpus": gpus,
+        "gpu_steps": gpu_steps,
         "latencies": _latencies(run),
         "step_notes": _step_notes(run, texts, room.lines),
         "errors": sections.errors(run.steps, texts),
         "provenance": sections.provenance(run, texts, room.lines),
     }
-    return {**told, "sections": _anchors({**told, "charts": charts or told["knee"]}, run, texts)}
+    there = {"charts": charts or told["knee"], "gpu": gpus.rows or gpu_steps.rows}
+    there |= {"server": server.rows, "checks": checked.words}
+    return {**told, "sections": _anchors({**told, **there}, run, texts)}
 
 
 def _urgency(judged: tuple[Reading, Verdict]) -> int:
@@ -89,13 +97,15 @@ def _anchors(told: Mapping[str, object], run: RunResult, texts: Texts) -> list[t
     there = {
         "what_to_look_at": told["to_look_at"],
         "caveats": told["caveats"],
+        "findings": run.findings,
         "gates": told["gates"],
         "charts": told["charts"],
         "recommendation": run.recommendation,
-        "gpu": run.gpus,
-        "findings": run.findings,
         "steps": run.steps,
         "errors": told["errors"],
+        "server": told["server"],
+        "checks": told["checks"],
+        "gpu": told["gpu"],
         "notices": run.notices,
         "provenance": run,
     }

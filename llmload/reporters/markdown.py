@@ -14,7 +14,7 @@ from functools import cache, partial
 import jinja2
 
 from llmload.domain import RunResult
-from llmload.reporters import markdown_tables, sections
+from llmload.reporters import markdown_tables, sections, serving_sections
 from llmload.reporters.aligned_table import escaped
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.charts import run_charts
@@ -100,7 +100,11 @@ def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
         "advised": sections.recommendation(run, texts),
         "errors": sections.errors(run.steps, texts),
         "senders": senders(run, texts),
+        "server": serving_sections.server(run, texts),
+        "server_note": serving_sections.server_note(run, texts),
+        "checked": serving_sections.checked(run, texts),
         "gpus": sections.gpus(run, texts),
+        "gpu_steps": serving_sections.gpu_steps(run, texts),
         "findings": sections.findings(run, texts),
         "provenance": sections.provenance(run, texts, room.lines),
         "fill": partial(_fill, texts),

@@ -95,16 +95,10 @@ def errors(told: Sequence[tuple[str, str, int, str]], texts: Texts) -> Markdown:
     return table(columns, [(step, markdown_code(kind), amount(count), share) for step, kind, count, share in told])
 
 
-def gpus(told: sections.Table, most: int) -> Markdown:
-    """So many GPUs; all but their names are numbers."""
-    sides = (Side.RIGHT, Side.LEFT, *(Side.RIGHT for _ in told.columns[2:]))
+def rows(told: sections.Table, most: int) -> Markdown:
+    """So many rows of a table: their names and words begin at the left, figures end at the right."""
+    sides = [Side.LEFT if not place or place in told.words else Side.RIGHT for place in range(len(told.columns))]
     return table([Column(name, side) for name, side in zip(told.columns, sides, strict=True)], told.rows[:most])
-
-
-def estimates(told: sections.Table) -> Markdown:
-    """Each estimate with its interval."""
-    sides = (Side.LEFT, *(Side.RIGHT for _ in told.columns[1:]))
-    return table([Column(name, side) for name, side in zip(told.columns, sides, strict=True)], told.rows)
 
 
 def pairs(told: sections.Pairs) -> Markdown:

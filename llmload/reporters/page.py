@@ -21,7 +21,18 @@ from llmload.reporters.embedding import Figure, library, specifications
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import figures, finding_words, seen, sentence, status_word, step_label, worst
+from llmload.reporters.wording import (
+    capital,
+    figures,
+    finding_figures,
+    finding_kind,
+    label_in,
+    seen,
+    sentence,
+    status_word,
+    step_label,
+    worst,
+)
 from llmload.verdict import Caveat, Status
 
 WHOLE_TEXT = 4_000
@@ -117,7 +128,7 @@ def environment(*loaders: jinja2.BaseLoader) -> jinja2.Environment:
         "sentence": sentence,
         "slug": _slug,
         "mark": _mark,
-        "capital": _capital,
+        "capital": capital,
         "is_long": _is_long,
         "beginning": _beginning,
         "whole": _whole,
@@ -125,7 +136,9 @@ def environment(*loaders: jinja2.BaseLoader) -> jinja2.Environment:
     environment.tests |= {"fatal": _is_fatal}
     environment.globals |= {
         "figures": figures,
-        "finding_words": finding_words,
+        "finding_figures": finding_figures,
+        "finding_kind": finding_kind,
+        "label_in": label_in,
         "in_language": in_language,
         "missing": MISSING,
         "seen": seen,
@@ -147,10 +160,6 @@ def _slug(status: Status) -> str:
 
 def _mark(status: Status) -> str:
     return _MARKS[status]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _is_fatal(caveat: Caveat) -> bool:

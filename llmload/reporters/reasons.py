@@ -97,9 +97,14 @@ def in_language(text: str, texts: Texts) -> str:
 
     To be asked before a text is shortened. Escaping for the place where it is written comes after.
     """
+    return phrase_in_language(text, _MAIN, texts)
+
+
+def phrase_in_language(text: str, kind: str, texts: Texts) -> str:
+    """The same for what is no sentence by itself: `kind` is the table of the catalogue that tells it."""
     if texts.language is Language.EN or len(text) > LONGEST:
         return text
-    return _told(text, texts.language)
+    return _told(text, kind, texts.language)
 
 
 @cache
@@ -111,8 +116,8 @@ def catalogue_in(language: Language) -> Catalogue:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _told(text: str, language: Language) -> str:
-    found = _translated(text, _MAIN, catalogue_in(language), _DEEPEST)
+def _told(text: str, kind: str, language: Language) -> str:
+    found = _translated(text, kind, catalogue_in(language), _DEEPEST)
     return text if found is None else found
 
 

@@ -1,13 +1,14 @@
 """`result.json`: the whole run for machines, `llmload/result/v1`, described by schemas/result-v1.schema.json.
 
 Shares are 0..1, latencies ms, rates per second; a figure that could not be had is null. No raw requests, no document
-text. It stays under 200 kB: histograms grow coarser, then the layout compact, then the histograms go, and last the
-estimates of each repeat.
+text. It stays under 200 kB: histograms grow coarser, then the layout compact and the server's series short, then the
+histograms go, and last the estimates of each repeat and that series.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import assert_never
 
 import orjson
@@ -16,6 +17,7 @@ from llmload.baseline import Baseline, Incomparable, NoBaseline, Reference
 from llmload.domain import RunResult, TargetFacts, TokenFit
 from llmload.plain_text import plain
 from llmload.reporters.capacity_document import capacity_document
+from llmload.reporters.serving_document import server_series_document
 from llmload.reporters.step_document import Json, Room, caveat_document, foreign, number, step_document
 
 API_VERSION = "llmload/result/v1"
@@ -24,12 +26,12 @@ SIZE_LIMIT = 200_000  # bytes
 _AIRY, _COMPACT = orjson.OPT_INDENT_2, 0
 _THRIFT = (
     *((Room(merged), _AIRY) for merged in (1, 2, 4, 8)),
-    (Room(8), _COMPACT),
-    (Room(0), _COMPACT),
-    (Room(0, most_repeats=0), _COMPACT),
+    (Room(8, most_points=60), _COMPACT),
+    (Room(0, most_points=60), _COMPACT),
+    (Room(0, most_repeats=0, most_points=0), _COMPACT),
 )
 """Ever smaller layouts: how much they tell, and the white space."""
-_NUMBER_LIST = re.compile(rb"\[\n[\d\s.,e+-]*\]")  # no string can match: a raw newline never stands inside one
+_NUMBER_LIST = re.compile(rb"\[\n(?:[\d\s.,e+-]|null)*\]")  # no string can match: a raw newline never stands inside one
 
 
 def render(run: RunResult) -> bytes:
@@ -72,14 +74,9 @@ def _document(run: RunResult, room: Room) -> Json:
         "reference": None if run.reference is None else _reference(run.reference),
         **capacity_document(run),
         "fingerprint": foreign(run.fingerprint),
+        "server": None if run.server is None else server_series_document(run.server, room.most_points),
         "findings": [
-            {
-                "subject": plain(finding.subject),
-                "expected": plain(finding.expected),
-                "actual": plain(finding.actual),
-                "cause": plain(finding.cause),
-            }
-            for finding in run.findings
+            {field.name: plain(getattr(finding, field.name)) for field in fields(finding)} for finding in run.findings
         ],
         "caveats": [caveat_document(caveat) for caveat in run.caveats],
         "notices": [plain(notice) for notice in run.notices],

@@ -11,7 +11,7 @@ from llmload.reporters.changes import between
 from llmload.reporters.figures import MISSING, amount, milliseconds, percent
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import finding_words, step_label
+from llmload.reporters.wording import finding_subject, finding_words, step_label
 from llmload.timeline import GpuSeries
 
 _GIB = 2**30
@@ -22,10 +22,13 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Headings with their units, and rows of as many cells."""
+    """Headings with their units, and rows of as many cells. The first column names its row; of the others those at the
+    places in `words` hold words, and all else figures.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,8 @@ def errors(steps: Sequence[StepResult], texts: Texts) -> list[tuple[str, str, in
 
 
 def findings(run: RunResult, texts: Texts) -> Pairs:
-    """Of what two sources disagree, and how, with the likely cause."""
-    return [(in_language(finding.subject, texts), finding_words(finding, texts)) for finding in run.findings]
+    """Of what two sources disagree, and at which step; how, with the likely cause."""
+    return [(finding_subject(finding, texts), finding_words(finding, texts)) for finding in run.findings]
 
 
 def provenance(run: RunResult, texts: Texts, most: int) -> Pairs:
@@ -119,16 +122,28 @@ def knee(run: RunResult, texts: Texts) -> str:
 
 
 def gpus(run: RunResult, texts: Texts) -> Table:
-    """Each GPU by its index: utilisation, memory, temperature and power; no rows where none was watched."""
-    names = ("index", "name", "utilisation", "memory", "temperature", "power")
-    return Table(tuple(texts[f"gpu.{name}"] for name in names), tuple(_gpu(each, texts) for each in run.gpus))
+    """Each GPU by its index: utilisation, memory, temperature and power, and what else any of them told.
+
+    No rows where none was watched.
+    """
+    names = ["index", "name", "utilisation", "memory", "temperature", "power"]
+    further = {
+        "energy": [amount(None if gpu.energy_j is None else gpu.energy_j / 1000) for gpu in run.gpus],
+        "driver": [MISSING if gpu.driver is None else gpu.driver for gpu in run.gpus],
+    }
+    told = {name: cells for name, cells in further.items() if any(cell != MISSING for cell in cells)}
+    rows = tuple((*_gpu(gpu, texts), *(cells[n] for cells in told.values())) for n, gpu in enumerate(run.gpus))
+    columns = (*names, *told)
+    words = frozenset(columns.index(name) for name in ("name", "driver") if name in columns)
+    return Table(tuple(texts[f"gpu.{name}"] for name in columns), rows, words)
 
 
 def _gpu(gpu: GpuSeries, texts: Texts) -> tuple[str, ...]:
+    name = gpu.name if gpu.mig is None else texts["gpu.slice"].format(name=gpu.name, profile=gpu.mig)
     peak, total = (None if size is None else size / _GIB for size in (gpu.peak_memory_bytes, gpu.memory_total_bytes))
     return (
         str(gpu.index),
-        gpu.name,
+        name,
         percent(gpu.mean_utilisation),
         _of(peak, total, texts),
         amount(gpu.peak_temperature_c),

@@ -12,6 +12,7 @@ from llmload.latency import Histogram, LatencySummary
 from llmload.plain_text import plain
 from llmload.promises import LATENCIES, SHARES, Bound, Gate
 from llmload.reporters.wording import in_own_terms, is_share_in_time
+from llmload.serving import Check, GpuFigures, ServerFigures
 from llmload.verdict import Caveat, Evidence, Verdict
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -20,11 +21,12 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 @dataclass(frozen=True, slots=True)
 class Room:
     """How much one layout of the document tells: `merged` histogram buckets are added into one, 0 = no histograms;
-    of a step at most so many repeats, None = all.
+    of a step at most so many repeats, None = all; of the server's series at most so many points.
     """
 
     merged: int
     most_repeats: int | None = None
+    most_points: int = 240
 
 
 def step_document(result: StepResult, room: Room) -> Json:
@@ -37,11 +39,21 @@ def step_document(result: StepResult, room: Room) -> Json:
         "looks": [look.requests for look in result.looks],
         "workers": None if result.workers is None else _workers(result.workers),
         "metrics": _metrics(result.metrics, room.merged),
+        "gpu": None if result.gpu is None else _told(result.gpu),
+        "server": None if result.server is None else _told(result.server),
+        "checks": [
+            {**_told(check), "difference": number(check.difference), "agrees": check.agrees} for check in result.checks
+        ],
         "estimates": _estimates(result.estimates),
         "repeats": [_estimates(each) for each in result.repeats[: room.most_repeats]],
         "verdicts": [_verdict(verdict) for verdict in result.verdicts],
         "caveats": [caveat_document(caveat) for caveat in result.caveats],
     }
+
+
+def _told(figures: GpuFigures | ServerFigures | Check) -> dict[str, Json]:
+    """Every field by its name."""
+    return {field.name: foreign(getattr(figures, field.name)) for field in fields(figures)}
 
 
 def _workers(workers: Workers) -> Json:

@@ -9,8 +9,11 @@ from math import isfinite
 from llmload.domain import RunResult, StepResult
 from llmload.reporters.escaping import spreadsheet
 from llmload.reporters.texts import Language, texts_in
-from llmload.reporters.wording import finding_words, worst
-from llmload.verdict import Caveat
+from llmload.reporters.wording import finding_subject, finding_words, worst
+from llmload.serving import GpuFigures, ServerFigures
+from llmload.verdict import Caveat, Finding
+
+_ENGLISH = texts_in(Language.EN)
 
 HEADERS = (
     "Concurrency",
@@ -52,7 +55,26 @@ HEADERS = (
     "Workers",
     "Busiest worker (% of a core)",
     "Findings",
+    "GPU Util (%)",
+    "GPU Memory Peak (GiB)",
+    "GPU Temperature Peak (°C)",
+    "GPU Power (W)",
+    "Energy (J)",
+    "Energy (J/tok)",
+    "GPU Slowed Down (%)",
+    "Server Running",
+    "Server Waiting",
+    "Server Waiting Max",
+    "KV Cache Peak (%)",
+    "Prefix Cache Hits (%)",
+    "Preemptions",
+    "Server TTFT (ms)",
+    "Server TPOT (ms)",
+    "Server E2E (ms)",
+    "Server Queue (ms)",
+    "Server Figures From",
 )
+_GIB = 2**30
 
 
 def render(run: RunResult) -> bytes:
@@ -95,9 +117,41 @@ def _row(run: RunResult, result: StepResult) -> list[str]:
         _cell(metrics.dropped) if metrics.planned is not None else "",
         _cell(result.workers.count) if result.workers else "",
         _percent(result.workers.cpu_share) if result.workers else "",
-        spreadsheet(
-            "; ".join(f"{each.subject}: {finding_words(each, texts_in(Language.EN))}" for each in run.findings)
-        ),
+        spreadsheet("; ".join(_finding(each) for each in run.findings if each.step in ("", step.label))),
+        *(_gpu(result.gpu or GpuFigures(0))),
+        *(_server(result.server) if result.server else [""] * 11),
+    ]
+
+
+def _finding(finding: Finding) -> str:
+    return f"{finding_subject(finding, _ENGLISH)}: {finding_words(finding, _ENGLISH)}"
+
+
+def _gpu(figures: GpuFigures) -> list[str]:
+    return [
+        _percent(figures.utilisation),
+        _cell(None if figures.memory_bytes is None else figures.memory_bytes / _GIB),
+        _cell(figures.temperature_c),
+        _cell(figures.power_w),
+        _cell(figures.energy_j),
+        _cell(figures.joules_per_token),
+        _percent(figures.throttled),
+    ]
+
+
+def _server(figures: ServerFigures) -> list[str]:
+    return [
+        _cell(figures.running),
+        _cell(figures.waiting),
+        _cell(figures.waiting_max),
+        _percent(figures.kv_cache_share),
+        _percent(figures.prefix_cache_hit_share),
+        _cell(figures.preemptions),
+        _cell(figures.ttft_ms),
+        _cell(figures.tpot_ms),
+        _cell(figures.e2e_ms),
+        _cell(figures.queue_ms),
+        figures.source.value,
     ]
 
 

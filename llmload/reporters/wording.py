@@ -25,6 +25,15 @@ ADVISORY = "Advisory"
 NO_BASELINE = "NoBaseline"
 """The kind of a relative verdict that had nothing to be held against; it has a policy of its own."""
 
+OF_BOTH_SIDES = frozenset(("requests", "input tokens", "output tokens", "mean TTFT", "mean TPOT", "mean E2E"))
+"""Subjects of findings whose expected figure is the client's, and the other one the server's."""
+
+KINDS = (
+    *("network", "client_queue", "server_queue", "other_traffic", "elsewhere", "definition", "token_count"),
+    *("prefix_cache", "preemption", "throttling", "declared"),
+)
+"""What findings are of: METRICS "Client-server cross-check", and settings that were declared otherwise."""
+
 _POLICIES = {Status.INCONCLUSIVE: "inconclusive", Status.INCOMPARABLE: "incomparable"}
 _TALLY = ("fail", "error", "inconclusive", "incomparable", "no_baseline", "pass")
 
@@ -74,8 +83,28 @@ def label_in(label: str, texts: Texts) -> str:
 
 def finding_words(finding: Finding, texts: Texts) -> str:
     """Both figures of a disagreement, and why."""
-    expected, found, cause = (in_language(text, texts) for text in (finding.expected, finding.actual, finding.cause))
-    return texts["finding.words"].format(expected=expected, found=found, cause=cause)
+    cause = in_language(finding.cause, texts)
+    return texts["finding.words"].format(figures=finding_figures(finding, texts), cause=capital(cause))
+
+
+def finding_figures(finding: Finding, texts: Texts) -> str:
+    """Both figures of a disagreement alone, with whose they are."""
+    expected, found = (in_language(text, texts) for text in (finding.expected, finding.actual))
+    key = "finding.checked" if finding.subject in OF_BOTH_SIDES else "finding.figures"
+    return texts[key].format(expected=expected, found=found)
+
+
+def finding_subject(finding: Finding, texts: Texts) -> str:
+    """What a finding speaks of, where, and the likely cause in a word: "requests at concurrency 50 (other traffic)"."""
+    told, kind = in_language(finding.subject, texts), finding_kind(finding, texts)
+    if finding.step:
+        told = texts["finding.at"].format(subject=told, step=label_in(finding.step, texts))
+    return texts["finding.of_kind"].format(subject=told, kind=kind) if kind else told
+
+
+def finding_kind(finding: Finding, texts: Texts) -> str:
+    """The likely cause in a word or two; "" where there is none that we know."""
+    return texts[f"finding.kind.{finding.kind}"] if finding.kind in KINDS else ""
 
 
 def read(verdict: Verdict, reference: Reference | None, texts: Texts) -> Reading:
@@ -144,6 +173,11 @@ def figures(reading: Reading, texts: Texts) -> str:
 def sentence(text: str) -> str:
     """The text with exactly one full stop, whoever wrote it."""
     return f"{text.strip().rstrip('.')}." if text.strip() else ""
+
+
+def capital(text: str) -> str:
+    """The text with its first letter as a sentence begins."""
+    return text[:1].upper() + text[1:]
 
 
 def gate_name(gate: Gate) -> str:

@@ -179,13 +179,15 @@ def test_sections_come_in_the_order_of_reading() -> None:
         for name in (
             "what_to_look_at",
             "caveats",
+            "findings",
             "gates",
             "charts",
             *(("recommendation",) if TROUBLE.recommendation else ()),
-            *(("gpu",) if TROUBLE.gpus else ()),
-            "findings",
             "steps",
             "errors",
+            "server",
+            "checks",
+            "gpu",
             "notices",
             "provenance",
         )
