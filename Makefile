@@ -90,6 +90,7 @@ peers:  ## the other load tools, each in an environment of its own: some gigabyt
 docs: .venv/installed  ## generated schemas, the tables of frameworks, the page about gates
 	$(BIN)/llmload schema --write schemas
 	$(BIN)/python -m tests.docs.framework_tables
+	$(BIN)/python -m tests.docs.metric_tables
 	$(BIN)/python -m tests.docs.gates_page
 
 clean:
