@@ -134,9 +134,14 @@ def _about_client(client: Client, store: Path) -> _Facts:
 
 def _about_store(store: Path) -> _Facts:
     try:
-        return {"store": str(store.absolute()), "store_exists": store.exists()}
+        return {"store": _as_unicode(store.absolute()), "store_exists": store.exists()}
     except OSError:  # the working directory is gone, or the folder is another's
-        return {"store": str(store), "store_exists": None}
+        return {"store": _as_unicode(store), "store_exists": None}
+
+
+def _as_unicode(path: Path) -> str:
+    """A path may hold bytes that are no text, and that no program reads from JSON."""
+    return str(path).encode("utf-8", "replace").decode()
 
 
 def _as_text(

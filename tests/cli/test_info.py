@@ -118,6 +118,13 @@ def test_it_is_one_object_for_programs(tmp_path: Path) -> None:
     assert (told["client"]["store"], told["client"]["store_exists"]) == (str(tmp_path / "runs.db"), False)
 
 
+def test_a_path_that_is_no_text_is_no_error(tmp_path: Path) -> None:
+    env = {**os.environ, "LLMLOAD_STORE": os.fsdecode(b"/nowhere/\xff.db"), "PYTHONIOENCODING": "utf-8:strict"}
+    done = llmload("info", "--json", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["client"]["store"] == "/nowhere/?.db"
+
+
 def test_people_read_sections_and_advice_by_number(tmp_path: Path) -> None:
     done = llmload("info", cwd=tmp_path, env={**os.environ, "LLMLOAD_STORE": "theirs.db"})
     assert done.returncode == 0, done.stderr
