@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic_ns
@@ -100,6 +101,7 @@ class _Device:
     gpu: Gpu
     questions: tuple[_Question, ...] = _QUESTIONS
     told: dict[GpuFigure, float] = field(default_factory=dict)
+    absent: dict[str, list[str]] = field(default_factory=dict)  # words for what it will never tell, by the reason
 
 
 def open_driver(kernel_module: Path = KERNEL_MODULE) -> NvmlGpus | Unreachable:
@@ -171,17 +173,14 @@ class NvmlGpus:
         thread.join(_LEAVE_S)
 
     def _shut_down(self) -> None:
-        try:
+        with suppress(*self._errors):  # it is gone already
             self._nvml.nvmlShutdown()
-        except self._errors:
-            return  # it is gone already
 
     # ---------------------------------------------------------------- figures
 
     def _asked(self, device: _Device) -> dict[GpuFigure, float]:
         """What one device tells now. What it will never tell is not asked again; of a lost GPU nothing is."""
         told: dict[GpuFigure, float] = {}
-        never: dict[str, list[_Question]] = {}
         for question in device.questions:
             try:
                 told[question.figure] = float(question.ask(self._nvml, device.handle))
@@ -192,23 +191,18 @@ class NvmlGpus:
                     self._note(f"NVIDIA's driver lost {_label(device.gpu)} during the run: {why}")
                     return {}
                 if self._is_for_good(error):
-                    never.setdefault(why, []).append(question)
+                    device.questions = tuple(each for each in device.questions if each is not question)
+                    device.absent.setdefault(why, []).append(question.words)
                 else:
                     self._note(
                         f"NVIDIA's driver did not always tell the {question.words} of {_label(device.gpu)}: {why}"
                     )
-        for why, questions in never.items():
-            device.questions = tuple(each for each in device.questions if each not in questions)
-            self._note_absent(device.gpu, [each.words for each in questions], why)
+        for why, words in device.absent.items():
+            self._note(f"NVIDIA's driver does not tell of {_kind(device.gpu)}: {', '.join(words)} ({why})")
         return told
 
     def _note(self, text: str) -> None:
         self.notes[text] = None
-
-    def _note_absent(self, gpu: Gpu, words: list[str], why: str) -> None:
-        """Of GPUs of the same kind this is the same sentence, and so told once."""
-        kind = gpu.name if gpu.mig is None else f"{gpu.name} MIG {gpu.mig}"
-        self._note(f"NVIDIA's driver does not tell of {kind}: {', '.join(words)} ({why})")
 
     def _is_lost(self, error: Exception) -> bool:
         nvml = self._nvml
@@ -245,17 +239,17 @@ class NvmlGpus:
 
     def _device(self, handle: _Handle, index: int, name: str, driver: str | None, mig: str | None) -> _Device:
         uuid = self._text("nvmlDeviceGetUUID", handle)
-        total = limit = None
-        try:
+        total: int | None = None
+        limit: float | None = None
+        absent: dict[str, list[str]] = {}
+        with suppress(*self._errors):  # memory in use is missing then, too, and that is told
             total = _memory(self._nvml, handle)[1]
-        except self._errors:
-            total = None  # memory in use will be missing, too, and that is told
-        gpu = Gpu(uuid or f"gpu-{index}", index, name, uuid, driver, total, None, mig)
         try:
             limit = _power_limit(self._nvml, handle)
         except self._errors as error:
-            self._note_absent(gpu, ["power limit"], _words(self._nvml, error))
-        return _Device(handle, Gpu(gpu.key, index, name, uuid, driver, total, limit, mig))
+            absent[_words(self._nvml, error)] = ["power limit"]
+        gpu = Gpu(uuid or f"gpu-{index}", index, name, uuid, driver, total, limit, mig)
+        return _Device(handle, gpu, absent=absent)
 
     def _instances(self, handle: _Handle) -> Iterator[_Handle]:
         """The MIG instances of a device in that mode; of an older driver or device there are none."""
@@ -290,8 +284,12 @@ class NvmlGpus:
         return plain(told.decode(errors="replace") if isinstance(told, bytes) else str(told), _NAME_LIMIT)
 
 
+def _kind(gpu: Gpu) -> str:
+    return gpu.name if gpu.mig is None else f"{gpu.name} MIG {gpu.mig}"
+
+
 def _label(gpu: Gpu) -> str:
-    return f"GPU {gpu.index} ({gpu.name})" if gpu.mig is None else f"GPU {gpu.index} ({gpu.name} MIG {gpu.mig})"
+    return f"GPU {gpu.index} ({_kind(gpu)})"
 
 
 def _words(nvml: ModuleType, error: Exception) -> str:

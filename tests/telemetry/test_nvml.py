@@ -222,7 +222,9 @@ def test_a_divided_gpu_is_told_by_its_instances() -> None:
         ("MIG-1", "memory_bytes"): GIB,
         ("MIG-2", "memory_bytes"): 2 * GIB,
     }
-    absent = "utilisation, temperature, power, SM clock, memory clock, throttle reasons, energy (not supported)"
+    absent = (
+        "power limit, utilisation, temperature, power, SM clock, memory clock, throttle reasons, energy (not supported)"
+    )
     assert f"NVIDIA's driver does not tell of NVIDIA A100-SXM4-40GB MIG 1g.5gb: {absent}" in notes
 
 
