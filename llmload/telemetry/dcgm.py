@@ -159,7 +159,7 @@ def open_page(url: str) -> DcgmGpus | Unreachable:
     try:
         client = httpx.Client(trust_env=False, timeout=_READ_S, follow_redirects=False)
         page = _fetch(client, url, _OPEN_S)
-    except (httpx.InvalidURL, UnicodeError):
+    except httpx.InvalidURL:
         return Unreachable("the URL of the DCGM exporter is none", "Write it like http://host:9400/metrics")
     name = scrub_url(url)
     if isinstance(page, _Failure):
@@ -196,7 +196,7 @@ def _fetch(client: httpx.Client, url: str, within_s: float) -> str | _Failure:
                     return _Failure(f"a page of more than {_PAGE_BYTES // _MIB} MiB")
                 if monotonic() > due_s:
                     return _Failure(f"a page that took more than {within_s:g} s")
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:  # the latter when it was closed meanwhile
         return _Failure(type(error).__name__)
     return body.decode("utf-8", errors="replace")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from llmload.samples import Gpu
 from llmload.telemetry import dcgm
 from llmload.telemetry.dcgm import read_page
 from llmload.telemetry.gpu import GpuReader, machine_facts, open_exporter
+from llmload.telemetry.recorder import Recorder
 from tests.telemetry.exporter import BUSY, FIRST_UUID, HOPPER, SECOND_UUID, Exported, exporting, page
 from tests.telemetry.gpu_reading import check_contract, look
 
@@ -237,6 +241,21 @@ def test_an_exporter_that_went_away_leaves_a_gap_and_a_note() -> None:
     assert told == {}
     assert len(notes) == 1
     assert all(now.utilisation is None for now in reader.now())
+
+
+def test_a_reader_may_be_closed_while_its_exporter_hangs() -> None:
+    with exporting(TWO) as exporter:
+        reader, recorder = opened(exporter.url), Recorder()
+        exporter.proceed.clear()
+        looking = threading.Thread(target=reader.read, args=(recorder,))
+        looking.start()
+        time.sleep(0.1)  # it waits for the answer now
+        reader.close()
+        exporter.proceed.set()
+        looking.join(10)
+    assert not looking.is_alive()
+    reader.read(recorder)
+    assert len(recorder.take()[1]) >= 1
 
 
 def test_nothing_of_the_run_and_nothing_of_the_environment_goes_to_an_exporter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pynvml
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmload.samples import Gpu
 from llmload.telemetry.gpu import GpuReader, NoGpus, Unreachable, machine_facts, open_here
 from llmload.telemetry.nvml import NvmlGpus, open_driver
-from tests.telemetry.fake_nvml import GIB, MIG_ERRORS, FakeDriver, FakeGpu
+from tests.telemetry.fake_nvml import GIB, MIG_ERRORS, Error, FakeDriver, FakeGpu
 from tests.telemetry.gpu_reading import FIGURES, check_contract, look
 
 Install = Callable[[FakeDriver], FakeDriver]
@@ -199,6 +201,40 @@ def test_one_device_that_cannot_be_opened_does_not_hide_the_others(install: Inst
     assert isinstance(reader, NvmlGpus)
     assert [gpu.index for gpu in reader.gpus] == [1]
     assert look(reader)[1] == ("NVIDIA's driver does not tell of GPU 0: GPU is lost",)
+
+
+def test_a_library_without_a_function_is_one_whose_driver_does_not_have_it() -> None:
+    library = FakeDriver(FakeGpu()).module()
+    del library.nvmlDeviceGetTotalEnergyConsumption  # pynvml of another age
+    del library.nvmlDeviceGetCurrentClocksEventReasons
+    told, notes = look(NvmlGpus(library))
+    assert {name for _, name in told} == {*FIGURES} - {"energy_j"}
+    assert notes == ("NVIDIA's driver does not tell of NVIDIA H100 80GB HBM3: energy (not known to this driver)",)
+
+
+def test_a_name_that_the_library_cannot_read_is_no_name() -> None:
+    class Broken(FakeDriver):
+        def nvmlDeviceGetName(self, handle: FakeGpu) -> str:
+            return b"\xff\xfe".decode()
+
+    (gpu,) = opened(Broken(FakeGpu())).gpus
+    assert gpu.name == "unknown GPU"
+
+
+ERRORS = sorted(pynvml.NVMLError._valClassMapping.values(), key=str)
+ASKED = sorted(name for name in dir(FakeDriver) if name.startswith("nvmlDevice") and name != "nvmlDeviceGetCount")
+
+
+@given(before=st.dictionaries(st.sampled_from(ASKED), st.sampled_from(ERRORS)), after=st.sampled_from(ERRORS))
+def test_whatever_a_driver_answers_is_a_figure_or_a_note(before: dict[str, Error], after: Error) -> None:
+    gpu, sound = FakeGpu(errors=before), FakeGpu(uuid=SECOND)
+    reader = opened(FakeDriver(gpu, sound))
+    told, notes = look(reader)
+    assert bool(notes) or {figure for device, figure in told if device != SECOND} == set(FIGURES)
+    assert {figure for device, figure in told if device == SECOND} == set(FIGURES)
+    gpu.errors["everything"] = after
+    assert {device for device, _ in look(reader)[0]} <= {SECOND, *(each.key for each in reader.gpus)}
+    assert len(reader.now()) == len(reader.gpus)
 
 
 # ---------------------------------------------------------------- MIG
