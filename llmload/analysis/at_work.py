@@ -29,17 +29,22 @@ class AtWork:
 
 
 def share_at_work(windows: Sequence[Observation]) -> AtWork | None:
-    """Over all samples within the measured windows; None where they are too few, or nothing of ours was in flight.
+    """Over all samples within the measured windows; None where they are too few, or nothing of ours was in flight, or
+    the server tells only how many wait, as Triton does.
 
     Requests of others are in it: it exceeds 1 where the server had more in hand than ours.
     """
-    pairs = [in_hand_and_in_flight(window) for window in windows]
+    pairs = [in_hand_and_in_flight(window) for window in windows if _tells_running(window)]
     missing = np.concatenate([ours - theirs for theirs, ours in pairs]) if pairs else np.empty(0)
     in_flight = float(np.mean(np.concatenate([ours for _, ours in pairs]))) if len(missing) else 0.0
     if len(missing) < _LEAST_SAMPLES or in_flight == 0.0:
         return None
     error = float(np.std(missing, ddof=1)) / math.sqrt(len(missing))
     return AtWork(1 - float(np.mean(missing)) / in_flight, error / in_flight)
+
+
+def _tells_running(window: Observation) -> bool:
+    return any(each.source is Source.METRICS and each.name == "requests_running" for each in window.watched.series)
 
 
 def in_hand_and_in_flight(window: Observation) -> tuple[Floats, Floats]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llmload.analysis.latency_causes import behind_the_queue, client_queue, late_text, measured_elsewhere, on_the_way
-from llmload.analysis.sides import Explained, Sides, amount, others_at_edges, others_in_hand, told_counts
+from llmload.analysis.latency_causes import client_queue, late_text, measured_elsewhere, on_the_way
+from llmload.analysis.sides import MS_PER_S, Explained, Sides, amount, others_at_edges, others_in_hand, told_counts
 from llmload.analysis.validity import CACHED_SHARE, THROTTLED
 from llmload.analysis.wording import counted, milliseconds, percent
 from llmload.domain import TokenSource
@@ -153,11 +153,11 @@ def _counted_by(sides: Sides) -> TokenSource:
 
 def _server_queue(sides: Sides) -> Explained | None:
     """A queue that makes much of TTFT, or of E2E where there is none: this load is above what the server takes on."""
-    waited_ms = sides.queue_ms
+    waited_ms = _waited_ms(sides)
     measured = [(name, check.client) for name in ("ttft", "e2e") if (check := sides.check(name)) is not None]
     shown = sides.result.metrics.latency
     measured += [(name, ms) for name in ("ttft", "e2e") if name in shown and (ms := shown[name].mean_ms) is not None]
-    if waited_ms is None or waited_ms <= QUEUE_MS or not measured or "server_queue" in sides.kinds:
+    if waited_ms is None or waited_ms <= QUEUE_MS or not measured:
         return None
     name, whole_ms = measured[0]
     if waited_ms <= QUEUE_SHARE * whole_ms:
@@ -173,6 +173,16 @@ def _server_queue(sides: Sides) -> Explained | None:
         kind="server_queue",
     )
     return Explained(finding)
+
+
+def _waited_ms(sides: Sides) -> float | None:
+    """As the server tells it, else by Little's law: those that wait, over those that come; a gauge that is mostly 0
+    between its few samples tells of no queue.
+    """
+    server, rps = sides.result.server, sides.result.metrics.rps
+    if (told := sides.queue_ms) is not None or server is None or not rps:
+        return told
+    return server.waiting / rps * MS_PER_S if server.waiting is not None and server.waiting >= 1 else None
 
 
 def _how_full(sides: Sides) -> list[str]:
@@ -252,7 +262,6 @@ RULES: tuple[Callable[[Sides], Explained | None], ...] = (
     _counts_otherwise,
     _token_count,
     client_queue,
-    behind_the_queue,
     on_the_way,
     late_text,
     measured_elsewhere,

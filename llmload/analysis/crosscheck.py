@@ -16,7 +16,7 @@ from llmload.analysis.client_work import Amount, ClientWork, client_work
 from llmload.analysis.server_work import counted_in, grown_in, has_counts, has_growth
 from llmload.analysis.sides import MS_PER_S, Sides
 from llmload.domain import Observation, StepResult, TargetFacts
-from llmload.samples import CounterName, DistributionName
+from llmload.samples import CounterName
 from llmload.scenario.asked import Scenario
 from llmload.serving import Check
 from llmload.verdict import Finding
@@ -119,12 +119,8 @@ def _count(figure: str, unit: str, ours: Amount, theirs: float, *, least_floor: 
 
 
 def _ttft(step: _Step) -> Check | None:
-    """A server that tells no TTFT may tell the time of its prefill, at whose end the first token stands."""
-    names: tuple[DistributionName, ...] = ("ttft_s", "prefill_s")
-    for name in names:
-        if told := has_growth(step.windows, name):
-            return _latency("ttft", step.ours(told).ttft.value, grown_in(told, name).mean, FRONT_END_MS)
-    return None
+    told = has_growth(step.windows, "ttft_s")
+    return _latency("ttft", step.ours(told).ttft.value, grown_in(told, "ttft_s").mean, FRONT_END_MS)
 
 
 def _tpot(step: _Step) -> Check | None:

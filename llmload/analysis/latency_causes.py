@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmload.analysis.client import heartbeats_ms
-from llmload.analysis.sides import MS_PER_S, Explained, Sides
+from llmload.analysis.sides import Explained, Sides
 from llmload.analysis.stats import percentiles
 from llmload.analysis.wording import milliseconds, percent
 from llmload.domain import Outcome
@@ -46,31 +46,6 @@ def _lateness(sides: Sides, check: Check) -> str:
     mean_ms = float(np.mean(beats))
     is_late = check.figure != "tpot" and mean_ms >= enough_ms
     return f"its heartbeats came {milliseconds(mean_ms)} late on average" if is_late else ""
-
-
-def behind_the_queue(sides: Sides) -> Explained | None:
-    """A server without a TTFT of its own tells its prefill, which begins when the queue is over."""
-    check = sides.client_above("ttft")
-    if check is None or any("ttft_s" in w.watched.server.distributions for w in sides.windows if w.watched.server):
-        return None
-    waited_ms = _waited_ms(sides)
-    if waited_ms < _ENOUGH * (check.client - check.server):
-        return None
-    waited = milliseconds(waited_ms)
-    clauses = [
-        f"the server tells its prefill only, and requests waited about {waited} in its queue before it",
-        "lower the load, or give the server more capacity",
-    ]
-    return sides.among("ttft").finding("server_queue", check, clauses)
-
-
-def _waited_ms(sides: Sides) -> float:
-    """As the server tells it, else by Little's law: those that wait, over those that come per second."""
-    if (told := sides.queue_ms) is not None:
-        return told
-    server, metrics = sides.result.server, sides.result.metrics
-    waiting = None if server is None else server.waiting
-    return waiting / metrics.rps * MS_PER_S if waiting and metrics.rps else 0.0
 
 
 def on_the_way(sides: Sides) -> Explained | None:

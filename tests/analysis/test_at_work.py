@@ -62,6 +62,11 @@ def test_without_samples_of_the_window_nothing_is_told(samples: Sequence[tuple[f
     assert share_at_work([loaded(samples)]) is None
 
 
+def test_what_waits_alone_does_not_tell_what_is_in_work() -> None:
+    waiting = series("requests_waiting", [(at + 0.05, 0.0) for at in SAMPLES_S])
+    assert share_at_work([replace(loaded([]), watched=Watched(series=(waiting,)))]) is None
+
+
 def test_a_window_in_which_nothing_of_ours_was_in_flight_tells_nothing() -> None:
     quiet = [replace(loaded([(at, 1.0) for at in SAMPLES_S]), records=())]
     assert share_at_work(quiet) is None

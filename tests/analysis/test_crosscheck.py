@@ -259,12 +259,6 @@ def test_a_step_that_makes_several_tokens_counts_as_all_of_them() -> None:
     assert check("tpot", telling(STEADY, drafted)).server == pytest.approx(10)
 
 
-def test_without_a_ttft_the_time_of_the_prefill_is_held_against_ours() -> None:
-    work = ServerWork(0, 1, distributions={"prefill_s": Distribution(100.0, 4.8)})
-    assert check("ttft", telling(STEADY, work)).server == pytest.approx(48)
-    assert check("ttft", telling(STEADY, work)).agrees
-
-
 def test_without_times_the_requests_in_hand_tell_how_long_each_is_in_the_server() -> None:
     """Of four that we wait for, it has one or two: the others are somewhere on the way."""
     seen = window([request(n, at_ms=n // 4 * 160, ttft_ms=50, tpot_ms=10, tokens=11) for n in range(40)])

@@ -227,24 +227,6 @@ def test_more_than_we_saw_is_another_definition() -> None:
     assert "measures between other points" in said.cause
 
 
-def _prefill_only(seen: Observation, *, queue_s: float | None = None) -> Observation:
-    work = ServerWork(0, 1, distributions={"prefill_s": Distribution(100.0, 100 * 0.05)})
-    return telling(seen, work if queue_s is None else also(work, "queue_s", Distribution(100.0, 100 * queue_s)))
-
-
-def test_a_prefill_begins_after_the_queue_which_the_gauge_tells_by_littles_law() -> None:
-    rps = len(SLOW.records) / ((SLOW.end_ns - SLOW.start_ns) / 1e9)
-    said = only(found(_prefill_only(SLOW), server=replace(SERVER, waiting=0.15 * rps)))
-    assert (said.kind, said.subject) == ("server_queue", "mean TTFT")
-    assert "waited about 150" in said.cause
-    assert only(found(_prefill_only(SLOW), server=replace(SERVER, waiting=0.02 * rps))).kind == "network"
-    assert only(found(_prefill_only(SLOW))).kind == "network"
-
-
-def test_a_queue_is_told_once() -> None:
-    assert only(found(_prefill_only(SLOW, queue_s=0.15))).kind == "server_queue"
-
-
 def test_two_causes_are_two_findings() -> None:
     told = also(honest(SLOW, behind_ms=50.0), "output_tokens", 1_400.0)
     assert [each.kind for each in found(telling(SLOW, told))] == ["token_count", "network"]
@@ -264,6 +246,25 @@ def test_two_causes_are_two_findings() -> None:
 def test_the_servers_own_queue_is_told_when_it_makes_much_of_ttft(queue_ms: float, kinds: list[str]) -> None:
     seen = telling(SLOW, also(honest(SLOW), "queue_s", Distribution(100.0, queue_ms / 10)))
     assert [each.kind for each in found(seen)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("waiting", "kinds"),
+    [
+        pytest.param(3.0, ["server_queue"], id="three at a time"),
+        pytest.param(0.9, [], id="less than one at a time"),
+        pytest.param(None, [], id="not told"),
+    ],
+)
+def test_a_queue_of_which_only_the_length_is_told_has_its_time_by_littles_law(
+    waiting: float | None, kinds: list[str]
+) -> None:
+    seen = telling(SLOW, honest(SLOW))
+    findings = found(seen, server=replace(SERVER, waiting=waiting))
+    assert [each.kind for each in findings] == kinds
+    rps = len(SLOW.records) / ((SLOW.end_ns - SLOW.start_ns) / 1e9)
+    for each in findings:
+        assert float(each.actual.removesuffix("ms")) == pytest.approx(3.0 / rps * 1000, rel=0.02)
 
 
 def test_a_short_queue_of_a_fast_server_is_not_told() -> None:
@@ -344,7 +345,6 @@ def test_every_finding_is_told_in_korean() -> None:
         *found(of_counts(STEADY, prompt_tokens=5_000.0, output_tokens=550.0)),
         *found(telling(SLOW, slower(honest(SLOW), itl_s=0.5))),
         *found(telling(SLOW, slower(honest(SLOW), ttft_s=1.5))),
-        *found(_prefill_only(SLOW, queue_s=0.15)),
     )
     assert len({each.kind for each in findings}) == 10
     korean = texts_in(Language.KO)
