@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,8 +21,12 @@ from llmload.scenario.asked import Auto, MetricsPage
 from llmload.telemetry.prometheus import page_of
 from llmload.telemetry.recorder import Recorder
 from llmload.telemetry.watching import PageReader
+from tests.forwarding_proxy import ForwardingProxy
 from tests.frameworks.captured import body_of
+from tests.load.conftest import certificate, server_tls
 from tests.scripted_server import Piece, Request, Script, ScriptedServer
+
+__all__ = ["certificate", "server_tls"]
 
 KEY = "sk-very-secret-0815"
 PAGE = "vllm:num_requests_running 0\nvllm:prompt_tokens_total {}\n"
@@ -295,3 +301,27 @@ def test_tritons_page_is_looked_for_beside_its_api_and_then_on_its_own_port() ->
         f"Metrics page {server.url}/metrics",
         "Metrics page http://127.0.0.1:8002/metrics",
     ]
+
+
+def test_the_targets_proxy_is_used_for_its_own_origin_and_no_other() -> None:
+    with ScriptedServer(pages(PAGE.format(1))) as server:
+        with ForwardingProxy({"llm.test": ("127.0.0.1", int(server.url.rpartition(":")[2]))}) as proxy:
+            behind = replace(endpoint("http://llm.test"), proxy=proxy.url)
+            for source in (Auto(), MetricsPage("http://llm.test/m"), MetricsPage(server.url + "/elsewhere")):
+                with page_of(source, behind) as page:
+                    assert page is not None
+                    assert window(page, Recorder())[0] is not None
+        assert set(proxy.lines) == {"GET http://llm.test/metrics", "GET http://llm.test/m"}
+
+
+def test_a_page_over_tls_is_trusted_as_the_target_is(
+    certificate: tuple[Path, Path], server_tls: ssl.SSLContext
+) -> None:
+    with ScriptedServer(pages(PAGE.format(1)), tls=server_tls) as server:
+        stranger, known = endpoint(server.url), replace(endpoint(server.url), tls_ca_file=str(certificate[0]))
+        found = []
+        for each in (stranger, known, replace(stranger, tls_verify=False)):
+            with page_of(Auto(), each) as page:
+                assert page is not None
+                found.append(window(page, Recorder())[0] is not None)
+    assert found == [False, True, True]
