@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, fields, replace
 from itertools import pairwise
 from operator import attrgetter
 
-from llmload.domain import RunHeader, RunResult, StepMetrics
+from llmload.domain import RunHeader, RunResult, StepMetrics, StepResult
 from llmload.latency import Histogram, LatencySummary
 from llmload.promises import LATENCIES, RATES, SHARES, STATS, Bound, Gate
+from llmload.serving import Check
 from llmload.store.typed_json import of_text, to_text
-from llmload.timeline import GpuSeries, Timeline
+from llmload.timeline import GpuSeries, ServerSeries, Timeline
 
 _LARGEST = 16_000_000
 """Bytes of an unpacked document. One step has about 10,000, and a hundred runs to compare with 1,500,000."""
@@ -48,6 +49,10 @@ def kept_result(connection: sqlite3.Connection, run: int, header: RunHeader) -> 
 
 _AXES = {"concurrency", "rate", "speed"}
 _SUBJECTS = {*LATENCIES, *SHARES, *RATES}
+_CHECKED = {
+    ("requests", ""), ("input_tokens", "tokens"), ("output_tokens", "tokens"), ("ttft", "ms"), ("tpot", "ms"),
+    ("e2e", "ms"),
+}  # fmt: skip
 _LATENCY = attrgetter(*(field.name for field in fields(LatencySummary)))  # astuple copies, as deep as it goes
 _EMPTY = RunHeader("", "", "", "", "", "", "", "", {}, {})
 
@@ -65,6 +70,8 @@ def _agrees(result: RunResult) -> bool:
         and all(_is_measured(step.metrics) for step in result.steps)
         and (result.timeline is None or _is_timeline(result.timeline))
         and all(map(_is_series, result.gpus))
+        and (result.server is None or _is_server_series(result.server))
+        and all(map(_is_served, result.steps))
     )
 
 
@@ -103,4 +110,30 @@ def _is_timeline(timeline: Timeline) -> bool:
 
 def _is_series(gpu: GpuSeries) -> bool:
     tracks = (gpu.utilisation, gpu.memory_bytes, gpu.temperature_c, gpu.power_w)
-    return {len(track) for track in tracks} == {len(gpu.at_s)}
+    count = len(gpu.at_s)
+    is_even = {len(track) for track in tracks} == {count}
+    return is_even and {len(gpu.sm_clock_mhz), len(gpu.throttled)} <= {0, count} and _are_shares(gpu.utilisation)
+
+
+def _is_server_series(server: ServerSeries) -> bool:
+    tracks = (server.running, server.waiting, server.kv_cache_share, server.output_tps)
+    return {len(track) for track in tracks} == {len(server.at_s)} and _are_shares(server.kv_cache_share)
+
+
+def _is_served(step: StepResult) -> bool:
+    """What GPUs and server did at a step, and what of it was held against the client's side."""
+    figures = [figures for figures in (step.gpu, step.server) if figures is not None]
+    told = [value for each in figures for value in astuple(each) if isinstance(value, float | int)]
+    shares = () if step.gpu is None else (step.gpu.utilisation, step.gpu.throttled)
+    if step.server is not None:
+        shares = (*shares, step.server.kv_cache_share, step.server.prefix_cache_hit_share)
+    return all(value >= 0 for value in told) and _are_shares(shares) and all(map(_is_check, step.checks))
+
+
+def _is_check(check: Check) -> bool:
+    sizes = (check.client, check.server, check.tolerance, check.floor)
+    return (check.figure, check.unit) in _CHECKED and all(size >= 0 for size in sizes)
+
+
+def _are_shares(values: Iterable[float | None]) -> bool:
+    return all(value is None or 0 <= value <= 1 for value in values)

@@ -116,6 +116,20 @@ LIES: dict[str, Change] = {
         "bounds_ms"
     ].pop(),
     "a device with one sample too few": lambda told: told["gpus"][0]["power_w"].pop(),
+    "a device with one clock too few": lambda told: told["gpus"][0]["sm_clock_mhz"].pop(),
+    "a device that is busier than can be": lambda told: told["gpus"][0]["utilisation"].__setitem__(0, 1.5),
+    "a truth that is a number": lambda told: told["gpus"][0]["throttled"].__setitem__(0, 1),
+    "a server with one sample too few": lambda told: told["server"]["waiting"].pop(),
+    "a server whose cache is more than full": lambda told: told["server"]["kv_cache_share"].__setitem__(0, 2.0),
+    "a server that speaks by an unknown source": lambda told: told["server"].update(source="oracle"),
+    "figures of GPUs below nothing": lambda told: told["steps"][0]["gpu"].update(power_w=-1.0),
+    "a share of GPUs above all": lambda told: told["steps"][0]["gpu"].update(throttled=1.1),
+    "a server that hits more than it asks for": lambda told: told["steps"][0]["server"].update(
+        prefix_cache_hit_share=1.1
+    ),
+    "a check of an unknown figure": lambda told: told["steps"][0]["checks"][0].update(figure="joy"),
+    "a check of an unknown unit": lambda told: told["steps"][0]["checks"][0].update(unit="parsec"),
+    "a check of no number": lambda told: told["steps"][0]["checks"][0].update(client=float("inf")),
     "half a character": lambda told: told.update(because="\ud800"),
     "half a character as a name": lambda told: told["fingerprint"].update({"\ud800": "x"}),
     "a setting that is deep": lambda told: told["target"]["settings"].update(deep=_nested(200)),
