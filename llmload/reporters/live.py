@@ -10,6 +10,7 @@ from rich.text import Text
 from llmload.plain_text import plain
 from llmload.progress import Progress, Waiting
 from llmload.reporters.figures import amount, milliseconds, percent
+from llmload.reporters.gpu_now import lines_of
 from llmload.units import format_duration
 
 
@@ -30,6 +31,8 @@ def panel(progress: Progress | Waiting) -> Panel:
     body = Table.grid(expand=True)
     body.add_row(ProgressBar(total=max(1, progress.planned), completed=min(progress.done, progress.planned)))
     body.add_row(figures)
+    for words in lines_of(progress.gpus):
+        body.add_row(Text(words))
     title = Text(f"{plain(progress.step)}, {progress.phase.value}")
     return Panel(body, title=title, title_align="left", border_style="cyan")
 
@@ -43,6 +46,7 @@ def line(progress: Progress | Waiting) -> str:
         f"{progress.in_flight} in flight, {amount(progress.output_events_per_s)} events/s, "
         f"TTFT p50 {milliseconds(progress.ttft_p50_ms)}, p95 {milliseconds(progress.ttft_p95_ms)}, "
         f"goodput {percent(progress.goodput)}, {_left(progress)} left"
+        + "".join(f"; {words}" for words in lines_of(progress.gpus))
     )
 
 

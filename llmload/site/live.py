@@ -17,7 +17,7 @@ from llmload.domain import Step, StepResult
 from llmload.errors import StoreError
 from llmload.plain_text import plain
 from llmload.reporters.texts import Texts
-from llmload.site.standing import ladder_of, progress_document, spoken, step_table, steps_document, told_of
+from llmload.site.standing import gpu_table, ladder_of, progress_document, spoken, step_table, steps_document, told_of
 from llmload.store.states import RunState
 
 POLL_S = 0.25
@@ -78,7 +78,12 @@ class _Words:
 
     def progress(self, state: RunState) -> Mapping[str, object]:
         told = {name: plain(words) for name, words in told_of(state, self.ladder, self.texts).items()}
-        return {"progress": progress_document(state.progress), "told": told, "spoken": spoken(told, self.texts)}
+        return {
+            "progress": progress_document(state.progress),
+            "told": told,
+            "spoken": spoken(told, self.texts),
+            "gpus": [list(row) for row in gpu_table(state, self.texts).rows],
+        }
 
     def steps(self, steps: Sequence[StepResult]) -> Mapping[str, object]:
         rows = [[plain(cell) for cell in row] for row in step_table(steps, self.ladder, self.texts).rows]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from math import isfinite
 
@@ -13,6 +13,7 @@ from llmload.errors import StoreError
 from llmload.plain_text import plain
 from llmload.progress import Progress
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, milliseconds, percent
+from llmload.reporters.gpu_now import words_of
 from llmload.reporters.sections import Table
 from llmload.reporters.step_document import Json, Room, caveat_document, number, step_document
 from llmload.reporters.texts import Texts
@@ -122,6 +123,14 @@ def step_table(steps: Sequence[StepResult], ladder: Sequence[Step], texts: Texts
     return Table(tuple(names), tuple(rows))
 
 
+def gpu_table(state: RunState, texts: Texts) -> Table:
+    """A row for every GPU that told something a moment ago; none where none is watched."""
+    columns = ("gpu", "utilisation", "memory", "temperature", "power")
+    words = () if state.progress is None else tuple(map(words_of, state.progress.gpus))
+    rows = tuple((each.name, each.utilisation, each.memory, each.temperature, each.power) for each in words)
+    return Table(tuple(texts[f"site.live.gpu.{name}"] for name in columns), rows)
+
+
 def _row(result: StepResult, texts: Texts) -> tuple[str, ...]:
     metrics = result.metrics
     summaries = (metrics.latency.get(name) for name in _LATENCIES)
@@ -141,8 +150,13 @@ def progress_document(now: Progress | None) -> Json:
     """Where the window stands; shares 0..1, rates per second, None before the first one."""
     if now is None:
         return None
-    told = {name: number(value) if isinstance(value, float) else value for name, value in asdict(now).items()}
-    return {**told, "step": plain(now.step), "phase": now.phase.value}
+    told = _numbers(asdict(replace(now, gpus=())))
+    gpus = [{**_numbers(asdict(gpu)), "name": plain(gpu.name)} for gpu in now.gpus]
+    return {**told, "step": plain(now.step), "phase": now.phase.value, "gpus": gpus}
+
+
+def _numbers(told: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: number(value) if isinstance(value, float) else value for name, value in told.items()}
 
 
 def steps_document(steps: Sequence[StepResult]) -> Json:

@@ -28,6 +28,7 @@ from llmload.store.opening import BUSY_S, TEXT, connect, connect_to_read, explai
 from llmload.store.process import Process, is_gone, this_process
 from llmload.store.results import caveats_of_run, put_result, put_step, steps_of
 from llmload.store.runs import RunSummary, StoredRun, new_run_id
+from llmload.store.watched import gpus_now_text
 from llmload.store.windows import WINDOW, WindowRows, observation_of, rows_of
 
 __all__ = ["HistoryRun", "RunSummary", "Store", "StoredRun", "new_run_id", "open_existing", "open_store"]
@@ -143,7 +144,8 @@ class Store:
             run, _ = self._run(run_id)
             connection.execute(
                 "UPDATE progress SET seen_s = ?, step = ?, phase = ?, done = ?, planned = ?, in_flight = ?,"
-                " output_events_per_s = ?, ttft_p50_ms = ?, ttft_p95_ms = ?, goodput = ?, elapsed_s = ? WHERE run = ?",
+                " output_events_per_s = ?, ttft_p50_ms = ?, ttft_p95_ms = ?, goodput = ?, elapsed_s = ?, gpus = ?"
+                " WHERE run = ?",
                 (
                     time.time(),
                     now.step,
@@ -156,6 +158,7 @@ class Store:
                     now.ttft_p95_ms,
                     now.goodput,
                     now.elapsed_s,
+                    gpus_now_text(now.gpus),
                     run,
                 ),
             )

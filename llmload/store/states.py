@@ -11,6 +11,7 @@ from llmload.progress import Progress
 from llmload.store import runs
 from llmload.store.database import Store
 from llmload.store.process import Process, is_gone
+from llmload.store.watched import gpus_now_of
 from llmload.verdict import Caveat
 
 RUNNING, ABORTED = "running", "aborted"
@@ -83,7 +84,7 @@ class Neighbours:
 _STATE = (
     "SELECT runs.*, progress.place, pid, process_started, seen_s, progress.step, phase, done, progress.planned,"
     " in_flight, output_events_per_s, progress.ttft_p50_ms AS now_p50_ms, ttft_p95_ms AS now_p95_ms,"
-    " progress.goodput AS now_goodput, elapsed_s,"
+    " progress.goodput AS now_goodput, elapsed_s, progress.gpus AS now_gpus,"
     " (SELECT total(last_id - first_id + 1) FROM windows WHERE windows.run = runs.run) AS requests,"
     " (SELECT count(*) FROM steps WHERE steps.run = runs.run AND attempts IS NOT NULL) AS measured,"
     " (SELECT total(attempts) FROM steps WHERE steps.run = runs.run) AS step_attempts"
@@ -147,6 +148,7 @@ def _progress(row: sqlite3.Row) -> Progress | None:
         ttft_p95_ms=row["now_p95_ms"],
         goodput=row["now_goodput"],
         elapsed_s=row["elapsed_s"],
+        gpus=gpus_now_of(row["now_gpus"]),
     )
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TypeVar, get_args
 
 from llmload.samples import (
     Distribution,
     Gpu,
     GpuFigure,
+    GpuNow,
     LogFigure,
     MetricName,
     SampleName,
@@ -25,6 +26,7 @@ from llmload.samples import (
     Source,
     Watched,
 )
+from llmload.store.runs import to_json
 from llmload.store.typed_json import is_bearable, of_text, to_text
 
 WATCHED = ("gpus", "server_work", "notes")
@@ -33,6 +35,10 @@ WATCHED = ("gpus", "server_work", "notes")
 MOST_SERIES = 20_000
 """Of one window: twenty figures of a thousand GPUs."""
 
+MOST_GPUS_NOW = 64
+"""That a page shows while a run goes on."""
+
+_LONGEST_NOW = 100_000  # characters
 _LARGEST = 2_000_000  # bytes of a document; eight GPUs have 2,000
 _MOST_NOTES, _LONGEST_NOTE, _LONGEST_DEVICE = 200, 2_000, 1_000
 _LATEST_US = 2**53
@@ -167,3 +173,21 @@ def _columns(rows: Iterable[tuple[int, float]], start_us: int) -> tuple[array[in
         at_ns.append((start_us + at_us) * 1000)
         values.append(value)
     return at_ns, values
+
+
+# ---------------------------------------------------------------- while a run goes on
+
+
+def gpus_now_text(gpus: Sequence[GpuNow]) -> str:
+    """As JSON for the row of progress, without anything that takes time to import."""
+    return to_json(tuple(asdict(gpu) for gpu in gpus[:MOST_GPUS_NOW]))
+
+
+def gpus_now_of(stored: object) -> tuple[GpuNow, ...]:
+    """The same again; none where it is nothing that can be shown."""
+    if not isinstance(stored, str) or stored == _NONE or len(stored) > _LONGEST_NOW:
+        return ()
+    try:
+        return _read_list(stored, tuple[GpuNow, ...])[:MOST_GPUS_NOW]
+    except Exception:  # a foreign document may be wrong in many ways
+        return ()

@@ -22,7 +22,7 @@ from tests.command import start
 from tests.pages.opened import Opened
 from tests.pages.served import served
 from tests.recorded_runs import CLEAN
-from tests.store.observations import PROGRESS, window
+from tests.store.observations import GPUS_NOW, PROGRESS, window
 
 pytestmark = pytest.mark.page
 WITHIN_MS = 1_000
@@ -89,6 +89,12 @@ def test_a_page_follows_the_store_within_a_second_to_the_result(
         expect(page.locator("[data-told=done]")).to_have_text(f"{done} / 100", timeout=WITHIN_MS)
         expect(bar).to_have_attribute("aria-valuenow", str(done), timeout=WITHIN_MS)
     expect(page.locator("#spoken")).to_contain_text("concurrency 8, measuring")
+    expect(page.locator("#gpus-now")).to_be_hidden()
+    store.progress(header.run_id, replace(PROGRESS, gpus=GPUS_NOW))
+    now = page.get_by_role("region", name="GPUs now").get_by_role("row")
+    expect(now).to_have_count(1 + len(GPUS_NOW), timeout=WITHIN_MS)
+    expect(now.nth(1)).to_contain_text("0 NVIDIA H100 80GB HBM3")
+    expect(now.nth(1).get_by_role("cell")).to_have_text(["97%", "71 / 80 GiB", "66 °C", "640 W"])
     store.remember(header.run_id, window(), CLEAN.steps[0].metrics)
     row = page.locator("tbody tr", has_text="concurrency 1")
     expect(row.locator("td").first).to_have_text(str(CLEAN.steps[0].metrics.attempts), timeout=WITHIN_MS)

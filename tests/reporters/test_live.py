@@ -10,6 +10,8 @@ from rich.console import Console
 from llmload.domain import Phase
 from llmload.progress import Progress, Waiting
 from llmload.reporters import live
+from llmload.samples import GpuNow
+from tests.store.observations import GPUS_NOW
 
 RUNNING = Progress("concurrency 50", Phase.MEASURED, 120, 200, 50, 1234.5, 100.2, 333.3, 0.93, 12.3)
 BEGUN = Progress("concurrency 50", Phase.WARMUP, 0, 0, 1, 0.0, None, None, None, 0.0)
@@ -41,6 +43,29 @@ def test_a_window_that_has_just_begun_has_no_figures_yet() -> None:
 
 def test_the_panel_keeps_its_height() -> None:
     assert shown(RUNNING).count("\n") == shown(BEGUN).count("\n")
+
+
+def test_each_gpu_has_its_figures_as_far_as_it_tells_them() -> None:
+    told = replace(RUNNING, gpus=GPUS_NOW)
+    assert live.line(told).removeprefix(live.line(RUNNING)) == (
+        "; GPU 0 97%, 71 / 80 GiB, 66 °C, 640 W; GPU 1 0%, 0.50 GiB"
+    )
+    for words in ("GPU 0 97%, 71 / 80 GiB, 66 °C, 640 W", "GPU 1 0%, 0.50 GiB"):
+        assert words in shown(told)
+
+
+def test_a_gpu_that_tells_nothing_is_not_idle() -> None:
+    mute = GpuNow(3, "NVIDIA H100", None, None, 80 * 2**30, None, None)
+    assert live.line(replace(RUNNING, gpus=(mute,))).endswith("; GPU 3 n/a")
+
+
+def test_many_gpus_leave_the_terminal_readable() -> None:
+    many = tuple(replace(GPUS_NOW[0], index=index) for index in range(11))
+    text = shown(replace(RUNNING, gpus=many))
+    assert "GPU 7 97%" in text
+    assert "GPU 8" not in text
+    assert "and 3 more" in text
+    assert shown(replace(RUNNING, gpus=many)).count("\n") == shown(RUNNING).count("\n") + 9
 
 
 def test_a_long_wait_is_told_in_minutes_and_overshoot_is_no_wait() -> None:

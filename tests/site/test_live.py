@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,12 +15,15 @@ from llmload.domain import Phase
 from llmload.errors import StoreError
 from llmload.progress import Progress
 from llmload.reporters.texts import Language, texts_in
+from llmload.samples import GpuNow
 from llmload.site.live import HEARTBEAT_POLLS, LONGEST_POLLS, Exchange, Message, Source, Streams, events
+from llmload.store.database import open_store
 from llmload.store.states import RunState
 from tests.recorded_runs import CLEAN
 from tests.recorded_trouble import HOSTILE
 from tests.site.asked import ask
 from tests.site.stores import FAILED, RUNNING
+from tests.store.observations import GPUS_NOW
 
 TEXTS = texts_in(Language.EN)
 NOW = Progress("concurrency 8", Phase.MEASURED, 40, 200, 8, 812.3, 31.2, 88.1, 0.9612, 5.0)
@@ -110,6 +114,41 @@ def test_what_is_not_known_is_no_zero() -> None:
     blank = replace(NOW, planned=0, ttft_p50_ms=None, goodput=None)
     progress = json.loads(told(source_of(replace(GOING, progress=blank), ENDED))[3].partition("data: ")[2])
     assert [progress["told"][name] for name in ("percent", "left", "ttft_p50", "goodput")] == ["", "n/a", "n/a", "n/a"]
+
+
+def test_each_gpu_is_told_for_programs_and_for_people() -> None:
+    watched = replace(GOING, progress=replace(NOW, gpus=GPUS_NOW))
+    progress = json.loads(told(source_of(watched, ENDED))[3].partition("data: ")[2])
+    assert progress["gpus"] == [
+        ["0 NVIDIA H100 80GB HBM3", "97%", "71 / 80 GiB", "66 °C", "640 W"],
+        ["1 NVIDIA T400 4GB", "0%", "0.50 GiB", "n/a", "n/a"],
+    ]
+    first, second = progress["progress"]["gpus"]
+    assert first == {
+        "index": 0,
+        "name": "NVIDIA H100 80GB HBM3",
+        "utilisation": 0.97,
+        "memory_bytes": 71 * 2**30,
+        "memory_total_bytes": 80 * 2**30,
+        "temperature_c": 66.0,
+        "power_w": 640.4,
+    }
+    assert [second[name] for name in ("memory_total_bytes", "temperature_c", "power_w")] == [None, None, None]
+
+
+def test_a_gpu_of_a_hostile_name_and_of_no_number_ends_no_event() -> None:
+    odd = GpuNow(0, f"{HOSTILE}\n\nevent: finished", float("nan"), 2**62, None, float("inf"), 1e300)
+    blocks = told(source_of(replace(GOING, progress=replace(NOW, gpus=(odd,))), ENDED))
+    assert names(blocks) == ["state", "steps", "progress", "state", "finished"]
+    progress = json.loads(blocks[3].partition("data: ")[2])
+    assert "\x1b" not in progress["gpus"][0][0] + progress["progress"]["gpus"][0]["name"]
+    assert progress["gpus"][0][1] == progress["gpus"][0][3] == "n/a"
+    assert progress["progress"]["gpus"][0]["utilisation"] is None
+
+
+def test_a_run_without_gpus_has_an_empty_list_of_them() -> None:
+    progress = json.loads(told(source_of(GOING, ENDED))[3].partition("data: ")[2])
+    assert (progress["gpus"], progress["progress"]["gpus"]) == ([], [])
 
 
 def test_hostile_text_ends_no_event() -> None:
@@ -213,3 +252,17 @@ def test_a_run_whose_process_lives_is_followed(filled: Path) -> None:
     (page,) = ask(filled, f"/benchmark/{RUNNING}")
     assert 'data-events="../benchmark/20260301-120000-000000f0/events"' in page.text
     assert 'role="progressbar"' in page.text
+
+
+@pytest.mark.parametrize(("gpus", "is_hidden"), [((), True), (GPUS_NOW, False)], ids=["none watched", "two watched"])
+def test_the_page_shows_gpus_where_there_are_any(
+    gpus: tuple[GpuNow, ...], is_hidden: bool, filled: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copyfile(filled, tmp_path / filled.name))
+    with open_store(path) as store:
+        store.progress(RUNNING, replace(NOW, gpus=gpus))
+    english, korean = ask(path, f"/benchmark/{RUNNING}", f"/benchmark/{RUNNING}?lang=ko")
+    for page, heading in ((english, "GPUs now"), (korean, "현재 GPU 상태")):
+        assert ('<div id="gpus-now" class="gpus" hidden>' in page.text) == is_hidden
+        assert f'<h3 id="gpus">{heading}</h3>' in page.text
+        assert page.text.count('<th scope="row">0 NVIDIA H100 80GB HBM3</th>') == len(gpus) // 2

@@ -15,6 +15,7 @@ from llmload.samples import (
     Distribution,
     Gpu,
     GpuFigure,
+    GpuNow,
     LogFigure,
     MetricName,
     SampleName,
@@ -232,3 +233,9 @@ def seen_beside(seen: Observation, seconds: int = 3) -> Observation:
 
 
 PROGRESS = Progress("concurrency 8", Phase.MEASURED, 40, 200, 8, 812.5, 20.1, 44.0, None, 3.25)
+
+GPUS_NOW = (
+    GpuNow(0, "NVIDIA H100 80GB HBM3", 0.97, 71 * GIB, 80 * GIB, 66.0, 640.4),
+    GpuNow(1, "NVIDIA T400 4GB", 0.0, GIB // 2, None, None, None),
+)
+"""The second one tells neither its size nor its temperature nor its power."""

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from llmload.errors import StoreError
+from llmload.samples import GpuNow
 from llmload.store.database import Store, open_store
 from llmload.store.states import caveats_by_place, gate_words, meant_by, neighbours, state_of
 from tests.recorded_runs import CLEAN, TROUBLE
-from tests.store.observations import PROGRESS, window
+from tests.store.observations import GPUS_NOW, PROGRESS, window
 
 RUN = CLEAN.header.run_id
 DAYS = ("20260301-080000-0000000a", "20260302-080000-0000000b", "20260303-080000-0000000c")
@@ -53,6 +54,44 @@ def test_a_run_that_goes_on_has_its_progress_and_what_it_stored_so_far(store: St
         CLEAN.steps[0].metrics.attempts,
     )
     assert going.seen_s is not None
+
+
+def shown_gpus(store: Store) -> tuple[GpuNow, ...]:
+    going = state_of(store, RUN)
+    assert going is not None
+    assert going.progress is not None
+    return going.progress.gpus
+
+
+def test_what_gpus_tell_now_is_told_and_overwritten(store: Store) -> None:
+    store.begin(CLEAN.header)
+    store.progress(RUN, replace(PROGRESS, gpus=GPUS_NOW))
+    assert shown_gpus(store) == GPUS_NOW
+    store.progress(RUN, replace(PROGRESS, gpus=tuple(replace(GPUS_NOW[0], index=index) for index in range(1_000))))
+    assert len(shown_gpus(store)) == 64
+    store.progress(RUN, PROGRESS)
+    assert shown_gpus(store) == ()
+
+
+@pytest.mark.parametrize(
+    "gpus",
+    [
+        "",
+        "{}",
+        "[1]",
+        '[{"index": 0}]',
+        "[" * 5_000,
+        '"' + "x" * 200_000 + '"',
+        '[{"index":0,"name":"x","utilisation":NaN,"memory_bytes":null,"memory_total_bytes":null,"temperature_c":null,'
+        '"power_w":null}]',
+    ],
+    ids=["nothing", "an object", "numbers", "members missing", "nested", "long", "no number"],
+)
+def test_gpus_that_no_llmload_tells_so_are_not_shown_and_the_run_is(store: Store, gpus: str) -> None:
+    store.begin(CLEAN.header)
+    store.progress(RUN, PROGRESS)
+    change(store, "UPDATE progress SET gpus = ?", gpus)
+    assert shown_gpus(store) == ()
 
 
 def test_a_run_whose_process_died_is_aborted_and_nothing_is_written(store: Store) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from llmload.site import rendering
 from llmload.site.asking import Answer, Asked, Freshness
 from llmload.site.outcome import Unjudged, why_unjudged
-from llmload.site.standing import instant, ladder_of, spoken, state_document, step_table, told_of
+from llmload.site.standing import gpu_table, instant, ladder_of, spoken, state_document, step_table, told_of
 from llmload.store.database import Store
 from llmload.store.judgement import cut_short
 from llmload.store.states import RunState, caveats_by_place, gate_words
@@ -29,6 +29,7 @@ def page(asked: Asked, store: Store, state: RunState, why: Unjudged, around: Map
         "reason": reason,
         "facts": _facts(asked, state),
         "live": live,
+        "gpus": gpu_table(state, texts),
         "spoken": spoken(live, texts) if live else "",
         "gates": [(_status(gate.status), gate) for gate in gate_words(store, state.run_id)][:_MOST_LINES],
         "caveats": caveats_by_place(store, state.run_id)[:_MOST_LINES],

@@ -34,16 +34,20 @@
     made.textContent = words;
     return made;
   };
+  const row = ([label, ...figures]) => {
+    const made = document.createElement("tr");
+    made.append(cell("th", "", label), ...figures.map((each) => cell("td", "number", each)));
+    return made;
+  };
   const fill = (rows) => {
     const body = document.querySelector("#steps + .scroll tbody");
     if (!body) return rows.length > 0 && location.reload(); // steps that nobody knew of: the page has a table now
-    body.replaceChildren(
-      ...rows.map(([label, ...figures]) => {
-        const row = document.createElement("tr");
-        row.append(cell("th", "", label), ...figures.map((each) => cell("td", "number", each)));
-        return row;
-      }),
-    );
+    body.replaceChildren(...rows.map(row));
+  };
+  const gpus = document.getElementById("gpus-now");
+  const fillGpus = (rows) => {
+    gpus.hidden = rows.length === 0;
+    gpus.querySelector("tbody").replaceChildren(...rows.map(row));
   };
 
   const say = (words) => {
@@ -55,8 +59,9 @@
     const source = new EventSource(new URL(live.dataset.events, location.href));
     const on = (name, act) => source.addEventListener(name, (event) => act(JSON.parse(event.data)));
     source.addEventListener("open", () => say(""));
-    on("progress", ({ told, spoken }) => {
+    on("progress", ({ told, spoken, gpus: rows }) => {
       show(told);
+      fillGpus(rows);
       speak(spoken);
     });
     on("steps", ({ rows }) => fill(rows));
