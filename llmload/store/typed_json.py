@@ -10,7 +10,8 @@ import json
 import math
 import re
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Literal, TypeVar, Union, get_args, get_origin
 
 from llmload.baseline import Estimate
 from llmload.verdict import Evidence
@@ -56,6 +57,7 @@ def _converter() -> Converter:
     for kind, hook in ((float, _number), (int, _whole), (bool, _truth), (str, _text)):
         converter.register_structure_hook(kind, hook)
     converter.register_structure_hook_func(lambda kind: kind == float | None, _number_if_any)  # most fields are such
+    converter.register_structure_hook_func(_is_word, _word)
     converter.register_structure_hook(Estimate, _with_figures(Estimate, converter, _figure, "value"))
     converter.register_structure_hook(Evidence, _with_figures(Evidence, converter, _figure_if_any, *_BEYOND))
     return converter
@@ -113,6 +115,32 @@ def _text(value: object, kind: type[str]) -> str:
     if type(value) is not str:
         raise TypeError(f"{value!r:.40} is no text")
     return kind(value)
+
+
+def words_of(kind: object) -> tuple[str, ...]:
+    """Those of a closed list of words, be it one Literal or several together; none where it is no such list."""
+    words: list[str] = []
+    for each in get_args(kind):
+        if isinstance(each, str):
+            words.append(each)
+        elif inner := words_of(each):
+            words += inner
+        else:
+            return ()
+    return tuple(words)
+
+
+_CLOSED: tuple[object, ...] = (Literal, Union, UnionType)
+
+
+def _is_word(kind: object) -> bool:
+    return get_origin(kind) in _CLOSED and bool(words_of(kind))
+
+
+def _word(value: object, kind: object) -> str:
+    if type(value) is not str or value not in words_of(kind):
+        raise ValueError(f"{value!r:.40} is none of the words that there are")
+    return value
 
 
 def _foreign(value: object, _: object, depth: int = 0) -> object:

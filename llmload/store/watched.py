@@ -11,15 +11,12 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TypeVar, get_args
+from typing import TypeVar, cast
 
 from llmload.samples import (
     Distribution,
     Gpu,
-    GpuFigure,
     GpuNow,
-    LogFigure,
-    MetricName,
     SampleName,
     Series,
     ServerWork,
@@ -27,7 +24,7 @@ from llmload.samples import (
     Watched,
 )
 from llmload.store.runs import to_json
-from llmload.store.typed_json import is_bearable, of_text, to_text
+from llmload.store.typed_json import is_bearable, of_text, to_text, words_of
 
 WATCHED = ("gpus", "server_work", "notes")
 """Columns of `windows`."""
@@ -44,7 +41,7 @@ _MOST_NOTES, _LONGEST_NOTE, _LONGEST_DEVICE = 200, 2_000, 1_000
 _LATEST_US = 2**53
 _NONE = "[]"
 
-_NAMES: dict[str, SampleName] = {name: name for kind in (GpuFigure, MetricName, LogFigure) for name in get_args(kind)}
+_NAMES = frozenset(words_of(SampleName))
 
 Kind = TypeVar("Kind")
 Nothing = TypeVar("Nothing")
@@ -162,7 +159,13 @@ def _series(connection: sqlite3.Connection, window: sqlite3.Row) -> Iterator[Ser
             "SELECT at_us, value FROM samples WHERE window = ? AND series = ? ORDER BY at_us, nth",
             (window["window"], number),
         )
-        yield Series(Source(source), _NAMES[name], device, *_columns(rows, window["start_us"]))
+        yield Series(Source(source), _name(name), device, *_columns(rows, window["start_us"]))
+
+
+def _name(stored: str) -> SampleName:
+    if stored not in _NAMES:
+        raise ValueError(f"{stored[:40]!r} is no figure")
+    return cast(SampleName, stored)
 
 
 def _columns(rows: Iterable[tuple[int, float]], start_us: int) -> tuple[array[int], array[float]]:

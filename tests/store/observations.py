@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import replace
-from typing import get_args
+from typing import cast
 
 from hypothesis import strategies as st
 
@@ -14,9 +14,7 @@ from llmload.samples import (
     UNWATCHED,
     Distribution,
     Gpu,
-    GpuFigure,
     GpuNow,
-    LogFigure,
     MetricName,
     SampleName,
     Series,
@@ -24,6 +22,7 @@ from llmload.samples import (
     Source,
     Watched,
 )
+from llmload.store.typed_json import words_of
 from llmload.verdict import Caveat
 
 START_NS = 123_456_789_000_000
@@ -91,10 +90,8 @@ _gpus = st.builds(
     mig=st.none() | _words,
     host=_words,
 )
-_metrics: st.SearchStrategy[MetricName] = st.sampled_from(get_args(MetricName))
-_figures: st.SearchStrategy[SampleName] = st.sampled_from(
-    [*get_args(GpuFigure), *get_args(MetricName), *get_args(LogFigure)]
-)
+_metrics: st.SearchStrategy[MetricName] = st.sampled_from(cast(tuple[MetricName, ...], words_of(MetricName)))
+_figures: st.SearchStrategy[SampleName] = st.sampled_from(cast(tuple[SampleName, ...], words_of(SampleName)))
 _distributions = st.builds(
     Distribution,
     count=_numbers,
