@@ -19,7 +19,8 @@ class Metric:
     `also` are families that are counted in, without which the figure is not told. Where `label` is named, series count
     by its value: with one of `only`, if there are any, and none of `never`. `per` makes a distribution of two counters:
     `family` is what its observations add up to, `per` how many there were. `scale` makes our unit of theirs. What
-    `lags` is renewed only now and then, and says nothing of one instant.
+    `lags` is renewed only now and then, and says nothing of one instant. What is `unstreamed` is true only of answers
+    that are not streamed.
     """
 
     family: str
@@ -30,6 +31,7 @@ class Metric:
     per: str | None = None
     scale: float = 1.0
     lags: bool = False
+    unstreamed: bool = False
 
 
 Alias = str | Metric
@@ -98,8 +100,6 @@ LLAMA_CPP: MetricNames = {
     "itl_s": (Metric("llamacpp:tokens_predicted_seconds_total", per="llamacpp:tokens_predicted_total"),),
 }
 
-# Its durations of whole requests are left out: those of a decoupled model, which is how answers are streamed, end when
-# the model has taken the request over, not with the answer.
 _TRITON_ENDED, _US, _MS = "nv_inference_request_success", 1e-6, 1e-3
 TRITON: MetricNames = {
     "requests_waiting": ("nv_inference_pending_request_count",),
@@ -108,6 +108,8 @@ TRITON: MetricNames = {
     "requests_cancelled": (Metric("nv_inference_request_failure", label="reason", only=("CANCELED",)),),
     "queue_s": (Metric("nv_inference_queue_duration_us", per=_TRITON_ENDED, scale=_US),),
     "ttft_s": (Metric("nv_inference_first_response_histogram_ms", scale=_MS),),  # where it was switched on
+    # of a decoupled model, which is how answers are streamed, it ends when the model has taken the request over
+    "e2e_s": (Metric("nv_inference_request_duration_us", per=_TRITON_ENDED, scale=_US, unstreamed=True),),
 }
 
 _LMDEPLOY_ENDED = "lmdeploy:request_success_total"
@@ -146,6 +148,15 @@ def merged(*servers: MetricNames) -> MetricNames:
         for name, aliases in server.items():
             names[name] = (*names.get(name, ()), *aliases)
     return {name: tuple(dict.fromkeys(aliases)) for name, aliases in names.items()}
+
+
+def of_streams(names: MetricNames) -> MetricNames:
+    """Without what is true only of answers that are not streamed."""
+    told = {
+        name: tuple(alias for alias in aliases if isinstance(alias, str) or not alias.unstreamed)
+        for name, aliases in names.items()
+    }
+    return {name: aliases for name, aliases in told.items() if aliases}
 
 
 EVERY = merged(LLAMA_CPP, VLLM, SGLANG, LMDEPLOY, TGI, TRITON)

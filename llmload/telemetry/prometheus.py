@@ -45,9 +45,10 @@ def page_of(source: Auto | MetricsPage | None, endpoint: Endpoint) -> Iterator[P
     if not addresses:
         yield None
         return
-    names = PageNames(metric_names.merged(adapter.metric_names, metric_names.EVERY), endpoint.model)
+    names = metric_names.merged(adapter.metric_names, metric_names.EVERY)
+    told = metric_names.of_streams(names) if endpoint.stream else names
     with lines_to(addresses, endpoint) as lines:
-        yield _WatchedPage(lines, names, _SWITCHES.get(endpoint.framework, ""))
+        yield _WatchedPage(lines, PageNames(told, endpoint.model), _SWITCHES.get(endpoint.framework, ""))
 
 
 def _usual(adapter: Adapter, endpoint: Endpoint) -> tuple[Address, ...]:

@@ -89,7 +89,18 @@ def test_tritons_page_is_read_to_the_figure() -> None:
     page = PageNames(metric_names.TRITON, "vllm_like").study(body_of("triton/metrics.prom"))
     assert page.gauges == {"requests_waiting": 0}
     assert page.counts == {"requests_succeeded": 8, "requests_failed": 0, "requests_cancelled": 0}
-    assert page.distributions == {"queue_s": Distribution(8, pytest.approx(0.000366))}
+    assert page.distributions == {
+        "queue_s": Distribution(8, pytest.approx(0.000366)),
+        "e2e_s": Distribution(8, pytest.approx(0.067068)),
+    }
+
+
+def test_how_long_triton_takes_is_not_told_of_streams() -> None:
+    """A decoupled model is done when it has taken a request over, and then begins to answer."""
+    names = metric_names.of_streams(metric_names.TRITON)
+    assert "e2e_s" not in PageNames(names, "vllm_like").study(body_of("triton/metrics.prom")).distributions
+    assert names.keys() == metric_names.TRITON.keys() - {"e2e_s"}
+    assert metric_names.of_streams(metric_names.VLLM) == metric_names.VLLM
 
 
 @pytest.mark.parametrize("server", ["vllm", "sglang", "llama.cpp"])
