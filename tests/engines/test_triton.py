@@ -16,8 +16,10 @@ from llmload.scenario.asked import Target
 from llmload.store.database import open_existing
 from llmload.target.probe import probe
 from tests.command import llmload, measured, write_scenario
+from tests.delaying_proxy import DelayingProxy
 from tests.engines.tiny_model import TinyModel
 from tests.engines.triton_server import BREAKS_AFTER, BREAKS_EVERY, Triton, serving_triton
+from tests.engines.two_sides import TwoSides, another_client, read_sides
 from tests.target.asking import a_target, a_workload
 
 pytestmark = pytest.mark.measuring
@@ -106,20 +108,6 @@ def test_whole_answers_come_without_their_prompt(triton: Triton, tiny_model: Tin
     assert {record.output_tokens for record in the_measured(tmp_path)} == {OUTPUT_TOKENS}
 
 
-def test_its_counter_of_requests_agrees_with_ours(triton: Triton, tiny_model: TinyModel, tmp_path: Path) -> None:
-    metric, model = "nv_inference_request_success", "ensemble"
-    asked = a_workload(32, OUTPUT_TOKENS, sampling={}, tokenizer_file=str(tiny_model.tokenizer))
-    before = told(triton, metric, model)
-    probe(the_target(triton, model), triton.url, workload=asked, env={})
-    probing = told(triton, metric, model) - before
-    scenario = the_scenario(tmp_path, triton, model, tiny_model.tokenizer)
-    before = told(triton, metric, model)
-    done = llmload("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)  # once: also a bad measurement counts
-    assert done.returncode in (0, 5), done.stdout + done.stderr
-    sent = sum(record.sent_ns is not None for record in every_record(tmp_path))
-    assert told(triton, metric, model) - before == probing + sent
-
-
 def test_an_error_inside_a_200_is_a_failed_request_though_triton_counts_a_success(
     triton: Triton, tiny_model: TinyModel, tmp_path: Path
 ) -> None:
@@ -141,3 +129,43 @@ def test_the_example_is_contradicted_where_the_server_runs_another_backend(trito
     done = llmload("apply", "--dry-run", "server", str(example), cwd=tmp_path, env={"TRITON_URL": triton.url})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "differs  framework_config.backend: declared tensorrt_llm, and the server says python" in done.stdout
+
+
+def the_sides(directory: Path, triton: Triton, tiny_model: TinyModel, model: str, **changes: object) -> TwoSides:
+    """Client and server of one run; its metrics have a port of their own."""
+    changes = {"telemetry__server_metrics": triton.metrics_url, **changes}
+    scenario = the_scenario(directory, triton, model, tiny_model.tokenizer, **changes)
+    done = measured("apply", str(scenario), "--store", "runs.db", cwd=directory)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return read_sides(directory)
+
+
+def test_requests_of_streams_agree_with_its_count_of_this_model(
+    triton: Triton, tiny_model: TinyModel, tmp_path: Path
+) -> None:
+    sides = the_sides(tmp_path, triton, tiny_model, "counting")
+    [requests] = sides.checks  # it times no stream, and counts no tokens
+    assert (requests.figure, requests.client) == ("requests", requests.server)
+    assert sides.causes == {}
+
+
+def test_whole_answers_take_as_long_as_it_says(triton: Triton, tiny_model: TinyModel, tmp_path: Path) -> None:
+    sides = the_sides(tmp_path, triton, tiny_model, "whole", workload__stream=False)
+    assert sides.figures == {"requests", "e2e"}
+    assert (sides.disagreeing, sides.causes) == (set(), {})
+
+
+def test_another_client_of_the_model_is_found(triton: Triton, tiny_model: TinyModel, tmp_path: Path) -> None:
+    ask = {"text_input": "Who else is here?", "stream": True}
+    with another_client(f"{triton.url}/v2/models/tiny/generate_stream", ask):
+        sides = the_sides(tmp_path, triton, tiny_model, "tiny")
+    assert sides.disagreeing == {"requests"}
+    assert set(sides.causes) == {"other_traffic"}
+
+
+def test_a_gateway_that_holds_requests_back_is_found(triton: Triton, tiny_model: TinyModel, tmp_path: Path) -> None:
+    with DelayingProxy(triton.url, 0.05) as proxy:
+        target = {"url": proxy.url, "framework": "triton", "model": "whole"}
+        sides = the_sides(tmp_path, triton, tiny_model, "whole", target=target, workload__stream=False)
+    assert set(sides.causes) == {"network"}
+    assert 40 <= sides.told_ms("network") <= 65
