@@ -173,10 +173,10 @@ def test_no_text_within_a_line_brings_it_to_a_stop(junk: str, line: str, at: int
 )
 def test_a_line_of_a_megabyte_takes_no_longer_than_a_short_one(piece: str) -> None:
     lines = [head + piece * (1_000_000 // len(piece)) for head in ("", VLLM.rstrip(), DECODE.rstrip(), LMDEPLOY)]
-    began = time.perf_counter()
+    began = time.process_time()
     for line in lines:
         read_line(line)
-    assert time.perf_counter() - began < 0.25
+    assert time.process_time() - began < 0.25
 
 
 # ---------------------------------------------------------------- captured logs
