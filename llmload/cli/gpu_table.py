@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, get_args
@@ -15,8 +15,12 @@ from llmload.samples import Gpu, GpuFigure, Series, slow_downs
 if TYPE_CHECKING:
     from rich.console import Group
 
-_COLUMNS = ("GPU", "name", "use", "memory", "temperature", "power", "SM clock", "memory clock", "slowed down by")
-_NUMBERS = frozenset(("use", "memory", "temperature", "power", "SM clock", "memory clock"))
+_WORDS, _FIGURES = 2, 6  # columns before the figures, and those of figures
+_COLUMNS = (
+    *(("GPU", ""), ("name", ""), ("use", "%"), ("memory", "GiB"), ("temp.", "°C"), ("power", "W")),
+    *(("SM", "MHz"), ("memory", "MHz"), ("slowed", "down by")),
+)
+"""Headings, each in two lines on a terminal, so that names have room in 80 columns."""
 _GIB = 2**30
 
 
@@ -66,7 +70,7 @@ def _object(gpu: Gpu, told: Mapping[GpuFigure, float], at: str) -> dict[str, obj
 
 def lines(look: Look) -> list[str]:
     """A table of text, as wide as it needs to be, and the notes below it."""
-    rows = [_COLUMNS, *(_cells(gpu, told) for gpu, told in look.gpus)]
+    rows = [tuple(" ".join(heading).strip() for heading in _COLUMNS), *(_cells(gpu, told) for gpu, told in look.gpus)]
     widths = [max(display_width(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     padded = [
         "  ".join(cell + " " * (width - display_width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -78,7 +82,13 @@ def lines(look: Look) -> list[str]:
 def timed_lines(look: Look) -> list[str]:
     """A line for each GPU, each with the time: for a log that goes on."""
     at = look.at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return [f"{at}  " + "  ".join(cell for cell in _cells(gpu, told) if cell) for gpu, told in look.gpus]
+    return [f"{at}  " + "  ".join(filter(None, _with_units(_cells(gpu, told)))) for gpu, told in look.gpus]
+
+
+def _with_units(cells: Sequence[str]) -> Iterator[str]:
+    for place, (cell, (_, unit)) in enumerate(zip(cells, _COLUMNS, strict=True)):
+        is_figure = _WORDS <= place < _WORDS + _FIGURES and cell != MISSING
+        yield f"{cell} {unit}" if is_figure else cell
 
 
 def panel(look: Look) -> Group:
@@ -88,8 +98,11 @@ def panel(look: Look) -> Group:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in _COLUMNS:
-        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name in _NUMBERS)
+    for place, heading in enumerate(_COLUMNS):
+        if _WORDS <= place < _WORDS + _FIGURES:
+            table.add_column("\n".join(heading), justify="right", no_wrap=True)
+        else:
+            table.add_column("\n".join(heading))
     for gpu, told in look.gpus:
         table.add_row(*map(Text, _cells(gpu, told)))
     return Group(table, *(Text(plain(note), style="dim") for note in look.notes))
@@ -104,18 +117,18 @@ def _cells(gpu: Gpu, told: Mapping[GpuFigure, float]) -> tuple[str, ...]:
     return (
         f"{host}{gpu.index}",
         plain(gpu.name, 60) + mig,
-        MISSING if use is None else f"{use:.0%}",
-        _of(None if memory is None else memory / _GIB, None if total is None else total / _GIB, "GiB", 1),
-        _of(told.get("temperature_c"), None, "°C", 0),
-        _of(told.get("power_w"), gpu.power_limit_w, "W", 0),
-        _of(told.get("sm_clock_mhz"), None, "MHz", 0),
-        _of(told.get("memory_clock_mhz"), None, "MHz", 0),
+        _of(None if use is None else 100 * use, None),
+        _of(None if memory is None else memory / _GIB, None if total is None else total / _GIB, places=1),
+        _of(told.get("temperature_c"), None),
+        _of(told.get("power_w"), gpu.power_limit_w),
+        _of(told.get("sm_clock_mhz"), None),
+        _of(told.get("memory_clock_mhz"), None),
         MISSING if mask is None else ", ".join(slow_downs(mask)),
     )
 
 
-def _of(value: float | None, limit: float | None, unit: str, places: int) -> str:
+def _of(value: float | None, limit: float | None, places: int = 0) -> str:
     """A figure, and what it cannot exceed where that is known."""
     if value is None:
         return MISSING
-    return f"{value:,.{places}f} {unit}" if limit is None else f"{value:,.{places}f} / {limit:,.{places}f} {unit}"
+    return f"{value:,.{places}f}" if limit is None else f"{value:,.{places}f} / {limit:,.{places}f}"

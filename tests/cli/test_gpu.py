@@ -41,9 +41,9 @@ def test_the_gpus_of_this_machine_are_a_table(monkeypatch: pytest.MonkeyPatch, t
     assert done.returncode == 0
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert lines == [
-        "GPU name use memory temperature power SM clock memory clock slowed down by",
-        "0 NVIDIA H100 80GB HBM3 87% 60.0 / 80.0 GiB 64 °C 512 / 700 W 1,980 MHz 2,619 MHz power cap",
-        "1 NVIDIA T400 3% 1.0 / 4.0 GiB 64 °C n/a 1,980 MHz 2,619 MHz",
+        "GPU name use % memory GiB temp. °C power W SM MHz memory MHz slowed down by",
+        "0 NVIDIA H100 80GB HBM3 87 60.0 / 80.0 64 512 / 700 1,980 2,619 power cap",
+        "1 NVIDIA T400 3 1.0 / 4.0 64 n/a 1,980 2,619",
         "NVIDIA's driver does not tell of NVIDIA T400: power (not supported)",
     ]
     assert driver.users == 0
@@ -106,8 +106,8 @@ def test_the_gpus_of_an_exporter_are_named_with_their_hosts(tmp_path: Path) -> N
     with exporting(page(Exported(), sliced)) as exporter:
         done = here("gpu", "--url", exporter.url, cwd=tmp_path)
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert lines[1].startswith("node-a/0 NVIDIA H100 80GB HBM3 87% 59.6 / 79.6 GiB 64 °C 512 / 700 W")
-    assert lines[2].startswith("node-b/2 NVIDIA H100 80GB HBM3 MIG 1g.10gb 87% 59.6 / 79.6 GiB 64 °C n/a")
+    assert lines[1].startswith("node-a/0 NVIDIA H100 80GB HBM3 87 59.6 / 79.6 64 512 / 700")
+    assert lines[2].startswith("node-b/2 NVIDIA H100 80GB HBM3 MIG 1g.10gb 87 59.6 / 79.6 64 n/a")
     assert lines[3] == "power and energy of MIG instances are those of the whole card, and left out"
 
 
@@ -139,21 +139,35 @@ def test_a_watch_prints_a_line_each_second_until_ctrl_c_which_is_no_failure(tmp_
     assert all(json.loads(line) for line in rest.splitlines())
 
 
+def test_a_watch_into_a_file_has_the_time_and_the_units_in_each_line(tmp_path: Path) -> None:
+    with exporting(TWO) as exporter, start("gpu", "--watch", "--url", exporter.url, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        first, second = process.stdout.readline(), process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert first[:4].isdecimal()
+    figures = "87 %  59.6 / 79.6 GiB  64 °C  512 / 700 W  1,980 MHz  2,619 MHz  power cap"
+    assert first[21:].strip() == f"node-a/0  {HOPPER}  {figures}"
+    assert second[21:].strip() == f"node-a/1  {HOPPER}  3 %  n/a  n/a  n/a  n/a  n/a  n/a"
+
+
 def test_a_terminal_shows_one_table_that_changes(tmp_path: Path) -> None:
     with exporting(TWO) as exporter:
         ours, theirs = pty.openpty()
-        env = {**UNCOVERED, "TERM": "xterm", "COLUMNS": "140", "LINES": "40"}
+        env = {**UNCOVERED, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"}
         command = [LLMLOAD, "gpu", "--watch", "--url", exporter.url]
         with subprocess.Popen(command, stdout=theirs, stderr=theirs, cwd=tmp_path, env=env) as process:
             os.close(theirs)
-            shown = _until(ours, "87%")
+            shown = _until(ours, "59.6 / 79.6")
             exporter.body = page(Exported(values={"DCGM_FI_DEV_GPU_UTIL": 12})).encode()
-            shown += _until(ours, "12%")
+            shown += _until(ours, " 12 ")
             process.send_signal(signal.SIGINT)
             code = process.wait(20)
         os.close(ours)
     assert code == 0
-    assert shown.count("temperature") >= 2
+    assert "NVIDIA H100" in shown
+    assert shown.count("slowed") >= 2
     assert "\x1b[1A" in shown  # drawn again in its place
 
 
