@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 from llmload.domain import Observation, Outcome, RequestRecord
 
@@ -22,12 +21,9 @@ _REFUSED = 400  # the first status of HTTP that is an error
 class Amount:
     """How much of something a server has of us: `least` <= `likely` <= `most`."""
 
-    least: float = 0.0
-    likely: float = 0.0
-    most: float = 0.0
-
-    def __add__(self, other: Self) -> Amount:
-        return Amount(self.least + other.least, self.likely + other.likely, self.most + other.most)
+    least: float
+    likely: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +157,10 @@ def _paces(answered: Iterable[RequestRecord]) -> list[tuple[float, int]]:
 
 
 def _sum(amounts: Iterable[Amount]) -> Amount:
-    return sum(amounts, Amount())
+    least = likely = most = 0.0
+    for amount in amounts:
+        least, likely, most = least + amount.least, likely + amount.likely, most + amount.most
+    return Amount(least, likely, most)
 
 
 def _mean(parts: Iterable[tuple[float, float]]) -> Mean:

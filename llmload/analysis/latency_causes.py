@@ -15,6 +15,9 @@ _LATENCIES = ("ttft", "e2e", "tpot")
 _ENOUGH = 0.5
 """A cause explains a gap from this share of it on."""
 
+_A_TOKEN = 1.5
+"""Tokens that may come without text at first, such as one that opens a role; more are no habit of servers."""
+
 _NS_PER_MS = 1e6
 
 
@@ -73,6 +76,8 @@ def _evidence(sides: Sides, check: Check, gap_ms: float) -> list[str]:
     e2e = sides.check("e2e")
     if check.figure == "ttft" and e2e is not None and abs(e2e.client - e2e.server - gap_ms) <= _ENOUGH * gap_ms:
         told.append("E2E is longer by about as much")
+    if check.figure == "ttft" and (pace := sides.check("tpot")) is not None and gap_ms <= _A_TOKEN * pace.client:
+        told.append(f"a token takes {milliseconds(pace.client)}, so a first one without text would explain it, too")
     connects = [r.connect_ns for w in sides.windows for r in w.records if r.connect_ns and r.outcome is Outcome.OK]
     if connects:
         connect_ms = float(np.mean(connects)) / _NS_PER_MS

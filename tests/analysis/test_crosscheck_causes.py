@@ -160,6 +160,12 @@ def test_what_each_request_spends_on_the_way_is_told_with_its_size() -> None:
     assert "E2E is longer by about as much" in said.cause
 
 
+def test_a_gap_as_long_as_a_token_may_be_a_first_one_without_text() -> None:
+    words = "a token takes 20ms, so a first one without text would explain it, too"
+    assert words in only(found(behind(SLOW, 25.0))).cause
+    assert words not in only(found(behind(SLOW, 35.0))).cause
+
+
 @pytest.mark.parametrize(
     ("connect_ms", "words"),
     [
@@ -335,6 +341,7 @@ def test_every_finding_is_told_in_korean() -> None:
     busy = gauge("requests_running", STEADY, [50.0] * 5)
     findings = (
         *found(seen, gpu=hot, server=full, facts=replace(FACTS, actual={"max_num_seqs": 8})),
+        *found(behind(SLOW, 25.0)),
         *found(replace(seen, heartbeat_late_ns=array("q", [40 * MS] * 9)), caveats=[caveat]),
         *found(watched(STEADY, requests_succeeded=2.0, output_tokens=2.0, prompt_tokens=2.0)),
         *found(watched(STEADY, requests_succeeded=0.5, output_tokens=0.5, prompt_tokens=0.5)),
