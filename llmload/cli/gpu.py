@@ -80,7 +80,7 @@ def _looks(reader: GpuReader) -> Generator[Look]:
         reader.read(recorder)
         taken[:] = [look_of(reader.gpus, datetime.now(UTC), *recorder.take())]
 
-    with ticking(look, 24 * 3600, "gpus") as look_now:
+    with ticking(look, 24 * 3600, "gpus", 1.0) as look_now:
         while True:
             taken.clear()
             look_now(_LOOK_S)

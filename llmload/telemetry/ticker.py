@@ -9,21 +9,20 @@ from contextlib import contextmanager
 
 _LEAVE_S = 1.0
 """What a look that hangs in a driver or a socket may take at the end; it is then left behind, being a daemon."""
-_SHARE = 0.02
-"""Of the time, that looking may take at most: whoever is slow to answer is asked less often."""
 
 LookNow = Callable[[float], None]
 """Asks for a look and waits for it, as many seconds as are given at most."""
 
 
 @contextmanager
-def ticking(look: Callable[[], None], every_s: float, name: str) -> Iterator[LookNow]:
-    """Call `look` at once and then every `every_s` seconds, or the more seldom the longer it takes.
+def ticking(look: Callable[[], None], every_s: float, name: str, share: float) -> Iterator[LookNow]:
+    """Call `look` at once and then every `every_s` seconds; more seldom where it would take more than `share` of the
+    time, 0..1: whoever is slow to answer is asked less often.
 
     `look` keeps its failures to itself: it runs beside a measurement, which they must not end. Only this one thread
     ever calls it, so that a driver that hangs delays nobody.
     """
-    ticker = _Ticker(look, every_s)
+    ticker = _Ticker(look, every_s, share)
     thread = threading.Thread(target=ticker.run, name=name, daemon=True)
     thread.start()
     try:
@@ -34,8 +33,8 @@ def ticking(look: Callable[[], None], every_s: float, name: str) -> Iterator[Loo
 
 
 class _Ticker:
-    def __init__(self, look: Callable[[], None], every_s: float) -> None:
-        self._look, self._every_s = look, every_s
+    def __init__(self, look: Callable[[], None], every_s: float, share: float) -> None:
+        self._look, self._every_s, self._share = look, every_s, share
         self._changed = threading.Condition()
         self._asked = self._looked = 0  # looks that somebody waits for, and those that were taken since
         self._is_over = False
@@ -46,7 +45,7 @@ class _Ticker:
             began_s = time.monotonic()
             self._look()
             ended_s = time.monotonic()
-            due_s = max(began_s + self._every_s, began_s + (ended_s - began_s) / _SHARE)
+            due_s = max(began_s + self._every_s, began_s + (ended_s - began_s) / self._share)
             with self._changed:
                 self._looked = asked
                 self._changed.notify_all()

@@ -12,9 +12,10 @@ from llmload.telemetry.gpu import GpuReader
 from llmload.telemetry.recorder import Recorder
 from llmload.telemetry.ticker import LookNow, ticking
 
-GPU_EVERY_S = 1.0
-METRICS_EVERY_S = 1.0
-LOG_EVERY_S = 0.25
+GPU_EVERY_S, GPU_SHARE = 1.0, 0.25
+METRICS_EVERY_S, METRICS_SHARE = 1.0, 0.02
+LOG_EVERY_S, LOG_SHARE = 0.25, 0.25
+"""How often, and how much of the time it may take: a driver waits elsewhere, but a page costs the server under test."""
 
 _EDGE_S = 0.5
 """What a look at the edge of a window may take; a driver or an exporter that hangs must not hold the load up."""
@@ -100,9 +101,13 @@ def watching(sources: Sources) -> Iterator[Watch]:
     looks = []
     with ExitStack() as threads:
         if sources.gpus.gpus:
-            looks.append(threads.enter_context(ticking(lambda: sources.gpus.read(recorder), GPU_EVERY_S, "gpus")))
+            looks.append(
+                threads.enter_context(ticking(lambda: sources.gpus.read(recorder), GPU_EVERY_S, "gpus", GPU_SHARE))
+            )
         if (log := sources.log) is not None:
-            looks.append(threads.enter_context(ticking(lambda: log(recorder), LOG_EVERY_S, "server log")))
+            looks.append(threads.enter_context(ticking(lambda: log(recorder), LOG_EVERY_S, "server log", LOG_SHARE)))
         if (page := sources.page) is not None:
-            threads.enter_context(ticking(lambda: page.read(recorder), METRICS_EVERY_S, "server metrics"))
+            threads.enter_context(
+                ticking(lambda: page.read(recorder), METRICS_EVERY_S, "server metrics", METRICS_SHARE)
+            )
         yield _Watching(sources, recorder, looks)
