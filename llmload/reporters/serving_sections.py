@@ -18,8 +18,7 @@ from llmload.serving import Check, GpuFigures, ServerFigures
 
 _GIB = 2**30
 _KILO = 1000.0
-_WORDS = frozenset((1, 6))
-"""Columns of checks that hold words: the figure, and whether both sides agree."""
+_FIGURES = ("requests", "input_tokens", "output_tokens", "ttft", "tpot", "e2e")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Checked:
 
     words: str
     apart: Table
-    all: Table
+    by_step: Table  # client / server and their difference, in one cell
 
 
 def server(run: RunResult, texts: Texts) -> Table:
@@ -92,14 +91,32 @@ def checked(run: RunResult, texts: Texts) -> Checked:
     found = [(step, check) for step in run.steps for check in step.checks]
     columns = (
         texts["column.step"],
-        *(texts[f"check.column.{name}"] for name in ("figure", "client", "server", "difference", "allowed", "agrees")),
+        *(texts[f"check.column.{name}"] for name in ("figure", "client", "server", "difference", "allowed")),
     )
     apart = [(step, check) for step, check in found if not check.agrees]
     return Checked(
         agreement(run, texts),
-        Table(columns, tuple(_check(step, check, texts) for step, check in apart), _WORDS),
-        Table(columns, tuple(_check(step, check, texts) for step, check in found), _WORDS),
+        Table(columns, tuple(_check(step, check, texts) for step, check in apart), frozenset((1,))),
+        _by_step(run, texts),
     )
+
+
+def _by_step(run: RunResult, texts: Texts) -> Table:
+    """A row for each step that has checks, a column for each figure that any of them has."""
+    told = dict.fromkeys(check.figure for step in run.steps for check in step.checks)
+    names = [*(name for name in _FIGURES if name in told), *(name for name in told if name not in _FIGURES)]
+    rows = []
+    for step in run.steps:
+        cells = {check.figure: _both(check, texts) for check in step.checks}
+        if cells:
+            rows.append((step_label(step.step, texts), *(cells.get(name, MISSING) for name in names)))
+    return Table((texts["column.step"], *(_figure(name, texts) for name in names)), tuple(rows))
+
+
+def _both(check: Check, texts: Texts) -> str:
+    client, server = _sides(check)
+    told = {"client": client, "server": server, "difference": _difference(check)}
+    return texts["check.both" if check.agrees else "check.both_apart"].format(**told)
 
 
 def agreement(run: RunResult, texts: Texts) -> str:
@@ -110,16 +127,19 @@ def agreement(run: RunResult, texts: Texts) -> str:
 
 
 def _check(step: StepResult, check: Check, texts: Texts) -> tuple[str, ...]:
-    show = bare_milliseconds if check.unit == "ms" else amount
     return (
         step_label(step.step, texts),
         _figure(check.figure, texts),
-        show(check.client, check.server),
-        show(check.server, check.client),
-        _difference(check, texts),
+        *_sides(check),
+        _difference(check),
         _allowed(check, texts),
-        texts["check.agrees" if check.agrees else "check.differs"],
     )
+
+
+def _sides(check: Check) -> tuple[str, str]:
+    """Client and server; two figures that differ never read alike."""
+    show = bare_milliseconds if check.unit == "ms" else amount
+    return show(check.client, check.server), show(check.server, check.client)
 
 
 def _figure(figure: str, texts: Texts) -> str:
@@ -127,7 +147,7 @@ def _figure(figure: str, texts: Texts) -> str:
     return texts[f"check.figure.{figure}"] if f"check.figure.{figure}" in texts.entries else figure
 
 
-def _difference(check: Check, texts: Texts) -> str:
+def _difference(check: Check) -> str:
     """What the client has more or less, as a share of the larger one; no rounding crosses the limit."""
     size = abs(check.difference)
     near = round(size, 3)

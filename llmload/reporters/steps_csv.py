@@ -117,10 +117,15 @@ def _row(run: RunResult, result: StepResult) -> list[str]:
         _cell(metrics.dropped) if metrics.planned is not None else "",
         _cell(result.workers.count) if result.workers else "",
         _percent(result.workers.cpu_share) if result.workers else "",
-        spreadsheet("; ".join(_finding(each) for each in run.findings if each.step in ("", step.label))),
+        spreadsheet("; ".join(map(_finding, _findings(run, step.label)))),
         *(_gpu(result.gpu or GpuFigures(0))),
         *(_server(result.server) if result.server else [""] * 11),
     ]
+
+
+def _findings(run: RunResult, label: str) -> list[Finding]:
+    """Those of the step first, since a cell is only so long; then those of the run."""
+    return [each for where in (label, "") for each in run.findings if each.step == where]
 
 
 def _finding(finding: Finding) -> str:

@@ -14,6 +14,8 @@ from llmload.capacity import Knee
 from llmload.domain import RunResult, StepResult
 from llmload.latency import Histogram
 from llmload.reporters import result_json
+from llmload.samples import Source
+from llmload.timeline import ServerSeries
 from llmload.verdict import Status
 from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
 from tests.recorded_runs import CLEAN, TROUBLE
@@ -203,6 +205,28 @@ def test_figures_that_are_no_numbers_become_null() -> None:
     metrics = json.loads(result_json.render(replace(CLEAN, steps=(odd,))))["steps"][0]["metrics"]
     assert metrics["output_tps"] is None
     assert metrics["total_tps"] is None
+
+
+def test_the_series_of_the_server_is_thinned_and_keeps_peaks_and_gaps() -> None:
+    at_s = tuple(float(second) for second in range(7200))
+    waiting = tuple(900.0 if second == 4321.0 else 0.0 for second in at_s)
+    silent = tuple(None if second < 3600 else 8.0 for second in at_s)
+    long = ServerSeries(Source.LOG, at_s, silent, waiting, silent, silent)
+    told = json.loads(result_json.render(replace(CLEAN, server=long)))["server"]
+    assert {len(values) for name, values in told.items() if name != "source"} == {240}
+    assert (told["source"], max(told["waiting"])) == ("log", 900)
+    assert (told["running"][0], told["running"][-1]) == (None, 8)
+
+
+def test_a_step_tells_gpus_server_and_both_sides_of_a_figure() -> None:
+    first, strained, dead, _ = json.loads(result_json.render(TROUBLE))["steps"]
+    assert (first["server"], first["gpu"]["utilisation"], first["gpu"]["power_w"]) == (None, 0.41, None)
+    assert strained["server"]["preemptions"] == 37
+    assert [(each["figure"], each["agrees"]) for each in strained["checks"]][:2] == [
+        ("requests", False),
+        ("output_tokens", False),
+    ]
+    assert (dead["server"]["source"], dead["server"]["ttft_ms"], dead["checks"]) == ("log", None, [])
 
 
 def _with_histograms(run: RunResult, histogram: Histogram, index: int):

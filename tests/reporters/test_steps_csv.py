@@ -68,3 +68,19 @@ def test_no_cell_is_a_formula() -> None:
 
 def test_a_run_without_steps_is_only_headers() -> None:
     assert steps_csv.render(replace(CLEAN, steps=())).decode().count("\n") == 1
+
+
+def test_what_the_server_and_the_gpus_did_has_columns_after_all_others() -> None:
+    busy, strained = rows(CLEAN)[-1], rows(TROUBLE)[1]
+    columns = ("GPU Power (W)", "Energy (J/tok)", "Server Waiting Max", "KV Cache Peak (%)", "Server Figures From")
+    assert [busy[name] for name in columns] == ["643.6", "0.152", "32", "94.7", "metrics"]
+    assert [strained[name] for name in columns] == ["", "", "64", "99.43", "metrics"]
+    assert steps_csv.HEADERS.index("GPU Util (%)") > steps_csv.HEADERS.index("Findings")
+
+
+def test_a_row_tells_the_findings_of_its_step_and_of_the_run() -> None:
+    first, strained, *_ = rows(TROUBLE)
+    assert "framework_config.replicas" in first["Findings"]
+    assert "other traffic" not in first["Findings"]
+    assert "requests at concurrency 50 (other traffic)" in strained["Findings"]
+    assert "network" not in strained["Findings"]
