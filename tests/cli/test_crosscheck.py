@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -33,13 +34,13 @@ def server() -> Iterator[str]:
     simulator.stop()
 
 
-def findings(directory: Path, url: str) -> list[dict[str, str]]:
-    """What a run against this address found; the gate holds, so our own client was in time."""
+def told_of(directory: Path, url: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Checks and findings of a run against this address; the gate holds, so our own client was in time."""
     name = write_scenario(directory, target__simulator=None, target__url=url, load__requests=60).name
     done = measured("apply", name, cwd=directory)
     assert done.returncode == 0, done.stdout + done.stderr
-    told: list[dict[str, str]] = json.loads((directory / "reports/chat/result.json").read_bytes())["findings"]
-    return told
+    result = json.loads((directory / "reports/chat/result.json").read_bytes())
+    return result["steps"][0]["checks"], result["findings"]
 
 
 @contextmanager
@@ -69,21 +70,24 @@ def second_client(url: str) -> Iterator[list[int]]:
 
 
 def test_client_and_server_agree_on_a_server_of_our_own(tmp_path: Path, server: str) -> None:
-    assert findings(tmp_path, server) == []
+    checks, findings = told_of(tmp_path, server)
+    figures = ["requests", "input_tokens", "output_tokens", "ttft", "tpot", "e2e"]
+    assert [(each["figure"], each["agrees"]) for each in checks] == [(figure, True) for figure in figures]
+    assert findings == []
 
 
 def test_a_second_client_is_found_and_named(tmp_path: Path, server: str) -> None:
     with second_client(server) as answers:
-        (said,) = findings(tmp_path, server)
+        _, (said,) = told_of(tmp_path, server)
     assert set(answers) == {200}
-    assert said["cause"].startswith("the server had work that is not ours")
+    assert (said["kind"], said["subject"], said["step"]) == ("other_traffic", "requests", "concurrency 4")
     assert int(said["actual"].split()[0]) > 1.1 * int(said["expected"].split()[0])
 
 
 def test_a_proxy_that_holds_requests_back_is_found_and_named_with_its_size(tmp_path: Path, server: str) -> None:
     with DelayingProxy(server, DELAY_S) as proxy:
-        (said,) = findings(tmp_path, proxy.url)
-    assert said["subject"] == "mean TTFT"
+        _, (said,) = told_of(tmp_path, proxy.url)
+    assert (said["kind"], said["subject"]) == ("network", "mean TTFT")
     size, _, rest = said["cause"].partition(" of each request lies between client and server")
     assert DELAY_S * 1000 * 0.95 < float(size.removesuffix("ms")) < DELAY_S * 1000 + 15
     assert "TPOT agrees" in rest
