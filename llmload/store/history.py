@@ -86,6 +86,7 @@ class HistoryRow:
     framework_version: str | None
     model: str | None
     gpu: str | None
+    gpu_count: str | None
     step: str | None
     goodput: float | None
     goodput_low: float | None
@@ -299,7 +300,7 @@ def _rows(connection: sqlite3.Connection, keys: Sequence[int], gone: Collection[
     """Newest first."""
     found = connection.execute(
         "SELECT run, status, verdict, labels, run_id, scenario, created, finished,"
-        " substr(coalesce(because, ''), 1, ?), framework, framework_version, model, gpu,"
+        " substr(coalesce(because, ''), 1, ?), framework, framework_version, model, gpu, gpu_count,"
         " headline_step, goodput, goodput_low, goodput_high, error_rate, ttft_p50_ms, ttft_p99_ms, tpot_p99_ms,"
         " output_tps FROM runs WHERE run IN (SELECT value FROM json_each(?)) ORDER BY created DESC, run_id DESC",
         (_LONGEST_REASON, json.dumps(keys)),

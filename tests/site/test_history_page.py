@@ -195,3 +195,19 @@ def test_the_document_of_the_history_is_told_field_by_field(filled: Path) -> Non
     docs = (Path(__file__).parents[2] / "docs" / "history.md").read_text("utf-8")
     named = set(re.findall(r"`(\w+)`", docs))
     assert {*told, *told["runs"][0], *told["filters"]} <= named
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        pytest.param({"gpu": "NVIDIA H100", "gpu_count": "1"}, '<p class="soft">NVIDIA H100</p>', id="one"),
+        pytest.param({"gpu": "NVIDIA H100", "gpu_count": "8"}, '<p class="soft">8 × NVIDIA H100</p>', id="several"),
+        pytest.param({"gpu": "<b>T4"}, '<p class="soft">&lt;b&gt;T4</p>', id="one of a hostile name"),
+    ],
+)
+def test_the_gpus_of_a_run_are_told(facts: dict[str, str], told: str, tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    with open_store(path) as store:
+        store.begin(replace(CLEAN.header, environment=facts))
+    (page,) = ask(path, "/")
+    assert told in page.text

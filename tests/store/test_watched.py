@@ -12,9 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
+from llmload.analysis.judgement import judge
 from llmload.domain import Ending, Observation
 from llmload.errors import DataFileError, StoreError
+from llmload.reporters import result_json
 from llmload.samples import Distribution, Gpu, Series, ServerWork, Source, Watched
 from llmload.store import watched as rows
 from llmload.store.checking import check
@@ -26,7 +29,7 @@ from llmload.verdict import Finding
 from tests.cli.stored_runs import put_run, run_id_of, scenario_of
 from tests.recorded_runs import CLEAN, HOSTILE
 from tests.store.merged import run
-from tests.store.observations import H100, START_NS, seen_beside, window
+from tests.store.observations import H100, START_NS, seen_beside, watched, window
 
 RUN = CLEAN.header.run_id
 TABLES = ("sample_series", "samples")
@@ -144,6 +147,15 @@ def test_findings_are_kept_with_their_step_and_the_kind_of_their_cause(tmp_path:
         store.begin(CLEAN.header)
         store.finish(RUN, replace(CLEAN, findings=(found,)), "finished")
     assert asked(tmp_path / "runs.db", "SELECT step, kind FROM findings") == [("concurrency 8", "other_traffic")]
+
+
+@settings(max_examples=40, deadline=None)
+@given(watched, watched)
+def test_whatever_a_server_and_a_driver_tell_the_run_is_judged(first: Watched, second: Watched) -> None:
+    seen = [replace(window(step), watched=told) for step, told in enumerate((first, second))]
+    result = judge(CLEAN.header, scenario_of(), CLEAN.target, seen, finished=None)
+    assert [step.metrics.attempts for step in result.steps] == [20, 20]
+    assert result_json.render(result)
 
 
 # ---------------------------------------------------------------- for people who browse
