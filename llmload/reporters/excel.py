@@ -18,13 +18,15 @@ from llmload.domain import RunResult
 from llmload.plain_text import plain
 from llmload.reporters import excel_comparison, excel_plots
 from llmload.reporters.excel_advice import add_recommendation
-from llmload.reporters.excel_cells import for_print, instant
+from llmload.reporters.excel_cells import Area, for_print, instant
+from llmload.reporters.excel_gpu import add_gpus
 from llmload.reporters.excel_package import Streamed, packed
 from llmload.reporters.excel_requests import prepare_requests
-from llmload.reporters.excel_series import add_gpus, add_timeline
+from llmload.reporters.excel_server import add_server, has_server
 from llmload.reporters.excel_sheets import add_config, add_errors, add_gates, add_remarks, has_remarks
 from llmload.reporters.excel_steps import add_steps
 from llmload.reporters.excel_summary import add_summary
+from llmload.reporters.excel_timeline import add_timeline
 from llmload.reporters.texts import Texts
 
 _NO_DATE = "1980-01-01T00:00:00Z"
@@ -83,8 +85,14 @@ def _tables(book: Workbook, run: RunResult, texts: Texts) -> Iterator[tuple[Work
         yield sheet, add_remarks(sheet, run, texts).heading
     if run.gpus:
         sheet, samples = _sheet(book, "gpu", texts), _sheet(book, "gpu_samples", texts)
-        yield sheet, add_gpus(sheet, samples, run, texts).heading
+        yield _printed(sheet, add_gpus(sheet, samples, run, texts))
         yield samples, 4
+    if has_server(run):
+        sheet, told = _sheet(book, "server", texts), _sheet(book, "server_samples", texts) if run.server else None
+        add_server(sheet, told, run, texts)
+        yield sheet, None
+        if told is not None:
+            yield told, 4
     if run.recommendation is not None:
         sheet = _sheet(book, "recommendation", texts)
         add_recommendation(sheet, run.recommendation, texts)
@@ -94,8 +102,14 @@ def _tables(book: Workbook, run: RunResult, texts: Texts) -> Iterator[tuple[Work
         yield sheet, add_timeline(sheet, run.timeline, texts).heading
     sheet = _sheet(book, "config", texts)
     yield sheet, add_config(sheet, run, texts).heading
-    if run.gpus:  # cells for charts only
-        book.move_sheet(texts["excel.sheet.gpu_samples"], len(book.worksheets))
+    for key in ("gpu_samples", "server_samples"):  # cells for charts only
+        if texts[f"excel.sheet.{key}"] in book.sheetnames:
+            book.move_sheet(texts[f"excel.sheet.{key}"], len(book.worksheets))
+
+
+def _printed(sheet: Worksheet, area: Area) -> tuple[Worksheet, int | None]:
+    """The heading of a sheet's only table is repeated; that of the first of several would stand above the others."""
+    return sheet, area.heading if len(sheet.tables) == 1 else None
 
 
 def _empty() -> Workbook:

@@ -135,6 +135,11 @@ def share(value: float | None, limit: float | None = None) -> Figure | None:
     return Figure(value, f"0.{'0' * places}%")
 
 
+def alike(value: float | None, number_format: str) -> Figure | None:
+    """One format for a whole column, so that the points stand below each other."""
+    return None if value is None else Figure(value, number_format)
+
+
 def with_unit(figure: Figure | None, unit: str) -> Figure | None:
     """The same figure with its unit in the cell, still a number; the unit is ours, never foreign text."""
     return figure and Figure(figure.value, f'{figure.number_format}" {unit}"')
@@ -232,6 +237,14 @@ def head(sheet: Worksheet, title: str, note: str) -> int:
     return 4
 
 
+def subhead(sheet: Worksheet, row: int, title: str, note: str) -> int:
+    """The heading of a further table and a sentence under it; gives the row that it begins at."""
+    put(sheet, row, 1, title).font = HEADING
+    sheet.row_dimensions[row].height = 22
+    put(sheet, row + 1, 1, note).font = FAINT
+    return row + 2
+
+
 def table(sheet: Worksheet, top: int, columns: Sequence[Column], rows: Sequence[Sequence[Value]], name: str) -> Area:
     """A table with its heading at row `top`: an Excel table, filtered and frozen below its heading, widths fitted.
 
@@ -286,7 +299,9 @@ def _fit(sheet: Worksheet, place: int, column: Column, values: Sequence[Value]) 
     """As wide as the longest value or word of the heading, within bounds; longer text wraps."""
     widths = [_width(value) for value in values]
     widths += [display_width(word) + 2 for word in column.heading.split()]  # the filter's button takes two
-    sheet.column_dimensions[get_column_letter(place)].width = min(max(*widths, 7) + 3, column.widest)
+    letter, needed = get_column_letter(place), min(max(*widths, 7) + 3, column.widest)
+    former = sheet.column_dimensions[letter].width if letter in sheet.column_dimensions else 0
+    sheet.column_dimensions[letter].width = max(needed, former)  # of a table above, which keeps what it needs
 
 
 def _width(value: Value) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -34,9 +35,11 @@ from llmload.reporters.texts import Texts
 from llmload.reporters.wording import (
     Reading,
     caveats,
+    finding_subject,
     finding_words,
     in_own_terms,
     is_share_in_time,
+    place_of,
     read,
     sentence,
     step_label,
@@ -194,7 +197,8 @@ def _remarks(run: RunResult, texts: Texts) -> Iterator[list[Value]]:
         yield [texts["excel.fatal" if caveat.is_fatal else "excel.caveat"], where, *told]
     for finding in run.findings:
         words = finding_words(finding, texts)
-        yield [texts["excel.finding"], texts["place.run"], in_language(finding.subject, texts), words, None]
+        subject = finding_subject(replace(finding, step=""), texts)  # the place has a column of its own
+        yield [texts["excel.finding"], place_of(finding, texts), subject, words, None]
     for notice in run.notices:
         yield [texts["excel.notice"], texts["place.run"], None, in_language(notice, texts), None]
 

@@ -42,7 +42,16 @@ from llmload.reporters.excel_steps import axis_title, goodput_target, judged, la
 from llmload.reporters.figures import MISSING
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import caveats, figures, finding_words, readings, sentence, step_label, tally
+from llmload.reporters.wording import (
+    caveats,
+    figures,
+    finding_subject,
+    finding_words,
+    readings,
+    sentence,
+    step_label,
+    tally,
+)
 from llmload.verdict import Status
 
 GRID = 12
@@ -283,7 +292,7 @@ def _entry(sheet: Worksheet, row: int, mark: str, why: Sequence[str], remedy: st
 
 def _finding(run: RunResult, place: int, texts: Texts) -> str:
     finding = run.findings[place]
-    return f"{in_language(finding.subject, texts)}: {finding_words(finding, texts)}"
+    return f"{finding_subject(finding, texts)}: {finding_words(finding, texts)}"
 
 
 def _list(sheet: Worksheet, row: int, heading: str, lines: Sequence[str], texts: Texts) -> int:

@@ -32,6 +32,7 @@ from llmload.reporters.chart import (
     zoom,
 )
 from llmload.reporters.figures import amount, percent
+from llmload.reporters.reasons import phrase_in_language
 from llmload.reporters.texts import Texts
 from llmload.reporters.throttling import Stretch, throttled_stretches
 from llmload.timeline import GpuSeries
@@ -265,6 +266,6 @@ def _summary(run: RunResult, quantities: Sequence[_Quantity], texts: Texts) -> s
     if not any(gpu.throttled_share for gpu in gpus):
         return words + " " + texts["charts.gpu.never_throttled"]
     told = dict.fromkeys(reason for step in run.steps if step.gpu for reason in step.gpu.throttle_reasons)
-    share, reasons = _share_throttled(gpus, texts), foreign(", ".join(told))
+    share, reasons = _share_throttled(gpus, texts), foreign(phrase_in_language(", ".join(told), "slow_downs", texts))
     key = "charts.gpu.said_reasons" if reasons else "charts.gpu.said_throttled"
     return words + " " + texts[key].format(share=share, reasons=reasons)

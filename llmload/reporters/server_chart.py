@@ -6,11 +6,8 @@ somebody else sends requests, or ours wait outside of the server.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from statistics import fmean
 
 from llmload.domain import RunResult
 from llmload.reporters import palette
@@ -32,35 +29,12 @@ from llmload.reporters.chart import (
     zoom,
 )
 from llmload.reporters.figures import amount, percent
+from llmload.reporters.server_samples import Sample, mean_of, samples_of, thinned
 from llmload.reporters.stages import Stage, names, shades, stages_of
 from llmload.reporters.texts import Texts
 from llmload.samples import Source
-from llmload.timeline import ServerSeries, Timeline
 
 _MOST_POINTS = 120
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """One instant: what the server told, and what the client measured in the bin around it."""
-
-    at_s: float
-    running: float | None = None
-    waiting: float | None = None
-    kv_cache_share: float | None = None
-    output_tps: float | None = None
-    in_flight: float | None = None
-    client_tps: float | None = None
-
-    @property
-    def inside(self) -> float | None:
-        """All requests that the server had, where it told both kinds."""
-        return None if self.running is None or self.waiting is None else self.running + self.waiting
-
-    @property
-    def is_silence(self) -> bool:
-        """Whether the server told nothing at all then."""
-        return self.running is self.waiting is self.kv_cache_share is self.output_tps is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +57,8 @@ class _View:
 
 def server_chart(run: RunResult, texts: Texts) -> Chart | None:
     """A panel for each figure that the server told; None where it told none."""
-    samples = [] if run.server is None else _samples(run.server, run.timeline)
-    view = _View([_row(each) for each in _thinned(samples)], _stages(run), _span(samples, run), texts)
+    samples = [] if run.server is None else samples_of(run.server, run.timeline)
+    view = _View([_row(each) for each in thinned(samples, _MOST_POINTS)], _stages(run), _span(samples, run), texts)
     panels = [(key, draw) for key, (told, draw) in _PANELS.items() if any(map(view.has, told))]
     if run.server is None or not panels:
         return None
@@ -108,7 +82,7 @@ def _stages(run: RunResult) -> list[Stage]:
     return stages_of(run.timeline.spans) if run.timeline is not None else []
 
 
-def _span(samples: Sequence[_Sample], run: RunResult) -> Range:
+def _span(samples: Sequence[Sample], run: RunResult) -> Range:
     """The seconds of the timeline, so that both charts lie below each other, and those of the samples beyond it."""
     instants = [0.0, *(each.at_s for each in samples)]
     if run.timeline is not None and run.timeline.at_s:
@@ -116,60 +90,10 @@ def _span(samples: Sequence[_Sample], run: RunResult) -> Range:
     return Range(min(instants), max(*instants, 1.0))
 
 
-# ---------------------------------------------------------------- samples
+# ---------------------------------------------------------------- rows
 
 
-def _samples(server: ServerSeries, timeline: Timeline | None) -> list[_Sample]:
-    """Every sample with the client's bin around it."""
-    columns = (server.at_s, server.running, server.waiting, server.kv_cache_share, server.output_tps)
-    return [_Sample(*told, *_of_client(timeline, told[0])) for told in zip(*columns, strict=True)]
-
-
-def _of_client(timeline: Timeline | None, at_s: float) -> tuple[float | None, float | None]:
-    """In flight and output of the bin that holds this instant."""
-    place = -1 if timeline is None else bisect_right(timeline.at_s, at_s) - 1
-    if timeline is None or place < 0 or at_s >= timeline.at_s[place] + timeline.bin_s:
-        return None, None
-    return timeline.in_flight[place], timeline.output_tps[place]
-
-
-def _thinned(samples: Sequence[_Sample]) -> Iterator[_Sample]:
-    """Few enough to draw; silences stay.
-
-    Of neighbours the one stays that has the most waiting, then the most running, whole as it is; with it goes the most
-    that the cache was used among them, and their mean output.
-    """
-    size = -(-len(samples) // _MOST_POINTS) or 1
-    for _, stretch in groupby(samples, key=lambda each: each.is_silence):
-        told = list(stretch)
-        yield from (_busiest(told[begin : begin + size]) for begin in range(0, len(told), size))
-
-
-def _busiest(group: Sequence[_Sample]) -> _Sample:
-    most = max(group, key=lambda each: (_or_less(each.waiting), _or_less(each.running)))
-    caches = [each.kv_cache_share for each in group if each.kv_cache_share is not None]
-    counted = [each for each in group if each.client_tps is not None] or group  # both sides over the same instants
-    return _Sample(
-        most.at_s,
-        most.running,
-        most.waiting,
-        max(caches, default=None),
-        _mean([each.output_tps for each in counted]),
-        most.in_flight,
-        _mean([each.client_tps for each in counted]),
-    )
-
-
-def _or_less(value: float | None) -> float:
-    return -1.0 if value is None else value
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    told = [value for value in values if value is not None]
-    return fmean(told) if told else None
-
-
-def _row(sample: _Sample) -> Datum:
+def _row(sample: Sample) -> Datum:
     """As the panels draw it: shares in percent, and how high the stack of what runs and waits is."""
     cache = sample.kv_cache_share
     return {
@@ -314,7 +238,7 @@ def _drawn(curve: _Curve, view: _View, x: Spec, y: Spec, looks: Mapping[str, Spe
 # ---------------------------------------------------------------- in words
 
 
-def _summary(samples: Sequence[_Sample], run: RunResult, texts: Texts, told_by: str) -> str:
+def _summary(samples: Sequence[Sample], run: RunResult, texts: Texts, told_by: str) -> str:
     """The peaks of each figure, and what client and server had on average within the windows."""
     peaks: dict[str, str] = {}
     for key in ("running", "waiting", "output_tps"):
@@ -346,7 +270,7 @@ def _inside(run: RunResult) -> float | None:
 
 
 def _in_flight(run: RunResult) -> float | None:
-    return None if run.timeline is None else _mean(run.timeline.in_flight)
+    return None if run.timeline is None else mean_of(run.timeline.in_flight)
 
 
 def _most(values: Sequence[float | None]) -> float | None:

@@ -81,6 +81,11 @@ def label_in(label: str, texts: Texts) -> str:
     return label if entry is None else entry.format(value=value.removesuffix("/s"))
 
 
+def place_of(finding: Finding, texts: Texts) -> str:
+    """The step that a disagreement was seen at, or the run."""
+    return label_in(finding.step, texts) if finding.step else texts["place.run"]
+
+
 def finding_words(finding: Finding, texts: Texts) -> str:
     """Both figures of a disagreement, and why."""
     cause = in_language(finding.cause, texts)

@@ -24,7 +24,17 @@ from tests.reporters.test_excel_requests import GOOD, failed
 pytestmark = [pytest.mark.office, pytest.mark.timeout(300)]
 
 _TIMEOUT_S = 120
-EMPTY = replace(CLEAN, steps=(), gpus=(), timeline=None, recommendation=None, knee=None, target=None, finished=None)
+EMPTY = replace(
+    CLEAN,
+    steps=(),
+    gpus=(),
+    server=None,
+    timeline=None,
+    recommendation=None,
+    knee=None,
+    target=None,
+    finished=None,
+)
 RUNS = {
     "clean": CLEAN,
     "trouble": TROUBLE,
@@ -34,6 +44,7 @@ RUNS = {
     "unlike": UNLIKE,
     "empty": EMPTY,
 }
+_SERVED = ("570.124.06", "All GPUs at each step", "Client against server", "✔ agree", "Prompt")
 Converted = Callable[[bytes, str], Path]
 
 
@@ -94,7 +105,15 @@ def test_every_recorded_run_prints(name: str, language: Language, converted: Con
 
 def test_the_verdict_and_the_figures_are_on_paper(converted: Converted) -> None:
     text = printed(converted(excel.render(CLEAN, texts_in(Language.EN)), "pdf"))
-    for told in ("Every gate holds.", "4,310", "98.9%", "5 × NVIDIA H100", "GPU-5f1c2a90", "Throughput and TTFT p95"):
+    for told in (
+        "Every gate holds.",
+        "4,310",
+        "98.9%",
+        "5 × NVIDIA H100",
+        "GPU-5f1c2a90",
+        "Throughput and TTFT p95",
+        *_SERVED,
+    ):
         assert told in text
     assert "Page 1 of" in text
 

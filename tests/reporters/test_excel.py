@@ -24,7 +24,14 @@ from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
 from tests.reporters.workbooks import opened, parts, plots, records, referred, texts_of, texts_of_sheet
 
 ENGLISH = texts_in(Language.EN)
-BARE = replace(CLEAN, gpus=(), timeline=None, recommendation=None)
+BARE = replace(
+    CLEAN,
+    steps=tuple(replace(step, gpu=None, server=None, checks=()) for step in CLEAN.steps),
+    gpus=(),
+    server=None,
+    timeline=None,
+    recommendation=None,
+)
 EMPTY = replace(BARE, steps=(), status=Status.ERROR, finished=None, because="nothing was measured", target=None)
 HOSTILE_RUN = replace(
     TROUBLE,
@@ -34,6 +41,7 @@ HOSTILE_RUN = replace(
     ),
     because="\t=1+1",
 )
+BARE_TROUBLE = tuple(replace(step, gpu=None, server=None, checks=()) for step in TROUBLE.steps)
 RUNS = {
     "clean": CLEAN,
     "full of trouble and interrupted": TROUBLE,
@@ -129,11 +137,12 @@ def test_hostile_text_is_in_the_workbook_as_text() -> None:
         pytest.param(replace(BARE, notices=()), "Summary, Steps, Gates, Config", id="nothing to remark"),
         pytest.param(
             CLEAN,
-            "Summary, Steps, Gates, Caveats, GPU, Recommendation, Timeline, Config, GPU samples",
-            id="GPUs and a recommendation",
+            "Summary, Steps, Gates, Caveats, GPU, Server, Recommendation, Timeline, Config, GPU samples, "
+            "Server samples",
+            id="GPUs, a server and a recommendation",
         ),
         pytest.param(
-            replace(TROUBLE, gpus=(), timeline=None),
+            replace(TROUBLE, gpus=(), server=None, timeline=None, steps=BARE_TROUBLE),
             "Summary, Steps, Gates, Errors, Caveats, Recommendation, Config",
             id="errors",
         ),
@@ -187,7 +196,7 @@ def test_every_sheet_prints_on_landscape_pages_of_its_width(name: str) -> None:
         assert sheet.sheet_properties.pageSetUpPr.fitToPage
         assert sheet.oddFooter.left.text == harmless(RUNS[name].header.run_id).replace("&", "&&").replace("[Path]", "Z")
         assert sheet.oddFooter.right.text == "Page &P of &N"
-        if sheet.tables and sheet.title not in ("Recommendation",):
+        if len(sheet.tables) == 1 and sheet.title not in ("Recommendation", "Server"):
             assert sheet.print_title_rows == "$4:$4"
             assert sheet.freeze_panes is not None
             assert sheet.freeze_panes.endswith("5")
@@ -310,7 +319,7 @@ def test_charts_refer_to_the_cells_of_their_figures() -> None:
     }
     assert throughput.every("//c:valAx/c:axId/@val") == ["100", "200"], "two y axes"
     assert found[1].every("//c:errBars//c:f/text()"), "goodput has its interval"
-    assert len(found) == 2 + 3 + 4 + 1 + 3, "summary, steps, GPUs, capacity, timeline"
+    assert len(found) == 2 + 3 + 4 + 3 + 1 + 3, "summary, steps, GPUs, server, capacity, timeline"
 
 
 @every_run
