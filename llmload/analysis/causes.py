@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from llmload.analysis.latency_causes import client_queue, late_text, measured_elsewhere, on_the_way
-from llmload.analysis.sides import MS_PER_S, Explained, Sides, amount, others_at_edges, others_in_hand, told_counts
+from llmload.analysis.sides import (
+    MS_PER_S,
+    Explained,
+    Sides,
+    also_apart,
+    amount,
+    others_at_edges,
+    others_in_hand,
+    told_counts,
+)
 from llmload.analysis.validity import CACHED_SHARE, THROTTLED
 from llmload.analysis.wording import counted, milliseconds, percent
 from llmload.domain import TokenSource
@@ -65,13 +74,14 @@ def _in_hand(more: float, at_edges: float) -> list[str]:
 
 def _other_traffic_by_gauges(sides: Sides, in_hand: float, at_edges: float) -> Explained:
     """Of a server that counts nothing; its latencies are not ours alone either."""
-    clauses = [f"the server had work that is not ours: {clause}" for clause in _in_hand(in_hand, at_edges)[:1]]
-    clauses += [*_in_hand(in_hand, at_edges)[1:], "measure on a server that nobody else uses"]
+    first, *more = _in_hand(in_hand, at_edges)
+    apart = also_apart(list(sides.apart.values()))
+    clauses = [f"the server had work that is not ours: {first}", *more, *apart]
     finding = Finding(
         subject="requests in hand",
         expected="no request of others",
         actual=f"{counted(round(in_hand or at_edges), 'request')} of others",
-        cause="; ".join(clauses),
+        cause="; ".join([*clauses, "measure on a server that nobody else uses"]),
         step=sides.result.step.label,
         kind="other_traffic",
     )

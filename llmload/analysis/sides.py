@@ -88,7 +88,7 @@ class Sides:
     def finding(self, kind: str, check: Check, clauses: Sequence[str]) -> Explained:
         """A check that disagrees, with its cause, and all others that the same cause puts apart."""
         others = [each for each in self.apart.values() if each.figure != check.figure]
-        words = [*clauses[:-1], *_also(others), clauses[-1]]
+        words = [*clauses[:-1], *also_apart(others), clauses[-1]]
         finding = Finding(
             subject=_NAMES[check.figure],
             expected=amount(check, check.client),
@@ -112,7 +112,8 @@ def amount(check: Check, value: float) -> str:
     return counted(round(value), _THINGS[check.figure])
 
 
-def _also(checks: Sequence[Check]) -> list[str]:
+def also_apart(checks: Sequence[Check]) -> list[str]:
+    """The clause that lists what the same cause puts apart; none where there is nothing."""
     if not checks:
         return []
     told = ", ".join(

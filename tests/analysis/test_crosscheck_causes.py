@@ -80,6 +80,8 @@ def test_gauges_tell_where_nothing_is_counted() -> None:
     running, waiting = gauge("requests_running", STEADY, [9.0] * 5), gauge("requests_waiting", STEADY, [4.0] * 5)
     said = only(found(telling(STEADY, ServerWork(0, 1), running, waiting)))
     assert (said.kind, said.subject, said.expected) == ("other_traffic", "requests in hand", "no request of others")
+    timed = ServerWork(0, 1, distributions={"ttft_s": Distribution(300.0, 30.0)})
+    assert "mean TTFT 50ms / 100ms" in only(found(telling(STEADY, timed, running, waiting))).cause
     assert found(telling(STEADY, ServerWork(0, 1), gauge("requests_running", STEADY, [9.0, 9.0]))) == ()
     in_flight = gauge("requests_running", STEADY, [7.5] * 5)
     assert found(telling(STEADY, ServerWork(0, 1), in_flight)) == ()
