@@ -132,7 +132,7 @@ def test_tokens_their_pace_and_whole_times_agree_with_its_own(llama_cpp: Engine,
     asked = {"workload__prompts": prompts, "workload__sampling": {"ignore_eos": True}}
     sides = the_sides(tmp_path, llama_cpp.url, **asked)
     assert sides.figures == {"input_tokens", "output_tokens", "tpot", "e2e"}
-    assert (sides.disagreeing, sides.causes) == (set(), {})
+    assert (sides.disagreeing, sides.causes) == (set(), {}), sides.checks
 
 
 def test_another_client_of_it_is_found(llama_cpp: Engine, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_requests_of_streams_agree_with_its_count_of_this_model(
 def test_whole_answers_take_as_long_as_it_says(triton: Triton, tiny_model: TinyModel, tmp_path: Path) -> None:
     sides = the_sides(tmp_path, triton, tiny_model, "whole", workload__stream=False)
     assert sides.figures == {"requests", "e2e"}
-    assert (sides.disagreeing, sides.causes) == (set(), {})
+    assert (sides.disagreeing, sides.causes) == (set(), {}), sides.checks
 
 
 def test_another_client_of_the_model_is_found(triton: Triton, tiny_model: TinyModel, tmp_path: Path) -> None:

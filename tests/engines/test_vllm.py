@@ -19,8 +19,10 @@ from llmload.scenario.asked import Target
 from llmload.store.database import open_existing
 from llmload.target.probe import probe
 from tests.command import llmload, measured, start, write_scenario
+from tests.delaying_proxy import DelayingProxy
 from tests.engines.server_process import free_ports
 from tests.engines.tiny_model import ANSWER_TOKENS, TinyModel
+from tests.engines.two_sides import TwoSides, another_client, read_sides
 from tests.engines.vllm_server import ENVIRONMENT, MAX_MODEL_LEN, READY_WITHIN_S, VERSION, serving_vllm, vllm_command
 from tests.target.asking import a_target, a_workload
 
@@ -159,6 +161,41 @@ def test_its_counter_of_requests_agrees_with_ours(vllm: str, tmp_path: Path) -> 
     records = applied(tmp_path, vllm)
     completed = sum(record.outcome is Outcome.OK for record in records)
     assert completed <= told(vllm, metric) - before - probing <= len(records)  # those we cancel may have ended there
+
+
+def the_sides(directory: Path, url: str) -> TwoSides:
+    """Client and server of one run, with nothing written about telemetry."""
+    done = measured("apply", str(the_scenario(directory, url)), "--store", "runs.db", cwd=directory)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return read_sides(directory)
+
+
+def test_every_figure_agrees_with_its_own(vllm: str, tmp_path: Path) -> None:
+    """Three times at most: on a busy machine its front end takes longer than usual, which lies before its own clock."""
+    for number in range(3):
+        (directory := tmp_path / str(number)).mkdir()
+        sides = the_sides(directory, vllm)
+        assert sides.figures == {"requests", "input_tokens", "output_tokens", "ttft", "tpot", "e2e"}
+        assert sides.disagreeing <= {"ttft", "e2e"}, sides.checks
+        if not sides.disagreeing:
+            break
+    assert (sides.disagreeing, sides.causes) == (set(), {}), sides.checks
+
+
+def test_another_client_of_it_is_found(vllm: str, tmp_path: Path) -> None:
+    ask = {"model": "tiny", "messages": [{"role": "user", "content": "Who else is here?"}]}
+    with another_client(f"{vllm}/v1/chat/completions", ask):
+        sides = the_sides(tmp_path, vllm)
+    assert {"requests", "output_tokens"} <= sides.disagreeing
+    assert "other_traffic" in sides.causes
+
+
+def test_a_gateway_that_holds_requests_back_is_found(vllm: str, tmp_path: Path) -> None:
+    with DelayingProxy(vllm, 0.05) as proxy:
+        sides = the_sides(tmp_path, proxy.url)
+    assert {"ttft", "e2e"} <= sides.disagreeing
+    assert set(sides.causes) == {"network"}
+    assert 40 <= sides.told_ms("network") <= 75
 
 
 def test_a_run_that_is_interrupted_leaves_the_server_idle_and_well(vllm: str, tmp_path: Path) -> None:
