@@ -46,7 +46,7 @@ def disagreements(facts: TargetFacts) -> tuple[Finding, ...]:
     What was only assumed cannot disagree: there the server's word is taken. Declaring `null` leaves it to the server.
     """
     return tuple(
-        Finding(f"framework_config.{name}", written(declared), written(actual), _CAUSE)
+        Finding(f"framework_config.{name}", written(declared), written(actual), _CAUSE, kind="declared")
         for name, actual in sorted(facts.actual.items())
         if name in facts.declared
         and (declared := facts.settings.get(name)) is not None

@@ -171,7 +171,7 @@ def _server_lines(run: RunResult) -> Iterator[Text]:
     cache = max((each.kv_cache_share for each in told if each.kv_cache_share is not None), default=None)
     preempted = [each.preemptions for each in told if each.preemptions is not None]
     words = [
-        "" if waiting is None else f"up to {amount(waiting)} waiting",
+        "" if waiting is None else f"up to {amount(waiting)} waiting" if waiting else "none waiting",
         "" if cache is None else f"KV cache up to {percent(cache)}",
         f"preemptions {amount(sum(preempted))}" if preempted else "",
     ]

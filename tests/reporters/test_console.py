@@ -79,6 +79,19 @@ def test_who_sent_the_load_is_told_where_it_took_several_workers() -> None:
     assert "Sent by" not in shown(CLEAN)
 
 
+def test_the_server_and_each_gpu_have_a_line_where_they_were_watched() -> None:
+    text = shown(CLEAN)
+    assert "server up to 32 waiting, KV cache up to 94.7%, preemptions 0. Client and server agree on 36 of 36" in text
+    assert "GPU 0 NVIDIA H100 80GB HBM3: 75.48% busy, 71.2 of 79.6 GiB, 69 °C, 348 of 700 W, 144 kJ." in text
+    assert "GPU 1 NVIDIA T400 4GB: 0.98% busy, 0.20 of 4 GiB." in text
+    assert not re.search(r"^(server|GPU \d) ", shown(FROM_LOADTEST), re.MULTILINE)
+
+
+def test_a_server_in_which_nothing_waited_says_so() -> None:
+    first = CLEAN.steps[0]
+    assert "server none waiting, KV cache up to 0.6%" in shown(replace(CLEAN, steps=(first,)))
+
+
 def test_ttft_since_due_has_a_column_only_where_requests_are_due_by_themselves() -> None:
     assert "ttft since due" in shown(TROUBLE)
     assert "since due" not in shown(CLEAN)
