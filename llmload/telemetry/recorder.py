@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from array import array
 
 from llmload.samples import SampleName, Series, Source
 
 _Key = tuple[Source, SampleName, str]
+
+_SHARES: frozenset[SampleName] = frozenset({"utilisation", "kv_cache_share", "prefix_cache_hit_share"})
+_ABSURD = 2.0**63
+"""Of any figure: bytes, tokens and joules stay below, and no arithmetic with them overflows."""
 
 
 class Recorder:
@@ -21,8 +24,12 @@ class Recorder:
         self._notes: list[str] = []
 
     def add(self, source: Source, name: SampleName, value: float, at_ns: int, device: str = "") -> None:
-        """Keep one sample, taken at `at_ns` of the monotonic clock; what is no number (NaN, infinite) is none."""
-        if not math.isfinite(value):
+        """Keep one sample, taken at `at_ns` of the monotonic clock.
+
+        What cannot be is none: NaN, an infinite or absurd number, a share that is none. Servers and exporters say
+        what they like.
+        """
+        if not (0.0 <= value <= 1.0 if name in _SHARES else abs(value) < _ABSURD):
             return
         with self._lock:
             at, values = self._tracks.setdefault((source, name, device), (array("q"), array("d")))

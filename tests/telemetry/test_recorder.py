@@ -8,7 +8,7 @@ from array import array
 
 import pytest
 
-from llmload.samples import Series, Source
+from llmload.samples import SampleName, Series, Source
 from llmload.telemetry.recorder import Recorder
 
 
@@ -25,10 +25,21 @@ def test_samples_are_kept_by_figure_and_device_in_whole_microseconds() -> None:
     assert notes == ()
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_is_no_sample(value: float) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kv_cache_share", math.nan),
+        ("requests_running", math.nan),
+        ("requests_running", math.inf),
+        ("output_tokens", 1e300),
+        ("power_w", -math.inf),
+        ("utilisation", 97.0),
+        ("prefix_cache_hit_share", -0.1),
+    ],
+)
+def test_what_cannot_be_is_no_sample(name: SampleName, value: float) -> None:
     recorder = Recorder()
-    recorder.add(Source.METRICS, "kv_cache_share", value, 1)
+    recorder.add(Source.METRICS, name, value, 1)
     assert recorder.take() == ((), ())
 
 
