@@ -30,7 +30,8 @@ def _told(alias: Alias) -> str:
         told += f" with {alias.label} {' or '.join(alias.only)}"
     if alias.never:
         told += f" without {alias.label} {' and '.join(alias.never)}"
-    return told if alias.per is None else f"{told} by `{alias.per}`"
+    told += "" if alias.per is None else f" by `{alias.per}`"
+    return f"{told}, of answers that are not streamed" if alias.unstreamed else told
 
 
 def written(page: str) -> str:
