@@ -69,8 +69,8 @@ def facts(settings: Mapping[str, object], actual: Mapping[str, object], *declare
 def test_a_declared_setting_that_the_server_has_otherwise_is_a_finding_with_both_values() -> None:
     found = disagreements(facts({"share": 0.9, "cache": True}, {"share": 0.92, "cache": False}, "share", "cache"))
     assert found == (
-        Finding("framework_config.cache", "true", "false", CAUSE),
-        Finding("framework_config.share", "0.9", "0.92", CAUSE),
+        Finding("framework_config.cache", "true", "false", CAUSE, kind="declared"),
+        Finding("framework_config.share", "0.9", "0.92", CAUSE, kind="declared"),
     )
 
 
