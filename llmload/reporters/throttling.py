@@ -9,7 +9,7 @@ from statistics import median
 
 from llmload.timeline import GpuSeries
 
-_MOST = 80
+_MOST = 40
 """Stretches of one GPU; beyond that, instants are taken together."""
 
 
