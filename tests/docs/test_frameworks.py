@@ -127,4 +127,4 @@ def test_a_run_measures_the_server_through_it(place: Path, env: Mapping[str, str
     for present in (env, {}):  # with the package, and after it was uninstalled
         shown = llmload("show", "latest", cwd=place, env=present)
         assert shown.returncode == 0, shown.stderr
-        assert "framework_config.perches: expected 2, found 4" in " ".join(shown.stdout.split())
+        assert "framework_config.perches (declared otherwise): expected 2, found 4" in " ".join(shown.stdout.split())
