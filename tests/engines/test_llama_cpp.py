@@ -128,9 +128,9 @@ def the_sides(directory: Path, url: str, **changes: object) -> TwoSides:
 
 def test_tokens_their_pace_and_whole_times_agree_with_its_own(llama_cpp: Engine, tmp_path: Path) -> None:
     """It times no request, and so long enough for some looks at how many it has in hand."""
-    prompts = {"synthetic": {"input_tokens": INPUT_TOKENS, "output_tokens": 320}}
+    prompts = {"synthetic": {"input_tokens": INPUT_TOKENS, "output_tokens": 128}}
     asked = {"workload__prompts": prompts, "workload__sampling": {"ignore_eos": True}}
-    asked["load"] = {"concurrency": [4], "requests": 160}
+    asked["load"] = {"concurrency": [4], "duration": "5.5s"}
     sides = the_sides(tmp_path, llama_cpp.url, **asked)
     assert sides.figures == {"input_tokens", "output_tokens", "tpot", "e2e"}
     assert (sides.disagreeing, sides.causes) == (set(), {}), sides.checks
@@ -146,7 +146,7 @@ def test_another_client_of_it_is_found(llama_cpp: Engine, tmp_path: Path) -> Non
 
 def test_a_gateway_that_holds_requests_back_is_found(llama_cpp: Engine, tmp_path: Path) -> None:
     """Requests come one by one: those that leave together are all at the gateway, or all in the server."""
-    load = {"rate": ["36.4/s"], "arrival": "constant", "requests": 160}
+    load = {"rate": ["36.4/s"], "arrival": "constant", "duration": "5.5s"}
     with DelayingProxy(llama_cpp.url, 0.05) as proxy:
         sides = the_sides(tmp_path, proxy.url, load=load)
     assert set(sides.causes) == {"network"}
