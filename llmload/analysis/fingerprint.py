@@ -16,11 +16,13 @@ _OF_THE_MACHINE = ("gpu", "gpu_count", "driver", "model_revision")
 def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | None) -> dict[str, str]:
     """Keys of METRICS "Fingerprint"; what nobody told is left out. Runs that differ in any are incomparable.
 
-    The simulator's GPU is its profile. Its other figures are no part of this: they are what a regression changes.
+    The simulator's GPU is its profile, whatever GPUs this machine has. Its other figures are no part of this: they are
+    what a regression changes.
     """
-    found = {key: header.environment[key] for key in _OF_THE_MACHINE if header.environment.get(key)}
     if isinstance(place := scenario.target.place, Simulator):
-        found |= {"gpu": f"simulated {place.profile}", "gpu_count": str(place.replicas)}
+        found = {"gpu": f"simulated {place.profile}", "gpu_count": str(place.replicas)}
+    else:
+        found = {key: header.environment[key] for key in _OF_THE_MACHINE if header.environment.get(key)}
     found["workload"] = hashlib.sha256(_canonical(asdict(scenario.workload)).encode()).hexdigest()[:16]
     found["load"] = _canonical(_shape(scenario.load))
     found["llmload"] = header.version.split(".")[0]

@@ -32,6 +32,13 @@ def test_a_simulator_that_became_slower_is_still_the_same_server() -> None:
     assert differing(Simulator(decode_base_ms=10.0), Simulator(decode_base_ms=11.0)) == []
 
 
+def test_the_gpus_beside_a_simulator_are_none_of_its_own() -> None:
+    header = replace(HEADER, environment={"gpu": "NVIDIA H100", "gpu_count": "8", "driver": "580.65.06"})
+    asked = scenario()
+    simulated = replace(asked, target=replace(asked.target, place=Simulator()))
+    assert fingerprint_of(header, simulated, FACTS) == fingerprint_of(HEADER, simulated, FACTS)
+
+
 def test_windows_of_another_size_are_another_load() -> None:
     asked = scenario()
     found = [
