@@ -9,15 +9,17 @@ from llmload.samples import Source
 
 @dataclass(frozen=True, slots=True)
 class GpuFigures:
-    """All GPUs that were watched, together, within the measured windows of a step. None is what none of them told."""
+    """All GPUs that were watched, together, within the measured windows of a step. None is what nobody told; memory,
+    power and energy, which are sums, are None where one GPU does not tell its part.
+    """
 
     count: int
     utilisation: float | None = None  # mean share, 0..1
-    memory_bytes: int | None = None  # the most in use at one time
+    memory_bytes: int | None = None  # the most of each, added up
     temperature_c: float | None = None  # of the hottest
     power_w: float | None = None  # mean, of all together
     energy_j: float | None = None
-    joules_per_token: float | None = None  # by output tokens of the windows
+    joules_per_token: float | None = None  # energy_j by the output tokens that completed requests had in the windows
     throttled: float | None = None  # share of the samples, 0..1, in which one of them was slowed down
     throttle_reasons: tuple[str, ...] = ()  # the most frequent first
 

@@ -45,7 +45,7 @@ def _series(gpu: Gpu, observations: Sequence[Observation], most: int) -> GpuSeri
         },
         most,
     )
-    energy = [joules for o in observations if (joules := _energy(o, gpu.key)) is not None]
+    energy = [_energy(window, gpu.key) for window in observations]
     return GpuSeries(
         index=gpu.index,
         name=gpu.name,
@@ -63,7 +63,7 @@ def _series(gpu: Gpu, observations: Sequence[Observation], most: int) -> GpuSeri
         ),
         driver=gpu.driver,
         mig=gpu.mig,
-        energy_j=sum(energy) if energy else None,
+        energy_j=_total(energy),
     )
 
 
@@ -97,7 +97,7 @@ def gpu_figures_of(windows: Sequence[Observation], metrics: StepMetrics) -> GpuF
     )
     slowed = [reasons for mask in masks if (reasons := slow_downs(mask))]
     energy = [_energy(window, gpu.key) for window in windows for gpu in gpus]
-    joules = None if None in energy else sum(each for each in energy if each is not None)  # of all, or it says nothing
+    joules = _total(energy)
     return GpuFigures(
         count=len(gpus),
         utilisation=_mean(utilisation) if len(utilisation) else None,
@@ -111,14 +111,20 @@ def gpu_figures_of(windows: Sequence[Observation], metrics: StepMetrics) -> GpuF
     )
 
 
+def _total(parts: Sequence[float | None]) -> float | None:
+    """Of all, or it says nothing."""
+    known = [part for part in parts if part is not None]
+    return sum(known) if known and len(known) == len(parts) else None
+
+
 def _round(value: float | None) -> int | None:
     return None if value is None else round(value)
 
 
 def _summed(windows: Sequence[Observation], gpus: Sequence[Gpu], name: SampleName, fold: Fold) -> float | None:
-    """A figure of each GPU, added up; None where none tells it."""
-    told = [fold(values) for gpu in gpus if len(values := within(windows, Source.GPU, name, gpu.key))]
-    return sum(told) if told else None
+    """A figure of each GPU, added up; None where one of them does not tell it."""
+    told = [within(windows, Source.GPU, name, gpu.key) for gpu in gpus]
+    return _total([fold(values) if len(values) else None for values in told])
 
 
 def _per_token(joules: float | None, metrics: StepMetrics) -> float | None:

@@ -124,9 +124,16 @@ def test_energy_that_cannot_be_told_is_none(told: Series) -> None:
     assert (found.energy_j, found.joules_per_token) == (None, None)
 
 
-def test_energy_of_some_gpus_is_not_that_of_all() -> None:
-    counter = of_gpu("energy_j", [(10, 0.0), (20, 100.0)])
-    assert figures(lasting(10, 20, counter, gpus=(CARD, OTHER))).energy_j is None
+def test_power_and_energy_of_some_gpus_are_not_those_of_all() -> None:
+    counter, power = of_gpu("energy_j", [(10, 0.0), (20, 100.0)]), of_gpu("power_w", [(15, 300.0)])
+    found = figures(lasting(10, 20, counter, power, gpus=(CARD, OTHER)))
+    assert (found.energy_j, found.power_w) == (None, None)
+
+
+def test_energy_of_some_windows_is_not_that_of_all() -> None:
+    told = lasting(10, 20, of_gpu("energy_j", [(10, 0.0), (20, 100.0)]), gpus=(CARD,))
+    assert [gpu.energy_j for gpu in gpu_series_of([told])] == [100.0]
+    assert [gpu.energy_j for gpu in gpu_series_of([told, lasting(30, 40, gpus=(CARD,))])] == [None]
 
 
 def test_a_gpu_is_slowed_down_by_what_is_no_lack_of_work() -> None:
