@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from llmload.analysis.latency_causes import client_queue, late_text, measured_elsewhere, on_the_way
+from llmload.analysis.server_work import MS_PER_S, mean_ms_in
 from llmload.analysis.sides import (
-    MS_PER_S,
     Explained,
     Sides,
     also_apart,
@@ -190,7 +190,7 @@ def _waited_ms(sides: Sides) -> float | None:
     between its few samples tells of no queue.
     """
     server, rps = sides.result.server, sides.result.metrics.rps
-    if (told := sides.queue_ms) is not None or server is None or not rps:
+    if (told := mean_ms_in(sides.windows, "queue_s")) is not None or server is None or not rps:
         return told
     return server.waiting / rps * MS_PER_S if server.waiting is not None and server.waiting >= 1 else None
 

@@ -75,6 +75,11 @@ def client_work(windows: Iterable[Observation]) -> ClientWork:
     )
 
 
+def answered_in(windows: Iterable[Observation]) -> int:
+    """Requests that were sent in and around these windows and ended as asked."""
+    return sum(r.sent_ns is not None and r.outcome is Outcome.OK for window in windows for r in window.records)
+
+
 def left_open(window: Observation) -> int:
     """Requests of a window that the server may still have had in hand when we had given them up."""
     return sum(r.sent_ns is not None and r.outcome is not Outcome.OK for r in window.records)

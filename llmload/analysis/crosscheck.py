@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from llmload.analysis.at_work import share_at_work
 from llmload.analysis.causes import RULES
 from llmload.analysis.client_work import Amount, ClientWork, client_work
-from llmload.analysis.server_work import counted_in, grown_in, has_counts, has_growth
-from llmload.analysis.sides import MS_PER_S, Sides
+from llmload.analysis.server_work import counted_in, has_counts, has_growth, mean_ms_in, tpot_ms_in
+from llmload.analysis.sides import Sides
 from llmload.domain import Observation, StepResult, TargetFacts
 from llmload.samples import CounterName
 from llmload.scenario.asked import Scenario
@@ -31,9 +31,6 @@ PACE_FLOOR_MS = 0.5
 
 SAMPLING_ERRORS = 2.0
 """By how many standard errors a figure of samples may be off, besides."""
-
-_ONE_A_STEP = 0.8
-"""A server that decodes ahead makes a quarter more tokens than steps at the least; less is another way to count."""
 
 _ENDINGS: tuple[CounterName, ...] = ("requests_succeeded", "requests_failed", "requests_cancelled")
 
@@ -120,32 +117,15 @@ def _count(figure: str, unit: str, ours: Amount, theirs: float, *, least_floor: 
 
 def _ttft(step: _Step) -> Check | None:
     told = has_growth(step.windows, "ttft_s")
-    return _latency("ttft", step.ours(told).ttft.value, grown_in(told, "ttft_s").mean, FRONT_END_MS)
+    return _latency("ttft", step.ours(told).ttft.value, mean_ms_in(told, "ttft_s"), FRONT_END_MS)
 
 
 def _tpot(step: _Step) -> Check | None:
     """Over all tokens, else per request."""
     if told := has_growth(step.windows, "itl_s"):
-        work, grown = step.ours(told), grown_in(told, "itl_s")
-        gaps = _gaps(told, work.answered)
-        return _latency("tpot", work.pace.value, grown.total / gaps if gaps > 0 else None, PACE_FLOOR_MS)
+        return _latency("tpot", step.ours(told).pace.value, tpot_ms_in(told), PACE_FLOOR_MS)
     told = has_growth(step.windows, "tpot_s")
-    return _latency("tpot", step.ours(told).tpot.value, grown_in(told, "tpot_s").mean, PACE_FLOOR_MS)
-
-
-def _gaps(windows: Sequence[Observation], answered: int) -> float:
-    """Tokens that have a gap before them. llama.cpp counts the first of each answer as well; a server that decodes
-    several tokens in one step may count the step once.
-    """
-    gaps, firsts, tokens = grown_in(windows, "itl_s").count, grown_in(windows, "ttft_s").count, None
-    if len(has_counts(windows, "output_tokens")) == len(windows):
-        tokens = counted_in(windows, "output_tokens")
-    if tokens is None:
-        return gaps
-    if not firsts and gaps > tokens - answered / 2:
-        return gaps - answered
-    after_first = tokens - (firsts or answered)
-    return after_first if gaps < _ONE_A_STEP * after_first else gaps
+    return _latency("tpot", step.ours(told).tpot.value, tpot_ms_in(told), PACE_FLOOR_MS)
 
 
 def _e2e(step: _Step) -> Check | None:
@@ -155,7 +135,7 @@ def _e2e(step: _Step) -> Check | None:
         return _sampled_e2e(step)
     work = step.ours(told)
     slack = work.open_share * (work.e2e.value or 0.0)
-    return _latency("e2e", work.e2e.value, grown_in(told, "e2e_s").mean, FRONT_END_MS + slack)
+    return _latency("e2e", work.e2e.value, mean_ms_in(told, "e2e_s"), FRONT_END_MS + slack)
 
 
 def _sampled_e2e(step: _Step) -> Check | None:
@@ -167,7 +147,7 @@ def _sampled_e2e(step: _Step) -> Check | None:
     return Check("e2e", "ms", ours_ms, at_work.share * ours_ms, tolerance, FRONT_END_MS)
 
 
-def _latency(figure: str, ours_ms: float | None, theirs_s: float | None, floor_ms: float) -> Check | None:
-    if ours_ms is None or theirs_s is None:
+def _latency(figure: str, ours_ms: float | None, theirs_ms: float | None, floor_ms: float) -> Check | None:
+    if ours_ms is None or theirs_ms is None:
         return None
-    return Check(figure, "ms", ours_ms, theirs_s * MS_PER_S, LATENCY_TOLERANCE, floor_ms)
+    return Check(figure, "ms", ours_ms, theirs_ms, LATENCY_TOLERANCE, floor_ms)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from llmload.analysis.samples import Fold, Track, Tracks, folded, tracks_of, within
+from llmload.analysis.samples import Fold, folded, tracks_of, within
+from llmload.analysis.server_work import counted_in, has_counts, mean_ms_in, tpot_ms_in
 from llmload.analysis.stats import Floats
 from llmload.domain import Observation
-from llmload.samples import Distribution, MetricName, SampleName, Source
+from llmload.samples import CounterName, SampleName, Series, Source
 from llmload.serving import ServerFigures
 from llmload.timeline import ServerSeries
 
@@ -26,9 +29,8 @@ def server_series_of(observations: Sequence[Observation]) -> ServerSeries | None
     source = _source(observations)
     if source is None:
         return None
-    tracks = _with_rate(tracks_of(observations, source))
     found = folded(
-        tracks,
+        tracks_of([_rated(window) for window in observations], source),
         {"requests_running": _mean, "requests_waiting": _most, "kv_cache_share": _most, "output_tps": _mean},
     )
     if not found.at_s:
@@ -48,15 +50,20 @@ def _source(observations: Sequence[Observation]) -> Source | None:
     return next((source for source in _BY_TRUST if source in told), None)
 
 
-def _with_rate(tracks: Tracks) -> Tracks:
-    """Tokens per second from the counter of tokens; where it falls, the server began anew, and no rate is known."""
-    counter = tracks.get("output_tokens")
-    if "output_tps" in tracks or counter is None or len(counter.at_s) < 2:
-        return tracks
-    elapsed, grown = np.diff(counter.at_s), np.diff(counter.values)
-    known = (elapsed > 0) & (grown >= 0)
-    rate = grown[known] / elapsed[known]
-    return {**tracks, "output_tps": Track(counter.at_s[1:][known], rate)}
+def _rated(window: Observation) -> Observation:
+    """With tokens per second from the counter of tokens, where no rate is told. Of each window by itself: before its
+    first sample lies what the timeline leaves out, such as the turn of another side.
+    """
+    series = {each.name: each for each in window.watched.series if each.source is Source.METRICS}
+    counter = series.get("output_tokens")
+    if counter is None or "output_tps" in series:
+        return window
+    at_ns, values = np.array(counter.at_ns, dtype=np.int64), np.array(counter.values)
+    elapsed_s, grown = np.diff(at_ns) / 1e9, np.diff(values)
+    known = (elapsed_s > 0) & (grown >= 0)  # where it falls, the server began anew
+    at, rates = at_ns[1:][known].tolist(), (grown[known] / elapsed_s[known]).tolist()
+    rate = Series(counter.source, "output_tps", counter.device, array("q", at), array("d", rates))
+    return replace(window, watched=replace(window.watched, series=(*window.watched.series, rate)))
 
 
 def _mean(values: Floats) -> float:
@@ -85,10 +92,10 @@ def server_figures_of(windows: Sequence[Observation]) -> ServerFigures | None:
         kv_cache_share=gauge("kv_cache_share", _most),
         prefix_cache_hit_share=_first_told(_hit_share(windows), gauge("prefix_cache_hit_share", _mean)),
         preemptions=_total(windows, "preemptions"),
-        ttft_ms=_mean_ms(windows, "ttft_s"),
-        tpot_ms=_first_told(_mean_ms(windows, "itl_s"), _mean_ms(windows, "tpot_s")),
-        e2e_ms=_mean_ms(windows, "e2e_s"),
-        queue_ms=_mean_ms(windows, "queue_s"),
+        ttft_ms=mean_ms_in(windows, "ttft_s"),
+        tpot_ms=tpot_ms_in(windows),
+        e2e_ms=mean_ms_in(windows, "e2e_s"),
+        queue_ms=mean_ms_in(windows, "queue_s"),
     )
 
 
@@ -102,23 +109,11 @@ def _first_told(*figures: float | None) -> float | None:
     return next((each for each in figures if each is not None), None)
 
 
-def _total(windows: Sequence[Observation], name: MetricName) -> float | None:
+def _total(windows: Sequence[Observation], name: CounterName) -> float | None:
     """How far a counter went over all windows; None where one of them does not tell."""
-    grown = [None if w.watched.server is None else w.watched.server.counts.get(name) for w in windows]
-    known = [each for each in grown if each is not None]
-    return sum(known) if known and len(known) == len(grown) else None
+    return counted_in(windows, name) if len(has_counts(windows, name)) == len(windows) else None
 
 
-def _ratio(windows: Sequence[Observation], part: MetricName, whole: MetricName) -> float | None:
+def _ratio(windows: Sequence[Observation], part: CounterName, whole: CounterName) -> float | None:
     of, all_of_them = _total(windows, part), _total(windows, whole)
     return of / all_of_them if of is not None and all_of_them else None
-
-
-def _mean_ms(windows: Sequence[Observation], name: MetricName) -> float | None:
-    found = [
-        grown
-        for w in windows
-        if w.watched.server is not None and (grown := w.watched.server.distributions.get(name)) is not None
-    ]
-    mean = Distribution(sum(each.count for each in found), sum(each.total for each in found)).mean
-    return None if mean is None else mean * 1000

@@ -9,7 +9,7 @@ import numpy as np
 
 from llmload.analysis.at_work import in_hand_and_in_flight
 from llmload.analysis.client_work import left_open
-from llmload.analysis.server_work import counted_in, grown_in, has_counts
+from llmload.analysis.server_work import counted_in, has_counts
 from llmload.analysis.wording import counted, milliseconds
 from llmload.domain import Observation, StepResult, TargetFacts
 from llmload.samples import CounterName
@@ -17,7 +17,6 @@ from llmload.scenario.asked import Scenario
 from llmload.serving import Check
 from llmload.verdict import Finding
 
-MS_PER_S = 1000.0
 _LEAST_SAMPLES = 3
 _SURPLUS = 0.10
 
@@ -78,12 +77,6 @@ class Sides:
     def counted(self, name: CounterName) -> float | None:
         """How far a counter of the server went; None where it does not tell."""
         return counted_in(self.windows, name)
-
-    @property
-    def queue_ms(self) -> float | None:
-        """What a request waited in the server's queue on average, as the server tells it."""
-        mean = grown_in(self.windows, "queue_s").mean
-        return None if mean is None else mean * MS_PER_S
 
     def finding(self, kind: str, check: Check, clauses: Sequence[str]) -> Explained:
         """A check that disagrees, with its cause, and all others that the same cause puts apart."""

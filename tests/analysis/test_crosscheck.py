@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmload.analysis.crosscheck import checks_of
+from llmload.analysis.server_series import server_figures_of
 from llmload.domain import Observation, Outcome, Phase, RequestRecord, TokenSource
 from llmload.samples import Distribution, ServerWork, Watched
 from llmload.serving import Check
@@ -333,5 +334,9 @@ def test_no_mixture_of_figures_breaks_it(
     seen = telling(window(records), work)
     kinds = [each.kind for each in found(seen, telling(window(records, number=1), None))]
     assert all(kinds.count(kind) == 1 for kind in set(kinds) - {"definition"}), "of requests, and of latencies"
+    told = server_figures_of([seen])
+    assert told is not None
+    shown = {"ttft": told.ttft_ms, "tpot": told.tpot_ms, "e2e": told.e2e_ms}
     for each in checks_of([seen]):
+        assert shown.get(each.figure) in (None, each.server), "one figure is told in one way"
         assert each.agrees == (abs(each.difference) <= each.tolerance or abs(each.client - each.server) <= each.floor)
