@@ -25,6 +25,10 @@ from llmload.verdict import Finding
 
 QUEUE_SHARE, QUEUE_MS = 0.20, 10.0
 """From which share of TTFT, and from which mean time, the server's own queue is told."""
+_STEPS_TO_BEGIN = 2.0
+"""Where requests are batched continuously, a new one waits for the end of the step that runs, which is no queue; two
+steps' time, as TPOT tells it, where several come at once.
+"""
 
 _ALL_IN_HAND = 0.95
 
@@ -167,7 +171,7 @@ def _server_queue(sides: Sides) -> Explained | None:
     measured = [(name, check.client) for name in ("ttft", "e2e") if (check := sides.check(name)) is not None]
     shown = sides.result.metrics.latency
     measured += [(name, ms) for name in ("ttft", "e2e") if name in shown and (ms := shown[name].mean_ms) is not None]
-    if waited_ms is None or waited_ms <= QUEUE_MS or not measured:
+    if waited_ms is None or waited_ms <= max(QUEUE_MS, _STEPS_TO_BEGIN * _step_ms(sides)) or not measured:
         return None
     name, whole_ms = measured[0]
     if waited_ms <= QUEUE_SHARE * whole_ms:
@@ -183,6 +187,13 @@ def _server_queue(sides: Sides) -> Explained | None:
         kind="server_queue",
     )
     return Explained(finding)
+
+
+def _step_ms(sides: Sides) -> float:
+    """How long one step of the server takes, as TPOT tells it; 0 where nobody knows."""
+    server, ours = sides.result.server, sides.result.metrics.latency.get("tpot")
+    told = None if server is None else server.tpot_ms
+    return told or (0.0 if ours is None else ours.mean_ms or 0.0)
 
 
 def _waited_ms(sides: Sides) -> float | None:

@@ -280,6 +280,20 @@ def test_a_short_queue_of_a_fast_server_is_not_told() -> None:
     assert found(telling(fast, also(honest(fast), "queue_s", Distribution(100.0, 0.9)))) == ()
 
 
+@pytest.mark.parametrize(
+    ("queue_ms", "kinds"),
+    [
+        pytest.param(16.0, [], id="a step, as the simulator measured it at 800 requests/s"),
+        pytest.param(27.0, [], id="two steps"),
+        pytest.param(28.0, ["server_queue"], id="more than two steps"),
+    ],
+)
+def test_the_end_of_a_step_that_each_new_request_waits_for_is_no_queue(queue_ms: float, kinds: list[str]) -> None:
+    batched = window([request(n, at_ms=2 * n, ttft_ms=62.0, tpot_ms=13.6) for n in range(100)])
+    seen = telling(batched, also(honest(batched), "queue_s", Distribution(100.0, queue_ms / 10)))
+    assert [each.kind for each in found(seen)] == kinds
+
+
 def test_the_queue_comes_with_how_full_the_server_was() -> None:
     seen = telling(SLOW, also(honest(SLOW), "queue_s", Distribution(100.0, 12.0)))
     facts = replace(FACTS, actual={"max_num_seqs": 4})
