@@ -106,13 +106,13 @@ class Line:
             except _TROUBLE:
                 return "nothing answers there"
 
-    def ask_in_time(self) -> Page | str:
+    def ask_in_time(self, within_s: float = WITHIN_S) -> Page | str:
         """As `ask`, but back in time whatever the server, a name server or a network does."""
         told: list[Page | str] = []
         asking = threading.Thread(target=lambda: told.append(self.ask()), name="metrics-page", daemon=True)
         asking.start()
-        asking.join(WITHIN_S)
-        return told[0] if told else _too_slow()
+        asking.join(within_s)
+        return told[0] if told else _too_slow(within_s)
 
     def _exchange(self) -> Page | str:
         began_ns = time.monotonic_ns()
@@ -133,8 +133,8 @@ class Line:
         return Page(bytes(body), began_ns, time.monotonic_ns())
 
 
-def _too_slow() -> str:
-    return f"it is not there within {WITHIN_S:g} s"
+def _too_slow(within_s: float = WITHIN_S) -> str:
+    return f"it is not there within {within_s:g} s"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from llmload.frameworks.adapter import Adapter
 from llmload.frameworks.registry import adapter_for
 from llmload.samples import ServerWork, Source
 from llmload.scenario.asked import Auto, MetricsPage
-from llmload.telemetry.metrics_page import Address, Line, Page, beside, lines_to, named, on_port
+from llmload.telemetry.metrics_page import WITHIN_S, Address, Line, Page, beside, lines_to, named, on_port
 from llmload.telemetry.readings import PageNames, Reading, growth
 from llmload.telemetry.recorder import Recorder
 from llmload.telemetry.watching import PageReader
@@ -23,6 +23,10 @@ _SETTLED_S, _LOOK_EVERY_S = 1.0, 0.075
 """How long the server is given to be done with what was cancelled, and how often it is looked at meanwhile."""
 _TRIES = 2
 """How many windows a page is looked for that was nowhere."""
+_PATIENT_EDGES, _BRIEFLY_S = 2, 0.2
+"""How many edges one after the other may wait for a page that hangs; the later ones ask briefly, since a server that is
+well again answers at once, and a page that never does would hold up every window.
+"""
 _SWITCHES: Mapping[str, str] = {
     "openai": "To have the server's own figures, start llama.cpp with --metrics, SGLang with --enable-metrics",
     "sglang": "To have the server's own figures, start SGLang with --enable-metrics",
@@ -66,6 +70,7 @@ class _WatchedPage:
         self._lines, self._names, self._switch = lines, names, switch
         self._line: Line | None = None
         self._tries = 0
+        self._hung = 0  # edges one after the other
         self._lock = threading.Lock()  # of the life, which both threads look at
         self._life: _Life | None = None
 
@@ -128,10 +133,14 @@ class _WatchedPage:
         return None
 
     def _study(self, line: Line, recorder: Recorder) -> tuple[Page, Reading] | None:
-        page = line.ask_in_time()
+        within_s = WITHIN_S if self._hung < _PATIENT_EDGES else _BRIEFLY_S
+        began_s = time.monotonic()
+        page = line.ask_in_time(within_s)
         if isinstance(page, str):
+            self._hung += time.monotonic() - began_s >= _BRIEFLY_S
             recorder.note(_about(line, f"it was not read at the edge of a window: {page}"))
             return None
+        self._hung = 0
         return page, self._names.study(page.body)
 
     def _settled(self, line: Line, before: Reading, recorder: Recorder) -> tuple[Page, Reading] | None:

@@ -232,6 +232,24 @@ def test_a_page_that_dies_within_a_window_leaves_gaps_and_a_note() -> None:
     assert in_korean(notes)
 
 
+def test_a_page_that_hangs_holds_up_two_edges_and_is_back_as_soon_as_it_answers() -> None:
+    hangs = True
+
+    def script(request: Request) -> Script:
+        told = answer(PAGE.format(request.number))
+        return Script([Piece(30, told.pieces[0].data)]) if hangs and request.number else told
+
+    with watched(script) as (page, recorder, _):
+        page.begin(recorder)
+        began = time.monotonic()
+        assert [window(page, recorder)[0] for _ in range(8)] == [None] * 8
+        assert 3.9 < time.monotonic() - began < 6.5
+        hangs = False
+        work, notes = window(page, recorder)
+    assert work is not None
+    assert notes == ()
+
+
 def test_a_connection_that_the_server_promised_to_keep_and_closed_is_opened_again() -> None:
     with watched(lambda request: replace(answer(PAGE.format(request.number)), then="close")) as (page, recorder, _):
         work, notes = window(page, recorder, reads=3)
