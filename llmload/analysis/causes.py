@@ -21,6 +21,7 @@ from llmload.analysis.sides import (
 from llmload.analysis.validity import CACHED_SHARE, THROTTLED
 from llmload.analysis.wording import counted, milliseconds, percent
 from llmload.domain import TokenSource
+from llmload.serving import Check
 from llmload.verdict import Finding
 
 QUEUE_SHARE, QUEUE_MS = 0.20, 10.0
@@ -101,11 +102,19 @@ def _elsewhere(sides: Sides) -> Explained | None:
         return None
     clauses = [
         f"the server counted {amount(fewer, fewer.client - fewer.server)} fewer than we know of",
-        "something else served part of them that its metrics page does not cover, such as another replica"
-        " behind the same address",
+        _who_served(fewer),
         "name the page of all that serves in telemetry.server_metrics, or send to one replica",
     ]
     return sides.finding("elsewhere", fewer, clauses)
+
+
+def _who_served(fewer: Check) -> str:
+    if fewer.server == 0:
+        return "it counted none of them, so its metrics page is that of another server or of a replica that had none"
+    return (
+        "something else served part of them that its metrics page does not cover, such as another replica"
+        " behind the same address"
+    )
 
 
 def _counts_otherwise(sides: Sides) -> Explained | None:

@@ -125,9 +125,11 @@ def _of_model(samples: Samples, model: str) -> Samples:
 
 
 def _counted(series: Mapping[Labels, Sample], metric: Metric) -> list[Sample]:
+    """Those that a figure is made of; none of our figures can be below 0."""
+    possible = [sample for sample in series.values() if sample.value >= 0]
     if not metric.label:
-        return list(series.values())
-    told = ((sample, sample.labels.get(metric.label)) for sample in series.values())
+        return possible
+    told = ((sample, sample.labels.get(metric.label)) for sample in possible)
     return [sample for sample, value in told if (not metric.only or value in metric.only) and value not in metric.never]
 
 

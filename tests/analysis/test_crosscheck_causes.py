@@ -111,6 +111,12 @@ def test_half_of_the_requests_were_served_by_something_else() -> None:
     assert "telemetry.server_metrics" in said.cause
 
 
+def test_a_page_that_counted_nothing_of_ours_is_that_of_another_server() -> None:
+    said = only(found(watched(STEADY, requests_succeeded=0.0, prompt_tokens=0.0, output_tokens=0.0)))
+    assert (said.kind, said.actual) == ("elsewhere", "0 requests")
+    assert "its metrics page is that of another server" in said.cause
+
+
 @pytest.mark.parametrize(
     ("factor", "words"),
     [pytest.param(0.5, "leaves some of their endings out", id="fewer"), pytest.param(2.0, "health checks", id="more")],

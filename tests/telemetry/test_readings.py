@@ -182,6 +182,12 @@ def test_milliseconds_become_seconds_bounds_and_all() -> None:
     assert told == Distribution(6, 1.5, (0.1, 0.5), (3, 2, 1))
 
 
+def test_a_figure_below_nothing_is_none() -> None:
+    page = "vllm:num_requests_running 2\nvllm:num_requests_waiting -5\nvllm:prompt_tokens_total -3\n"
+    told = read(metric_names.VLLM, page + histogram(1, 1, 1, total=-2.0))
+    assert (told.gauges, told.counts, told.distributions) == ({"requests_running": 2}, {}, {})
+
+
 def histogram(*below: float, bounds: tuple[str, ...] = ("0.1", "0.5", "+Inf"), total: float = 1.0) -> str:
     lines = [f'vllm:time_to_first_token_seconds_bucket{{le="{le}"}} {n}\n' for le, n in zip(bounds, below, strict=True)]
     lines += [
