@@ -308,6 +308,11 @@ def test_the_queue_comes_with_how_full_the_server_was() -> None:
     assert "60% of TTFT; up to 34 requests waited at a time; it works on at most 4 at a time" in said.cause
 
 
+def test_samples_that_missed_the_queue_do_not_tell_its_length() -> None:
+    seen = telling(SLOW, also(honest(SLOW), "queue_s", Distribution(100.0, 12.0)))
+    assert "waited at a time" not in only(found(seen, server=replace(SERVER, waiting_max=1.0))).cause
+
+
 def test_preemptions_are_told_with_the_cache() -> None:
     seen = telling(SLOW, also(honest(SLOW), "preemptions", 37.0))
     said = only(found(seen, server=replace(SERVER, kv_cache_share=0.998)))
