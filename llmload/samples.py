@@ -54,7 +54,6 @@ DistributionName = Literal[
     "tpot_s",  # an observation for each request
     "e2e_s",
     "queue_s",
-    "prefill_s",
 ]
 MetricName = Literal[GaugeName, CounterName, DistributionName]
 """What servers tell of their own work on a metrics page. Each name means one thing, whichever server tells it:
@@ -75,8 +74,11 @@ LogFigure = Literal["output_tps", "prompt_tps"]
 
 SampleName = GpuFigure | MetricName | LogFigure
 
+IDLE, POWER_CAP = 0x01, 0x04
+"""Bits of `throttle_reasons`: nothing to do, and the power limit, at which GPUs of data centres work at full load."""
+
 SLOW_DOWNS: Mapping[int, str] = {
-    0x04: "power cap",  # the driver keeps the GPU below its power limit
+    POWER_CAP: "power cap",  # the driver keeps the GPU below its power limit
     0x08: "hardware slowdown",
     0x20: "too hot",  # the driver's answer
     0x40: "too hot (hardware)",

@@ -20,7 +20,7 @@ class GpuFigures:
     power_w: float | None = None  # mean, of all together
     energy_j: float | None = None
     joules_per_token: float | None = None  # energy_j by the output tokens that completed requests had in the windows
-    throttled: float | None = None  # share of the samples, 0..1, in which one of them was slowed down
+    throttled: float | None = None  # share of the samples, 0..1, of the one that was slowed down most often
     throttle_reasons: tuple[str, ...] = ()  # the most frequent first
 
 

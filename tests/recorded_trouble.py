@@ -330,10 +330,11 @@ _AT_FIFTY = (
         kind="preemption",
     ),
     Finding(
-        "GPU clocks",
-        "slowed down in at most 5% of the samples",
-        "slowed down in 62% of the samples",
-        "a GPU was slowed down while it was measured (too hot, power cap); look at cooling and power limits",
+        "GPU clock",
+        "1,980 MHz where nothing slows it down",
+        "1,350 MHz",
+        "a GPU was slowed down in 62% of the samples (too hot), and requests took longer for it;"
+        " look at cooling and power supply",
         step="concurrency 50",
         kind="throttling",
     ),

@@ -18,9 +18,11 @@ from llmload.analysis.sides import (
     others_in_hand,
     told_counts,
 )
+from llmload.analysis.throttling import throttling_in
 from llmload.analysis.validity import CACHED_SHARE, THROTTLED
 from llmload.analysis.wording import counted, milliseconds, percent
 from llmload.domain import TokenSource
+from llmload.samples import POWER_CAP
 from llmload.serving import Check
 from llmload.verdict import Finding
 
@@ -32,6 +34,8 @@ steps' time, as TPOT tells it, where several come at once.
 """
 
 _ALL_IN_HAND = 0.95
+_SLOWER = 0.95
+"""Of the clock of a GPU: what is lost above is not worth a word."""
 
 # ---------------------------------------------------------------- counts
 
@@ -244,7 +248,11 @@ def _preemption(sides: Sides) -> Explained | None:
 
 
 def _prefix_cache(sides: Sides) -> Explained | None:
-    """Unique prompts share the server's template only. Where others used the server, the hits may be theirs."""
+    """Unique prompts share the server's template only. Where others used the server, the hits may be theirs; where the
+    answers tell of them, too, it is a caveat of the step already.
+    """
+    if any(caveat.kind == "PrefixCacheHit" for caveat in sides.result.caveats):
+        return None
     hits = sides.counted("prefix_cache_hits")
     looked_for = sides.counted("prefix_cache_queries")
     if hits is None or not looked_for:
@@ -272,16 +280,18 @@ def _prefix_cache(sides: Sides) -> Explained | None:
 
 
 def _throttling(sides: Sides) -> Explained | None:
-    """A GPU that slows itself down makes every latency its own."""
-    gpu = sides.result.gpu
-    if gpu is None or gpu.throttled is None or gpu.throttled <= THROTTLED:
+    """That a GPU was slowed down is a caveat of the step; where its clock fell, every latency of the step is longer."""
+    found = throttling_in(sides.windows, ignored=POWER_CAP)
+    if found is None or found.share <= THROTTLED or found.clock_mhz is None or found.free_clock_mhz is None:
         return None
-    why = f" ({', '.join(gpu.throttle_reasons)})" if gpu.throttle_reasons else ""
+    if found.clock_mhz > _SLOWER * found.free_clock_mhz:
+        return None
+    why = f"in {percent(found.share)} of the samples ({', '.join(found.reasons)})"
     finding = Finding(
-        subject="GPU clocks",
-        expected=f"slowed down in at most {percent(THROTTLED)} of the samples",
-        actual=f"slowed down in {percent(gpu.throttled)} of the samples",
-        cause=f"a GPU was slowed down while it was measured{why}; look at cooling and power limits",
+        subject="GPU clock",
+        expected=f"{found.free_clock_mhz:,.0f} MHz where nothing slows it down",
+        actual=f"{found.clock_mhz:,.0f} MHz",
+        cause=f"a GPU was slowed down {why}, and requests took longer for it; look at cooling and power supply",
         step=sides.result.step.label,
         kind="throttling",
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from llmload.analysis.samples import MOST_POINTS, Fold, Folded, folded, tracks_of, within
 from llmload.analysis.stats import Floats
+from llmload.analysis.throttling import throttling_in
 from llmload.domain import Observation, StepMetrics
 from llmload.samples import Gpu, SampleName, Source, slow_downs
 from llmload.serving import GpuFigures
@@ -92,10 +92,8 @@ def gpu_figures_of(windows: Sequence[Observation], metrics: StepMetrics) -> GpuF
     gpus = gpus_in(windows)
     if not gpus:
         return None
-    utilisation, temperature, masks = (
-        within(windows, Source.GPU, name) for name in ("utilisation", "temperature_c", "throttle_reasons")
-    )
-    slowed = [reasons for mask in masks if (reasons := slow_downs(mask))]
+    utilisation, temperature = (within(windows, Source.GPU, name) for name in ("utilisation", "temperature_c"))
+    throttling = throttling_in(windows)
     energy = [_energy(window, gpu.key) for window in windows for gpu in gpus]
     joules = _total(energy)
     return GpuFigures(
@@ -106,8 +104,8 @@ def gpu_figures_of(windows: Sequence[Observation], metrics: StepMetrics) -> GpuF
         power_w=_summed(windows, gpus, "power_w", _mean),
         energy_j=joules,
         joules_per_token=_per_token(joules, metrics),
-        throttled=len(slowed) / len(masks) if len(masks) else None,
-        throttle_reasons=tuple(reason for reason, _ in Counter(r for each in slowed for r in each).most_common()),
+        throttled=None if throttling is None else throttling.share,
+        throttle_reasons=() if throttling is None else throttling.reasons,
     )
 
 

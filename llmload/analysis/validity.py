@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -23,11 +22,11 @@ from llmload.analysis.client import (
     requests_were_dropped,
 )
 from llmload.analysis.measured import Measured
-from llmload.analysis.samples import within
 from llmload.analysis.stats import Floats
+from llmload.analysis.throttling import throttling_in
 from llmload.analysis.wording import counted, milliseconds, percent
 from llmload.domain import Ending, Observation, StepMetrics, TargetFacts, TokenSource
-from llmload.samples import Source, slow_downs
+from llmload.samples import POWER_CAP
 from llmload.scenario.asked import Scenario
 from llmload.units import format_number
 from llmload.verdict import GUARD_TRIPPED, Caveat
@@ -243,14 +242,12 @@ def _prompts_are_unfitted(measured: Measured) -> Caveat | None:
 
 
 def _gpu_was_throttled(measured: Measured) -> Caveat | None:
-    """By the share of samples inside the windows in which a driver named a reason that slows a GPU down."""
-    masks = within(measured.observations, Source.GPU, "throttle_reasons")
-    slowed = [reasons for mask in masks if (reasons := slow_downs(mask))]
-    if not len(masks) or len(slowed) / len(masks) <= THROTTLED:
+    """A power limit is none of it: it is there in every run at full load, and the figures of the GPUs tell it."""
+    found = throttling_in(measured.observations, ignored=POWER_CAP)
+    if found is None or found.share <= THROTTLED:
         return None
-    told = ", ".join(reason for reason, _ in Counter(one for each in slowed for one in each).most_common())
-    figure = f"in {percent(len(slowed) / len(masks))} of the samples a GPU was slowed down ({told})"
-    remedy = "Compare only with runs that were slowed down alike; look at cooling and power limits"
+    figure = f"in {percent(found.share)} of the samples a GPU was slowed down ({', '.join(found.reasons)})"
+    remedy = "Compare only with runs that were slowed down alike; look at cooling and power supply"
     return Caveat("GPU throttled", figure, remedy)
 
 

@@ -63,7 +63,6 @@ VLLM: MetricNames = {
     "tpot_s": ("vllm:request_time_per_output_token_seconds",),
     "e2e_s": ("vllm:e2e_request_latency_seconds",),
     "queue_s": ("vllm:request_queue_time_seconds", "vllm:time_in_queue_requests"),
-    "prefill_s": ("vllm:request_prefill_time_seconds",),
 }
 
 # Its cache_hit_rate is left out: whatever is not a prefill sets it to 0 again.
@@ -125,7 +124,6 @@ LMDEPLOY: MetricNames = {
     "itl_s": ("lmdeploy:time_per_output_token_seconds",),
     "e2e_s": ("lmdeploy:e2e_request_latency_seconds",),
     "queue_s": ("lmdeploy:request_queue_time_seconds",),
-    "prefill_s": ("lmdeploy:request_prefill_time_seconds",),
 }
 
 TGI: MetricNames = {

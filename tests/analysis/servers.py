@@ -11,7 +11,7 @@ from llmload.analysis.metrics import measure
 from llmload.domain import Observation, Outcome, StepResult, TargetFacts
 from llmload.samples import Distribution, MetricName, SampleName, Series, ServerWork, Source, Watched
 from llmload.scenario.asked import Scenario
-from llmload.serving import GpuFigures, ServerFigures
+from llmload.serving import ServerFigures
 from llmload.verdict import Caveat, Finding
 from tests.analysis.builders import FACTS, scenario
 
@@ -71,18 +71,23 @@ def also(work: ServerWork, name: MetricName, told: float | Distribution) -> Serv
     return replace(work, counts={**work.counts, name: told})
 
 
-def gauge(name: SampleName, window: Observation, values: Sequence[float]) -> Series:
+def gauge(
+    name: SampleName,
+    window: Observation,
+    values: Sequence[float],
+    source: Source = Source.METRICS,
+    device: str = "",
+) -> Series:
     """Samples of a gauge, spread over the measured window."""
     every = (window.end_ns - window.start_ns) // (len(values) + 1)
     at_ns = [window.start_ns + (place + 1) * every for place in range(len(values))]
-    return Series(Source.METRICS, name, "", array("q", at_ns), array("d", values))
+    return Series(source, name, device, array("q", at_ns), array("d", values))
 
 
 def result_of(
     *windows: Observation,
     caveats: Sequence[Caveat] = (),
     server: ServerFigures | None = None,
-    gpu: GpuFigures | None = None,
 ) -> StepResult:
     """A step with its checks, as it is judged."""
     return StepResult(
@@ -91,7 +96,6 @@ def result_of(
         metrics=measure(windows, None),
         verdicts=(),
         caveats=tuple(caveats),
-        gpu=gpu,
         server=server,
         checks=checks_of(windows),
     )
@@ -103,8 +107,7 @@ def found(
     facts: TargetFacts = FACTS,
     caveats: Sequence[Caveat] = (),
     server: ServerFigures | None = None,
-    gpu: GpuFigures | None = None,
 ) -> tuple[Finding, ...]:
     """The findings of a step of these windows."""
-    result = result_of(*windows, caveats=caveats, server=server, gpu=gpu)
+    result = result_of(*windows, caveats=caveats, server=server)
     return findings_of(result, windows, asked or scenario(), facts)

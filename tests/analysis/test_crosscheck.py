@@ -297,7 +297,7 @@ def test_a_server_that_tells_nothing_is_neither_checked_nor_found_fault_with() -
 
 COUNTERS = ("requests_succeeded", "requests_failed", "prompt_tokens", "output_tokens", "preemptions")
 COUNTERS += ("prefix_cache_queries", "prefix_cache_hits", "prompt_tokens_cached")
-HISTOGRAMS = ("ttft_s", "itl_s", "tpot_s", "e2e_s", "queue_s", "prefill_s")
+HISTOGRAMS = ("ttft_s", "itl_s", "tpot_s", "e2e_s", "queue_s")
 AMOUNTS = st.integers(0, 10**9).map(float) | st.sampled_from([0.0, 1.0])
 
 

@@ -11,8 +11,8 @@ import pytest
 from llmload.domain import Observation, Outcome, RequestRecord, TokenSource
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Language, texts_in
-from llmload.samples import Distribution, MetricName, ServerWork, Source
-from llmload.serving import GpuFigures, ServerFigures
+from llmload.samples import Distribution, MetricName, Series, ServerWork, Source
+from llmload.serving import ServerFigures
 from llmload.verdict import Caveat, Finding
 from tests.analysis.builders import FACTS, MS, paced, request, scenario, window
 from tests.analysis.servers import also, found, gauge, honest, slower, telling, watched
@@ -336,6 +336,11 @@ def test_unique_prompts_may_share_the_template_and_little_more() -> None:
     assert found(_cached(9_000.0), asked=scenario(unique=False)) == ()
 
 
+def test_hits_that_the_answers_tell_of_are_a_caveat_and_not_a_finding_as_well() -> None:
+    told = Caveat("unique prompts hit the prefix cache", "30% of prompt tokens", "", True, "PrefixCacheHit")
+    assert found(_cached(4_000.0), caveats=[told]) == ()
+
+
 def test_hits_of_a_shared_server_may_be_those_of_others() -> None:
     work = _cached(9_000.0).watched.server
     assert work is not None
@@ -343,12 +348,42 @@ def test_hits_of_a_shared_server_may_be_those_of_others() -> None:
     assert only(found(telling(SLOW, more))).kind == "other_traffic"
 
 
-def test_a_gpu_that_was_slowed_down_is_told_with_the_reason() -> None:
-    said = only(found(watched(SLOW), gpu=GpuFigures(1, throttled=0.34, throttle_reasons=("too hot", "power cap"))))
-    assert (said.kind, said.actual) == ("throttling", "slowed down in 34% of the samples")
-    assert "(too hot, power cap)" in said.cause
-    assert found(watched(SLOW), gpu=GpuFigures(1, throttled=0.05)) == ()
-    assert found(watched(SLOW), gpu=GpuFigures(1)) == ()
+HOT, POWER_CAP, IDLE = 0x20, 0x04, 0x01
+
+
+def _clocked(*samples: tuple[int, float], device: str = "GPU-a") -> tuple[Series, Series]:
+    """Masks of throttle reasons of a GPU, and its SM clock at the same instants."""
+    masks, clocks = zip(*samples, strict=True)
+    return (
+        gauge("throttle_reasons", SLOW, [float(mask) for mask in masks], Source.GPU, device),
+        gauge("sm_clock_mhz", SLOW, clocks, Source.GPU, device),
+    )
+
+
+def test_a_gpu_whose_clock_fell_is_told_with_the_reason() -> None:
+    cool = _clocked(*[(0, 1_980.0)] * 10, device="GPU-b")
+    hot = _clocked(*[(HOT | POWER_CAP, 1_350.0)] * 4, *[(POWER_CAP, 1_980.0)] * 5, (IDLE, 345.0))
+    said = only(found(telling(SLOW, honest(SLOW), *cool, *hot)))
+    assert (said.kind, said.expected, said.actual) == (
+        "throttling",
+        "1,980 MHz where nothing slows it down",
+        "1,350 MHz",
+    )
+    assert "in 40% of the samples (too hot)" in said.cause
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        pytest.param([(POWER_CAP, 1_350.0)] * 4 + [(0, 1_980.0)] * 6, id="by its power limit, as at any full load"),
+        pytest.param([(HOT, 1_950.0)] * 4 + [(0, 1_980.0)] * 6, id="and is as quick as before"),
+        pytest.param([(HOT, 1_350.0)] * 10, id="all the time, so that nothing tells what it cost"),
+        pytest.param([(HOT, 1_350.0)] * 4 + [(IDLE, 1_980.0)] * 6, id="and was idle at all other times"),
+        pytest.param([(HOT, 1_350.0)] + [(0, 1_980.0)] * 19, id="in one sample of twenty"),
+    ],
+)
+def test_a_gpu_that_was_slowed_down_explains_nothing_where_it_was(samples: list[tuple[int, float]]) -> None:
+    assert found(telling(SLOW, honest(SLOW), *_clocked(*samples))) == ()
 
 
 # ---------------------------------------------------------------- in every language
@@ -362,12 +397,11 @@ def test_every_finding_is_told_in_korean() -> None:
     caveat = Caveat("client was late", "p99 lag 40ms, at most 10ms allowed", "", is_fatal=True, kind="ClientSaturated")
     everything = also(also(honest(SLOW, behind_ms=50.0), "preemptions", 3.0), "queue_s", Distribution(100.0, 12.0))
     everything = also(also(everything, "prefix_cache_queries", 9e3), "prefix_cache_hits", 8e3)
-    seen = telling(window(list(map(_late, SLOW.records))), everything)
-    hot = GpuFigures(1, throttled=0.3, throttle_reasons=("too hot",))
+    seen = telling(window(list(map(_late, SLOW.records))), everything, *_clocked((HOT, 1_000.0), (0, 1_980.0)))
     full = replace(SERVER, running=8.0, waiting_max=3.0, kv_cache_share=1.0)
     busy = gauge("requests_running", STEADY, [50.0] * 5)
     findings = (
-        *found(seen, gpu=hot, server=full, facts=replace(FACTS, actual={"max_num_seqs": 8})),
+        *found(seen, server=full, facts=replace(FACTS, actual={"max_num_seqs": 8})),
         *found(behind(SLOW, 25.0)),
         *found(replace(seen, heartbeat_late_ns=array("q", [40 * MS] * 9)), caveats=[caveat]),
         *found(watched(STEADY, requests_succeeded=2.0, output_tokens=2.0, prompt_tokens=2.0)),

@@ -136,6 +136,14 @@ def test_energy_of_some_windows_is_not_that_of_all() -> None:
     assert [gpu.energy_j for gpu in gpu_series_of([told, lasting(30, 40, gpus=(CARD,))])] == [None]
 
 
+def test_of_several_gpus_the_one_that_was_slowed_down_most_often_counts() -> None:
+    hot = of_gpu("throttle_reasons", [(1, HOT), (2, HOT), (3, 0)], OTHER)
+    cool = of_gpu("throttle_reasons", [(1, 0), (2, POWER_CAP), (3, 0)])
+    found = figures(lasting(0, 5, hot, cool, gpus=(CARD, OTHER)))
+    assert found.throttled == pytest.approx(2 / 3)
+    assert found.throttle_reasons == ("too hot", "power cap")
+
+
 def test_a_gpu_is_slowed_down_by_what_is_no_lack_of_work() -> None:
     masks = of_gpu("throttle_reasons", [(1, IDLE), (2, POWER_CAP), (3, POWER_CAP | HOT), (4, 0)])
     window = lasting(0, 5, masks, gpus=(CARD,))

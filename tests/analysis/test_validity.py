@@ -170,7 +170,8 @@ def test_answers_without_text_are_told_and_where_all_are_nothing_was_measured(em
 @pytest.mark.parametrize(
     ("masks", "told"),
     [
-        pytest.param([0x4] * 3 + [0x1] * 7, "in 30% of the samples a GPU was slowed down (power cap)", id="often"),
+        pytest.param([0x20] * 3 + [0x1] * 7, "in 30% of the samples a GPU was slowed down (too hot)", id="often"),
+        pytest.param([0x4] * 10, None, id="at its power limit all the time, as it is at full load"),
         pytest.param([0x20, *[0] * 19], None, id="in one sample of twenty"),
         pytest.param([0x1, 0x2, 0x10] * 5, None, id="idle, or as it was set up"),
         pytest.param([], None, id="untold"),

@@ -183,7 +183,7 @@ def test_every_module_that_says_something_is_looked_at() -> None:
 NAMES = frozenset(
     (
         *("ttft", "ttfo", "tpot", "e2e", "lag", "TTFT", "TPOT", "ITL", "E2E", "goodput", "max", "mean", "tok", "ms"),
-        *("CPU", "GPU", "SLO", "HTTP", "TLS", "UTC", "Ray", "Docker", "systemd", "Hn", "nofile", "LimitNOFILE"),
+        *("CPU", "GPU", "SLO", "HTTP", "TLS", "MHz", "UTC", "Ray", "Docker", "systemd", "Hn", "nofile", "LimitNOFILE"),
         *("load", "ray", "local", "fast", "false", "url", "model", "api", "framework", "loadtest", "llm", "usage"),
         *("httpx", "vllm", "llmload", "KV", "NVIDIA", "DCGM", "MIG", "exporter", "nvidia", "smi", "dcgm", "SM", "MiB"),
     )

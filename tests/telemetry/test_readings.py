@@ -48,7 +48,6 @@ def test_vllms_page_is_read_to_the_figure() -> None:
         "tpot_s": (206, 0.003977),
         "e2e_s": (206, 0.820352),
         "queue_s": (206, 0.038457),
-        "prefill_s": (206, 0.024222),
     }
     assert (busy.at_work, busy.started_s) == (24, 1795219436.31)
 
