@@ -17,7 +17,7 @@ from tests.reporters.workbooks import parts
 GALLERY = Path(__file__).parents[2] / "reports" / "gallery"
 SHOWN = {"clean": CLEAN, "trouble": TROUBLE}
 
-_LIBRARY = re.compile(rb'(<script[^>]* id="library">)[A-Za-z0-9+/=\s]+')
+_LIBRARY = re.compile(rb'(<script[^>]* id="library">)[^<]+')
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 

@@ -47,9 +47,25 @@
   const isApart = library?.dataset.src !== undefined; // a file of its own, as on a site, or packed into this one
   if (!library || (!isApart && typeof DecompressionStream === "undefined")) return;
 
+  // Base 85 of RFC 1924 with a comma for "<", a sixteenth shorter than base 64: five digits are four bytes.
+  const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~";
+
+  const decode = (text) => {
+    const values = new Uint8Array(128);
+    for (let place = 0; place < DIGITS.length; place++) values[DIGITS.charCodeAt(place)] = place;
+    const groups = Math.ceil(text.length / 5);
+    const digits = text.padEnd(5 * groups, "~");
+    const view = new DataView(new ArrayBuffer(4 * groups));
+    for (let group = 0; group < groups; group++) {
+      let value = 0;
+      for (let at = 5 * group; at < 5 * group + 5; at++) value = 85 * value + values[digits.charCodeAt(at)];
+      view.setUint32(4 * group, value);
+    }
+    return new Uint8Array(view.buffer, 0, Math.floor((4 * text.length) / 5));
+  };
+
   const unpack = async (id) => {
-    const packed = document.getElementById(id).textContent.trim();
-    const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+    const bytes = decode(document.getElementById(id).textContent.trim());
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text();
   };
