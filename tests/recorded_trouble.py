@@ -313,7 +313,7 @@ _AT_FIFTY = (
     ),
     Finding(
         "mean queue time",
-        "at most 20% of TTFT",
+        "at most 133.5ms, 20% of TTFT",
         "412.6ms",
         "requests wait in the server's own queue before it begins with them, 61.79% of TTFT;"
         " up to 64 requests waited at a time; lower the load, or give the server more capacity",

@@ -184,7 +184,8 @@ def _server_queue(sides: Sides) -> Explained | None:
     measured = [(name, check.client) for name in ("ttft", "e2e") if (check := sides.check(name)) is not None]
     shown = sides.result.metrics.latency
     measured += [(name, ms) for name in ("ttft", "e2e") if name in shown and (ms := shown[name].mean_ms) is not None]
-    if waited_ms is None or waited_ms <= max(QUEUE_MS, _STEPS_TO_BEGIN * _step_ms(sides)) or not measured:
+    floor_ms = max(QUEUE_MS, _STEPS_TO_BEGIN * _step_ms(sides))
+    if waited_ms is None or waited_ms <= floor_ms or not measured:
         return None
     name, whole_ms = measured[0]
     if waited_ms <= QUEUE_SHARE * whole_ms:
@@ -193,7 +194,7 @@ def _server_queue(sides: Sides) -> Explained | None:
     clauses = [f"requests wait in the server's own queue before it begins with them, {share} of {name.upper()}"]
     finding = Finding(
         subject="mean queue time",
-        expected=f"at most {percent(QUEUE_SHARE)} of {name.upper()}",
+        expected=_allowed_wait(name, whole_ms, floor_ms),
         actual=milliseconds(waited_ms),
         cause="; ".join([*clauses, *_how_full(sides, waited_ms), "lower the load, or give the server more capacity"]),
         step=sides.result.step.label,
@@ -207,6 +208,13 @@ def _step_ms(sides: Sides) -> float:
     server, ours = sides.result.server, sides.result.metrics.latency.get("tpot")
     told = None if server is None else server.tpot_ms
     return told or (0.0 if ours is None else ours.mean_ms or 0.0)
+
+
+def _allowed_wait(name: str, whole_ms: float, floor_ms: float) -> str:
+    """The larger of a share of the whole latency and of what no queue is told below, in the unit of the wait."""
+    if QUEUE_SHARE * whole_ms < floor_ms:
+        return f"at most {milliseconds(floor_ms)}"
+    return f"at most {milliseconds(QUEUE_SHARE * whole_ms)}, {percent(QUEUE_SHARE)} of {name.upper()}"
 
 
 def _waited_ms(sides: Sides) -> float | None:

@@ -23,8 +23,10 @@ from llmload.reporters.wording import (
     Reading,
     caveats,
     figures,
+    finding_cause,
+    finding_figures,
+    finding_remedy,
     finding_subject,
-    finding_words,
     readings,
     senders,
     sentence,
@@ -33,7 +35,7 @@ from llmload.reporters.wording import (
     worst,
 )
 from llmload.timeline import GpuSeries
-from llmload.verdict import Caveat, Status
+from llmload.verdict import Caveat, Finding, Status
 
 _ENGLISH = texts_in(Language.EN)
 _STYLES = {
@@ -77,8 +79,7 @@ def _show(run: RunResult, console: Console) -> None:
     for notice in run.notices:
         _print(Text.assemble(("note ", "cyan"), sentence(plain(notice))), console)
     for finding in run.findings:
-        told_of = f"{finding_subject(finding, _ENGLISH)}: {finding_words(finding, _ENGLISH)}"
-        _print(Text.assemble(("finding ", "yellow"), sentence(plain(told_of))), console)
+        _print_finding(finding, console)
     for where, caveat in reversed(caveats(run, _ENGLISH)):
         _print_caveat(caveat, where, console)
     for reading in told:
@@ -208,6 +209,14 @@ def _print_reading(reading: Reading, console: Console) -> None:
     _print(Text(sentence(figures(reading, _ENGLISH)), style="dim"), console, _INDENT)
     if reading.remedy:
         _print(_todo(reading.remedy), console, _INDENT)
+
+
+def _print_finding(finding: Finding, console: Console) -> None:
+    told = (finding_figures(finding, _ENGLISH), finding_cause(finding, _ENGLISH))  # each has its own room
+    words = " ".join(sentence(plain(text)) for text in told)
+    _print(Text.assemble(("finding ", "yellow"), f"{plain(finding_subject(finding, _ENGLISH))}: {words}"), console)
+    if remedy := finding_remedy(finding, _ENGLISH):
+        _print(_todo(remedy), console, _INDENT)
 
 
 def _print_caveat(caveat: Caveat, where: str, console: Console) -> None:

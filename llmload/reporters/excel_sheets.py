@@ -35,8 +35,9 @@ from llmload.reporters.texts import Texts
 from llmload.reporters.wording import (
     Reading,
     caveats,
+    finding_remedy,
+    finding_seen,
     finding_subject,
-    finding_words,
     in_own_terms,
     is_share_in_time,
     place_of,
@@ -196,9 +197,10 @@ def _remarks(run: RunResult, texts: Texts) -> Iterator[list[Value]]:
         told = (in_language(text, texts) or None for text in (caveat.rule, caveat.figure, caveat.remedy))
         yield [texts["excel.fatal" if caveat.is_fatal else "excel.caveat"], where, *told]
     for finding in run.findings:
-        words = finding_words(finding, texts)
+        words = finding_seen(finding, texts)
         subject = finding_subject(replace(finding, step=""), texts)  # the place has a column of its own
-        yield [texts["excel.finding"], place_of(finding, texts), subject, words, None]
+        remedy = finding_remedy(finding, texts) or None
+        yield [texts["excel.finding"], place_of(finding, texts), subject, words, remedy]
     for notice in run.notices:
         yield [texts["excel.notice"], texts["place.run"], None, in_language(notice, texts), None]
 

@@ -52,7 +52,7 @@ from llmload.reporters.wording import (
     step_label,
     tally,
 )
-from llmload.verdict import Status
+from llmload.verdict import Finding, Status
 
 GRID = 12
 WIDTH = 11.5  # characters of one column
@@ -100,9 +100,7 @@ def add_summary(sheet: Worksheet, run: RunResult, texts: Texts) -> Summary:
     row = _advice(sheet, row, run, texts)
     row = _to_look_at(sheet, row, run, texts)
     row = _caveats(sheet, row, run, texts)
-    row = _list(
-        sheet, row, texts["heading.findings"], [_finding(run, at, texts) for at in range(len(run.findings))], texts
-    )
+    row = _list(sheet, row, texts["heading.findings"], [_finding(each, texts) for each in run.findings], texts)
     _list(sheet, row, texts["heading.notices"], [in_language(each, texts) for each in run.notices], texts)
     return Summary(sheet, charts, f"$A${_VERDICT_ROW}")
 
@@ -290,8 +288,7 @@ def _entry(sheet: Worksheet, row: int, mark: str, why: Sequence[str], remedy: st
     return row + len(lines)
 
 
-def _finding(run: RunResult, place: int, texts: Texts) -> str:
-    finding = run.findings[place]
+def _finding(finding: Finding, texts: Texts) -> str:
     return f"{finding_subject(finding, texts)}: {finding_words(finding, texts)}"
 
 

@@ -23,8 +23,22 @@ from llmload.reporters.escaping import Markdown, markdown_code
 from llmload.reporters.figures import MISSING
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import caveats, figures, readings, senders, sentence, status_word, tally
-from llmload.verdict import Caveat, Status
+from llmload.reporters.wording import (
+    capital,
+    caveats,
+    figures,
+    finding_cause,
+    finding_figures,
+    finding_kind,
+    finding_remedy,
+    place_of,
+    readings,
+    senders,
+    sentence,
+    status_word,
+    tally,
+)
+from llmload.verdict import Caveat, Finding, Status
 
 SIZE_LIMIT = 80_000  # bytes
 
@@ -105,13 +119,27 @@ def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
         "checked": serving_sections.checked(run, texts),
         "gpus": sections.gpus(run, texts),
         "gpu_steps": serving_sections.gpu_steps(run, texts),
-        "findings": sections.findings(run, texts),
+        "findings": [_found(finding, texts) for finding in run.findings],
         "provenance": sections.provenance(run, texts, room.lines),
         "fill": partial(_fill, texts),
         "more": partial(_more, texts),
         "status_word": partial(status_word, texts=texts),
         "figures": partial(figures, texts=texts),
         "told": partial(in_language, texts=texts),
+    }
+
+
+def _found(finding: Finding, texts: Texts) -> Mapping[str, str]:
+    """A finding in the language of the report, not yet escaped."""
+    told = in_language(finding.subject, texts)
+    subject = told if finding.kind in ("", "declared") else capital(told)  # names of settings stay as they are
+    return {
+        "subject": subject,
+        "kind": finding_kind(finding, texts),
+        "place": place_of(finding, texts),
+        "cause": finding_cause(finding, texts),
+        "figures": f"{subject}: {finding_figures(finding, texts)}",
+        "remedy": finding_remedy(finding, texts),
     }
 
 

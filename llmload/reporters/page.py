@@ -24,8 +24,10 @@ from llmload.reporters.texts import Texts
 from llmload.reporters.wording import (
     capital,
     figures,
+    finding_cause,
     finding_figures,
     finding_kind,
+    finding_remedy,
     label_in,
     seen,
     sentence,
@@ -137,7 +139,9 @@ def environment(*loaders: jinja2.BaseLoader) -> jinja2.Environment:
     environment.globals |= {
         "figures": figures,
         "finding_figures": finding_figures,
+        "finding_cause": finding_cause,
         "finding_kind": finding_kind,
+        "finding_remedy": finding_remedy,
         "label_in": label_in,
         "in_language": in_language,
         "missing": MISSING,

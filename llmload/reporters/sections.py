@@ -11,7 +11,7 @@ from llmload.reporters.changes import between
 from llmload.reporters.figures import MISSING, amount, milliseconds, percent
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import finding_subject, finding_words, step_label
+from llmload.reporters.wording import step_label
 from llmload.timeline import GpuSeries
 
 _GIB = 2**30
@@ -60,11 +60,6 @@ def errors(steps: Sequence[StepResult], texts: Texts) -> list[tuple[str, str, in
         for step in steps
         for kind, count in sorted(step.metrics.errors.items(), key=lambda each: (-each[1], each[0]))
     ]
-
-
-def findings(run: RunResult, texts: Texts) -> Pairs:
-    """Of what two sources disagree, and at which step; how, with the likely cause."""
-    return [(finding_subject(finding, texts), finding_words(finding, texts)) for finding in run.findings]
 
 
 def provenance(run: RunResult, texts: Texts, most: int) -> Pairs:

@@ -87,9 +87,30 @@ def place_of(finding: Finding, texts: Texts) -> str:
 
 
 def finding_words(finding: Finding, texts: Texts) -> str:
+    """Both figures of a disagreement, why, and what to do: all of it in one paragraph."""
+    remedy = finding_remedy(finding, texts)
+    return f"{sentence(finding_seen(finding, texts))} {remedy}" if remedy else finding_seen(finding, texts)
+
+
+def finding_seen(finding: Finding, texts: Texts) -> str:
     """Both figures of a disagreement, and why."""
-    cause = in_language(finding.cause, texts)
-    return texts["finding.words"].format(figures=finding_figures(finding, texts), cause=capital(cause))
+    return texts["finding.words"].format(figures=finding_figures(finding, texts), cause=finding_cause(finding, texts))
+
+
+def finding_cause(finding: Finding, texts: Texts) -> str:
+    """Why two figures disagree, and the evidence for it."""
+    return capital(in_language(_cause_and_remedy(finding)[0], texts))
+
+
+def finding_remedy(finding: Finding, texts: Texts) -> str:
+    """What to do about a disagreement; "" where we have no advice."""
+    return capital(in_language(_cause_and_remedy(finding)[1], texts))
+
+
+def _cause_and_remedy(finding: Finding) -> tuple[str, str]:
+    """What our own analysis says ends with what to do; of a kind that we do not know, all of it is the cause."""
+    cause, separator, remedy = finding.cause.rpartition("; ")
+    return (cause, remedy) if separator and finding.kind in KINDS else (finding.cause, "")
 
 
 def finding_figures(finding: Finding, texts: Texts) -> str:

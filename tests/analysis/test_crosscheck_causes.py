@@ -304,7 +304,7 @@ def test_the_queue_comes_with_how_full_the_server_was() -> None:
     seen = telling(SLOW, also(honest(SLOW), "queue_s", Distribution(100.0, 12.0)))
     facts = replace(FACTS, actual={"max_num_seqs": 4})
     said = only(found(seen, server=replace(SERVER, running=4.0, waiting_max=34.0), facts=facts))
-    assert (said.expected, said.actual) == ("at most 20% of TTFT", "120ms")
+    assert (said.expected, said.actual) == ("at most 40ms, 20% of TTFT", "120ms")
     assert "60% of TTFT; up to 34 requests waited at a time; it works on at most 4 at a time" in said.cause
 
 

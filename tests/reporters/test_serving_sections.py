@@ -9,7 +9,7 @@ import pytest
 from llmload.domain import RunResult
 from llmload.reporters import html, markdown, serving_sections
 from llmload.reporters.texts import Language, texts_in
-from llmload.reporters.wording import finding_subject, finding_words
+from llmload.reporters.wording import finding_cause, finding_remedy, finding_subject, finding_words
 from llmload.samples import Source
 from llmload.serving import Check, GpuFigures, ServerFigures
 from llmload.verdict import Finding
@@ -106,8 +106,22 @@ def test_a_finding_tells_where_and_why_and_whose_the_figures_are() -> None:
     traffic, queue = TROUBLE.findings[2:4]
     assert finding_subject(traffic, ENGLISH) == "requests at concurrency 50 (other traffic)"
     assert finding_words(traffic, ENGLISH).startswith("client 1,702 requests, server 2,110 requests. The server had")
-    assert finding_words(queue, ENGLISH).startswith("expected at most 20% of TTFT, found 412.6ms. Requests wait")
+    allowed = "expected at most 133.5ms, 20% of TTFT, found 412.6ms. Requests wait"
+    assert finding_words(queue, ENGLISH).startswith(allowed)
     assert finding_subject(traffic, KOREAN) == "요청 수, 동시성 50 (다른 트래픽)"
+
+
+def test_what_to_do_about_a_finding_stands_apart_from_its_cause() -> None:
+    traffic = TROUBLE.findings[2]
+    assert finding_cause(traffic, ENGLISH).endswith("output tokens 204,160 / 262,144")
+    assert finding_remedy(traffic, ENGLISH) == "Measure on a server that nobody else uses"
+    assert finding_words(traffic, ENGLISH).endswith("262,144. Measure on a server that nobody else uses")
+    assert finding_remedy(traffic, KOREAN) == "다른 곳에서 쓰지 않는 서버에서 측정하세요"
+
+
+def test_a_cause_that_is_not_ours_is_left_whole() -> None:
+    odd = Finding("moon", "full", "new", "it wanes; wait", kind="[red]moon")
+    assert (finding_cause(odd, ENGLISH), finding_remedy(odd, ENGLISH)) == ("It wanes; wait", "")
 
 
 def test_a_finding_of_a_kind_that_we_do_not_know_is_told_without_it() -> None:
