@@ -5,10 +5,12 @@ Verb modules import nothing heavy at their top, so that `llmload --help` stays f
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
 import traceback
+from typing import NoReturn
 
 import typer
 
@@ -53,11 +55,27 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(READER_GONE)
-    except Exception as error:  # the last line of defence: 70 is "a defect of ours", and 1 must never mean "slower"
-        traceback.print_tb(error.__traceback__, file=sys.stderr)
-        name = type(error).__name__
-        print(f"llmload: internal error: {name}. Please report it with the lines above.", file=sys.stderr)
-        sys.exit(70)
+    except OSError as error:
+        if not _is_full(error):
+            _die(error)
+        print(f"llmload: the output cannot be written ({error.strerror})", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(READER_GONE)
+    except Exception as error:
+        _die(error)
+
+
+def _is_full(error: OSError) -> bool:
+    """Whether a write to no file of ours, and so to stdout, found no room."""
+    return error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _die(error: Exception) -> NoReturn:
+    """The last line of defence: 70 is "a defect of ours", and 1 must never mean "slower"."""
+    traceback.print_tb(error.__traceback__, file=sys.stderr)
+    name = type(error).__name__
+    print(f"llmload: internal error: {name}. Please report it with the lines above.", file=sys.stderr)
+    sys.exit(70)
 
 
 def _open_what_is_closed() -> None:

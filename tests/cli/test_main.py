@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.command import UNCOVERED, llmload, start, write_scenario
+import pytest
+
+from tests.command import LLMLOAD, UNCOVERED, llmload, start, write_scenario
 
 HEAVY = ("pydantic", "rich", "httpx", "datasette", "openpyxl", "scipy", "numpy", "yaml", "jinja2", "sqlite3")
 
@@ -31,6 +33,15 @@ def test_an_env_file_fills_what_the_environment_leaves_open(tmp_path: Path) -> N
     done = llmload("apply", "--env-file", ".env", "s.yaml", cwd=tmp_path)
     assert done.returncode == 2
     assert ".env:3" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["info", "gpu"])
+def test_an_output_without_room_is_no_defect_of_ours(verb: str, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [LLMLOAD, verb]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 141
+    assert done.stderr.endswith("llmload: the output cannot be written (No space left on device)\n")
 
 
 def test_a_reader_that_is_gone_is_no_verdict_and_never_1(tmp_path: Path) -> None:
