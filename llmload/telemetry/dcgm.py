@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, monotonic_ns
@@ -12,6 +11,7 @@ from llmload.plain_text import plain
 from llmload.samples import Gpu, GpuFigure, GpuNow, Source
 from llmload.scenario.secrets import scrub_url
 from llmload.telemetry.gpu import Unreachable, now_of
+from llmload.telemetry.metrics_text import pattern_of, read_samples
 from llmload.telemetry.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ _MEMORY = ("DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_FB_FREE", "DCGM_FI_DEV_FB_RESERVE
 _TOTAL = "DCGM_FI_DEV_FB_TOTAL"
 _LIMITS = ("DCGM_FI_DEV_ENFORCED_POWER_LIMIT", "DCGM_FI_DEV_POWER_MGMT_LIMIT")
 _WANTED = frozenset((*_METRICS, *_MEMORY, _TOTAL, *_LIMITS))
+_LINES = pattern_of(_WANTED)
 _OF_THE_CARD: frozenset[GpuFigure] = frozenset(("power_w", "energy_j"))
 """What is told of each MIG instance and is that of the whole card: seven instances would add up to seven cards."""
 
@@ -94,20 +95,10 @@ def read_page(text: str) -> tuple[Told, ...]:
 
 
 def _samples(text: str) -> Iterator[tuple[str, Mapping[str, str], float]]:
-    from prometheus_client.parser import text_string_to_metric_families
-
-    whole, _, _ = text.rpartition("\n")  # a line without an end may be half a figure
-    for line in whole.split("\n"):
-        if not line.startswith("DCGM_FI_DEV_") or line.partition("{")[0].strip() not in _WANTED:
-            continue
-        try:
-            samples = [sample for family in text_string_to_metric_families(line) for sample in family.samples]
-        except (ValueError, IndexError, KeyError):
-            continue
-        for sample in samples:
-            value = float(sample.value)  # the parser leaves whole numbers whole
-            if math.isfinite(value) and value >= 0 and value not in _BLANKS:
-                yield sample.name, sample.labels, value
+    for name, series in read_samples(text.encode(), _LINES).items():
+        for sample in series.values():
+            if sample.value >= 0 and sample.value not in _BLANKS:
+                yield name, sample.labels, sample.value
 
 
 def _identity(labels: Mapping[str, str]) -> tuple[str, str]:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from prometheus_client.parser import text_string_to_metric_families
 
 _LONGEST_LINE = 4096
-_MOST_LINES = 10_000
-"""More than any server tells of itself; a page that goes on is somebody's joke."""
+_MOST_LINES = 20_000
+"""More than any server tells of itself, or an exporter of 1,024 GPUs; a page that goes on is somebody's joke."""
 
 Labels = frozenset[tuple[str, str]]
 

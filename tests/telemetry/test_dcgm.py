@@ -304,3 +304,17 @@ def test_an_exporter_that_hangs_does_not_hold_up_the_run() -> None:
         exporter.proceed.clear()
         reader = open_exporter(exporter.url, within_s=0.1)
         assert reader.note.startswith("no GPU is watched: the DCGM exporter did not answer within 0.1 s")
+
+
+def test_a_whole_room_of_gpus_is_read_beside_a_measurement() -> None:
+    text = page(*(Exported(gpu=n % 8, uuid=f"GPU-{n:04}", host=f"node-{n // 8:03}") for n in range(1024)))
+    began = time.process_time()
+    told = [read_page(text) for _ in range(2)][-1]
+    assert [each.gpu.uuid for each in told] == [f"GPU-{n:04}" for n in range(1024)]
+    assert all(each.figures == told[0].figures for each in told)
+    assert time.process_time() - began < 2.0
+
+
+def test_a_name_that_is_longer_than_a_line_may_be_takes_no_gpu_but_its_own() -> None:
+    told = read_page(page(Exported(gpu=0), Exported(gpu=1, uuid=SECOND_UUID, name="A" * 10_000)))
+    assert [each.gpu.uuid for each in told] == [FIRST_UUID]

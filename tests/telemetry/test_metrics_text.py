@@ -124,5 +124,5 @@ def test_a_label_is_read_as_it_was_written(value: str) -> None:
 )
 def test_a_page_of_8_mb_that_means_harm_costs_little(page: bytes) -> None:
     began = time.process_time()
-    assert len(read_samples(page, WANTED).get("plain", {})) <= 10_000
+    assert len(read_samples(page, WANTED).get("plain", {})) <= 20_000
     assert time.process_time() - began < 3
