@@ -55,6 +55,7 @@ class GpuSeries:
     driver: str | None = None
     mig: str | None = None  # the profile of a MIG instance
     energy_j: float | None = None  # over all measured windows
+    throttled_share: float | None = None  # of all samples, before they were folded into points: 0..1
 
     @property
     def mean_utilisation(self) -> float | None:
@@ -70,11 +71,6 @@ class GpuSeries:
     def mean_sm_clock_mhz(self) -> float | None:
         """Over the samples that have it."""
         return _mean(self.sm_clock_mhz)
-
-    @property
-    def throttled_share(self) -> float | None:
-        """Of the samples that tell it, those in which something slowed it down: 0..1."""
-        return _mean(self.throttled)
 
     @property
     def peak_memory_bytes(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import ceil, sin
 
@@ -81,6 +82,7 @@ def busy_gpu(timeline: Timeline, samples: int) -> GpuSeries:
         power_w=tuple(round(112.0 + 546.0 * share**0.5, 1) for share in shares),
         sm_clock_mhz=tuple(1980.0 - 15.0 * round(12 * share) for share in shares),
         throttled=(False,) * samples,
+        throttled_share=0.0,
         driver="570.124.06",
         energy_j=143_918.4,
     )
@@ -103,6 +105,7 @@ def idle_gpu(timeline: Timeline, samples: int) -> GpuSeries:
         power_w=(None,) * samples,
         sm_clock_mhz=tuple(None if place in silent else 300.0 for place in range(samples)),
         throttled=tuple(None if place in silent else False for place in range(samples)),
+        throttled_share=0.0,
         driver="570.124.06",
     )
 
@@ -114,7 +117,10 @@ def mute_gpu(name: str, timeline: Timeline) -> GpuSeries:
     clocks: tuple[float | None, ...] = (None, None, 1410.0, 1305.0, *(None,) * 8)
     slowed = tuple(None if clock is None else True for clock in clocks)
     none = (None,) * 12
-    return GpuSeries(0, name, f"GPU-{name}", None, None, at_s, told, none, none, none, clocks, slowed, name, "1g.10gb")
+    series = GpuSeries(
+        0, name, f"GPU-{name}", None, None, at_s, told, none, none, none, clocks, slowed, name, "1g.10gb"
+    )
+    return replace(series, throttled_share=1.0)
 
 
 def _instants(timeline: Timeline, samples: int) -> tuple[float, ...]:

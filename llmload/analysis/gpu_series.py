@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from llmload.analysis.samples import MOST_POINTS, Fold, Folded, folded, tracks_of, within
+from llmload.analysis.samples import MOST_POINTS, Fold, Folded, Track, folded, tracks_of, within
 from llmload.analysis.stats import Floats
 from llmload.analysis.throttling import throttling_in
 from llmload.domain import Observation, StepMetrics
@@ -33,8 +33,9 @@ def gpus_in(observations: Sequence[Observation]) -> tuple[Gpu, ...]:
 
 
 def _series(gpu: Gpu, observations: Sequence[Observation], most: int) -> GpuSeries:
+    tracks = tracks_of(observations, Source.GPU, gpu.key)
     found = folded(
-        tracks_of(observations, Source.GPU, gpu.key),
+        tracks,
         {
             "utilisation": _mean,
             "memory_bytes": _most,
@@ -64,11 +65,19 @@ def _series(gpu: Gpu, observations: Sequence[Observation], most: int) -> GpuSeri
         driver=gpu.driver,
         mig=gpu.mig,
         energy_j=_total(energy),
+        throttled_share=_slowed_share(tracks.get("throttle_reasons")),
     )
 
 
 def _if_told(found: Folded, name: SampleName) -> tuple[float | None, ...]:
     return found.track(name) if name in found.values else ()
+
+
+def _slowed_share(masks: Track | None) -> float | None:
+    """Of the samples as they came: a point that stands for many of them is slowed down where one of these is."""
+    if masks is None or not len(masks.values):
+        return None
+    return sum(bool(slow_downs(mask)) for mask in masks.values) / len(masks.values)
 
 
 def _mean(values: Floats) -> float:

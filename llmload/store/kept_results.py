@@ -112,7 +112,11 @@ def _is_series(gpu: GpuSeries) -> bool:
     tracks = (gpu.utilisation, gpu.memory_bytes, gpu.temperature_c, gpu.power_w)
     count = len(gpu.at_s)
     is_even = {len(track) for track in tracks} == {count}
-    return is_even and {len(gpu.sm_clock_mhz), len(gpu.throttled)} <= {0, count} and _are_shares(gpu.utilisation)
+    return (
+        is_even
+        and {len(gpu.sm_clock_mhz), len(gpu.throttled)} <= {0, count}
+        and _are_shares((*gpu.utilisation, gpu.throttled_share))
+    )
 
 
 def _is_server_series(server: ServerSeries) -> bool:

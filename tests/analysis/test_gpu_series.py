@@ -151,3 +151,10 @@ def test_a_gpu_is_slowed_down_by_what_is_no_lack_of_work() -> None:
     assert (found.throttled, found.throttle_reasons) == (0.5, ("power cap", "too hot"))
     (series,) = gpu_series_of([window])
     assert series.throttled == (False, True, True, False)
+
+
+def test_a_long_run_does_not_make_more_of_a_slow_down_than_its_samples_tell() -> None:
+    masks = [(float(at), float(HOT if at % 20 == 0 else 0)) for at in range(4_000)]
+    (series,) = gpu_series_of([lasting(0, 4_000, of_gpu("throttle_reasons", masks), gpus=(CARD,))])
+    assert len(series.throttled) <= MOST_POINTS
+    assert series.throttled_share == 0.05

@@ -58,7 +58,7 @@ def test_a_step_tells_what_slowed_its_gpus_down_in_the_language_of_the_report() 
 
 def test_samples_of_a_slowed_down_gpu_are_coloured_and_its_clock_is_drawn() -> None:
     gpu = CLEAN.gpus[0]
-    slowed = replace(gpu, throttled=tuple(place % 2 == 0 for place in range(len(gpu.at_s))))
+    slowed = replace(gpu, throttled=tuple(place % 2 == 0 for place in range(len(gpu.at_s))), throttled_share=0.5)
     run = replace(CLEAN, gpus=(slowed,))
     samples = book_of(run)["GPU samples"]
     headings = [cell.value for cell in samples[4]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -38,7 +38,13 @@ def slowed(*told: bool | None, index: int = 0) -> GpuSeries:
         power_w=(None,) * count,
         sm_clock_mhz=(1410.0,) * count,
         throttled=told,
+        throttled_share=share_of(told),
     )
+
+
+def share_of(told: Sequence[bool | None]) -> float | None:
+    known = [each for each in told if each is not None]
+    return sum(known) / len(known) if known else None
 
 
 def drawn(*gpus: GpuSeries) -> Chart:
@@ -101,7 +107,7 @@ def test_the_reasons_are_told_once_each() -> None:
     ],
 )
 def test_without_a_slow_down_there_is_neither_shade_nor_clock(told: tuple[bool | None, ...], end: str) -> None:
-    chart = drawn(replace(slowed(False, False), throttled=told))
+    chart = drawn(replace(slowed(False, False), throttled=told, throttled_share=share_of(told)))
     assert titles_of(chart) == ["mean 90%"]
     assert '"rect"' not in json.dumps(chart.spec)
     assert chart.summary.endswith(end)

@@ -118,6 +118,7 @@ LIES: dict[str, Change] = {
     "a device with one sample too few": lambda told: told["gpus"][0]["power_w"].pop(),
     "a device with one clock too few": lambda told: told["gpus"][0]["sm_clock_mhz"].pop(),
     "a device that is busier than can be": lambda told: told["gpus"][0]["utilisation"].__setitem__(0, 1.5),
+    "a device that is slowed down for more than all the time": lambda told: told["gpus"][0].update(throttled_share=1.5),
     "a truth that is a number": lambda told: told["gpus"][0]["throttled"].__setitem__(0, 1),
     "a server with one sample too few": lambda told: told["server"]["waiting"].pop(),
     "a server whose cache is more than full": lambda told: told["server"]["kv_cache_share"].__setitem__(0, 2.0),
