@@ -69,7 +69,7 @@ def _show(run: RunResult, console: Console) -> None:
         _print(Text(sentence(plain(words))).append("\n"), console)
     for where, words in senders(run, _ENGLISH, least=2):
         _print(Text(sentence(plain(f"Sent by {words}"))).append(f"  {where}\n", style="dim"), console)
-    beside = [*_server_lines(run), *map(_gpu_line, run.gpus[:_MOST_GPUS])]
+    beside = [*_server_lines(run), *_gpu_lines(run.gpus)]
     for line in beside:
         _print(line, console)
     if beside:
@@ -179,6 +179,12 @@ def _server_lines(run: RunResult) -> Iterator[Text]:
     sentences = [", ".join(filter(None, words)), serving_sections.agreement(run, _ENGLISH)]
     if any(sentences):
         yield Text.assemble(("server ", "cyan"), " ".join(sentence(each) for each in sentences if each))
+
+
+def _gpu_lines(gpus: Sequence[GpuSeries]) -> Iterator[Text]:
+    yield from map(_gpu_line, gpus[:_MOST_GPUS])
+    if (more := len(gpus) - _MOST_GPUS) > 0:
+        yield Text(f"and {more:,} more GPU{'s' if more > 1 else ''}, in the reports", style="dim")
 
 
 def _gpu_line(gpu: GpuSeries) -> Text:

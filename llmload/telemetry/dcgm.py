@@ -22,6 +22,7 @@ _PAGE_BYTES = 8 * 2**20
 """A page of a hundred hosts has this much; what is longer is none."""
 _OPEN_S, _READ_S = 3.0, 1.0
 """How long a page may take: the first one, and those while something is measured."""
+_PLAIN = {"accept-encoding": "identity"}
 _MOST_GPUS = 1024
 _MIB = 2**20
 
@@ -178,10 +179,12 @@ def _fetch(client: httpx.Client, url: str, within_s: float) -> str | _Failure:
     due_s = monotonic() + within_s
     body = bytearray()
     try:
-        with client.stream("GET", url, timeout=within_s) as response:
+        with client.stream("GET", url, headers=_PLAIN, timeout=within_s) as response:
             if response.status_code != 200:
                 return _Failure(f"status {response.status_code}")
-            for piece in response.iter_bytes():
+            if response.headers.get("content-encoding", "identity") != "identity":
+                return _Failure("a compressed page")  # nobody asked for it, and a little of it may unpack to a lot
+            for piece in response.iter_raw():
                 body += piece
                 if len(body) > _PAGE_BYTES:
                     return _Failure(f"a page of more than {_PAGE_BYTES // _MIB} MiB")

@@ -87,6 +87,12 @@ def test_the_server_and_each_gpu_have_a_line_where_they_were_watched() -> None:
     assert not re.search(r"^(server|GPU \d) ", shown(FROM_LOADTEST), re.MULTILINE)
 
 
+def test_of_many_gpus_the_first_are_shown_and_the_others_counted() -> None:
+    text = shown(replace(CLEAN, gpus=CLEAN.gpus[:1] * 11))
+    assert text.count("GPU 0 NVIDIA H100") == 8
+    assert "and 3 more GPUs, in the reports" in text
+
+
 def test_a_server_in_which_nothing_waited_says_so() -> None:
     first = CLEAN.steps[0]
     assert "server none waiting, KV cache up to 0.6%" in shown(replace(CLEAN, steps=(first,)))

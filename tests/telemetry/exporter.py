@@ -87,6 +87,7 @@ class Exporter:
     url: str
     body: bytes
     status: int = 200
+    encoding: str = "identity"
     headers: list[dict[str, str]] = field(default_factory=list)
     proceed: threading.Event = field(default_factory=threading.Event)
 
@@ -102,6 +103,7 @@ def exporting(text: str) -> Iterator[Exporter]:
             status = served.status if self.path == "/metrics" else 404
             self.send_response(status)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Encoding", served.encoding)
             self.send_header("Content-Length", str(len(served.body)))
             self.end_headers()
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 import time
 
@@ -231,6 +232,14 @@ def test_an_exporter_that_fails_at_times_leaves_a_gap_and_a_note(status: int, bo
     assert told == {}
     assert notes == same == (f"the DCGM exporter at {exporter.url} did not always answer: {why}",)
     assert len(after) == 16
+
+
+def test_a_page_that_unpacks_to_more_than_it_is_is_none() -> None:
+    with exporting(TWO) as exporter:
+        exporter.body, exporter.encoding = gzip.compress(TWO.encode()), "gzip"
+        reader = open_exporter(exporter.url)
+    assert reader.gpus == ()
+    assert "does not answer (a compressed page)" in reader.note
 
 
 def test_an_exporter_that_went_away_leaves_a_gap_and_a_note() -> None:
