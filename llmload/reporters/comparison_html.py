@@ -75,10 +75,10 @@ class _Line:
 
 def render(comparison: Comparison, texts: Texts) -> bytes:
     """A whole page in UTF-8, with as much detail as the size limit has room for."""
-    charts = comparison_charts(comparison, texts)
+    live = figures_of(comparison_charts(comparison, texts))
     steps = _steps(comparison, texts)
     content = b""
-    for shown in (figures_of(charts), pictures_of(charts), ()):
+    for shown in (live, pictures_of(live), ()):
         for room in _ROOMS:
             told = _told(comparison, steps, texts, shown)
             content = page.render("comparison.html.j2", {**told, "room": room}, texts, shown)

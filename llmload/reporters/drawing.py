@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from xml.etree import ElementTree as ET
 
 from llmload.reporters import palette
@@ -49,12 +51,17 @@ def inline(chart: Chart) -> str:
 
 
 def _drawn(chart: Chart) -> ET.Element:
-    import vl_convert
-
-    text: str = vl_convert.vegalite_to_svg(dict(chart.spec), vl_version=_VERSION, allowed_base_urls=[])
-    root = compact(text)
+    root = compact(_converted(json.dumps(chart.spec, allow_nan=False)))
     root.attrib.update({"font-family": palette.FONT, "font-size": str(palette.TEXT_SIZE), "fill": "none"})
     return root
+
+
+@lru_cache(maxsize=32)  # a tenth of a second each; the formats of one run, and its languages, share some
+def _converted(spec: str) -> str:
+    import vl_convert
+
+    text: str = vl_convert.vegalite_to_svg(spec, vl_version=_VERSION, allowed_base_urls=[])
+    return text
 
 
 def _told(root: ET.Element) -> bytes:

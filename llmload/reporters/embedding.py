@@ -49,9 +49,9 @@ def live_figures(charts: Sequence[Chart]) -> tuple[Figure, ...]:
     return tuple(_figure(chart, _operable(chart.spec), Markup()) for chart in charts)
 
 
-def pictures_of(charts: Sequence[Chart]) -> tuple[Figure, ...]:
+def pictures_of(figures: Sequence[Figure]) -> tuple[Figure, ...]:
     """The same as pictures only."""
-    return tuple(_figure(chart, None, _picture(chart)) for chart in charts)
+    return tuple(replace(figure, spec=None) for figure in figures)
 
 
 @cache

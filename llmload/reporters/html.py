@@ -41,9 +41,9 @@ _ROOMS = (_Room(40, 200, 100, 60), _Room(20, 100, 50, 20), _Room(5, 20, 20, 5))
 
 def render(run: RunResult, texts: Texts) -> bytes:
     """A whole page in UTF-8, with as much detail as the size limit has room for."""
-    charts = run_charts(run, texts)
+    live = figures_of(run_charts(run, texts))
     content = b""
-    for shown in (figures_of(charts), pictures_of(charts), ()):
+    for shown in (live, pictures_of(live), ()):
         for room in _ROOMS:
             content = page.render("report.html.j2", _told(run, room, texts, shown), texts, shown)
             if len(content) < SIZE_LIMIT:
