@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from llmload.analysis.samples import MOST_POINTS, Fold, Folded, Track, folded, t
 from llmload.analysis.stats import Floats
 from llmload.analysis.throttling import throttling_in
 from llmload.domain import Observation, StepMetrics
-from llmload.samples import Gpu, SampleName, Source, slow_downs
+from llmload.samples import Gpu, SampleName, Series, Source, slow_downs
 from llmload.serving import GpuFigures
 from llmload.timeline import GpuSeries
 
@@ -23,7 +24,21 @@ def gpu_series_of(observations: Sequence[Observation]) -> tuple[GpuSeries, ...]:
     """One series for each GPU that was watched, on the timeline of these windows; the more GPUs, the fewer points."""
     gpus = gpus_in(observations)
     most = max(_LEAST_POINTS, 4 * MOST_POINTS // max(len(gpus), 4))
-    return tuple(_series(gpu, observations, most) for gpu in gpus)
+    alone = _each_alone(observations, gpus)
+    return tuple(_series(gpu, alone[gpu.key], most) for gpu in gpus)
+
+
+def _each_alone(windows: Sequence[Observation], gpus: Sequence[Gpu]) -> dict[str, list[Observation]]:
+    """The windows as each GPU tells of them, by its key: sought in one pass, since there may be a room of them."""
+    alone: dict[str, list[Observation]] = {gpu.key: [] for gpu in gpus}
+    for window in windows:
+        told: dict[str, list[Series]] = {}
+        for series in window.watched.series:
+            if series.source is Source.GPU:
+                told.setdefault(series.device, []).append(series)
+        for key, seen in alone.items():
+            seen.append(replace(window, watched=replace(window.watched, series=tuple(told.get(key, ())))))
+    return alone
 
 
 def gpus_in(observations: Sequence[Observation]) -> tuple[Gpu, ...]:
@@ -103,14 +118,15 @@ def gpu_figures_of(windows: Sequence[Observation], metrics: StepMetrics) -> GpuF
         return None
     utilisation, temperature = (within(windows, Source.GPU, name) for name in ("utilisation", "temperature_c"))
     throttling = throttling_in(windows)
-    energy = [_energy(window, gpu.key) for window in windows for gpu in gpus]
+    alone = _each_alone(windows, gpus)
+    energy = [_energy(window, key) for key, seen in alone.items() for window in seen]
     joules = _total(energy)
     return GpuFigures(
         count=len(gpus),
         utilisation=_mean(utilisation) if len(utilisation) else None,
-        memory_bytes=_round(_summed(windows, gpus, "memory_bytes", _most)),
+        memory_bytes=_round(_summed(alone, "memory_bytes", _most)),
         temperature_c=_most(temperature) if len(temperature) else None,
-        power_w=_summed(windows, gpus, "power_w", _mean),
+        power_w=_summed(alone, "power_w", _mean),
         energy_j=joules,
         joules_per_token=_per_token(joules, metrics),
         throttled=None if throttling is None else throttling.share,
@@ -128,9 +144,9 @@ def _round(value: float | None) -> int | None:
     return None if value is None else round(value)
 
 
-def _summed(windows: Sequence[Observation], gpus: Sequence[Gpu], name: SampleName, fold: Fold) -> float | None:
+def _summed(alone: Mapping[str, Sequence[Observation]], name: SampleName, fold: Fold) -> float | None:
     """A figure of each GPU, added up; None where one of them does not tell it."""
-    told = [within(windows, Source.GPU, name, gpu.key) for gpu in gpus]
+    told = [within(windows, Source.GPU, name, key) for key, windows in alone.items()]
     return _total([fold(values) if len(values) else None for values in told])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -158,3 +159,19 @@ def test_a_long_run_does_not_make_more_of_a_slow_down_than_its_samples_tell() ->
     (series,) = gpu_series_of([lasting(0, 4_000, of_gpu("throttle_reasons", masks), gpus=(CARD,))])
     assert len(series.throttled) <= MOST_POINTS
     assert series.throttled_share == 0.05
+
+
+def test_a_room_of_gpus_is_folded_in_one_pass_and_each_keeps_its_own() -> None:
+    room = [replace(CARD, key=f"gpu-{number}", index=number) for number in range(1000)]
+    told = [
+        replace(of_gpu(name, [(at, float(gpu.index)) for at in range(4)]), device=gpu.key)
+        for gpu in room
+        for name in (*("utilisation", "temperature_c", "sm_clock_mhz", "memory_bytes"), "power_w")
+    ]
+    windows = [lasting(0, 3, *told, gpus=tuple(room))]
+    began = time.process_time()
+    series, found = gpu_series_of(windows), figures(*windows)
+    assert time.process_time() - began < 2.0
+    assert [each.power_w[0] for each in series] == list(range(1000))
+    assert [each.energy_j for each in series] == [3.0 * number for number in range(1000)]
+    assert (found.power_w, found.memory_bytes) == (sum(range(1000)), sum(range(1000)))
