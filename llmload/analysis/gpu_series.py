@@ -9,9 +9,9 @@ import numpy as np
 
 from llmload.analysis.samples import MOST_POINTS, Fold, Folded, Track, folded, tracks_of, within
 from llmload.analysis.stats import Floats
-from llmload.analysis.throttling import throttling_in
+from llmload.analysis.throttling import masks_of, throttling_in
 from llmload.domain import Observation, StepMetrics
-from llmload.samples import Gpu, SampleName, Series, Source, slow_downs
+from llmload.samples import SLOW_DOWNS, Gpu, SampleName, Series, Source, slow_downs
 from llmload.serving import GpuFigures
 from llmload.timeline import GpuSeries
 
@@ -92,7 +92,7 @@ def _slowed_share(masks: Track | None) -> float | None:
     """Of the samples as they came: a point that stands for many of them is slowed down where one of these is."""
     if masks is None or not len(masks.values):
         return None
-    return sum(bool(slow_downs(mask)) for mask in masks.values) / len(masks.values)
+    return float(np.mean((masks_of(masks.values) & sum(SLOW_DOWNS)) != 0))
 
 
 def _mean(values: Floats) -> float:
@@ -104,7 +104,7 @@ def _most(values: Floats) -> float:
 
 
 def _any_bit(masks: Floats) -> float:
-    return float(np.bitwise_or.reduce(masks.astype(np.int64)))
+    return float(np.bitwise_or.reduce(masks_of(masks)))
 
 
 def gpu_figures_of(windows: Sequence[Observation], metrics: StepMetrics) -> GpuFigures | None:

@@ -8,8 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmload.analysis.attempts import Ints
+from llmload.analysis.stats import Floats
 from llmload.domain import Observation
-from llmload.samples import IDLE, SampleName, Series, Source, slow_downs
+from llmload.samples import IDLE, SLOW_DOWNS, SampleName, Series, Source, slow_downs
+
+_MOST = 2.0**53  # whole numbers are exact below
+
+Bools = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,52 +33,79 @@ class Throttling:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """One sample of one GPU: what slowed it down, whether it had work, and its SM clock."""
+class _Samples:
+    """Masks of one GPU within windows, and its SM clock at the same instants; NaN where it does not tell it."""
 
-    slowed_by: tuple[str, ...]
-    is_idle: bool
-    clock_mhz: float | None
+    masks: Ints
+    clocks_mhz: Floats
+
+    def slowed(self, bits: int) -> Bools:
+        """Where one of these bits is set."""
+        return np.asarray(self.masks & bits, dtype=np.bool_)
+
+
+def masks_of(values: Floats) -> Ints:
+    """Samples of `throttle_reasons` as the bits that they are; a store of somebody else may hold any number."""
+    return np.clip(values, 0, _MOST).astype(np.int64)
 
 
 def throttling_in(windows: Sequence[Observation], *, ignored: int = 0) -> Throttling | None:
     """What the masks of throttle reasons tell, without the `ignored` bits; None where no GPU tells any."""
-    told: dict[str, list[_Look]] = {}
+    parts: dict[str, list[_Samples]] = {}
     for window in windows:
-        for device, look in _looks(window, ignored):
-            told.setdefault(device, []).append(look)
+        for device, samples in _samples(window):
+            parts.setdefault(device, []).append(samples)
+    told = [_joined(samples) for samples in parts.values()]
+    told = [samples for samples in told if len(samples.masks)]
     if not told:
         return None
-    most = max(told.values(), key=_share)
-    reasons = Counter(reason for looks in told.values() for look in looks for reason in look.slowed_by)
+    bits = sum(SLOW_DOWNS) & ~ignored
+    most = max(told, key=lambda samples: float(samples.slowed(bits).mean()))
+    slowed = most.slowed(bits)
     return Throttling(
-        share=_share(most),
-        reasons=tuple(reason for reason, _ in reasons.most_common()),
-        clock_mhz=_median([look.clock_mhz for look in most if look.slowed_by]),
-        free_clock_mhz=_median([look.clock_mhz for look in most if not look.slowed_by and not look.is_idle]),
+        share=float(slowed.mean()),
+        reasons=_reasons(np.concatenate([samples.masks for samples in told]) & bits),
+        clock_mhz=_median(most.clocks_mhz[slowed]),
+        free_clock_mhz=_median(most.clocks_mhz[~slowed & ~most.slowed(IDLE)]),
     )
 
 
-def _looks(window: Observation, ignored: int) -> Iterator[tuple[str, _Look]]:
-    """Each sample within a window, and of which GPU it is."""
+def _samples(window: Observation) -> Iterator[tuple[str, _Samples]]:
+    """The samples of each GPU within a window."""
     series: dict[tuple[str, SampleName], Series] = {
         (each.device, each.name): each for each in window.watched.series if each.source is Source.GPU
     }
     for (device, name), masks in series.items():
         if name != "throttle_reasons":
             continue
-        clock = series.get((device, "sm_clock_mhz"))
-        clocks = {} if clock is None else dict(zip(clock.at_ns, clock.values, strict=True))
-        for at_ns, value in zip(masks.at_ns, masks.values, strict=True):
-            if window.start_ns <= at_ns <= window.end_ns:
-                mask = int(value)
-                yield device, _Look(slow_downs(mask & ~ignored), bool(mask & IDLE), clocks.get(at_ns))
+        at_ns = np.array(masks.at_ns, dtype=np.int64)
+        inside = (at_ns >= window.start_ns) & (at_ns <= window.end_ns)
+        clocks = _at(at_ns[inside], series.get((device, "sm_clock_mhz")))
+        yield device, _Samples(masks_of(np.array(masks.values)[inside]), clocks)
 
 
-def _share(looks: Sequence[_Look]) -> float:
-    return sum(bool(look.slowed_by) for look in looks) / len(looks)
+def _at(instants: Ints, series: Series | None) -> Floats:
+    """The values of a series at these instants; NaN where it has none."""
+    found = np.full(len(instants), np.nan)
+    if series is not None:
+        _, here, there = np.intersect1d(instants, np.array(series.at_ns, dtype=np.int64), return_indices=True)
+        found[here] = np.array(series.values)[there]
+    return found
 
 
-def _median(clocks: Sequence[float | None]) -> float | None:
-    known = [clock for clock in clocks if clock is not None]
-    return float(np.median(known)) if known else None
+def _joined(parts: Sequence[_Samples]) -> _Samples:
+    return _Samples(np.concatenate([part.masks for part in parts]), np.concatenate([part.clocks_mhz for part in parts]))
+
+
+def _reasons(masks: Ints) -> tuple[str, ...]:
+    """What these masks name, the most frequent first."""
+    found: Counter[str] = Counter()
+    for mask, count in zip(*np.unique(masks, return_counts=True), strict=True):
+        for reason in slow_downs(int(mask)):
+            found[reason] += int(count)
+    return tuple(reason for reason, _ in found.most_common())
+
+
+def _median(clocks: Floats) -> float | None:
+    known = clocks[~np.isnan(clocks)]
+    return float(np.median(known)) if len(known) else None

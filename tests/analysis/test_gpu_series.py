@@ -175,3 +175,10 @@ def test_a_room_of_gpus_is_folded_in_one_pass_and_each_keeps_its_own() -> None:
     assert [each.power_w[0] for each in series] == list(range(1000))
     assert [each.energy_j for each in series] == [3.0 * number for number in range(1000)]
     assert (found.power_w, found.memory_bytes) == (sum(range(1000)), sum(range(1000)))
+
+
+def test_a_mask_that_is_none_slows_nothing_down() -> None:
+    masks = of_gpu("throttle_reasons", [(1, 1e100), (2, -1.0), (3, HOT), (4, 0.5)])
+    window = lasting(0, 5, masks, gpus=(CARD,))
+    assert figures(window).throttled == 0.25
+    assert gpu_series_of([window])[0].throttled_share == 0.25
