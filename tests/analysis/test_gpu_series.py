@@ -171,7 +171,7 @@ def test_a_room_of_gpus_is_folded_in_one_pass_and_each_keeps_its_own() -> None:
     windows = [lasting(0, 3, *told, gpus=tuple(room))]
     began = time.process_time()
     series, found = gpu_series_of(windows), figures(*windows)
-    assert time.process_time() - began < 2.0
+    assert time.process_time() - began < 1.2
     assert [each.power_w[0] for each in series] == list(range(1000))
     assert [each.energy_j for each in series] == [3.0 * number for number in range(1000)]
     assert (found.power_w, found.memory_bytes) == (sum(range(1000)), sum(range(1000)))
