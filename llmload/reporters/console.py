@@ -182,13 +182,16 @@ def _server_lines(run: RunResult) -> Iterator[Text]:
 
 
 def _gpu_lines(gpus: Sequence[GpuSeries]) -> Iterator[Text]:
-    yield from map(_gpu_line, gpus[:_MOST_GPUS])
+    """What each GPU did over the run; a name that the GPU before has too is not said again."""
+    before = ""
+    for gpu in gpus[:_MOST_GPUS]:
+        yield _gpu_line(gpu, "" if gpu.name == before else f"{gpu.name}: ")
+        before = gpu.name
     if (more := len(gpus) - _MOST_GPUS) > 0:
         yield Text(f"and {more:,} more GPU{'s' if more > 1 else ''}, in the reports", style="dim")
 
 
-def _gpu_line(gpu: GpuSeries) -> Text:
-    """What one GPU did over the run, as far as it tells."""
+def _gpu_line(gpu: GpuSeries, name: str) -> Text:
     gib = 2**30
     memory = (None if size is None else size / gib for size in (gpu.peak_memory_bytes, gpu.memory_total_bytes))
     words = [
@@ -198,8 +201,10 @@ def _gpu_line(gpu: GpuSeries) -> Text:
         f"{_of(gpu.mean_power_w, gpu.power_limit_w)} W",
         f"{amount(None if gpu.energy_j is None else gpu.energy_j / 1000)} kJ",
     ]
+    if gpu.throttled_share:
+        words.append(f"slowed down in {percent(gpu.throttled_share)} of the samples")
     told = ", ".join(word for word in words if not word.startswith(MISSING)) or "told nothing"
-    return Text.assemble((f"GPU {gpu.index} ", "cyan"), sentence(plain(f"{gpu.name}: {told}")))
+    return Text.assemble((f"GPU {gpu.index} ", "cyan"), sentence(plain(f"{name}{told}")))
 
 
 def _of(value: float | None, total: float | None) -> str:

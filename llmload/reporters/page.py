@@ -43,6 +43,9 @@ WHOLE_TEXT = 4_000
 _SHOWN = 280
 """Characters of a long text that are shown before the rest is asked for."""
 
+_FOLDED = 420
+"""Characters up to which a text is shown whole: folding one that is hardly longer hides more than it saves."""
+
 _MARKS = {
     Status.PASS: "✓",
     Status.FAIL: "✕",
@@ -171,7 +174,7 @@ def _is_fatal(caveat: Caveat) -> bool:
 
 
 def _is_long(text: str) -> bool:
-    return len(plain(text, WHOLE_TEXT)) > _SHOWN
+    return len(plain(text, WHOLE_TEXT)) > _FOLDED
 
 
 def _beginning(text: str) -> str:

@@ -122,8 +122,10 @@ def gpus(run: RunResult, texts: Texts) -> Table:
     No rows where none was watched.
     """
     names = ["index", "name", "utilisation", "memory", "temperature", "power"]
+    is_slowed = any(gpu.throttled_share for gpu in run.gpus)  # then which of them; that none was, its steps tell
     further = {
         "energy": [amount(None if gpu.energy_j is None else gpu.energy_j / 1000) for gpu in run.gpus],
+        "throttled": [percent(gpu.throttled_share) for gpu in run.gpus if is_slowed],
         "driver": [MISSING if gpu.driver is None else gpu.driver for gpu in run.gpus],
     }
     told = {name: cells for name, cells in further.items() if any(cell != MISSING for cell in cells)}

@@ -89,7 +89,8 @@ def test_the_server_and_each_gpu_have_a_line_where_they_were_watched() -> None:
 
 def test_of_many_gpus_the_first_are_shown_and_the_others_counted() -> None:
     text = shown(replace(CLEAN, gpus=CLEAN.gpus[:1] * 11))
-    assert text.count("GPU 0 NVIDIA H100") == 8
+    assert text.count("GPU 0 ") == 8
+    assert text.count("NVIDIA H100 80GB HBM3: ") == 1  # they are of one model, which is said once
     assert "and 3 more GPUs, in the reports" in text
 
 
