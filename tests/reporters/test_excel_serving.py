@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from openpyxl import Workbook
@@ -22,6 +23,17 @@ def book_of(run: RunResult) -> Workbook:
     return opened(excel.render(run, ENGLISH))
 
 
+@cache
+def clean_book() -> Workbook:
+    """To be read only, as the next one."""
+    return book_of(CLEAN)
+
+
+@cache
+def trouble_book() -> Workbook:
+    return book_of(TROUBLE)
+
+
 def rows_of(sheet: Worksheet, table: str) -> list[dict[str, object]]:
     heading, *rows = sheet[sheet.tables[table].ref]
     return [{str(name.value): cell.value for name, cell in zip(heading, row, strict=True)} for row in rows]
@@ -31,16 +43,16 @@ def rows_of(sheet: Worksheet, table: str) -> list[dict[str, object]]:
 
 
 def test_each_gpu_has_its_driver_its_energy_and_how_often_it_was_slowed_down() -> None:
-    first, second = rows_of(book_of(CLEAN)["GPU"], "GPUs")
+    first, second = rows_of(clean_book()["GPU"], "GPUs")
     assert (first["Driver"], first["Energy (kJ)"], first["Slowed down (% of samples)"]) == ("570.124.06", 143.9184, 0)
     assert (second["Driver"], second["Energy (kJ)"]) == ("570.124.06", None)
     assert "MIG profile" not in first, "no GPU is a part of one"
-    (part,) = rows_of(book_of(TROUBLE)["GPU"], "GPUs")
+    (part,) = rows_of(trouble_book()["GPU"], "GPUs")
     assert part["MIG profile"] == "1g.10gb"
 
 
 def test_all_gpus_are_told_at_each_step() -> None:
-    rows = rows_of(book_of(CLEAN)["GPU"], "GpuSteps")
+    rows = rows_of(clean_book()["GPU"], "GpuSteps")
     figures = CLEAN.steps[0].gpu
     assert figures is not None
     assert [row["Step"] for row in rows] == [f"concurrency {load}" for load in (1, 8, 32, 64, 120, 160)]
@@ -73,7 +85,7 @@ def test_samples_of_a_slowed_down_gpu_are_coloured_and_its_clock_is_drawn() -> N
 
 
 def test_the_server_is_told_at_each_step_in_numbers() -> None:
-    rows = rows_of(book_of(TROUBLE)["Server"], "ServerSteps")
+    rows = rows_of(trouble_book()["Server"], "ServerSteps")
     assert [(row["Step"], row["Told by"]) for row in rows] == [
         ("concurrency 50", "metrics page"),
         ("concurrency 100", "log"),
@@ -84,7 +96,7 @@ def test_the_server_is_told_at_each_step_in_numbers() -> None:
 
 
 def test_a_disagreement_is_a_word_and_a_colour() -> None:
-    sheet = book_of(TROUBLE)["Server"]
+    sheet = trouble_book()["Server"]
     rows = rows_of(sheet, "Checks")
     assert [(row["Step"], row["Figure"], row["Agreement"]) for row in rows[:3]] == [
         ("concurrency 50", "Requests", "✖ disagree"),
@@ -120,7 +132,7 @@ def test_samples_have_both_sides_and_are_what_the_charts_refer_to() -> None:
 
 
 def test_a_silence_of_the_server_is_empty_cells() -> None:
-    rows = rows_of(book_of(TROUBLE)["Server samples"], "ServerSamples")
+    rows = rows_of(trouble_book()["Server samples"], "ServerSamples")
     silent = [row for row in rows if 40 <= float(str(row["Time (s)"])) < 95]
     assert silent
     assert {row["Running"] for row in silent} == {row["KV cache in use"] for row in silent} == {None}
@@ -153,7 +165,7 @@ def test_a_server_that_told_only_counts_has_a_sheet_without_samples() -> None:
 
 
 def test_findings_say_at_which_step_they_were_seen() -> None:
-    book = book_of(TROUBLE)
+    book = trouble_book()
     told = [line for line in texts_of_sheet(book["Summary"]) if "server had work that is not ours" in line]
     assert [line.partition(":")[0] for line in told] == ["requests at concurrency 50 (other traffic)"]
     rows = rows_of(book["Caveats"], "Remarks")
