@@ -80,10 +80,10 @@ def _looks(reader: GpuReader) -> Generator[Look]:
         reader.read(recorder)
         taken[:] = [look_of(reader.gpus, datetime.now(UTC), *recorder.take())]
 
-    with ticking(look, 24 * 3600, "gpus", 1.0) as look_now:
+    with ticking(look, 24 * 3600, "gpus", 1.0) as ticker:
         while True:
             taken.clear()
-            look_now(_LOOK_S)
+            ticker.look_now(_LOOK_S)
             nothing = look_of(reader.gpus, datetime.now(UTC), (), (f"no figure came within {_LOOK_S:g} s",))
             yield taken[0] if taken else nothing
 

@@ -10,29 +10,28 @@ from contextlib import contextmanager
 _LEAVE_S = 1.0
 """What a look that hangs in a driver or a socket may take at the end; it is then left behind, being a daemon."""
 
-LookNow = Callable[[float], None]
-"""Asks for a look and waits for it, as many seconds as are given at most."""
-
 
 @contextmanager
-def ticking(look: Callable[[], None], every_s: float, name: str, share: float) -> Iterator[LookNow]:
+def ticking(look: Callable[[], None], every_s: float, name: str, share: float) -> Iterator[Ticker]:
     """Call `look` at once and then every `every_s` seconds; more seldom where it would take more than `share` of the
     time, 0..1: whoever is slow to answer is asked less often.
 
     `look` keeps its failures to itself: it runs beside a measurement, which they must not end. Only this one thread
     ever calls it, so that a driver that hangs delays nobody.
     """
-    ticker = _Ticker(look, every_s, share)
+    ticker = Ticker(look, every_s, share)
     thread = threading.Thread(target=ticker.run, name=name, daemon=True)
     thread.start()
     try:
-        yield ticker.look_now
+        yield ticker
     finally:
         ticker.stop()
         thread.join(_LEAVE_S)
 
 
-class _Ticker:
+class Ticker:
+    """What a ticking thread does, and what may be asked of it from another one."""
+
     def __init__(self, look: Callable[[], None], every_s: float, share: float) -> None:
         self._look, self._every_s, self._share = look, every_s, share
         self._changed = threading.Condition()
@@ -40,6 +39,7 @@ class _Ticker:
         self._is_over = False
 
     def run(self) -> None:
+        """Look until it is over."""
         due_s = time.monotonic()
         while (asked := self._wait(due_s)) is not None:
             began_s = time.monotonic()
@@ -58,6 +58,7 @@ class _Ticker:
             return None if self._is_over else self._asked
 
     def look_now(self, within_s: float) -> None:
+        """Ask for a look that begins after this question, and wait for its end, `within_s` seconds at most."""
         with self._changed:
             self._asked += 1
             mine = self._asked
@@ -65,6 +66,7 @@ class _Ticker:
             self._changed.wait_for(lambda: self._looked >= mine or self._is_over, within_s)
 
     def stop(self) -> None:
+        """No further look; the one that is being taken, if any, is not waited for."""
         with self._changed:
             self._is_over = True
             self._changed.notify_all()

@@ -10,7 +10,7 @@ from typing import Protocol
 from llmload.samples import UNWATCHED, ServerWork, Watched
 from llmload.telemetry.gpu import GpuReader
 from llmload.telemetry.recorder import Recorder
-from llmload.telemetry.ticker import LookNow, ticking
+from llmload.telemetry.ticker import Ticker, ticking
 
 GPU_EVERY_S, GPU_SHARE = 1.0, 0.25
 METRICS_EVERY_S, METRICS_SHARE = 1.0, 0.02
@@ -71,8 +71,8 @@ class Sources:
 class _Watching:
     """The watch of one server, from its opening to its end."""
 
-    def __init__(self, sources: Sources, recorder: Recorder, looks: Sequence[LookNow]) -> None:
-        self._sources, self._recorder, self._looks = sources, recorder, looks
+    def __init__(self, sources: Sources, recorder: Recorder, looking: Sequence[Ticker]) -> None:
+        self._sources, self._recorder, self._looking = sources, recorder, looking
 
     def begin(self) -> None:
         self._look_now()
@@ -88,8 +88,8 @@ class _Watching:
 
     def _look_now(self) -> None:
         """A sample on each side of the window, so that what was used within can be told."""
-        for look in self._looks:
-            look(_EDGE_S)
+        for ticker in self._looking:
+            ticker.look_now(_EDGE_S)
 
 
 @contextmanager
@@ -98,16 +98,20 @@ def watching(sources: Sources) -> Iterator[Watch]:
     recorder = Recorder()
     if sources.gpus.note:
         recorder.note(sources.gpus.note)
-    looks = []
     with ExitStack() as threads:
+
+        def start(look: Callable[[Recorder], None], every_s: float, name: str, share: float) -> Ticker:
+            return threads.enter_context(ticking(lambda: look(recorder), every_s, name, share))
+
+        edges, others = [], []
         if sources.gpus.gpus:
-            looks.append(
-                threads.enter_context(ticking(lambda: sources.gpus.read(recorder), GPU_EVERY_S, "gpus", GPU_SHARE))
-            )
-        if (log := sources.log) is not None:
-            looks.append(threads.enter_context(ticking(lambda: log(recorder), LOG_EVERY_S, "server log", LOG_SHARE)))
-        if (page := sources.page) is not None:
-            threads.enter_context(
-                ticking(lambda: page.read(recorder), METRICS_EVERY_S, "server metrics", METRICS_SHARE)
-            )
-        yield _Watching(sources, recorder, looks)
+            edges.append(start(sources.gpus.read, GPU_EVERY_S, "gpus", GPU_SHARE))
+        if sources.log is not None:
+            edges.append(start(sources.log, LOG_EVERY_S, "server log", LOG_SHARE))
+        if sources.page is not None:
+            others.append(start(sources.page.read, METRICS_EVERY_S, "server metrics", METRICS_SHARE))
+        try:
+            yield _Watching(sources, recorder, edges)
+        finally:
+            for ticker in (*edges, *others):  # all at once: those that hang are waited for together
+                ticker.stop()

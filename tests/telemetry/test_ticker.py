@@ -19,10 +19,10 @@ def test_it_looks_at_once() -> None:
 
 def test_whoever_asks_for_a_look_gets_one_that_began_after_the_question() -> None:
     looks: list[float] = []
-    with ticking(lambda: looks.append(time.monotonic()), LONG_S, "test", 0.02) as look_now:
+    with ticking(lambda: looks.append(time.monotonic()), LONG_S, "test", 0.02) as ticker:
         for _ in range(3):
             asked_s = time.monotonic()
-            look_now(SOON_S)
+            ticker.look_now(SOON_S)
             assert looks[-1] >= asked_s
 
 
@@ -35,8 +35,8 @@ def test_it_goes_on_every_so_often() -> None:
 def test_a_look_that_hangs_delays_nobody() -> None:
     forever = threading.Event()
     began_s = time.monotonic()
-    with ticking(lambda: forever.wait(SOON_S * 4) and None, LONG_S, "test", 0.02) as look_now:
-        look_now(0.05)
+    with ticking(lambda: forever.wait(SOON_S * 4) and None, LONG_S, "test", 0.02) as ticker:
+        ticker.look_now(0.05)
     assert time.monotonic() - began_s < SOON_S
     forever.set()
 
