@@ -45,14 +45,16 @@ from llmload.reporters.texts import Texts
 from llmload.reporters.wording import (
     caveats,
     figures,
+    finding_cause,
+    finding_figures,
+    finding_remedy,
     finding_subject,
-    finding_words,
     readings,
     sentence,
     step_label,
     tally,
 )
-from llmload.verdict import Finding, Status
+from llmload.verdict import Status
 
 GRID = 12
 WIDTH = 11.5  # characters of one column
@@ -100,7 +102,7 @@ def add_summary(sheet: Worksheet, run: RunResult, texts: Texts) -> Summary:
     row = _advice(sheet, row, run, texts)
     row = _to_look_at(sheet, row, run, texts)
     row = _caveats(sheet, row, run, texts)
-    row = _list(sheet, row, texts["heading.findings"], [_finding(each, texts) for each in run.findings], texts)
+    row = _findings(sheet, row, run, texts)
     _list(sheet, row, texts["heading.notices"], [in_language(each, texts) for each in run.notices], texts)
     return Summary(sheet, charts, f"$A${_VERDICT_ROW}")
 
@@ -288,8 +290,15 @@ def _entry(sheet: Worksheet, row: int, mark: str, why: Sequence[str], remedy: st
     return row + len(lines)
 
 
-def _finding(finding: Finding, texts: Texts) -> str:
-    return f"{finding_subject(finding, texts)}: {finding_words(finding, texts)}"
+def _findings(sheet: Worksheet, row: int, run: RunResult, texts: Texts) -> int:
+    if not run.findings:
+        return row
+    row = _heading(sheet, row, texts["heading.findings"])
+    for finding in run.findings[:_MOST]:
+        told = [f"{finding_subject(finding, texts)}: {finding_figures(finding, texts)}", finding_cause(finding, texts)]
+        remedy = finding_remedy(finding, texts)
+        row = _entry(sheet, row, texts["excel.finding"], [sentence(plain(each)) for each in told], remedy, texts)
+    return _more(sheet, row, len(run.findings), "excel.sheet.remarks", texts)
 
 
 def _list(sheet: Worksheet, row: int, heading: str, lines: Sequence[str], texts: Texts) -> int:
