@@ -66,6 +66,7 @@ MetricName = Literal[GaugeName, CounterName, DistributionName]
 - `requests_waiting` are not begun yet; `preemptions` were begun and put back (SGLang: retracted).
 - `ttft_s`, `queue_s`, `e2e_s` begin when the server takes a request in, so that neither the network nor a proxy before
   it is in them. llama.cpp's `itl_s` divides by all output tokens, the first included.
+- A name that was released stays: runs are stored with it, and read back strictly.
 - Counts go on since the server began. A share is that of the fullest engine; all else is added up over engines.
 """
 
