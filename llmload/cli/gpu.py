@@ -118,8 +118,10 @@ def _told_in_lines(json: bool) -> Callable[[Look], None]:
 
 
 def _follow(looks: Iterator[Look], show: Callable[[Look], None]) -> None:
+    import signal
     import time
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell began in the background would ignore it
     due_s = time.monotonic()
     for look in looks:
         show(look)

@@ -171,6 +171,20 @@ def test_a_terminal_shows_one_table_that_changes(tmp_path: Path) -> None:
     assert "\x1b[1A" in shown  # drawn again in its place
 
 
+def test_a_watch_that_a_shell_began_in_the_background_ends_with_ctrl_c_too(tmp_path: Path) -> None:
+    with exporting(TWO) as exporter:
+        command = ["sh", "-c", 'trap "" INT; exec "$0" "$@"', LLMLOAD, "gpu", "--watch", "--url", exporter.url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=tmp_path, text=True) as process:
+            assert process.stdout is not None
+            assert "NVIDIA" in process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            try:
+                process.communicate(timeout=20)
+            finally:
+                process.kill()
+    assert process.returncode == 0
+
+
 def _until(terminal: int, text: str) -> str:
     """What a terminal shows until some text is there."""
     shown, due = "", time.monotonic() + 30
