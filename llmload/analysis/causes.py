@@ -180,7 +180,7 @@ def _counted_by(sides: Sides) -> TokenSource:
 
 def _server_queue(sides: Sides) -> Explained | None:
     """A queue that makes much of TTFT, or of E2E where there is none: this load is above what the server takes on."""
-    waited_ms = _waited_ms(sides)
+    waited_ms = None if _is_of_another_server(sides) else _waited_ms(sides)
     measured = [(name, check.client) for name in ("ttft", "e2e") if (check := sides.check(name)) is not None]
     shown = sides.result.metrics.latency
     measured += [(name, ms) for name in ("ttft", "e2e") if name in shown and (ms := shown[name].mean_ms) is not None]
@@ -201,6 +201,12 @@ def _server_queue(sides: Sides) -> Explained | None:
         kind="server_queue",
     )
     return Explained(finding)
+
+
+def _is_of_another_server(sides: Sides) -> bool:
+    """Whether a page counted none of our work: whoever waits there does not wait with us."""
+    counts = [check for name in ("requests", "output_tokens") if (check := sides.check(name)) is not None]
+    return bool(counts) and all(check.client > 0 and check.server == 0 for check in counts)
 
 
 def _step_ms(sides: Sides) -> float:

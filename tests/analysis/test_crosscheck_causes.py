@@ -281,6 +281,11 @@ def test_a_queue_of_which_only_the_length_is_told_has_its_time_by_littles_law(
         assert float(each.actual.removesuffix("ms")) == pytest.approx(3.0 / rps * 1000, rel=0.02)
 
 
+def test_the_queue_of_another_server_is_not_told() -> None:
+    nothing = watched(STEADY, requests_succeeded=0.0, prompt_tokens=0.0, output_tokens=0.0)
+    assert only(found(nothing, server=replace(SERVER, waiting=80.0))).kind == "elsewhere"
+
+
 def test_a_short_queue_of_a_fast_server_is_not_told() -> None:
     fast = window([request(n, at_ms=20 * n, ttft_ms=20.0) for n in range(100)])
     assert found(telling(fast, also(honest(fast), "queue_s", Distribution(100.0, 0.9)))) == ()
