@@ -164,7 +164,7 @@ def test_a_refusal_may_be_counted_or_not() -> None:
     "name", [pytest.param("requests_failed", id="failed"), pytest.param("requests_cancelled", id="cancelled")]
 )
 def test_every_way_to_end_counts_as_a_request_of_the_server(name: str) -> None:
-    work = also(also(honest(STEADY), "requests_succeeded", 60.0), name, 40.0)  # type: ignore[arg-type]
+    work = also(also(honest(STEADY), "requests_succeeded", 60.0), name, 40.0)  # type: ignore[arg-type]  # one of two names
     assert check("requests", telling(STEADY, work)).server == 100
 
 
