@@ -16,9 +16,8 @@ from llmload.telemetry.recorder import Recorder
 
 _LEAVE_S = 1.0
 _PIPE_BYTES = 1_048_576
-_DRAINED = (
-    16 * MOST
-)  # bytes that one look takes out of a pipe, to let them go: what is read late lies at a false instant
+_DRAINED = 16 * MOST
+"""Bytes that one look takes out of a pipe, to let them go: what is read late lies at a false instant."""
 _WORDS = re.compile(
     r"Error response from daemon: |Error: |Cannot connect to the Docker daemon|error during connect: "
     r"|permission denied while trying to connect|Got permission denied|failed to connect to the docker API"
