@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from llmload.baseline import Estimates, Reference
-from llmload.capacity import Knee, Recommendation
+from llmload.capacity import Knee, Profile, Recommendation
 from llmload.latency import Histogram, LatencySummary
 from llmload.promises import Slo
 from llmload.samples import UNWATCHED, Watched
@@ -19,6 +19,7 @@ from llmload.serving import Check, GpuFigures, ServerFigures
 from llmload.timeline import GpuSeries, ServerSeries, Timeline
 from llmload.units import format_number
 from llmload.verdict import Caveat, Finding, Status, Verdict
+from llmload.written_analysis import WrittenAnalysis
 
 # ---------------------------------------------------------------- planned
 
@@ -301,6 +302,7 @@ class StepResult:
     gpu: GpuFigures | None = None  # None where no GPU was watched
     server: ServerFigures | None = None  # None where the server told nothing of itself
     checks: tuple[Check, ...] = ()  # client against server
+    capacity: Verdict | None = None  # on the goodput that `recommend` asks for; it changes no exit code
 
 
 # ---------------------------------------------------------------- told
@@ -349,6 +351,8 @@ class RunResult:
     gpus: tuple[GpuSeries, ...] = ()
     server: ServerSeries | None = None
     recommendation: Recommendation | None = None
+    profile: Profile | None = None  # None where no load within an SLO was looked for, or nobody knows the server
+    analyses: tuple[WrittenAnalysis, ...] = ()  # newest first; written later, and so never kept with the result
 
     @property
     def is_imported(self) -> bool:

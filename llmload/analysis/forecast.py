@@ -81,16 +81,19 @@ def forecast_trace(scenario: Scenario, recording: Recording) -> TraceForecast:
 def _forecast_step(scenario: Scenario, step: Step) -> StepForecast:
     load, climbs = scenario.load, scenario.decision.repeats
     warmup = load.warmup_for(max(1, round(step.value)))
-    looks = len(first_sizes(scenario))
-    can_go_on = looks > 1 and any(isinstance(g.promise, Bound) for g in gates_at(scenario.gates, step))
-    first: int | None = first_sizes(scenario)[0] if load.requests else None
+    looks = len(first_sizes(scenario, step))
+    is_judged = scenario.recommend is not None or any(
+        isinstance(g.promise, Bound) for g in gates_at(scenario.gates, step)
+    )
+    can_go_on = looks > 1 and is_judged
+    first: int | None = first_sizes(scenario, step)[0] if load.requests else None
     arrivals_s = None
     if isinstance(load.shape, OpenLoop):
         first = max(first or 0, round(step.value * (load.duration_s or 0.0)))
         before = load.shape.rate_per_s[step.index - 1] if step.index else 0.0
         arrivals_s = climbs * (load.ramp_s + (warmup + first) / step.value)
         warmup += round((before + step.value) / 2 * load.ramp_s)
-    more = sum(planned_sizes(scenario)) if can_go_on and load.requests else 0
+    more = sum(planned_sizes(scenario, step)) if can_go_on and load.requests else 0
     sent = None if first is None else first + warmup
     is_drawn = not isinstance(load.shape, Trace)  # a trace has its own lengths, see forecast_trace
     output_mean = mean_length(scenario.workload.output_tokens)

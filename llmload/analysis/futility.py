@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from llmload.analysis.looks import gates_of
+from llmload.analysis.search import capacity_gate
 from llmload.analysis.stats import LEAST_BLOCKS, MOST_BLOCKS, Blocks, clopper_pearson, design_effect
 from llmload.domain import Look
 from llmload.progress import Tally
@@ -35,6 +37,9 @@ def futile_below(scenario: Scenario, look: Look) -> float | None:
     if look.number or scenario.decision.repeats > 1:
         return None
     step = look.step
+    capacity = capacity_gate(scenario)
+    if capacity is not None and isinstance(capacity.promise, Bound) and not gates_of(scenario, step):
+        return capacity.promise.value
     targets = [
         gate.promise.value
         for gate in scenario.gates

@@ -52,7 +52,7 @@ class Sample:
 def sample_of(step: Step, observations: Sequence[Observation], scenario: Scenario) -> Sample:
     """Take the windows of `step` and fold them."""
     mine = windows_at(step, observations)
-    looks = max(len(planned_sizes(scenario)), len(mine), 1)
+    looks = max(len(planned_sizes(scenario, step)), len(mine), 1)
     return Sample(step, fold(mine), scenario, looks)
 
 

@@ -7,18 +7,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from llmload.analysis.baselines import Refer, no_baseline
+from llmload.analysis.capacity import recommended
 from llmload.analysis.client import OUT_OF_FILES, OUT_OF_PORTS
 from llmload.analysis.crosscheck import checks_of, findings_of
 from llmload.analysis.declared import disagreements
 from llmload.analysis.estimates import estimates_by_repeat, estimates_of
 from llmload.analysis.fingerprint import fingerprint_of
-from llmload.analysis.gates import judge_sample, sample_of
+from llmload.analysis.gates import Sample, judge_sample, sample_of
 from llmload.analysis.gpu_series import gpu_figures_of, gpu_series_of
 from llmload.analysis.knee import knee_of
-from llmload.analysis.looks import gates_at, steps_of, windows_at
+from llmload.analysis.looks import gates_of, steps_of, windows_at
 from llmload.analysis.measured import Measured
 from llmload.analysis.metrics import measure_folded
+from llmload.analysis.profile import profile_of
 from llmload.analysis.relative import ADVISORY, Candidate, Relate, judge_change, no_relation
+from llmload.analysis.search import capacity_gate
 from llmload.analysis.server_series import server_figures_of, server_series_of
 from llmload.analysis.strategy import next_look
 from llmload.analysis.timeline import timeline_of
@@ -90,7 +93,7 @@ def judge(
     because = outcome.because
     if not is_complete:
         because += f" (not complete: judged on {_extent(scenario, steps)})"
-    return RunResult(
+    judged = RunResult(
         header=header,
         finished=finished,
         target=facts,
@@ -110,6 +113,7 @@ def judge(
         gpus=gpu_series_of(whole),
         server=server_series_of(whole),
     )
+    return recommended(replace(judged, profile=profile_of(judged, scenario)), scenario)
 
 
 def _findings(steps: Sequence[StepResult], observed: _Observed) -> tuple[Finding, ...]:
@@ -176,7 +180,8 @@ def _ladder(scenario: Scenario, whole: Sequence[Observation]) -> list[Step]:
     """The steps that were planned, then those that were observed all the same, under an earlier scenario."""
     by_level = {(step.axis, step.value): step for step in (*steps_of(scenario), *(o.look.step for o in whole))}
     planned = {(step.axis, step.value): step for step in steps_of(scenario)}
-    return [planned.get(level, step) for level, step in by_level.items()]
+    ladder = [planned.get(level, step) for level, step in by_level.items()]
+    return ladder if scenario.recommend is None else sorted(ladder, key=lambda step: step.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +198,8 @@ class _Observed:
 def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> StepResult | None:
     """One step; None where it was neither measured nor promised anything."""
     mine, scenario, facts = windows_at(step, observed.windows), observed.scenario, observed.facts
-    if not mine and not gates_at(scenario.gates, step):
+    gates = gates_of(scenario, step)
+    if not mine and not gates:
         return None
     sample = sample_of(step, mine, scenario)
     folded = sample.folded
@@ -203,7 +209,7 @@ def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> Step
         caveats = check_measured(Measured(mine, folded.attempts, metrics, scenario, facts, observed.cpus))
     against = caveats if metrics.ok else (*caveats, of_run) if of_run is not None else caveats
     estimates, repeats = estimates_of(folded, metrics, scenario.slo), estimates_by_repeat(folded, scenario.slo)
-    verdicts = judge_sample(scenario.gates, sample, against, _relation(Candidate(step, estimates, repeats), observed))
+    verdicts = judge_sample(gates, sample, against, _relation(Candidate(step, estimates, repeats), observed))
     looks = tuple(o.look for o in mine)
     return StepResult(
         step,
@@ -217,7 +223,16 @@ def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> Step
         gpu=gpu_figures_of(mine, metrics),
         server=server_figures_of(mine),
         checks=checks_of(mine),
+        capacity=_capacity(sample, against),
     )
+
+
+def _capacity(sample: Sample, against: Sequence[Caveat]) -> Verdict | None:
+    """Whether this load holds what capacity is measured by; None where none is wanted, or nothing was measured."""
+    gate = capacity_gate(sample.scenario)
+    if gate is None or not sample.observations:
+        return None
+    return next(iter(judge_sample((gate,), sample, against)), None)
 
 
 def _relation(candidate: Candidate, observed: _Observed) -> Relate:

@@ -36,10 +36,11 @@ def knee_of(steps: Sequence[StepResult], scenario: Scenario) -> Knee | None:
 
 
 def _target(scenario: Scenario) -> float:
-    """The strictest absolute promise about goodput, else what `recommend` asks for."""
+    """What `recommend` asks for, else the strictest absolute promise about goodput."""
+    if scenario.recommend is not None:
+        return scenario.recommend.goodput_target
     promises = (gate.promise for gate in scenario.gates if gate.subject == "goodput")
-    fallback = scenario.recommend.goodput_target if scenario.recommend is not None else DEFAULT_TARGET
-    return max((each.value for each in promises if isinstance(each, Bound)), default=fallback)
+    return max((each.value for each in promises if isinstance(each, Bound)), default=DEFAULT_TARGET)
 
 
 def _tells(result: StepResult) -> bool:
@@ -64,11 +65,13 @@ def _breaks(result: StepResult, target: float) -> bool:
 
 
 def _decided(result: StepResult, target: float) -> Status | None:
-    """What a gate that promises the same came to; None where the bounds of goodput have to tell.
+    """What was judged of the same promise; None where the bounds of goodput have to tell.
 
     A gate of several looks asks for more confidence than those bounds have, and a report must not say that the SLO
     surely holds at a step whose gate is inconclusive.
     """
+    if result.capacity is not None and result.capacity.gate.promise == Bound(">=", target):
+        return result.capacity.status if result.capacity.status in _DECIDED else None
     told = (
         verdict.status
         for verdict in result.verdicts

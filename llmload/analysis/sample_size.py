@@ -90,7 +90,7 @@ def check_reachable(scenario: Scenario) -> None:
 
 
 def _outlook(gate: Gate, step: Step, target: float, scenario: Scenario) -> Outlook:
-    sizes = planned_sizes(scenario)
+    sizes = planned_sizes(scenario, step)
     looks = len(sizes)
     alpha = look_level(scenario, looks)
     block = _block(step, scenario)
@@ -221,7 +221,7 @@ def _enough(outlook: Outlook, scenario: Scenario, needed: int) -> int:
     proposed = _round_up(needed)
     while True:
         larger = replace(scenario, decision=replace(scenario.decision, max_requests=proposed))
-        sizes = planned_sizes(larger)
+        sizes = planned_sizes(larger, outlook.step)
         alpha = look_level(larger, len(sizes))
         if _decide(sizes, 0, outlook.target, alpha, _least_block(outlook.step)).status is Status.PASS:
             return proposed

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmload.analysis.gates import judge_gate, sample_of
-from llmload.analysis.looks import first_sizes, gates_at, steps_of, windows_at
+from llmload.analysis.looks import first_sizes, gates_of, steps_of, windows_at
+from llmload.analysis.search import capacity_gate, search_step
 from llmload.domain import Ending, Look, Observation, Step
 from llmload.promises import Bound, Level
 from llmload.scenario.asked import Scenario
@@ -26,9 +27,27 @@ def next_look(scenario: Scenario, observations: Sequence[Observation]) -> Look |
 
 
 def _first_climb(scenario: Scenario, observations: Sequence[Observation]) -> Look | None:
-    sizes = first_sizes(scenario)
+    """The ladder, then what the search for the capacity has begun, then its next load."""
     first = [observation for observation in observations if not observation.look.repeat]
-    for step in steps_of(scenario):
+    begun = (*steps_of(scenario), *_searched(scenario, first))
+    look = _undecided_look(scenario, begun, first)
+    if look is not None or (step := search_step(scenario, first)) is None:
+        return look
+    return Look(step, 0, first_sizes(scenario, step)[0])
+
+
+def _searched(scenario: Scenario, first: Sequence[Observation]) -> Sequence[Step]:
+    """Loads beyond the ladder that were measured, where this scenario asks for any, in the order of the search."""
+    if capacity_gate(scenario) is None:
+        return ()
+    known = {(step.axis, step.value) for step in steps_of(scenario)}
+    beyond = (o.look.step for o in first if o.is_whole and (o.look.step.axis, o.look.step.value) not in known)
+    return tuple(dict.fromkeys(beyond))
+
+
+def _undecided_look(scenario: Scenario, steps: Sequence[Step], first: Sequence[Observation]) -> Look | None:
+    for step in steps:
+        sizes = first_sizes(scenario, step)
         mine = windows_at(step, first)
         if not mine:
             return Look(step, 0, sizes[0])
@@ -38,12 +57,11 @@ def _first_climb(scenario: Scenario, observations: Sequence[Observation]) -> Loo
 
 
 def _further_climb(scenario: Scenario, observations: Sequence[Observation]) -> Look | None:
-    requests = first_sizes(scenario)[0]
     climbed = {step: windows_at(step, observations) for step in steps_of(scenario)}
     for repeat in range(1, scenario.decision.repeats):
         for step, mine in climbed.items():
             if all(observation.look.repeat != repeat for observation in mine):
-                return Look(step, len(mine), requests, repeat)
+                return Look(step, len(mine), first_sizes(scenario, step)[0], repeat)
     return None
 
 
@@ -53,7 +71,9 @@ def _time_is_up(scenario: Scenario, mine: Sequence[Observation]) -> bool:
 
 
 def _is_undecided(scenario: Scenario, step: Step, mine: Sequence[Observation]) -> bool:
-    bounds = [(gate, gate.promise) for gate in gates_at(scenario.gates, step) if isinstance(gate.promise, Bound)]
+    capacity = capacity_gate(scenario)
+    gates = (*gates_of(scenario, step), *(() if capacity is None else (capacity,)))
+    bounds = [(gate, gate.promise) for gate in gates if isinstance(gate.promise, Bound)]
     if not bounds:
         return False
     sample = sample_of(step, mine, scenario)

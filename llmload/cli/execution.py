@@ -33,7 +33,7 @@ from llmload.runner import Earlier, Edges, Side, run
 from llmload.scenario.asked import Local, Ray, Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
 from llmload.store.database import Store, new_run_id, open_store
-from llmload.store.judgement import cut_short, judged
+from llmload.store.judgement import cut_short, judged, remembering
 from llmload.target.identity import identify
 from llmload.target.place import Opened, open_target
 from llmload.target.probe import Probed, probe
@@ -98,7 +98,7 @@ def execute(scenario: Scenario, order: Order) -> Executed:
         session = Session(scenario, header, order, World(store, pool, stop, gpus), refer)
         try:
             (measured,) = run([Side(scenario, header, session.edges(), earlier)], alone(scenario))
-            result = measured.judged(cut_short=why_unfinished(header, stop))
+            result = remembering(store, measured.judged(cut_short=why_unfinished(header, stop)), scenario)
         except BaseException as error:
             session.keep("interrupted" if stop.signum else "failed", error)
             raise

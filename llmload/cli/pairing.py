@@ -66,6 +66,8 @@ def load_side(source: Source, pairs: int | None, env: Mapping[str, str], usual: 
     sets = [*source.sets, f"spec.decision.repeats={pairs or (repeats if repeats > 1 else usual)}"]
     if asked.load.requests is not None and not isinstance(asked.load.shape, Trace):
         sets.append(f"spec.decision.max_requests={asked.load.requests}")
+    if asked.recommend is not None:  # pairs compare, and climb the same ladder on both sides
+        sets.append("spec.recommend=null")
     return load_runnable(source.file, sets=sets, env=env)
 
 

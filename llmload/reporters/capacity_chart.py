@@ -56,7 +56,7 @@ class _Capacity:
                 "gpus": count,
                 "concurrency": known(advice.estimated_max_concurrency * share),
                 "low": None if bounds is None else known(bounds.low * share),
-                "high": None if bounds is None else known(bounds.high * share),
+                "high": None if bounds is None or bounds.high is None else known(bounds.high * share),
             }
             for count in self.counts
             for share in (count / advice.recommended_count,)

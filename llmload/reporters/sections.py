@@ -194,7 +194,11 @@ def _of_hundred(value: float | None) -> str:
 
 
 def _bounds(interval: Interval | None, show: Callable[[float], str], texts: Texts) -> str:
-    return MISSING if interval is None else between(show(interval.low), show(interval.high), texts)
+    if interval is None:
+        return MISSING
+    if interval.high is None:
+        return texts["advice.at_least"].format(low=show(interval.low))
+    return between(show(interval.low), show(interval.high), texts)
 
 
 def _demand(demand: Demand, texts: Texts) -> Pairs:

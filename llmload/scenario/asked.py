@@ -284,7 +284,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Recommend:
-    """What capacity is wanted; built by a later version, kept and validated now."""
+    """What capacity is wanted. `prices` are USD per hour of one GPU, by its name, from the author's own list.
+
+    `gpu_model` and `gpu_count` are for servers whose GPUs llmload does not see.
+    """
 
     peak_concurrency: int
     daily_active_users: int | None
@@ -294,6 +297,8 @@ class Recommend:
     headroom: float
     gpu_model: str | None
     gpu_usd_per_hour: float | None
+    gpu_count: int | None = None
+    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

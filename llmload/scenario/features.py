@@ -33,7 +33,6 @@ _DELETE = "Delete it, or wait for the version that has it"
 _UNBUILT = (
     Unbuilt(("extends",), "presets (extends)", "Write the values into this file", _always),
     Unbuilt(("spec", "matrix"), "a matrix of runs", "Write one file per cell", _always),
-    Unbuilt(("spec", "recommend"), "capacity advice (recommend)", _DELETE, _always),
     Unbuilt(("spec", "workload", "prompts", "file"), "prompts from files", "Use synthetic prompts", _always),
     Unbuilt(
         ("spec", "workload", "prompts", "synthetic", "shared_prefix"), "shared prefixes", "Write tokens: 0", _has_prefix

@@ -20,6 +20,8 @@ from llmload.scenario.document.workload import Length, LognormalLengths, Spread,
 from llmload.scenario.rules import DEFAULT_MAX_REQUESTS
 
 _DECIMALS = 9
+RECOMMENDED_SLO = SloTerms(ttft_ms=500, tpot_ms=50)
+"""What `recommend` holds the server to where the author writes no SLO."""
 
 
 def resolve_scenario(
@@ -35,7 +37,7 @@ def resolve_scenario(
         target=resolve_target(spec.target),
         workload=resolve_workload(spec.workload),
         load=load,
-        slo=resolve_slo(spec.slo),
+        slo=resolve_slo(spec.slo) or (RECOMMENDED_SLO if spec.recommend else None),
         gates=gates,
         decision=resolve_decision(spec.decision, load.requests),
         recommend=resolve_recommend(spec.recommend) if spec.recommend else None,
@@ -263,4 +265,6 @@ def resolve_recommend(recommend: Recommend) -> asked.Recommend:
         headroom=recommend.headroom,
         gpu_model=gpu.model if gpu else None,
         gpu_usd_per_hour=gpu.usd_per_hour if gpu else None,
+        gpu_count=gpu.count if gpu else None,
+        prices=dict(recommend.prices),
     )

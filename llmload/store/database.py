@@ -14,6 +14,7 @@ from llmload.domain import IMPORTED, Observation, RunHeader, RunResult, StepMetr
 from llmload.errors import StoreError, UsageError
 from llmload.progress import Progress
 from llmload.store import runs
+from llmload.store.analyses import read_analyses
 from llmload.store.comparison import (
     WHOLE,
     HistoryRun,
@@ -35,7 +36,7 @@ __all__ = ["HistoryRun", "RunSummary", "Store", "StoredRun", "new_run_id", "open
 
 STATUSES = ("running", "finished", "failed", "interrupted", "aborted", IMPORTED)
 
-_OPEN_AGAIN = ("verdicts", "findings", "caveats", "results", "recommendations")
+_OPEN_AGAIN = ("verdicts", "findings", "caveats", "results", "recommendations", "profiles")
 """Tables of what a run came to, which nobody knows once it goes on."""
 
 _PROGRESS_BUSY_MS = 100
@@ -246,7 +247,16 @@ class Store:
         """The result of a run as it was judged when it ended; None where it goes on, or nothing readable was kept."""
         with self.reading() as connection:
             row = connection.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-            return None if row is None else kept_result(connection, row["run"], runs.header_of(row))
+            kept = None if row is None else kept_result(connection, row["run"], runs.header_of(row))
+            return None if kept is None else replace(kept, analyses=read_analyses(connection, run_id))
+
+    def keep_analysis(self, run_id: str, created: str, document: str) -> None:
+        """Remember what was written about a run, by its id in full; see store/analyses.py."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO analyses (run, created, document) SELECT run, ?, ? FROM runs WHERE run_id = ?",
+                (created, document, run_id),
+            )
 
     def whole_windows(self, run_id: str) -> Iterator[tuple[Observation, ...]]:
         """The complete windows of a run as `load` has them, step by step, of which one at a time is in memory."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from llmload.analysis.alternatives import beside_others
 from llmload.analysis.baselines import Refer, no_baseline
 from llmload.analysis.judgement import STOPPED, judge
 from llmload.baseline import SIDE_LABEL
@@ -11,8 +13,10 @@ from llmload.domain import IMPORTED, RunHeader, RunResult
 from llmload.errors import TargetError
 from llmload.scenario.asked import Scenario
 from llmload.scenario.loader import load_resolved
+from llmload.store.analyses import analyses_of
 from llmload.store.database import Store
 from llmload.store.imports import result_of
+from llmload.store.profiles import measured_profiles
 from llmload.store.runs import StoredRun
 from llmload.verdict import Caveat
 
@@ -47,7 +51,7 @@ def judged(
     asked = load_resolved(run.header.resolved) if scenario is None else scenario
     kept = run.reference
     as_it_was = no_baseline if kept is None else lambda _: kept
-    return judge(
+    result = judge(
         run.header,
         asked,
         run.facts,
@@ -56,6 +60,22 @@ def judged(
         trouble=_trouble(run),
         refer=as_it_was if against is None else against(asked),
         cut_short=cut_short(run.header, ending or run.status),
+    )
+    return remembering(store, result, asked)
+
+
+def remembering(store: Store, result: RunResult, scenario: Scenario) -> RunResult:
+    """The result with what only the store knows: what the demand takes on other installations, what was written of it.
+
+    Only profiles that are older than the run, so that its report stays the same when others come.
+    """
+    result = replace(result, analyses=analyses_of(store, result.header.run_id))
+    if result.recommendation is None or scenario.recommend is None:
+        return result
+    library = measured_profiles(store, result.header.created)
+    return replace(
+        result,
+        recommendation=beside_others(result.recommendation, result.profile, library, scenario.recommend),
     )
 
 

@@ -26,7 +26,7 @@ _LARGEST = 16_000_000
 
 def put_kept(connection: sqlite3.Connection, run: int, result: RunResult) -> None:
     """Keep a result. What `runs` has in columns of its own, such as the text of the scenario, is not kept twice."""
-    packed = zlib.compress(to_text(replace(result, header=_EMPTY)))
+    packed = zlib.compress(to_text(replace(result, header=_EMPTY, analyses=())))
     connection.execute("INSERT OR REPLACE INTO results (run, document) VALUES (?, ?)", (run, packed))
 
 

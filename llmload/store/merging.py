@@ -22,6 +22,7 @@ from llmload.store.foreign_store import private_copy, refused, told_of
 from llmload.store.judgement import judged
 from llmload.store.kept_results import put_kept
 from llmload.store.opening import explained, writing
+from llmload.store.profiles import put_profile
 from llmload.store.recommendations import put_recommendation
 from llmload.store.soundness import fault_of_ranges, fault_of_window
 from llmload.verdict import Status
@@ -42,7 +43,7 @@ _OF_WINDOW = {
     "sample_series": ("series",),
     "samples": ("series", "at_us", "nth"),
 }
-_JUDGED = ("results", "recommendations")
+_JUDGED = ("results", "recommendations", "profiles")
 """What follows from the requests: it is not taken, but made anew, and it is no difference between two runs."""
 
 _KEYS = {"run", "window", "first_id", "last_id", "id"}
@@ -274,6 +275,7 @@ class _Copy:
         result = judged(store, run_id)
         put_kept(self.connection, run, result)
         put_recommendation(self.connection, run, result.recommendation)
+        put_profile(self.connection, run, result.profile)
         (said,) = self.connection.execute("SELECT verdict FROM main.runs WHERE run = ?", (run,)).fetchone()
         if said is not None and said != result.status.value:
             words = f"run {run_id} is recorded as {plain(said, 20)}; its requests, judged now, come to"

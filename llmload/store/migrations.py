@@ -398,6 +398,20 @@ WHERE sample_series.source = 'gpu' AND at_us BETWEEN 0 AND end_us - start_us
 GROUP BY run_id, steps.step, device
 """
 
+_CAPACITY = """
+CREATE TABLE profiles (               -- what the run measured its installation to carry
+    run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+    document TEXT NOT NULL            -- JSON
+) STRICT;
+
+CREATE TABLE analyses (               -- what language models wrote of a run; foreign text
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    created TEXT NOT NULL,            -- UTC, ISO 8601
+    document TEXT NOT NULL,           -- JSON
+    PRIMARY KEY (run, created)
+) STRICT, WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("001 runs and requests", (_RUNS, _STEPS, _RESULTS, _VIEWS)),
     ("002 open loop and workers", (_OPEN_LOOP,)),
@@ -407,5 +421,6 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("006 repeats and baselines", (_COMPARISON,)),
     ("007 results and labels to be found by", (_SITE,)),
     ("008 telemetry", (_TELEMETRY,)),
+    ("009 profiles and written analyses", (_CAPACITY,)),
 )
 """Each migration that this version knows, in order: its name and its scripts."""

@@ -11,6 +11,7 @@ from llmload.errors import StoreError
 from llmload.latency import Histogram, LatencySummary
 from llmload.store.comparison import put_estimates, put_reference
 from llmload.store.kept_results import put_kept
+from llmload.store.profiles import put_profile
 from llmload.store.recommendations import put_recommendation
 from llmload.store.runs import plain_row, to_json
 from llmload.verdict import Caveat, Evidence, Verdict
@@ -63,6 +64,7 @@ def put_result(connection: sqlite3.Connection, run: int, result: RunResult, stat
     put_reference(connection, run, result.reference)
     put_kept(connection, run, result)
     put_recommendation(connection, run, result.recommendation)
+    put_profile(connection, run, result.profile)
     _put_headline(connection, run, result)
     for table in ("verdicts", "findings", "caveats"):
         connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - three names of ours

@@ -97,9 +97,10 @@ class Decision(Section):
 
 
 class Gpu(Section):
-    """The accelerator that capacity is counted in."""
+    """The accelerator that capacity is counted in. `model` and `count` are for GPUs that llmload does not see."""
 
-    model: Text
+    model: Text | None = None
+    count: Count | None = None
     usd_per_hour: Annotated[float, Ge(0)] | None = None
 
 
@@ -113,4 +114,5 @@ class Recommend(Section):
     goodput_target: Share = 0.95
     headroom: Share = 0.2
     gpu: Gpu | None = None
+    prices: dict[str, Annotated[float, Ge(0)]] = Field(default_factory=dict)
     price_file: Text | None = None
