@@ -67,9 +67,9 @@ def test_validate_knows_variables_and_sets(tmp_path):
 
 
 def test_validate_mentions_what_a_run_would_refuse():
-    done = llmload("validate", str(HERE / "good" / "everything.yaml"))
+    done = llmload("validate", str(HERE / "good" / "later-features.yaml"))
     assert done.returncode == 0
-    assert "note: 65:3: spec.recommend: this version does not have capacity advice" in done.stdout
+    assert "note: 15:5: spec.workload.mixture: this version does not have mixtures of traffic yet" in done.stdout
 
 
 def test_validate_of_no_such_file_is_two():
