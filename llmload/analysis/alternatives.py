@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from llmload.analysis.capacity import HOURS_OF_A_MONTH, need_of
+from llmload.analysis.capacity import need_of
+from llmload.analysis.prices import cost_of, price_of
 from llmload.capacity import Alternative, Profile, Recommendation
 from llmload.scenario.asked import Recommend
-
-_A_MILLION = 1e6
 
 
 def beside_others(
@@ -21,16 +20,6 @@ def beside_others(
     alike = {_key(each): each for each in sorted(library, key=lambda p: p.created) if _answers(each, own)}
     others = [_alternative(each, recommend) for key, each in alike.items() if key != _key(own)]
     return replace(found, alternatives=tuple(sorted((each for each in others if each is not None), key=_rank)))
-
-
-def price_of(gpu: str | None, prices: Mapping[str, float]) -> float | None:
-    """USD per hour of one GPU, by its name in any case, else by the longest name of the list that is part of it."""
-    if gpu is None:
-        return None
-    name = gpu.casefold()
-    known = {key.casefold(): value for key, value in prices.items()}
-    parts = sorted((key for key in known if key in name), key=len)
-    return known.get(name, known[parts[-1]] if parts else None)
 
 
 def _answers(other: Profile, own: Profile) -> bool:
@@ -55,7 +44,7 @@ def _alternative(profile: Profile, recommend: Recommend) -> Alternative | None:
     need = need_of(profile, carried.concurrency, recommend.peak_concurrency, recommend.headroom)
     usd = price_of(profile.gpu_model, recommend.prices)
     tps = None if carried.output_tps is None else carried.output_tps * need.replicas / profile.replicas
-    monthly = None if usd is None else need.gpus * usd * HOURS_OF_A_MONTH
+    cost = cost_of(need.gpus, usd, tps)
     return Alternative(
         gpu_model=profile.gpu_model,
         count=need.gpus,
@@ -68,8 +57,8 @@ def _alternative(profile: Profile, recommend: Recommend) -> Alternative | None:
         run_id=profile.run_id,
         measured=profile.created,
         usd_per_gpu_hour=usd,
-        estimated_monthly_cost_usd=monthly,
-        cost_per_million_tokens_usd=None if usd is None or not tps else need.gpus * usd / (tps * 3600) * _A_MILLION,
+        estimated_monthly_cost_usd=cost.monthly_usd,
+        cost_per_million_tokens_usd=cost.usd_per_million_tokens,
     )
 
 

@@ -24,7 +24,6 @@ from llmload.scenario.asked import Recommend, Scenario
 from llmload.units import format_number
 from llmload.verdict import Status
 
-HOURS_OF_A_MONTH = 730
 UNKNOWN_GPU = "GPU of unknown model"
 _SECONDS_OF_A_DAY = 86_400
 

@@ -102,7 +102,7 @@ def test_a_step_whose_gate_is_open_does_not_surely_hold() -> None:
     [
         pytest.param([], None, 0.95, id="nobody says"),
         pytest.param([], RECOMMEND, 0.9, id="as recommend asks"),
-        pytest.param([GOODPUT_95], RECOMMEND, 0.95, id="a gate before recommend"),
+        pytest.param([GOODPUT_95], RECOMMEND, 0.9, id="recommend before a gate"),
         pytest.param(
             [GOODPUT_95, Gate("goodput", Bound(">=", 0.99), level=Level.WARN)], None, 0.99, id="the strictest"
         ),

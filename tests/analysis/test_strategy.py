@@ -40,8 +40,8 @@ UNDECIDED, GOOD, BAD = good_and_bad(190, 10), good_and_bad(200, 0), good_and_bad
 )
 def test_looks_double_the_total_up_to_max_requests(requests: int | None, most: int, totals: tuple[int, ...]) -> None:
     asked = scenario(requests=requests, max_requests=most)
-    assert planned_totals(asked) == totals
-    assert sum(planned_sizes(asked)) == totals[-1]
+    assert planned_totals(asked, STEP) == totals
+    assert sum(planned_sizes(asked, STEP)) == totals[-1]
 
 
 def test_the_looks_share_the_level() -> None:
@@ -154,6 +154,6 @@ def test_a_run_goes_on_in_the_middle_of_a_climb() -> None:
 )
 def test_repeats_are_further_looks_at_one_level(climbs: int, sizes: tuple[int, ...]) -> None:
     asked = repeated(scenario(GOODPUT_95), climbs)
-    assert planned_sizes(asked) == sizes
+    assert planned_sizes(asked, STEP) == sizes
     sample = sample_of(STEP, observed(asked, GOOD), asked)
     assert sample.alpha == pytest.approx(0.05 / len(sizes))

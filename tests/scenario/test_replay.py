@@ -48,8 +48,9 @@ def refused(folder: Path, load: str, trace: str) -> str:
 def test_a_trace_is_one_step_of_one_look_with_all_of_its_requests(folder: Path) -> None:
     found = scenario(folder)
     assert found.load.shape == asked.Trace(str(folder / "t.jsonl"), 1.0, SHA256)
-    assert [step.label for step in steps_of(found)] == ["speed 1"]
-    assert planned_totals(found) == (10,)
+    (step,) = steps_of(found)
+    assert step.label == "speed 1"
+    assert planned_totals(found, step) == (10,)
 
 
 @pytest.mark.parametrize(
