@@ -71,11 +71,11 @@ def spoken(told: dict[str, str], texts: Texts) -> str:
 
 
 def _place(label: str, ladder: Sequence[Step], texts: Texts) -> str:
-    """Such as "step 2 of 4: concurrency 8"."""
+    """Such as "step 2 of 4: concurrency 8". A load beyond a ladder that is known is one that a search chose."""
     words = label_in(label, texts)
     number = next((step.index + 1 for step in ladder if step.label == label), None)
     if number is None:
-        return words
+        return texts["site.live.searched"].format(step=words) if ladder else words
     return texts["site.live.step_of"].format(number=number, count=len(ladder), step=words)
 
 

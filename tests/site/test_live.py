@@ -19,6 +19,7 @@ from llmload.samples import GpuNow
 from llmload.site.live import HEARTBEAT_POLLS, LONGEST_POLLS, Exchange, Message, Source, Streams, events
 from llmload.store.database import open_store
 from llmload.store.states import RunState
+from tests.cli.stored_runs import scenario_of
 from tests.recorded_runs import CLEAN
 from tests.recorded_trouble import HOSTILE
 from tests.site.asked import ask
@@ -114,6 +115,23 @@ def test_what_is_not_known_is_no_zero() -> None:
     blank = replace(NOW, planned=0, ttft_p50_ms=None, goodput=None)
     progress = json.loads(told(source_of(replace(GOING, progress=blank), ENDED))[3].partition("data: ")[2])
     assert [progress["told"][name] for name in ("percent", "left", "ttft_p50", "goodput")] == ["", "n/a", "n/a", "n/a"]
+
+
+SEARCH = scenario_of(load="[1, 4]", more="  recommend: {peak_concurrency: 50}\n")
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        pytest.param("concurrency 4", "Step 2 of 2: concurrency 4", id="a load of the ladder"),
+        pytest.param("concurrency 11", "Searching for the capacity: concurrency 11", id="one that the search chose"),
+    ],
+)
+def test_a_step_is_placed_in_the_ladder_or_told_to_be_beyond_it(label: str, words: str) -> None:
+    header = replace(CLEAN.header, resolved=SEARCH.document.resolved)
+    going = replace(GOING, header=header, progress=replace(NOW, step=label))
+    progress = json.loads(told(source_of(going, ENDED))[3].partition("data: ")[2])
+    assert progress["told"]["step"] == words
 
 
 def test_each_gpu_is_told_for_programs_and_for_people() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from llmload.capacity import Interval
 from llmload.domain import RunResult
 from llmload.store.database import open_store
 from tests.recorded_comparisons import REGRESSED
@@ -27,10 +30,10 @@ def test_recommendations_stand_side_by_side_newest_first(filled: Path) -> None:
     assert created == sorted(created, reverse=True)
     (mine,) = (row for row in rows if f'href="recommend/{RUN}"' in row)
     assert f'href="benchmark/{RUN}"' in mine
-    for words in ("5 × NVIDIA H100", "600", "550 to 650", "20%", "9,125", "qwen3-14b", "quickstart"):
+    for words in ("5 × NVIDIA H100", "600", "550 to 650", ">500<", "20%", "9,125", "qwen3-14b", "quickstart"):
         assert words in mine
     (without,) = (row for row in rows if f'href="recommend/{TROUBLE.header.run_id}"' in row)
-    assert '<td colspan="5">' in without  # why there can be none
+    assert '<td colspan="4">' in without  # why there can be none
 
 
 def test_one_is_told_in_full_with_its_formula_and_its_curve(filled: Path) -> None:
@@ -72,7 +75,49 @@ def test_where_there_is_none_the_page_says_what_will_make_them(tmp_path: Path) -
     store = remember(tmp_path / "llmload.db", replace(CLEAN, recommendation=None))
     page, document = ask(store, "/recommend?lang=en", "/recommend.json")
     assert "No run of this store has a recommendation yet" in page.text
+    assert "llmload recommend FILE" in page.text
     assert document.json() == {"older": None, "recommendations": []}
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [
+        pytest.param(Interval(550, None), "550 or more", id="no load that was measured breaks the SLO"),
+        pytest.param(Interval(600, 600), None, id="both ends are the figure"),
+    ],
+)
+def test_an_interval_tells_only_what_bounds_it(tmp_path: Path, interval: Interval, words: str | None) -> None:
+    found = CLEAN.recommendation
+    assert found is not None
+    assert found.advice is not None
+    advice = replace(found.advice, intervals={"estimated_max_concurrency": interval})
+    store = remember(tmp_path / "llmload.db", replace(CLEAN, recommendation=replace(found, advice=advice)))
+    (page,) = ask(store, "/recommend?lang=en")
+    told = re.findall(r'data-name="Concurrency within the SLO">600(?:<br><span class="soft">(.*?)</span>)?<', page.text)
+    assert told == [words or ""]
+
+
+FIRST = ("headline", "workload", "current_infra", "advice")
+"""What a recommendation had in the first version that stored any; further fields of it and of its parts are newer."""
+
+NEWER = {
+    "workload": ("e2e_target_ms", "expected_peak"),
+    "advice": ("replicas", "gpus_per_replica", "usd_per_gpu_hour", "cost_per_million_tokens_usd"),
+}
+
+
+def test_one_of_an_older_version_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
+    store = remember(tmp_path / "llmload.db", replace(CLEAN, recommendation=CLEAN.recommendation))
+    with closing(sqlite3.connect(store)) as connection, connection:
+        (text,) = connection.execute("SELECT document FROM recommendations").fetchone()
+        old = {name: value for name, value in json.loads(text).items() if name in FIRST}
+        for part, names in NEWER.items():
+            old[part] = {name: value for name, value in old[part].items() if name not in names}
+        connection.execute("UPDATE recommendations SET document = ?", (json.dumps(old),))
+    listed, page, document = ask(store, "/recommend", f"/recommend/{RUN}", f"/recommend/{RUN}.json")
+    assert "5 × NVIDIA H100" in listed.text
+    assert page.status_code == 200
+    assert document.json()["recommendation"]["recommendation"]["recommended_count"] == 5
 
 
 def test_a_long_list_goes_on_behind_its_last_run(tmp_path: Path) -> None:

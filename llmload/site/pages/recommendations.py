@@ -89,20 +89,20 @@ class _Row:
 
     run: RecommendedRun
     headline: str
+    peak: str
     advice: tuple[tuple[str, str], ...]  # figure and its interval, "" where there is none
 
 
 def _row(run: RecommendedRun, texts: Texts) -> _Row:
-    advice = run.recommendation.advice
-    cells = () if advice is None else _cells(advice, texts)
-    return _Row(run, in_language(run.recommendation.headline, texts), cells)
+    found = run.recommendation
+    cells = () if found.advice is None else _cells(found.advice, texts)
+    return _Row(run, in_language(found.headline, texts), amount(found.workload.peak_concurrency), cells)
 
 
 def _cells(advice: Advice, texts: Texts) -> tuple[tuple[str, str], ...]:
     cost = advice.estimated_monthly_cost_usd
     told = (
         ("recommended_count", f"{advice.recommended_count:,} × {advice.recommended_gpu}"),
-        ("tensor_parallelism", amount(advice.tensor_parallelism)),
         ("estimated_max_concurrency", amount(advice.estimated_max_concurrency)),
         ("headroom_percent", percent(advice.headroom_percent / 100)),
         ("estimated_monthly_cost_usd", texts["advice.unknown"] if cost is None else amount(cost)),
@@ -112,7 +112,13 @@ def _cells(advice: Advice, texts: Texts) -> tuple[tuple[str, str], ...]:
 
 def _interval(advice: Advice, name: str, texts: Texts) -> str:
     found = advice.intervals.get(name)
-    return "" if found is None else between(amount(found.low), amount(found.high), texts)
+    if found is None:
+        return ""
+    low = amount(found.low)
+    if found.high is None:
+        return texts["advice.at_least"].format(low=low)
+    high = amount(found.high)
+    return "" if low == high else between(low, high, texts)
 
 
 # ---------------------------------------------------------------- for programs
