@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from llmload.capacity import Advice, CurrentInfra, Demand, Interval, Knee, Recommendation
+from llmload.capacity import Interval, Knee
 from llmload.domain import RunHeader, RunResult, StepResult, TargetFacts, TokenFit, TokenSource
 from llmload.samples import Source
 from llmload.verdict import Status
+from tests.recorded_advice import ANALYSIS, capacity_of, profile, recommendation
 from tests.recorded_series import busy_gpu, idle_gpu, timeline_of
 from tests.recorded_serving import agreeing_checks, gpu_figures, healthy_server, server_series
 from tests.recorded_steps import SLO, metrics_of, passing_step
@@ -50,57 +51,18 @@ _STEPS = tuple(
         gpu=gpu_figures(span, _GPUS, step.metrics.attempts * 128),
         server=healthy_server(step),
         checks=agreeing_checks(step),
+        capacity=capacity_of(step),
     )
     for step, span in zip(_MEASURED, _TIMELINE.spans, strict=True)
 )
 
-_RECOMMENDATION = Recommendation(
-    headline="5 × NVIDIA H100 carry a peak of 500 concurrent requests with 20% in reserve",
-    workload=Demand(
-        peak_concurrency=500,
-        requests_per_user_per_day=20,
-        avg_input_tokens=256,
-        avg_output_tokens=128,
-        ttft_target_ms=500,
-        tpot_target_ms=50,
-        goodput_target_percent=95,
-        daily_active_users=400_000,
-    ),
-    current_infra=CurrentInfra(
-        gpu_model="NVIDIA H100",
-        gpu_count=1,
-        gpu_memory_gb=80,
-        max_concurrency_at_slo=120,
-        throughput_tokens_per_sec=4310,
-        goodput_at_max_concurrency=98.88,
-        saturation_concurrency=160,
-        saturation_goodput=72.13,
-    ),
-    advice=Advice(
-        recommended_gpu="NVIDIA H100",
-        recommended_count=5,
-        tensor_parallelism=1,
-        estimated_max_concurrency=600,
-        estimated_goodput=98.88,
-        estimated_throughput=21_550,
-        headroom_percent=20,
-        calculation_formula="ceil(500 × 1 × (1 + 0.2) / 120) = 5 replicas × 1 GPU = 5",
-        reasoning="One NVIDIA H100 carries 120 concurrent requests within the SLO, where 98.05% to 99.37% are good",
-        estimated_monthly_cost_usd=9_125,
-        intervals={
-            "estimated_goodput": Interval(98.05, 99.37),
-            "estimated_max_concurrency": Interval(550, 650),
-            "estimated_throughput": Interval(20_900, 22_200),
-            "recommended_count": Interval(5, 6),
-        },
-    ),
-)
+_PROFILE = profile(_STEPS)
 
 CLEAN = RunResult(
     header=RunHeader(
-        run_id="01JZK3V9Q8R7T6W5X4Y3Z2A1B0",
-        scenario="quickstart",
-        created="2026-03-01T09:30:00.000Z",
+        run_id=_PROFILE.run_id,
+        scenario=_PROFILE.scenario,
+        created=_PROFILE.created,
         version="0.1.0",
         document_text="apiVersion: llmload/v1\n",
         document_hash="5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
@@ -139,5 +101,7 @@ CLEAN = RunResult(
     timeline=_TIMELINE,
     gpus=_GPUS,
     server=server_series(_TIMELINE, Source.METRICS, most_running=128.0),
-    recommendation=_RECOMMENDATION,
+    recommendation=recommendation(_STEPS),
+    profile=_PROFILE,
+    analyses=(ANALYSIS,),
 )

@@ -42,8 +42,8 @@ def _verdict(gate: Gate, step: StepResult, status: Status, told: tuple[str, str,
     return Verdict(gate, step.step.label, status, because, remedy, kind, seen)
 
 
-_BARE = replace(CLEAN, knee=None, timeline=None, gpus=(), server=None, recommendation=None)
-_EIGHT, _THIRTY_TWO = (replace(step, gpu=None, server=None, checks=()) for step in CLEAN.steps[1:3])
+_BARE = replace(CLEAN, knee=None, timeline=None, gpus=(), server=None, recommendation=None, profile=None, analyses=())
+_EIGHT, _THIRTY_TWO = (replace(step, gpu=None, server=None, checks=(), capacity=None) for step in CLEAN.steps[1:3])
 
 
 _IN_TURN = "in those measured in turn with them"

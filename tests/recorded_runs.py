@@ -11,7 +11,8 @@ from pathlib import Path
 
 from llmload.store.imports import run_of
 from tests.recorded_clean import CLEAN
-from tests.recorded_trouble import HOSTILE, LONG_ERROR, TROUBLE
+from tests.recorded_foreign import HOSTILE, LONG_ERROR
+from tests.recorded_trouble import TROUBLE
 
 __all__ = ["CLEAN", "FROM_LOADTEST", "HOSTILE", "LONG_ERROR", "TROUBLE"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from llmload.capacity import CurrentInfra, Demand, Recommendation
 from llmload.domain import (
     RunHeader,
     RunResult,
@@ -20,21 +19,12 @@ from llmload.promises import At, Bound, Gate, Level, Slo
 from llmload.samples import Source
 from llmload.serving import Check, GpuFigures, ServerFigures
 from llmload.verdict import Caveat, Evidence, Finding, Status, Verdict
+from tests.recorded_foreign import HOSTILE, LONG_ERROR
+from tests.recorded_hostile_advice import HOSTILE_ANALYSIS, NO_ADVICE
 from tests.recorded_latencies import summary
 from tests.recorded_series import mute_gpu, timeline_of
 from tests.recorded_serving import server_series
 from tests.recorded_steps import looks_of, metrics_of, passing_step
-
-HOSTILE = (
-    "=cmd|'/c calc'!A1 <script>alert(1)</script> \x1b[2J\x1b]0;owned\x07[red]`x`|**b**|\n"
-    "# h1\n@everyone #12 [a](http://b) ${7*7} \u202egnp \ud800"
-)
-"""One text that attacks spreadsheets, HTML, terminals, rich, Markdown and readers at once."""
-
-LONG_ERROR = "HTTP 503: " + "upstream överlastad 서버 과부하 🔥 <b>retry</b> \x00\x08 ]]> & | " * 40
-"""A server's error body of more than 2,000 characters, with characters that XML forbids."""
-
-assert len(LONG_ERROR) > 2000
 
 _EMPTY = StepMetrics(
     window_s=12.0,
@@ -281,22 +271,6 @@ def _clean_first_step() -> StepResult:
 _STEPS = (_clean_first_step(), _failing_step(), _dead_step(), _open_loop_step())
 _TIMELINE = timeline_of(_STEPS, bin_s=2.0)
 
-_NO_ADVICE = Recommendation(
-    headline="No recommendation: the steps are of concurrency and of rate, so they are no one ladder",
-    workload=Demand(
-        peak_concurrency=500,
-        requests_per_user_per_day=20,
-        avg_input_tokens=256,
-        avg_output_tokens=128,
-        ttft_target_ms=800,
-        tpot_target_ms=None,
-        goodput_target_percent=95,
-    ),
-    current_infra=CurrentInfra(HOSTILE, 1, None, None, None, None, None, None),
-    advice=None,
-)
-
-
 _OTHERWISE = (
     "the server runs with another value than the scenario declares; correct framework_config or restart the server"
 )
@@ -416,5 +390,6 @@ TROUBLE = RunResult(
     timeline=_TIMELINE,
     gpus=(mute_gpu(HOSTILE, _TIMELINE),),
     server=server_series(_TIMELINE, Source.LOG, most_running=32.0, silent=(40.0, 95.0)),
-    recommendation=_NO_ADVICE,
+    recommendation=NO_ADVICE,
+    analyses=(HOSTILE_ANALYSIS,),
 )

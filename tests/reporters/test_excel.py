@@ -166,7 +166,7 @@ def test_the_summary_begins_with_the_verdict_and_its_reason() -> None:
     assert (sheet["A1"].value, sheet["A2"].value, sheet["C2"].value) == ("quickstart", "✔ pass", "Every gate holds.")
     assert book.defined_names["Verdict"].attr_text == "'Summary'!$A$2"
     told = list(texts_of(book))
-    assert "5 × NVIDIA H100 carry a peak of 500 concurrent requests with 20% in reserve." in told
+    assert "For DAU 400,000 and a peak of 500 concurrent users, qwen3-14b needs 5 × NVIDIA H100." in told
     knee = "The SLO holds for at least 95% of requests up to concurrency 120"
     assert f"{knee}; throughput stops growing, or goodput falls, at concurrency 160." in told
 

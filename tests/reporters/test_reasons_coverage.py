@@ -185,12 +185,27 @@ NAMES = frozenset(
         *("ttft", "ttfo", "tpot", "e2e", "lag", "TTFT", "TPOT", "ITL", "E2E", "goodput", "max", "mean", "tok", "ms"),
         *("CPU", "GPU", "SLO", "HTTP", "TLS", "MHz", "UTC", "Ray", "Docker", "systemd", "Hn", "nofile", "LimitNOFILE"),
         *("load", "ray", "local", "fast", "false", "url", "model", "api", "framework", "loadtest", "llm", "usage"),
-        *("httpx", "vllm", "llmload", "KV", "NVIDIA", "DCGM", "MIG", "exporter", "nvidia", "smi", "dcgm", "SM", "MiB"),
+        *(
+            "httpx",
+            "vllm",
+            "llmload",
+            "KV",
+            "NVIDIA",
+            "DCGM",
+            "DAU",
+            "MIG",
+            "exporter",
+            "nvidia",
+            "smi",
+            "dcgm",
+            "SM",
+            "MiB",
+        ),
     )
 )
 """Metrics, units, protocols, programs and YAML keys: the same in every language."""
 
-GIVEN = frozenset(("main", "gpu", "Quux", "driver", "NVIDIA", "id", "node", "Errno"))
+GIVEN = frozenset(("main", "gpu", "qwen", "Quux", "driver", "NVIDIA", "id", "node", "Errno"))
 """What runs, branches and machines are called in these situations."""
 
 _FOREIGN = re.compile(
@@ -215,6 +230,7 @@ def _said_by(run: RunResult) -> Iterator[str]:
     if run.recommendation is not None:
         yield run.recommendation.headline
         yield "" if run.recommendation.advice is None else run.recommendation.advice.reasoning
+        yield from (hint.text for hint in run.recommendation.hints)
     if isinstance(run.reference, NoBaseline):
         yield from (run.reference.because, run.reference.remedy)
     for step in run.steps:

@@ -20,8 +20,8 @@ from llmload.site.live import HEARTBEAT_POLLS, LONGEST_POLLS, Exchange, Message,
 from llmload.store.database import open_store
 from llmload.store.states import RunState
 from tests.cli.stored_runs import scenario_of
+from tests.recorded_foreign import HOSTILE
 from tests.recorded_runs import CLEAN
-from tests.recorded_trouble import HOSTILE
 from tests.site.asked import ask
 from tests.site.stores import FAILED, RUNNING
 from tests.store.observations import GPUS_NOW
