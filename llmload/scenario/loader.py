@@ -14,6 +14,7 @@ from llmload.frameworks.registry import adapter_for
 from llmload.promises import Gate
 from llmload.scenario import asked
 from llmload.scenario.canonical import ORIGIN, Origin, canonical, fingerprint
+from llmload.scenario.demand import settle_demand
 from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.document.settings import settings_model
 from llmload.scenario.features import refuse_unbuilt
@@ -35,7 +36,7 @@ from llmload.scenario.versions import to_current
 def load(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> asked.Scenario:
     """The scenario in a file, of whatever version; ScenarioError carries all its problems.
 
-    DataFileError: a trace that it names cannot be used.
+    DataFileError: a trace or a list of prices that it names cannot be used.
     """
     return _scenario(read_document(path, sets=sets, env=env), path.parent)
 
@@ -142,7 +143,7 @@ def _runnable(loaded: Loaded) -> Loaded:
 
 
 def _scenario(loaded: Loaded, directory: Path) -> asked.Scenario:
-    loaded = settle(loaded, directory)
+    loaded = settle_demand(settle(loaded, directory), directory)
     document = beside(loaded.document, directory)
     gates = tuple(_read_gates(loaded))
     origin = Origin(loaded.name, fingerprint(loaded.document), loaded.notices)

@@ -11,17 +11,16 @@ from llmload.promises import Gate
 from llmload.promises import Slo as SloTerms
 from llmload.scenario import asked
 from llmload.scenario.document import target as written
+from llmload.scenario.document.capacity import Recommend
 from llmload.scenario.document.load import DEFAULT_LADDER, DEFAULT_REQUESTS, Gamma, Load
-from llmload.scenario.document.promises import Decision, Recommend, Slo
+from llmload.scenario.document.promises import Decision, Slo
 from llmload.scenario.document.root import DockerLogs, FileLogs, Logs, ScenarioDocument, Telemetry
 from llmload.scenario.document.root import GpuTelemetry as GpuSource
 from llmload.scenario.document.settings import settings_model
 from llmload.scenario.document.workload import Length, LognormalLengths, Spread, Synthetic, UniformLengths, Workload
-from llmload.scenario.rules import DEFAULT_MAX_REQUESTS
+from llmload.scenario.rules import DEFAULT_MAX_REQUESTS, RECOMMENDED_SLO
 
 _DECIMALS = 9
-RECOMMENDED_SLO = SloTerms(ttft_ms=500, tpot_ms=50)
-"""What `recommend` holds the server to where the author writes no SLO."""
 
 
 def resolve_scenario(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from llmload.frameworks.registry import REGISTRY, adapter_for
 from llmload.promises import Gate
+from llmload.promises import Slo as SloTerms
+from llmload.scenario.document.capacity import Recommend
 from llmload.scenario.document.load import DEFAULT_REQUESTS, Load
 from llmload.scenario.document.promises import Decision, GateForm, Slo
 from llmload.scenario.document.root import ScenarioDocument, Spec
@@ -24,7 +27,12 @@ from llmload.units import format_duration, format_number
 
 _STREAMED = ("ttft", "ttfo", "tpot", "itl_max")
 _PER_TOKEN = ("tpot", "itl_max")
+_GPUS_OF_A_REPLICA = ("tensor_parallel_size", "pipeline_parallel_size")
 DEFAULT_MAX_REQUESTS = 1600
+RECOMMENDED_SLO = SloTerms(ttft_ms=500, tpot_ms=50)
+"""What `recommend` holds the server to where the author writes no SLO."""
+
+_RECOMMEND: tuple[Step, ...] = ("spec", "recommend")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -38,6 +46,7 @@ class Sections:
     slo: Slo | None
     decision: Decision | None
     gates: tuple[tuple[int, Gate], ...]
+    recommend: Recommend | None
 
 
 def check(root: Node, document: ScenarioDocument | None) -> list[Trouble]:
@@ -56,13 +65,16 @@ def check(root: Node, document: ScenarioDocument | None) -> list[Trouble]:
         _slo_can_have_data,
         _sample,
         _in_time,
+        _closed_loop_for_capacity,
+        _capacity_can_have_data,
+        _whole_replicas,
     ):
         troubles.extend(rule(sections, root))
     return troubles
 
 
 def _sections(spec: Spec, gates: tuple[tuple[int, Gate], ...]) -> Sections:
-    return Sections(spec.target, spec.workload, spec.load, spec.slo, spec.decision, gates)
+    return Sections(spec.target, spec.workload, spec.load, spec.slo, spec.decision, gates, spec.recommend)
 
 
 def _valid_sections(spec: Entries, gates: tuple[tuple[int, Gate], ...]) -> Sections:
@@ -73,6 +85,7 @@ def _valid_sections(spec: Entries, gates: tuple[tuple[int, Gate], ...]) -> Secti
         slo=_valid(spec, "slo", Slo),
         decision=_valid(spec, "decision", Decision) if spec.get("decision") else Decision(),
         gates=gates,
+        recommend=_valid(spec, "recommend", Recommend),
     )
 
 
@@ -254,3 +267,44 @@ def _in_time(sections: Sections, root: Node) -> Iterator[Trouble]:
 def _first_window(load: Load) -> int | None:
     """How many requests the first window of a step measures; None where the load says only how long."""
     return load.requests if load.requests or load.duration else DEFAULT_REQUESTS
+
+
+def _closed_loop_for_capacity(sections: Sections, root: Node) -> Iterator[Trouble]:
+    """Capacity is a number of requests in flight, which an open loop leaves to the server."""
+    load = sections.load
+    if not isinstance(find(root, _RECOMMEND), Entries) or load is None or load.axis == "concurrency":
+        return
+    shape = "a trace" if load.trace is not None else "a rate"
+    message = f"capacity is counted in requests in flight, and the load is {shape}"
+    hint = "Write load.concurrency instead, like [1, 10, 50], or delete recommend"
+    yield Trouble(key_place(root, _RECOMMEND), format_path(_RECOMMEND), message, hint)
+
+
+def _capacity_can_have_data(sections: Sections, root: Node) -> Iterator[Trouble]:
+    """Where the author writes no SLO, the usual one must be measurable."""
+    spec = find(root, ("spec",))
+    is_written = isinstance(spec, Entries) and spec.get("slo") is not None and sections.slo is not None
+    if sections.recommend is None or sections.workload is None or is_written:
+        return
+    usual = {"ttft": RECOMMENDED_SLO.ttft_ms, "tpot": RECOMMENDED_SLO.tpot_ms}
+    for term in usual:
+        if reason := _no_data(term, sections.workload, sections.load):
+            shown = ", ".join(f"{name} {format_number(limit or 0)}ms" for name, limit in usual.items())
+            message = f"without an slo it asks for {shown}, and {term} can never have data: {reason[0]}"
+            hint = "Write an slo that can be measured, like slo: {e2e: 30s}"
+            yield Trouble(key_place(root, _RECOMMEND), format_path(_RECOMMEND), message, hint)
+            return
+
+
+def _whole_replicas(sections: Sections, root: Node) -> Iterator[Trouble]:
+    """GPUs come in groups, one for each copy of the model."""
+    target, gpu = sections.target, sections.recommend.gpu if sections.recommend else None
+    if target is None or gpu is None or gpu.count is None:
+        return
+    sizes = {name: target.framework_config.get(name) for name in _GPUS_OF_A_REPLICA}
+    written = {name: size for name, size in sizes.items() if isinstance(size, int) and size > 1}
+    group = prod(written.values())
+    if gpu.count % group:
+        message = f"{gpu.count} is no multiple of the {group} GPUs of one replica ({' x '.join(written)})"
+        hint = f"Write all GPUs that the measured server uses: {group}, {2 * group}, ..."
+        yield at_path(root, (*_RECOMMEND, "gpu", "count"), message, hint)

@@ -1,19 +1,16 @@
-"""`spec.slo`, `spec.gates`, `spec.decision`, `spec.recommend`: what is promised, and how sure a verdict must be."""
+"""`spec.slo`, `spec.gates`, `spec.decision`: what is promised, and how sure a verdict must be."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from llmload.scenario.document.quantities import (
     Confidence,
     Count,
     Latency,
-    Positive,
     Section,
-    Share,
     Text,
     wrong,
 )
@@ -94,25 +91,3 @@ class Decision(Section):
     on_inconclusive: Policy = "warn"
     on_missing_baseline: Policy = "warn"
     on_incomparable: Policy = "warn"
-
-
-class Gpu(Section):
-    """The accelerator that capacity is counted in. `model` and `count` are for GPUs that llmload does not see."""
-
-    model: Text | None = None
-    count: Count | None = None
-    usd_per_hour: Annotated[float, Ge(0)] | None = None
-
-
-class Recommend(Section):
-    """What capacity is wanted."""
-
-    peak_concurrency: Count
-    daily_active_users: Count | None = None
-    requests_per_user_per_day: Positive = 10.0
-    peak_factor: Positive = 3.0
-    goodput_target: Share = 0.95
-    headroom: Share = 0.2
-    gpu: Gpu | None = None
-    prices: dict[str, Annotated[float, Ge(0)]] = Field(default_factory=dict)
-    price_file: Text | None = None

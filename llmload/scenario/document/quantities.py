@@ -10,7 +10,15 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from llmload.units import format_duration, format_number, format_share, parse_duration, parse_rate, parse_share
+from llmload.units import (
+    format_duration,
+    format_number,
+    format_share,
+    parse_duration,
+    parse_percent,
+    parse_rate,
+    parse_share,
+)
 
 
 class Section(BaseModel):
@@ -68,6 +76,7 @@ _RATE_SCHEMA = WithJsonSchema(
 _in_seconds = _quantity("a time", parse_duration, lambda value: f"{format_number(value)}s")
 _in_milliseconds = _quantity("a time", parse_duration, lambda value: f"{format_number(value)}ms")
 _in_percent = _quantity("a share", parse_share, _likely_share)
+_of_growth = _quantity("a share", parse_percent, _likely_share)
 _per_second = _quantity("a rate", parse_rate, lambda value: f"{format_number(value)}/s")
 _tokens_per_second = _quantity("a rate", parse_rate, lambda value: f"{format_number(value)} tok/s")
 
@@ -93,6 +102,8 @@ Cost = Annotated[float, BeforeValidator(_in_milliseconds), _AsDuration, _DURATIO
 """Seconds, zero allowed; a bare number was probably meant as milliseconds."""
 Share = Annotated[float, BeforeValidator(_in_percent), _AsShare, _SHARE_SCHEMA]
 """0..1, written with a percent sign."""
+Growth = Annotated[float, BeforeValidator(_of_growth), _AsShare, _SHARE_SCHEMA]
+"""A share of what there is, on top of it: may pass 100 %."""
 Confidence = Annotated[float, BeforeValidator(_in_percent), Ge(0.5), Lt(1), _AsShare, _SHARE_SCHEMA]
 RequestRate = Annotated[
     float, BeforeValidator(_per_second), Gt(0), Le(100_000), PlainSerializer(_rate_text), _RATE_SCHEMA

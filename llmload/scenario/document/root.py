@@ -16,8 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+from llmload.scenario.document.capacity import Recommend
 from llmload.scenario.document.load import Load
-from llmload.scenario.document.promises import Decision, GateItem, Recommend, Slo
+from llmload.scenario.document.promises import Decision, GateItem, Slo
 from llmload.scenario.document.quantities import Section, Text, wrong
 from llmload.scenario.document.target import Target, Url
 from llmload.scenario.document.workload import Workload
