@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 from llmload.analysis.forecast import mean_length
+from llmload.analysis.wholes import exact
 from llmload.analysis.wording import counted, percent
 from llmload.capacity import (
     Advice,
@@ -39,8 +39,7 @@ class Need:
 
 def replicas_for(peak: float, headroom: float, carried: float, measured_replicas: int) -> int:
     """ceil(peak x measured_replicas x (1 + headroom) / carried), in exact fractions: 10 x 1.1 is 11, and not 12."""
-    exact = _exact(peak) * measured_replicas * (1 + _exact(headroom)) / _exact(carried)
-    return math.ceil(exact)
+    return math.ceil(exact(peak) * measured_replicas * (1 + exact(headroom)) / exact(carried))
 
 
 def need_of(profile: Profile, carried: float, peak: float, headroom: float) -> Need:
@@ -185,8 +184,3 @@ def _measured_load(result: StepResult) -> MeasuredLoad:
         tpot_p95_ms=latency["tpot"].p95_ms if "tpot" in latency else None,
         e2e_mean_ms=latency["e2e"].mean_ms if "e2e" in latency else None,
     )
-
-
-def _exact(number: float) -> Fraction:
-    """The number as it is written, since 0.1 is no binary fraction."""
-    return Fraction(format(number, ".12g"))

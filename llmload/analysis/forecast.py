@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from llmload.analysis.looks import first_sizes, gates_at, planned_sizes, steps_of
+from llmload.analysis.search import cap_of, capacity_gate, most_loads
 from llmload.domain import Step
 from llmload.promises import Bound, Slo
 from llmload.scenario.asked import ClosedLoop, Fixed, Lengths, Lognormal, Normal, OpenLoop, Scenario, Trace, Uniform
@@ -54,6 +55,35 @@ class TraceForecast:
     def rate_per_s(self) -> float | None:
         """Mean arrivals per second; None where all came at once."""
         return (self.requests - 1) / self.span_s if self.span_s > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchForecast:
+    """How far a search for the capacity may go beyond the ladder, whatever the server carries.
+
+    At most `most_loads` further loads, none above `heaviest`, each of at most `most_requests` measured requests at the
+    heaviest; all their measured windows together end within `at_most_s`. None where the load says only how long.
+    GPUs that only the run gets to see may be replicas, and take it further (`search.cap_of`).
+    """
+
+    most_loads: int
+    heaviest: float
+    most_requests: int | None
+    at_most_s: float
+
+
+def forecast_search(scenario: Scenario) -> SearchForecast | None:
+    """The search that this scenario asks for; None where it asks for none, or its ladder leaves nothing to seek."""
+    shape = scenario.load.shape
+    if capacity_gate(scenario) is None or not isinstance(shape, ClosedLoop) or scenario.decision.repeats > 1:
+        return None
+    cap = cap_of(scenario)
+    loads = most_loads(shape.concurrency, cap)
+    if not loads:
+        return None
+    heaviest = max(cap, float(max(shape.concurrency)))
+    step = _forecast_step(scenario, Step(len(shape.concurrency), "concurrency", heaviest))
+    return SearchForecast(loads, heaviest, step.most_requests, loads * step.at_most_s)
 
 
 def forecast(scenario: Scenario) -> tuple[StepForecast, ...]:

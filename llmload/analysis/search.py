@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise, takewhile
 
 from llmload.analysis.gates import judge_gate, sample_of
+from llmload.analysis.gpu_series import gpus_in
 from llmload.analysis.looks import steps_of, windows_at
+from llmload.analysis.wholes import exact
 from llmload.domain import Observation, Step
 from llmload.promises import Bound, Gate, Level
-from llmload.scenario.asked import ClosedLoop, Scenario
+from llmload.scenario.asked import ClosedLoop, Scenario, Simulator
 from llmload.verdict import Status, Verdict
 
 CLOSE_ENOUGH = 0.05
@@ -29,25 +32,19 @@ def capacity_gate(scenario: Scenario) -> Gate | None:
 def search_step(scenario: Scenario, observations: Sequence[Observation]) -> Step | None:
     """The next load beyond the ladder; None where none is needed, or none would help.
 
-    Between the highest load that surely holds and the lowest above it that does not surely hold, halfway. Where all
-    hold, twice the highest, up to the peak with its headroom: an installation that carries that needs no limit.
+    Between the highest load that surely holds and the lowest above it that does not, halfway. Where all hold, twice
+    the highest, up to the peak with its headroom: an installation that carries that needs no limit.
     """
     gate = capacity_gate(scenario)
-    if gate is None or scenario.recommend is None or scenario.decision.repeats > 1:
+    if gate is None or scenario.decision.repeats > 1:
         return None
     loads = sorted({o.look.step.value for o in observations if o.is_whole})
-    ladder = steps_of(scenario)
-    if len(loads) - len(ladder) >= MOST_STEPS:
+    if len(loads) - len(steps_of(scenario)) >= MOST_STEPS:
         return None
-    verdicts = [_verdict(gate, Step(0, "concurrency", load), observations, scenario) for load in loads]
-    value = _next_load(list(zip(loads, verdicts, strict=True)), _most_load(scenario))
-    if value is None or value in loads:
-        return None
-    return Step(len(loads), "concurrency", value)
-
-
-def _verdict(gate: Gate, step: Step, observations: Sequence[Observation], scenario: Scenario) -> Status:
-    return capacity_verdict(gate, step, observations, scenario).status
+    verdicts = (capacity_verdict(gate, Step(0, "concurrency", load), observations, scenario) for load in loads)
+    found = [(load, verdict.status) for load, verdict in zip(loads, verdicts, strict=True)]
+    value = next_load(found, cap_of(scenario, observations))
+    return None if value is None else Step(len(loads), "concurrency", value)
 
 
 def capacity_verdict(gate: Gate, step: Step, observations: Sequence[Observation], scenario: Scenario) -> Verdict:
@@ -57,21 +54,57 @@ def capacity_verdict(gate: Gate, step: Step, observations: Sequence[Observation]
     return judge_gate(gate, gate.promise, sample)
 
 
-def _most_load(scenario: Scenario) -> float:
-    """The load at which one installation, as it was measured, carries the whole demand."""
-    recommend = scenario.recommend
-    return math.ceil(recommend.peak_concurrency * (1 + recommend.headroom)) if recommend else 0
+def cap_of(scenario: Scenario, observations: Sequence[Observation] = ()) -> float:
+    """The load that is heavy enough to seek: of one replica that carries the whole peak, however many are measured.
+
+    Several replicas behind one address have to be loaded with as many peaks, or each would seem to carry its share of
+    one at most. Where nobody tells how many they are, every GPU that was watched may be one.
+    """
+    recommend, place = scenario.recommend, scenario.target.place
+    if recommend is None:
+        return 0
+    told = recommend.gpu_count or (place.replicas if isinstance(place, Simulator) else len(gpus_in(observations)))
+    return math.ceil(exact(recommend.peak_concurrency) * (1 + exact(recommend.headroom)) * max(1, told))
 
 
-def _next_load(loads: Sequence[tuple[float, Status]], most: float) -> float | None:
-    holding = 0.0
-    for load, status in loads:
-        if status is not Status.PASS:
-            return _between(holding, load) if holding else None
-        holding = load
-    return min(2 * holding, most) if 0 < holding < most else None
+def next_load(loads: Sequence[tuple[float, Status]], cap: float) -> float | None:
+    """The next load to measure, whole and never one of `loads`; None where the search is over.
+
+    `loads` are those measured, lightest first, each with what is known of it. As in the knee of a run, the highest
+    that surely holds counts as carried where none below it surely breaks: one that stayed open in between does not
+    end the search. Nothing is sought below the lightest load.
+    """
+    unbroken = takewhile(lambda each: each[1] is not Status.FAIL, loads)
+    holds = max((load for load, status in unbroken if status is Status.PASS), default=None)
+    if holds is None:
+        return None
+    breaks = min((load for load, _ in loads if load > holds), default=None)
+    if breaks is None:
+        return min(2 * holds, cap) if holds < cap else None
+    return None if is_close(holds, breaks) else float(math.floor((holds + breaks) / 2))
 
 
-def _between(holds: float, breaks: float) -> float | None:
-    apart = breaks - holds
-    return None if apart <= max(1.0, CLOSE_ENOUGH * holds) else float(math.floor((holds + breaks) / 2))
+def is_close(holds: float, breaks: float) -> bool:
+    """Whether a capacity between these is known well enough."""
+    return breaks - holds <= max(1.0, CLOSE_ENOUGH * holds)
+
+
+def most_loads(ladder: Sequence[float], cap: float) -> int:
+    """How many loads beyond the ladder a search may measure at most, wherever the limit of the server lies."""
+    rungs = sorted(ladder)
+    most = max((_halvings(holds, breaks) for holds, breaks in pairwise(rungs)), default=0)
+    holds, climbed = rungs[-1], 0
+    while holds < cap and climbed < MOST_STEPS:
+        above = min(2 * holds, cap)
+        climbed += 1
+        most = max(most, climbed + _halvings(holds, above))
+        holds = above
+    return min(most, MOST_STEPS)
+
+
+def _halvings(holds: float, breaks: float) -> int:
+    """The larger half each time, above the lower end, where the search must go on for longest."""
+    count = 0
+    while not is_close(holds, breaks):
+        breaks, count = holds + math.ceil((breaks - holds) / 2), count + 1
+    return count
