@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,9 +18,37 @@ def beside_others(
     """With what the demand would take on the other installations of `library`, cheapest first; unknown costs last."""
     if own is None:
         return found
-    alike = {_key(each): each for each in sorted(library, key=lambda p: p.created) if _answers(each, own)}
-    others = [_alternative(each, recommend) for key, each in alike.items() if key != _key(own)]
+    alike = {installation_of(each): each for each in sorted(library, key=lambda p: p.created) if _answers(each, own)}
+    alike.pop(installation_of(own), None)
+    others = [_alternative(each, recommend) for each in alike.values()]
     return replace(found, alternatives=tuple(sorted((each for each in others if each is not None), key=_rank)))
+
+
+def without_others(found: Recommendation) -> Recommendation:
+    """What was found before `beside_others`: what follows from the run and its scenario alone."""
+    return replace(found, alternatives=(), hints=tuple(hint for hint in found.hints if hint.kind != "cost"))
+
+
+def question_of(profile: Profile) -> str:
+    """What was asked of the installation, in canonical JSON: model, workload, SLO and goodput. Only profiles of equal
+    questions answer each other's demands.
+    """
+    limits = (profile.slo.ttft_ms, profile.slo.tpot_ms, profile.slo.e2e_ms, profile.goodput_target)
+    return _canonical([profile.model, profile.traffic, *map(_decimal, limits)])
+
+
+def installation_of(profile: Profile) -> str:
+    """What was measured, in canonical JSON: GPU, framework and settings. Of each, the newest profile counts."""
+    return _canonical([profile.gpu_model, profile.framework, dict(profile.settings)])
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _decimal(limit: float | None) -> float | None:
+    """500 and 500.0 are one limit."""
+    return None if limit is None else float(limit)
 
 
 def _answers(other: Profile, own: Profile) -> bool:
@@ -28,13 +57,8 @@ def _answers(other: Profile, own: Profile) -> bool:
         other.run_id != own.run_id
         and other.at_slo is not None
         and other.gpu_model is not None
-        and (other.model, other.traffic, other.slo, other.goodput_target)
-        == (own.model, own.traffic, own.slo, own.goodput_target)
+        and question_of(other) == question_of(own)
     )
-
-
-def _key(profile: Profile) -> tuple[object, ...]:
-    return profile.gpu_model, profile.framework, tuple(sorted(profile.settings.items()))
 
 
 def _alternative(profile: Profile, recommend: Recommend) -> Alternative | None:

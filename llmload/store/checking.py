@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from llmload.domain import IMPORTED
+from llmload.analysis.alternatives import without_others
+from llmload.domain import IMPORTED, RunResult
 from llmload.errors import LlmloadError, StoreError, UsageError
 from llmload.plain_text import plain
 from llmload.store import schema
@@ -210,5 +211,11 @@ def _judge(store: Store, connection: sqlite3.Connection, row: sqlite3.Row, check
             checked.notices.append(f"{name}: no readable result is kept, so that each page of it is judged anew")
     elif (kept.status, kept.exit_code) != (now.status, now.exit_code):
         checked.faults.append(f"{name}: it is kept as {kept.status.value}, and its requests come to {now.status.value}")
-    elif kept != now:
+    elif _by_itself(kept) != _by_itself(now):
         checked.notices.append(f"{name}: its requests, judged now, give other figures than those kept")
+
+
+def _by_itself(result: RunResult) -> RunResult:
+    """Without what depends on other runs of the store, and on what was written later: neither is kept for good."""
+    found = result.recommendation
+    return replace(result, analyses=(), recommendation=None if found is None else without_others(found))

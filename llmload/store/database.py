@@ -36,7 +36,7 @@ __all__ = ["HistoryRun", "RunSummary", "Store", "StoredRun", "new_run_id", "open
 
 STATUSES = ("running", "finished", "failed", "interrupted", "aborted", IMPORTED)
 
-_OPEN_AGAIN = ("verdicts", "findings", "caveats", "results", "recommendations", "profiles")
+_OPEN_AGAIN = ("verdicts", "findings", "caveats", "results", "recommendations", "profiles", "analyses")
 """Tables of what a run came to, which nobody knows once it goes on."""
 
 _PROGRESS_BUSY_MS = 100

@@ -16,7 +16,7 @@ from llmload.scenario.loader import load_resolved
 from llmload.store.analyses import analyses_of
 from llmload.store.database import Store
 from llmload.store.imports import result_of
-from llmload.store.profiles import measured_profiles
+from llmload.store.profiles import profiles_beside
 from llmload.store.runs import StoredRun
 from llmload.verdict import Caveat
 
@@ -70,13 +70,10 @@ def remembering(store: Store, result: RunResult, scenario: Scenario) -> RunResul
     Only profiles that are older than the run, so that its report stays the same when others come.
     """
     result = replace(result, analyses=analyses_of(store, result.header.run_id))
-    if result.recommendation is None or scenario.recommend is None:
+    found, own, recommend = result.recommendation, result.profile, scenario.recommend
+    if found is None or own is None or recommend is None:
         return result
-    library = measured_profiles(store, result.header.created)
-    return replace(
-        result,
-        recommendation=beside_others(result.recommendation, result.profile, library, scenario.recommend),
-    )
+    return replace(result, recommendation=beside_others(found, own, profiles_beside(store, own), recommend))
 
 
 def decided(store: Store, run_id: str) -> RunResult:

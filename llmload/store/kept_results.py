@@ -17,6 +17,7 @@ from llmload.domain import RunHeader, RunResult, StepMetrics, StepResult
 from llmload.latency import Histogram, LatencySummary
 from llmload.promises import LATENCIES, RATES, SHARES, STATS, Bound, Gate
 from llmload.serving import Check
+from llmload.store.plausibility import is_plausible_profile, is_plausible_recommendation
 from llmload.store.typed_json import of_text, to_text
 from llmload.timeline import GpuSeries, ServerSeries, Timeline
 
@@ -59,7 +60,8 @@ _EMPTY = RunHeader("", "", "", "", "", "", "", "", {}, {})
 
 def _agrees(result: RunResult) -> bool:
     """Whether words are those that we know, and what belongs together is of one length: pages take it for granted."""
-    gates = [verdict.gate for verdict in result.verdicts]
+    verdicts = [*result.verdicts, *(step.capacity for step in result.steps if step.capacity is not None)]
+    gates = [verdict.gate for verdict in verdicts]
     axes = {step.step.axis for step in result.steps} | {gate.at.axis for gate in gates if gate.at is not None}
     if result.knee is not None:
         axes.add(result.knee.axis)
@@ -72,6 +74,8 @@ def _agrees(result: RunResult) -> bool:
         and all(map(_is_series, result.gpus))
         and (result.server is None or _is_server_series(result.server))
         and all(map(_is_served, result.steps))
+        and (result.profile is None or is_plausible_profile(result.profile))
+        and (result.recommendation is None or is_plausible_recommendation(result.recommendation))
     )
 
 

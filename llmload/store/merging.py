@@ -1,13 +1,12 @@
 """Puts the runs of another store into ours: by their ids, each once, all of a file or nothing of it.
 
-What was recorded is taken as it is. What a page shows fast, the kept result and what it recommends, is not: it is a
-claim that nobody checked, so that each run is judged from its requests before it comes in.
+What was recorded is taken as it is, and so is what was written about it. What a page shows fast, the kept result and
+what it recommends, is not: it is a claim that nobody checked, so that each run is judged from its requests before it
+comes in.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,15 +16,16 @@ from pathlib import Path
 from llmload.domain import IMPORTED
 from llmload.errors import DataFileError, LlmloadError, StoreError
 from llmload.plain_text import plain
+from llmload.store.analyses import analyses_differ, count_new_analyses, fault_of_analyses, take_analyses
 from llmload.store.database import Store, open_store
+from llmload.store.foreign_run import refuse_unusable
 from llmload.store.foreign_store import private_copy, refused, told_of
 from llmload.store.judgement import judged
 from llmload.store.kept_results import put_kept
 from llmload.store.opening import explained, writing
-from llmload.store.profiles import put_profile
+from llmload.store.profiles import borrow_profiles, put_profile
 from llmload.store.recommendations import put_recommendation
 from llmload.store.soundness import fault_of_ranges, fault_of_window
-from llmload.verdict import Status
 
 _OF_RUN = {  # tables by run, and what makes a row of them one of its run
     "steps": ("step",),
@@ -51,11 +51,8 @@ _KEYS = {"run", "window", "first_id", "last_id", "id"}
 
 _NUMBERS_ONLY = ("requests", "samples")
 
-_TABLES = ("runs", "requests", *_OF_RUN, *_OF_WINDOW, *_JUDGED)
+_TABLES = ("runs", "requests", "analyses", *_OF_RUN, *_OF_WINDOW, *_JUDGED)
 
-_RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{3,63}")
-_SCENARIO = re.compile(r"[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 _TRIES = 5
 _MOST_CONFLICTS = 20
 
@@ -109,6 +106,7 @@ class _Plan:
     new: tuple[str, ...]
     known: tuple[str, ...]
     seen: frozenset[str]  # ids of the source that ours had when it was looked at
+    written: int = 0  # analyses of runs that are here already
 
 
 @contextmanager
@@ -147,11 +145,13 @@ class _Copy:
         rows = self.connection.execute(f"SELECT run, {', '.join(self.columns['runs'])} FROM main.runs ORDER BY run_id")  # noqa: S608
         self.ended, going_on = {}, []
         for row in rows.fetchall():
-            _is_usable(self.source, row)
+            refuse_unusable(self.source, row)
             if row["status"] == "running":
                 going_on.append(row["run_id"])
             else:
                 self.ended[row["run_id"]] = row["run"]
+                if fault := fault_of_analyses(self.connection, row["run"]):
+                    raise refused(self.source, f"run {row['run_id']} is damaged: {fault}")
         self.going_on = tuple(going_on)
         if fault := fault_of_ranges(self.connection):
             raise refused(self.source, f"is damaged ({fault})")
@@ -170,7 +170,12 @@ class _Copy:
             f" WHERE run IN ({keys})"
         )
         (requests,) = self.connection.execute(query).fetchone()
-        return Merged(self.source, plan.new, requests, plan.known, self.going_on, tuple(self.notices))
+        notices = list(self.notices)
+        if plan.written:
+            notices.append(
+                f"{plan.written:,} new {'analysis' if plan.written == 1 else 'analyses'} of runs that were here already"
+            )
+        return Merged(self.source, plan.new, requests, plan.known, self.going_on, tuple(notices))
 
     # ------------------------------------------------------------ which
 
@@ -185,7 +190,10 @@ class _Copy:
             more = words[1:_MOST_CONFLICTS]
             remedy = "Nothing of this file was merged; `llmload store delete RUN` removes the run that is not wanted"
             raise DataFileError(plain(str(self.source)), words[0], remedy, more)
-        return _Plan(tuple(run_id for run_id in self.ended if run_id not in here), tuple(known), frozenset(here))
+        new = tuple(run_id for run_id in self.ended if run_id not in here)
+        with told_of(self.source), explained(path):
+            borrow_profiles(self.connection)
+            return _Plan(new, tuple(known), frozenset(here), count_new_analyses(self.connection))
 
     def _here(self) -> dict[str, int]:
         return dict(
@@ -203,6 +211,8 @@ class _Copy:
         ).fetchone()
         found = [name for name, differs in zip(self.columns["runs"], row, strict=True) if differs]
         found += [name for name, key in _OF_RUN.items() if self._differ(name, "run", key, theirs, mine)]
+        if analyses_differ(self.connection, theirs, mine):
+            found.append("analyses")
         if "windows" not in found:
             found += self._different_requests(theirs, mine)
         return ", ".join(found)
@@ -309,6 +319,7 @@ class _Copy:
         for table in _JUDGED:
             self._insert(table, "run", "taken")
         self._copy_windows()
+        take_analyses(connection)
         connection.execute("DROP TABLE temp.taken")
 
     def _copy_windows(self) -> None:
@@ -359,34 +370,3 @@ def _columns(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
     """Stored columns that mean the same in every store."""
     rows = connection.execute("SELECT name FROM pragma_table_xinfo(?, 'main') WHERE hidden = 0 ORDER BY cid", (table,))
     return tuple(row["name"] for row in rows if row["name"] not in _KEYS)
-
-
-_VERDICTS = {None, *(status.value for status in Status)}
-_OBJECTS = ("labels", "environment", "fingerprint", "framework_config", "framework_actual")
-_ARRAYS = ("declared", "left_out")
-
-
-def _is_usable(source: Path, row: sqlite3.Row) -> None:
-    """Ids and names become parts of addresses and of file names; every reader takes the documents for what they are."""
-    run_id, scenario, created, verdict = row["run_id"], row["scenario"], row["created"], row["verdict"]
-    if not _RUN_ID.fullmatch(run_id):
-        raise refused(source, f"has a run of the id {plain(run_id, 80)!r}, which llmload does not give")
-    if not _SCENARIO.fullmatch(scenario):
-        raise refused(source, f"run {run_id} has a scenario of the name {plain(scenario, 80)!r}, which none may have")
-    if not _INSTANT.fullmatch(created):
-        raise refused(source, f"run {run_id} was begun at {plain(created, 80)!r}, which is no instant")
-    if verdict not in _VERDICTS:
-        raise refused(source, f"run {run_id} came to {plain(verdict, 80)!r}, which is no verdict")
-    for kind, names in ((dict, _OBJECTS), (list, _ARRAYS)):
-        for name in names:
-            if row[name] is not None and not _is_document(row[name], kind):
-                raise refused(source, f"run {run_id} has no readable {name}")
-    if not all(isinstance(value, str) for value in json.loads(row["labels"]).values()):
-        raise refused(source, f"run {run_id} has no readable labels")
-
-
-def _is_document(text: str, kind: type[object]) -> bool:
-    try:
-        return isinstance(json.loads(text), kind)
-    except (ValueError, RecursionError):
-        return False

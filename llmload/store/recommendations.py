@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmload.capacity import Recommendation
+from llmload.store.plausibility import is_plausible_recommendation
 from llmload.store.typed_json import of_text, to_text
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def _readable(rows: list[sqlite3.Row]) -> Iterator[RecommendedRun]:
 
 def _recommendation(document: str | None) -> Recommendation | None:
     try:
-        return of_text((document or "").encode(), Recommendation)
+        found = of_text((document or "").encode(), Recommendation)
     except Exception:  # whatever is wrong with it, nobody wrote it with llmload
         return None
+    return found if is_plausible_recommendation(found) else None

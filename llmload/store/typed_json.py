@@ -30,7 +30,7 @@ _DEEPEST = 20
 """Levels of a foreign value, such as a setting that a server told."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF_A_CHARACTER = re.compile(r"(?<!\\)(?:\\\\)*+\\u[dD][89a-fA-F]")  # and no backslash before a u in a text
 
 
 def to_text(value: object) -> bytes:

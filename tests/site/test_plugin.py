@@ -96,7 +96,7 @@ def test_options_that_cannot_be_had_open_nothing(filled: Path, monkeypatch: pyte
 # ---------------------------------------------------------------- browsing with Datasette
 
 
-VIEWS = {"run_list", "step_list", "gate_list", "request_list", "gpu_list", "sample_list"}
+VIEWS = {"run_list", "step_list", "gate_list", "profile_list", "request_list", "gpu_list", "sample_list"}
 
 
 def test_long_and_packed_tables_are_left_out_and_the_named_views_are_there(filled: Path) -> None:
