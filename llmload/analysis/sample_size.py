@@ -10,12 +10,16 @@ import numpy as np
 
 from llmload.analysis.claims import share_target
 from llmload.analysis.looks import gates_at, look_level, planned_sizes, steps_of
+from llmload.analysis.search import capacity_gate
 from llmload.analysis.shares import LEAST_EFFECTIVE, ShareDecision, decide_share
 from llmload.analysis.stats import LEAST_BLOCKS, Bools, clopper_pearson
+from llmload.analysis.wording import percent
 from llmload.domain import Step
 from llmload.errors import Problem, ScenarioError
 from llmload.promises import Bound, Gate
 from llmload.scenario.asked import Scenario, Trace
+from llmload.scenario.tree import find, lines_of, read
+from llmload.scenario.validation import key_place
 from llmload.verdict import Status
 
 BAD_COUNTS = (0, 1, 2, 3, 5, 10)
@@ -79,12 +83,21 @@ def outlooks(scenario: Scenario) -> tuple[Outlook, ...]:
     return tuple(found)
 
 
+def capacity_outlooks(scenario: Scenario) -> tuple[Outlook, ...]:
+    """What each load of the ladder can say of the capacity; empty where none is wanted."""
+    gate = capacity_gate(scenario)
+    return () if gate is None else outlooks(replace(scenario, gates=(gate,)))
+
+
 def check_reachable(scenario: Scenario) -> None:
-    """ScenarioError, at the gates' own lines, if a gate can never pass even when every request is good."""
-    problems = []
-    for outlook in outlooks(scenario):
-        if outlook.most_bad is None:
-            problems.append(_problem(outlook, scenario))
+    """ScenarioError, at their own lines, if a gate can never pass even when every request is good.
+
+    The same where a capacity is wanted and no load of the ladder could ever be known to hold.
+    """
+    problems = [_problem(outlook, scenario) for outlook in outlooks(scenario) if outlook.most_bad is None]
+    capacity = capacity_outlooks(scenario)
+    if capacity and all(outlook.most_bad is None for outlook in capacity):
+        problems.append(_capacity_problem(capacity[-1], scenario))
     if problems:
         raise ScenarioError(problems)
 
@@ -194,6 +207,20 @@ def _problem(outlook: Outlook, scenario: Scenario) -> Problem:
         hint=_way_out(outlook, scenario),
         source_line=source_line,
     )
+
+
+def _capacity_problem(outlook: Outlook, scenario: Scenario) -> Problem:
+    path = ("spec", "recommend", "goodput_target")
+    text = scenario.document.text
+    root, _ = read(text, scenario.document.source)
+    place = None if root is None else key_place(root, path if find(root, path) else path[:-1])
+    message = f"no load of the ladder can be known to hold {percent(outlook.target)}"
+    if place is None:
+        return Problem(scenario.document.source, 1, 1, ".".join(path), message, _way_out(outlook, scenario))
+    lines = lines_of(text)
+    source_line = lines[place.line - 1] if place.line <= len(lines) else ""
+    hint = _way_out(outlook, scenario)
+    return Problem(place.file, place.line, place.column, ".".join(path), message, hint, source_line)
 
 
 def _way_out(outlook: Outlook, scenario: Scenario) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llmload.analysis.forecast import StepForecast, TraceForecast
     from llmload.analysis.relative_outlook import Prospect, RelativeOutlook, Variation
     from llmload.analysis.sample_size import Outlook
+    from llmload.cli.capacity_plan import CapacityPlan
     from llmload.scenario.asked import Scenario
 
 
@@ -28,6 +29,7 @@ class _Plan:
     trace: TraceForecast | None
     gates: Sequence[Outlook]
     relative: Sequence[RelativeOutlook]
+    capacity: CapacityPlan | None
 
 
 def plan(
@@ -38,6 +40,8 @@ def plan(
 ) -> None:
     """Show the resolved document, steps, requests, time and tokens, and what each gate's sample can decide.
 
+    Where GPUs are to be recommended, also how far the search for the capacity may go and which prices are known.
+
     Sends nothing. Exit code 2 if the scenario is invalid, or if a gate can never pass with the planned sample.
 
     Example: llmload plan scenarios/quickstart.yaml
@@ -47,6 +51,7 @@ def plan(
     from llmload.analysis.forecast import forecast, forecast_trace
     from llmload.analysis.relative_outlook import relative_outlooks
     from llmload.analysis.sample_size import check_reachable, outlooks
+    from llmload.cli.capacity_plan import capacity_plan
     from llmload.cli.variations import variations_of
     from llmload.scenario.asked import Trace
     from llmload.scenario.loader import load_runnable
@@ -59,7 +64,8 @@ def plan(
         climbs = scenario.decision.repeats
         warmup, span_s = climbs * trace.warmup, climbs * trace.span_s
         steps = tuple(replace(step, warmup=warmup, arrivals_s=span_s) for step in steps)
-    found = _Plan(scenario, steps, trace, gates, relative_outlooks(scenario, variations_of(scenario)))
+    relative = relative_outlooks(scenario, variations_of(scenario))
+    found = _Plan(scenario, steps, trace, gates, relative, capacity_plan(scenario))
     print(_as_json(found) if json else "\n".join(_as_text(found)))
     check_reachable(scenario)
 
@@ -78,7 +84,7 @@ def _as_json(found: _Plan) -> str:
     from dataclasses import asdict
     from json import dumps
 
-    from llmload.analysis.sample_size import BAD_COUNTS
+    from llmload.cli.capacity_plan import as_document
 
     scenario, trace = found.scenario, found.trace
     document = {
@@ -86,26 +92,30 @@ def _as_json(found: _Plan) -> str:
         "document": _resolved(scenario),
         "steps": [{**asdict(step), "step": step.step.label} for step in found.steps],
         "trace": None if trace is None else {**asdict(trace), "rate_per_s": trace.rate_per_s},
-        "gates": [
-            {
-                "gate": str(outlook.gate),
-                "step": outlook.step.label,
-                "target": outlook.target,
-                "max_requests": outlook.requests,
-                "looks": outlook.looks,
-                "confidence_per_look": 1 - outlook.alpha,
-                "blocks": outlook.blocks,
-                "can_pass": outlook.most_bad is not None,
-                "most_bad_requests": outlook.most_bad,
-                "smallest_effective_sample": dict(zip(map(str, BAD_COUNTS), outlook.table, strict=True)),
-                "warnings": outlook.warnings,
-            }
-            for outlook in found.gates
-        ],
+        "gates": [_gate_document(outlook) for outlook in found.gates],
         "relative_gates": [_relative_document(outlook) for outlook in found.relative],
+        "capacity": None if found.capacity is None else as_document(found.capacity),
         "notices": scenario.notices,
     }
     return dumps(document, indent=2, sort_keys=True)
+
+
+def _gate_document(outlook: Outlook) -> dict[str, object]:
+    from llmload.analysis.sample_size import BAD_COUNTS
+
+    return {
+        "gate": str(outlook.gate),
+        "step": outlook.step.label,
+        "target": outlook.target,
+        "max_requests": outlook.requests,
+        "looks": outlook.looks,
+        "confidence_per_look": 1 - outlook.alpha,
+        "blocks": outlook.blocks,
+        "can_pass": outlook.most_bad is not None,
+        "most_bad_requests": outlook.most_bad,
+        "smallest_effective_sample": dict(zip(map(str, BAD_COUNTS), outlook.table, strict=True)),
+        "warnings": outlook.warnings,
+    }
 
 
 def _relative_document(outlook: RelativeOutlook) -> dict[str, object]:
@@ -132,6 +142,8 @@ def _relative_document(outlook: RelativeOutlook) -> dict[str, object]:
 def _as_text(found: _Plan) -> Iterator[str]:
     import yaml
 
+    from llmload.cli.capacity_plan import as_text
+
     scenario = found.scenario
     yield f"# {scenario.document.source}, with every default filled in"
     yield yaml.safe_dump(_resolved(scenario), sort_keys=False).rstrip()
@@ -142,6 +154,9 @@ def _as_text(found: _Plan) -> Iterator[str]:
     yield ""
     yield from _gates(scenario, found.gates)
     yield from _relative(found.relative)
+    if found.capacity is not None:
+        yield ""
+        yield from as_text(found.capacity, _span)
     for notice in scenario.notices:
         yield f"note: {notice}"
 
@@ -156,7 +171,8 @@ def _steps(scenario: Scenario, steps: Sequence[StepForecast]) -> Iterator[str]:
 def _sent(scenario: Scenario, step: StepForecast) -> str:
     if step.requests is None:
         return f"{step.warmup:,} warm-up requests, then as many as fit"
-    more = f" (up to {step.most_requests:,} where a gate stays open)" if step.most_requests != step.requests else ""
+    why = "a gate stays open" if scenario.recommend is None else "it stays open whether the load holds"
+    more = f" (up to {step.most_requests:,} where {why})" if step.most_requests != step.requests else ""
     asked = (scenario.load.requests or 0) * scenario.decision.repeats
     about = "about " if step.arrivals_s is not None and step.requests != asked else ""
     sent = f"{step.warmup:,} warm-up and {about}{step.requests:,} measured requests{more}"
