@@ -1,10 +1,10 @@
-"""`python -m tests.bench`: about a quarter of an hour; prints the table and writes bench.json beside it."""
+"""`python -m tests.bench`: about half an hour; prints the table and writes bench.json beside it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.bench import figures, gates, reports, scale, site, streams, telemetry
+from tests.bench import capacity, figures, gates, reports, scale, site, streams, telemetry
 from tests.bench.table import show, write
 
 
@@ -12,7 +12,7 @@ def main() -> None:
     """Every row, the streams first."""
     rows = [
         *(*streams.rows(), *telemetry.rows(), *scale.rows()),
-        *(*figures.rows(), *reports.rows(), *site.rows(), *gates.rows()),
+        *(*figures.rows(), *reports.rows(), *site.rows(), *gates.rows(), *capacity.rows()),
     ]
     print(show(rows))
     write(rows, Path("bench.json"))
