@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from enum import Enum
 
 from llmload.domain import RunResult
 from llmload.errors import LlmloadError
 from llmload.reporters.texts import Texts
 from llmload.site.answering import tell_defect
+from llmload.store.analyses import analyses_of
 from llmload.store.database import Store
 from llmload.store.judgement import judged
 from llmload.store.states import RunState, state_of
@@ -55,7 +57,10 @@ def measured(store: Store, state: RunState) -> RunResult | Unjudged:
         return kept
     if state.requests > MOST_REQUESTS:
         return Unjudged.TOO_LARGE
-    return _remembered(store, state)
+    found = _remembered(store, state)
+    if isinstance(found, Unjudged):
+        return found
+    return replace(found, analyses=analyses_of(store, state.run_id))  # they come later, also to what is in memory
 
 
 def outcome_of(store: Store, run_id: str) -> RunResult | None:

@@ -23,7 +23,6 @@ from llmload.capacity import (
 )
 from llmload.written_analysis import WrittenAnalysis
 
-_HINTS = {"demand", "gpu", "search", "tensor_parallelism", "bound", "setting", "cost"}
 _LANGUAGES = {"en", "ko"}
 
 
@@ -44,14 +43,13 @@ def is_plausible_profile(profile: Profile) -> bool:
 
 
 def is_plausible_recommendation(found: Recommendation) -> bool:
-    """The same of a demand, what was measured and what is advised; hints are of the kinds that there are."""
+    """The same of a demand, what was measured and what is advised. Hints may be of kinds that a later version has."""
     return (
         _is_demand(found.workload)
         and _is_infra(found.current_infra)
         and (found.advice is None or _is_advice(found.advice))
         and (found.test_results is None or _are_results(found.test_results))
         and all(map(_is_alternative, found.alternatives))
-        and {hint.kind for hint in found.hints} <= _HINTS
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from llmload.domain import IMPORTED, Phase, RunHeader, TargetFacts
@@ -186,6 +187,13 @@ def neighbours(store: Store, state: RunState) -> Neighbours:
             _one(connection, after + oldest, here),
             _one(connection, f"{before} AND status IN ('finished', 'imported'){newest}", here),
         )
+
+
+def known_of(store: Store, run_ids: Collection[str]) -> frozenset[str]:
+    """Those of these ids, in full, that the store has a run of."""
+    with store.reading() as connection:
+        query = "SELECT 1 FROM runs WHERE run_id = ?"
+        return frozenset(run_id for run_id in run_ids if connection.execute(query, (run_id,)).fetchone() is not None)
 
 
 def meant_by(store: Store, run_id: str) -> str | None:

@@ -20,7 +20,7 @@ from llmload.scenario.resolve import RECOMMENDED_SLO
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "capacity.md").read_text(encoding="utf-8")
 WORDS = " ".join(PAGE.split())
-WHOLE, _ = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+WHOLE, COST = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def loaded(text: str, directory: Path = ROOT) -> Scenario:
@@ -45,6 +45,14 @@ def test_what_it_says_of_defaults_is_what_a_scenario_gets_that_writes_none() -> 
     for row in ("| `headroom` | 20% |", "| `goodput_target` | 95% |", "| `slo` | TTFT 500 ms, TPOT 50 ms |"):
         assert row in PAGE
     assert "| none, 10, 3 |" in PAGE
+
+
+def test_its_prices_are_valid_and_those_of_the_scenario_win_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "prices.yaml").write_text("h100: 9.99\nA100: 1.50\n", encoding="utf-8")
+    indented = "".join(f"  {line}\n" for line in COST.splitlines())
+    asked = loaded(WHOLE.partition("  recommend:")[0] + indented, tmp_path).recommend
+    assert asked is not None
+    assert dict(asked.prices) == {"H100": 2.49, "NVIDIA L40S": 1.10, "A100": 1.50}
 
 
 def profile(gpus_per_replica: int) -> Profile:

@@ -120,6 +120,17 @@ def test_one_of_an_older_version_is_told_as_far_as_it_goes(tmp_path: Path) -> No
     assert document.json()["recommendation"]["recommendation"]["recommended_count"] == 5
 
 
+def test_an_alternative_leads_to_the_run_that_measured_it_where_the_store_has_it(tmp_path: Path) -> None:
+    found = CLEAN.recommendation
+    assert found is not None
+    first, second = (each.run_id for each in found.alternatives)
+    other = replace(CLEAN, header=replace(CLEAN.header, run_id=first), recommendation=None)
+    (page,) = ask(remember(tmp_path / "llmload.db", CLEAN, other), f"/recommend/{RUN}")
+    assert f'<a href="../benchmark/{first}"><code>{first}</code></a>' in page.text
+    assert f'<code>{second}</code> <span class="soft">not in this store</span>' in page.text
+    assert f'href="../benchmark/{second}"' not in page.text
+
+
 def test_a_long_list_goes_on_behind_its_last_run(tmp_path: Path) -> None:
     runs = [
         replace(

@@ -89,7 +89,24 @@ def test_only_other_frameworks_are_told_that_analysis_is_for_vllm(filled: Path, 
     english, korean = ask(filled, f"/benchmark/{run_id}", f"/benchmark/{run_id}?lang=ko")
     assert (ONLY_VLLM in english.text) == is_told
     assert ("AI 분석 도구는 현재 vLLM 프레임워크만 지원이 가능합니다." in korean.text) == is_told
-    assert "llmload analyze" not in english.text
+
+
+@pytest.mark.parametrize(
+    ("path", "is_told"),
+    [
+        pytest.param(CLEAN_ID, True, id="vLLM"),
+        pytest.param(f"{CLEAN_ID}?shared=true", False, id="shared"),
+        pytest.param(TROUBLE_ID, False, id="another framework"),
+        pytest.param(RUNNING, False, id="goes on"),
+        pytest.param(FAILED, False, id="broke off"),
+    ],
+)
+def test_only_a_vllm_run_with_a_result_that_nobody_shared_has_the_command_to_analyse_it(
+    filled: Path, path: str, is_told: bool
+) -> None:
+    (page,) = ask(filled, f"/benchmark/{path}")
+    assert (f">llmload analyze {path}<" in page.text) == is_told
+    assert ("llmload analyze" in page.text) == is_told
 
 
 def test_a_run_leads_to_those_beside_it(filled: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmload.capacity import Advice
+from llmload.capacity import Advice, Alternative, Recommendation
 from llmload.plain_text import plain
 from llmload.reporters import sections
 from llmload.reporters.capacity_chart import capacity_curve
@@ -19,6 +19,7 @@ from llmload.site import rendering
 from llmload.site.asking import Answer, Asked, Freshness, Refused
 from llmload.store.database import Store
 from llmload.store.recommendations import RecommendedPage, RecommendedRun, recommended_run, recommended_runs
+from llmload.store.states import known_of
 
 OF_A_PAGE = 50
 _OF_A_FILE = 1_000
@@ -51,8 +52,26 @@ def page(asked: Asked, store: Store) -> Answer:
     found = _one(asked, store)
     chart = capacity_curve(found.recommendation, asked.texts)
     charts = live_figures([] if chart is None else [chart])
-    told = {"run": found, "advised": sections.advised(found.recommendation, asked.texts), "room": _ROOM}
+    told = {
+        "run": found,
+        "advised": sections.advised(found.recommendation, asked.texts),
+        "room": _ROOM,
+        "sources": _sources(found.recommendation, store),
+    }
     return rendering.render("recommendation.html.j2", told, asked, charts, Freshness.SETTLED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The run that an alternative was measured by; its page may be in another store."""
+
+    alternative: Alternative
+    is_here: bool
+
+
+def _sources(found: Recommendation, store: Store) -> tuple[_Source, ...]:
+    here = known_of(store, {each.run_id for each in found.alternatives})
+    return tuple(_Source(each, each.run_id in here) for each in found.alternatives)
 
 
 def document(asked: Asked, store: Store) -> Answer:

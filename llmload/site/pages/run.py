@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -18,8 +18,10 @@ from llmload.site import rendering
 from llmload.site.asking import JSON, Answer, Asked, Freshness, Refused
 from llmload.site.outcome import Unjudged, outcome, why_unjudged
 from llmload.site.pages import standing_run
+from llmload.store.analyses import analyses_of
 from llmload.store.database import Store
 from llmload.store.states import Neighbours, RunState, meant_by, neighbours, state_of
+from llmload.written_analysis import WrittenAnalysis
 
 VLLM = "vllm"
 
@@ -47,7 +49,7 @@ def page(asked: Asked, store: Store) -> Answer:
     state = state_of(store, asked.parts["run"])
     if state is None:
         return _unknown(asked, store)
-    around = _around(asked, state, neighbours(store, state))
+    around = _around(asked, state, neighbours(store, state), analyses_of(store, state.run_id))
     result = outcome(store, state)
     if isinstance(result, Unjudged):
         return standing_run.page(asked, store, state, result, around)
@@ -107,26 +109,54 @@ def _file_name(run_id: str) -> str:
 # ---------------------------------------------------------------- what is around a run
 
 
-def _around(asked: Asked, state: RunState, beside: Neighbours) -> dict[str, object]:
+def _around(
+    asked: Asked, state: RunState, beside: Neighbours, analyses: Sequence[WrittenAnalysis]
+) -> dict[str, object]:
     """Where one goes on from a run, and what one does with it: nothing is done to a run that was shared."""
     is_shared = asked.value("shared") == "true"
-    framework = None if state.facts is None else state.facts.framework
+    commands = _commands(state, beside, asked.texts) if asked.links.is_live and not is_shared else ()
     return {
         "run_id": state.run_id,
         "scenario": state.header.scenario,
         "is_shared": is_shared,
         "neighbours": beside,
         "downloads": asked.links.forms,
-        "commands": () if is_shared or not asked.links.is_live else _commands(state, beside, asked.texts),
-        "is_analysable": framework is None or framework == VLLM,
+        "commands": commands,
+        "analysis": _analysis(state, analyses, command_of("analyze", state.run_id) if commands else "", asked.texts),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What a page tells of analyses: one that was written, how to have one written, or why there can be none."""
+
+    written: WrittenAnalysis | None
+    command: str  # "" where none may be shown, or none would work
+    notice: str
+
+    @property
+    def is_told(self) -> bool:
+        """Whether there is anything to tell."""
+        return self.written is not None or bool(self.command or self.notice)
+
+
+def _analysis(state: RunState, analyses: Sequence[WrittenAnalysis], command: str, texts: Texts) -> Analysed:
+    """The newest one in the reader's language, else the newest; `analyses` newest first. Only vLLM is ever asked."""
+    language = texts.language.value
+    written = next((each for each in analyses if each.language == language), next(iter(analyses), None))
+    framework = None if state.facts is None else state.facts.framework
+    if framework is not None and framework != VLLM:
+        return Analysed(written, "", texts["site.run.only_vllm"])
+    return Analysed(written, command if framework == VLLM and state.has_result else "", "")
 
 
 def _sections(told: Mapping[str, object], texts: Texts) -> list[tuple[str, str]]:
     """Those of the report, with ours before its last one."""
     of_report = told["sections"]
     assert isinstance(of_report, list)  # noqa: S101 - as html.told makes it
-    ours = [] if told["is_analysable"] else [("analysis", texts["site.run.analysis"])]
+    analysis = told["analysis"]
+    assert isinstance(analysis, Analysed)  # noqa: S101 - as _around makes it
+    ours = [("analysis", texts["site.run.analysis"])] if analysis.is_told else []
     ours += [("commands", texts["site.run.commands"])] if told["commands"] else []
     return [*of_report[:-1], *ours, *of_report[-1:]]
 

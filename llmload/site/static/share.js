@@ -37,7 +37,7 @@
       const command = document.getElementById(button.dataset.of);
       const isCopied = await copied(command.textContent);
       if (!isCopied) getSelection().selectAllChildren(command);
-      tell(document.getElementById("command-told"), isCopied ? button.dataset.copied : button.dataset.byHand);
+      tell(document.getElementById(button.dataset.told), isCopied ? button.dataset.copied : button.dataset.byHand);
     });
     button.hidden = false;
   }
