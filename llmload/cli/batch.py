@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llmload.cli import logs
 from llmload.cli.display import display
 from llmload.cli.execution import Executed, Order, execute
 from llmload.cli.report_files import tell_troubles
+from llmload.cli.stopping import APPLIED_AGAIN
 from llmload.cli.stored import print_json, print_tables, print_text, write_file
 from llmload.errors import LlmloadError
 from llmload.reporters import result_json
@@ -38,13 +39,18 @@ class Batch:
     output: Path | None = None  # one more copy of the result document
     baseline: str | None = None  # as --baseline names it
     language: Language = Language.EN  # of the reports
+    again: str = APPLIED_AGAIN
 
 
-def apply_all(loaders: Sequence[Callable[[], Scenario]], batch: Batch) -> int:
-    """Execute every scenario and return the exit code of the whole."""
+Tell = Callable[[Executed, Batch], int]
+"""Prints what became of one run, and returns the exit code that it stands for."""
+
+
+def apply_all(loaders: Sequence[Callable[[], Scenario]], batch: Batch, tell: Tell | None = None) -> int:
+    """Execute every scenario, each told by `tell` (`tell_run` if left out), and return the exit code of the whole."""
     codes = []
     for load in loaders:
-        codes.append(_apply_one(load, batch))
+        codes.append(_apply_one(load, batch, tell or tell_run))
         if codes[-1] in (130, 143):
             break
     return worst(codes)
@@ -55,7 +61,7 @@ def worst(codes: Collection[int]) -> int:
     return next(code for code in PRECEDENCE if code in codes)
 
 
-def _apply_one(load: Callable[[], Scenario], batch: Batch) -> int:
+def _apply_one(load: Callable[[], Scenario], batch: Batch, tell: Tell) -> int:
     scrub: Callable[[str], str] = str
     try:
         scenario = load()
@@ -63,8 +69,8 @@ def _apply_one(load: Callable[[], Scenario], batch: Batch) -> int:
         logs.configure(batch.log_format, batch.log_level, scrub)
         with display(batch.is_shown) as show:
             order = Order(batch.store, batch.out, batch.resume, batch.env, show, batch.baseline, batch.language)
-            done = execute(scenario, order)
-        tell(done, batch)
+            done = execute(scenario, replace(order, again=batch.again))
+        code = tell(done, batch)
         tell_troubles(done.reports, scrub)
     except LlmloadError as error:
         for text in (f"llmload: {error}", *getattr(error, "__notes__", ())):
@@ -74,17 +80,23 @@ def _apply_one(load: Callable[[], Scenario], batch: Batch) -> int:
         print(scrub("".join(traceback.format_exception(error))), file=sys.stderr)
         print("llmload: internal error. Please report it with the lines above.", file=sys.stderr)
         return 70
-    return worst((done.result.exit_code, *done.reports.exit_codes))
+    return worst((code, *done.reports.exit_codes))
 
 
-def tell(done: Executed, batch: Batch) -> None:
+def tell_run(done: Executed, batch: Batch) -> int:
     """Print the result: the JSON document alone, or tables and the paths of what was written."""
     if batch.output is not None:
         write_file(batch.output, result_json.render(done.result))
     if batch.is_json:
         print_json(done.result)
-        return
-    print_tables(done.result)
+    else:
+        print_tables(done.result)
+        tell_places(done, batch)
+    return done.result.exit_code
+
+
+def tell_places(done: Executed, batch: Batch) -> None:
+    """Print where the reports are, and by which id the store has the run."""
     print_text(
         f"Reports: {', '.join(str(path) for path in done.reports.files) or 'none'}\n"
         f"Stored as {done.result.header.run_id} in {batch.store}\n"

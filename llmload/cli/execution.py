@@ -15,12 +15,13 @@ from llmload import __version__
 from llmload.analysis.baselines import Refer
 from llmload.analysis.futility import is_futile
 from llmload.analysis.judgement import STOPPED
+from llmload.analysis.looks import steps_of
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import alone
 from llmload.baseline import SIDE_LABEL
 from llmload.cli.references import refer_for
 from llmload.cli.report_files import Written, write_reports
-from llmload.cli.stopping import StopRequest, listening
+from llmload.cli.stopping import APPLIED_AGAIN, StopRequest, listening
 from llmload.domain import Observation, RunHeader, RunResult, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.load.child import Here
@@ -66,6 +67,7 @@ class Order:
     baseline: str | None = None  # as --baseline names it
     language: Language = Language.EN  # of its reports
     server_log: str = SERVER_LOG
+    again: str = APPLIED_AGAIN  # the command that goes on with the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def execute(scenario: Scenario, order: Order) -> Executed:
         store.recover()
         refer = refer_for(scenario, order.baseline, store)
         header, earlier = _begin(store, scenario, order, gpus)
-        stop.run_id = header.run_id
+        stop.run_id, stop.again = header.run_id, order.again
         session = Session(scenario, header, order, World(store, pool, stop, gpus), refer)
         try:
             (measured,) = run([Side(scenario, header, session.edges(), earlier)], alone(scenario))
@@ -257,7 +259,12 @@ class Session:
             self._stored_s = now_s
             with suppress(StoreError):  # a row for onlookers is not worth a window; what matters fails by itself
                 self._store.progress(self._header.run_id, progress)
-        self._order.show(progress)
+        self._order.show(replace(progress, step=self._place(progress.step)))
+
+    def _place(self, step: str) -> str:
+        """The load for people, who know the ladder: what is not of it was chosen by the search for the capacity."""
+        ladder = [each.label for each in steps_of(self._scenario)]
+        return f"step {ladder.index(step) + 1} of {len(ladder)}, {step}" if step in ladder else f"search, {step}"
 
     def _count(self, seen: Observation, facts: TargetFacts) -> Observation:
         return count_answers(seen, counter_for(facts.model, self._scenario.workload.tokenizer_file))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from os.path import relpath
@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 
 from llmload.cli import options
+from llmload.cli.flags import DEFAULT_LADDER, check_writable, whole_numbers
 from llmload.errors import UsageError
 
-DEFAULT_LADDER = "1,10,50,100,200"
 DEFAULT_REQUESTS = 200
 
 
@@ -69,8 +69,7 @@ def run(
     from llmload.scenario.conversion import overridden
     from llmload.scenario.loader import load_runnable_text
 
-    if output is not None and not (output.parent.is_dir() and os.access(output.parent, os.W_OK)):
-        raise UsageError("--output", f"{output} cannot be written", "Name a file in a folder that can be")
+    check_writable("--output", output)
     language = options.language(lang, os.environ)
     target: dict[str, object] = {"url": server, "framework": _framework(framework, adapter)}
     target["timeout"] = {"total": f"{timeout:g}s"}
@@ -138,7 +137,7 @@ def _shape(concurrency: str | None, rate: str | None, arrival: str | None, trace
     if trace is not None:
         return {"trace": {"file": str(trace)}}
     if rate is None:
-        return {"concurrency": _whole_numbers(concurrency or DEFAULT_LADDER)}
+        return {"concurrency": whole_numbers("--concurrency", concurrency or DEFAULT_LADDER)}
     steps = [step if "/" in step else f"{step.strip()}/s" for step in rate.split(",")]
     return {"rate": steps, **({} if arrival is None else {"arrival": _arrival(arrival)})}
 
@@ -152,13 +151,6 @@ def _arrival(text: str) -> object:
         return {name: {"burstiness": float(burstiness)}}
     except ValueError:
         raise UsageError("--arrival", f"{burstiness!r} is not a number", "Write it like gamma:0.5") from None
-
-
-def _whole_numbers(text: str) -> Sequence[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError("--concurrency", f"{text!r} is not a list of numbers", "Write it like 1,10,50") from None
 
 
 def _slo(text: str) -> Mapping[str, str]:

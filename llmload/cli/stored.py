@@ -14,8 +14,10 @@ from llmload.errors import UsageError
 from llmload.plain_text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from rich.console import Console
 
     from llmload.domain import RunResult
     from llmload.scenario.asked import Reports
@@ -61,12 +63,17 @@ def _reports(result: RunResult) -> Reports:
 
 def print_tables(result: RunResult) -> None:
     """Figures, gates and caveats for people."""
-    from rich.console import Console
-
     from llmload.reporters import console
 
+    print_through(lambda terminal: console.render(result, terminal))
+
+
+def print_through(show: Callable[[Console], None]) -> None:
+    """Let `show` print to the terminal, or to whatever stdout is."""
+    from rich.console import Console
+
     with _while_somebody_reads():
-        console.render(result, Console())
+        show(Console())
 
 
 def print_json(result: RunResult) -> None:

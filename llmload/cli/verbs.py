@@ -17,7 +17,9 @@ from llmload.cli.gpu import gpu
 from llmload.cli.info import info
 from llmload.cli.init import init
 from llmload.cli.plan import plan
+from llmload.cli.profiles import profiles
 from llmload.cli.publish import publish
+from llmload.cli.recommend import recommend
 from llmload.cli.report import report
 from llmload.cli.run import run
 from llmload.cli.runs import runs
@@ -36,6 +38,8 @@ VERBS = (
     run,
     ab,
     calibrate,
+    recommend,
+    profiles,
     runs,
     show,
     compare,

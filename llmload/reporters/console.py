@@ -5,7 +5,7 @@ Foreign text goes in as `Text`, never as markup, and without terminal sequences.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
@@ -13,6 +13,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from llmload.capacity import Alternative, Recommendation
 from llmload.domain import RunResult, StepResult
 from llmload.plain_text import plain
 from llmload.reporters import serving_sections
@@ -48,6 +49,7 @@ _STYLES = {
 }
 _INDENT = 4
 _MOST_GPUS = 8
+_MOST_OTHERS = 3
 _LATENCIES = ("ttft", "ttft_due", "tpot", "e2e")
 
 
@@ -56,8 +58,13 @@ def render(run: RunResult, console: Console) -> None:
 
     What the terminal's encoding lacks is shown as an escape, so that a report never ends in a traceback.
     """
+    draw(console, lambda: _show(run, console))
+
+
+def draw(console: Console, show: Callable[[], None]) -> None:
+    """Let `show` print to the console, in what its encoding has."""
     with console.capture() as capture:
-        _show(run, console)
+        show()
     console.file.write(capture.get().encode(console.encoding, "backslashreplace").decode(console.encoding))
 
 
@@ -76,6 +83,7 @@ def _show(run: RunResult, console: Console) -> None:
         console.print("")
     if told:
         console.print(_gates_table(told), "")
+    _print_recommendation(run.recommendation, console)
     for notice in run.notices:
         _print(Text.assemble(("note ", "cyan"), sentence(plain(notice))), console)
     for finding in run.findings:
@@ -209,6 +217,28 @@ def _gpu_line(gpu: GpuSeries, name: str) -> Text:
 
 def _of(value: float | None, total: float | None) -> str:
     return amount(value) if value is None or total is None else f"{amount(value, total)} of {amount(total)}"
+
+
+def _print_recommendation(found: Recommendation | None, console: Console) -> None:
+    """How many GPUs, the sum that it comes from, and what else would do; all of it is in the reports."""
+    if found is None:
+        return
+    _print(Text.assemble(("recommendation ", "cyan"), (sentence(plain(found.headline)), "bold")), console)
+    if found.advice is not None:
+        for words in (plain(found.advice.calculation_formula), sentence(plain(found.advice.reasoning))):
+            _print(Text(words, style="dim"), console, _INDENT)
+    others = [f"{other.count:,} × {other.gpu_model}{_monthly(other)}" for other in found.alternatives[:_MOST_OTHERS]]
+    if others:
+        lead = "On other GPUs:" if found.advice is None else "Or"
+        _print(Text(sentence(plain(f"{lead} {', '.join(others)}"))), console, _INDENT)
+    for hint in found.hints:
+        _print(Text(sentence(plain(hint.text))), console, _INDENT)
+    console.print("")
+
+
+def _monthly(other: Alternative) -> str:
+    cost = other.estimated_monthly_cost_usd
+    return "" if cost is None else f" (USD {amount(cost)} a month)"
 
 
 def _print_reading(reading: Reading, console: Console) -> None:
