@@ -18,6 +18,7 @@ _UNSEEN = re.compile(
     "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # reorder or hide what is read
     "\U000e0000-\U000e007f]"
 )
+_LINE_ENDS = {0x0B: " ", 0x0C: " ", 0x0D: None, 0x85: " ", 0x2028: " ", 0x2029: " "}
 _UNENCODABLE = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
@@ -35,3 +36,12 @@ def plain(text: str, limit: int = TEXT_LIMIT) -> str:
 def display_width(text: str) -> int:
     """Columns of a fixed-width font: Korean, Chinese and Japanese characters take two."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def plain_lines(text: str) -> str:
+    """The text without controls, hidden and unencodable characters, its lines kept; a carriage return is none.
+
+    Each character is judged by itself: pieces of a text, cleaned as they come, are the whole text cleaned.
+    """
+    seen = _UNSEEN.sub("", text.translate(_LINE_ENDS))
+    return _UNENCODABLE.sub("\ufffd", seen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from llmload.cli.ab import ab
+from llmload.cli.analyze import analyze
 from llmload.cli.apply import apply
 from llmload.cli.baseline import baseline
 from llmload.cli.calibrate import calibrate
@@ -48,6 +49,7 @@ VERBS = (
     export,
     serve,
     publish,
+    analyze,
     simulate,
     convert,
     schema,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from llmload.domain import TargetFacts
 from llmload.endpoint import Endpoint
@@ -17,7 +16,7 @@ from llmload.scenario.asked import Target, Workload
 from llmload.scenario.secrets import read_secret, scrub_url
 from llmload.target.fitting import ONE_WORD, fit_words
 from llmload.target.models import ask, choose_model, list_models, read_version, wait_until_ready
-from llmload.target.route import route_to
+from llmload.target.route import route_to, without_login
 from llmload.target.server import connected
 from llmload.target.trial import Trial, settle_sampling
 from llmload.target.verification import read_settings
@@ -91,7 +90,7 @@ def _probe(target: Target, url: str, workload: Workload, env: Mapping[str, str])
 
 
 def _endpoint(target: Target, url: str, workload: Workload, env: Mapping[str, str]) -> Endpoint:
-    bare_url, login = _without_login(url)
+    bare_url, login = without_login(url)
     route = route_to(bare_url, target.transport, env)
     headers = list(target.headers)
     is_authorized = any(name.lower() == "authorization" for name, _ in headers)
@@ -123,19 +122,6 @@ def _without_unknown(endpoint: Endpoint) -> tuple[Endpoint, tuple[str, ...]]:
     unknown = dialect_for(endpoint).unknown_sampling(endpoint)
     kept = {name: value for name, value in endpoint.sampling.items() if name not in unknown}
     return replace(endpoint, sampling=kept), unknown
-
-
-def _without_login(url: str) -> tuple[str, bytes | None]:
-    """A URL without `user:password@`, which travels as a header, and that login."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url, None  # `connected` says what is wrong with it
-    login, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return url, None
-    user, _, password = login.partition(":")
-    return urlunsplit(parts._replace(netloc=host)), f"{unquote(user)}:{unquote(password)}".encode()
 
 
 def _context(endpoint: Endpoint, adapter: Adapter, model: ServedModel) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Literal, assert_never
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from llmload.endpoint import Endpoint, Transport
 from llmload.errors import UsageError
@@ -72,6 +72,19 @@ def slower_transport(endpoint: Endpoint) -> Caveat | None:
             figure = f"requests went through the proxy {host_of(proxy)}, {_PRICE}"
             remedy = "Connect directly where that is possible: list the server in NO_PROXY"
     return Caveat("slower transport", figure, remedy)
+
+
+def without_login(url: str) -> tuple[str, bytes | None]:
+    """A URL without `user:password@`, which travels as a header, and that login."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url, None  # `connected` says what is wrong with it
+    login, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    user, _, password = login.partition(":")
+    return urlunsplit(parts._replace(netloc=host)), f"{unquote(user)}:{unquote(password)}".encode()
 
 
 def host_of(proxy: str) -> str:

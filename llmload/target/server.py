@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from llmload.errors import TargetError, UsageError
 from llmload.frameworks.address import join_url
 from llmload.frameworks.error_body import LONGEST_TOLD, error_message
 from llmload.scenario.secrets import Scrubber, scrub_url, url_secrets
+from llmload.target.patience import Patience
 from llmload.target.route import host_of
 from llmload.tls import tls_context
 
@@ -65,20 +65,17 @@ class Server:
         said = self.scrub(error_message(reply.body))[:LONGEST_TOLD]
         return f"HTTP {reply.status}" + (f", {said!r}" if said else "")
 
-    def _send(self, method: str, path: str, body: bytes | None) -> Reply:
-        give_up = time.monotonic() + self._endpoint.total_timeout_s
+    @contextmanager
+    def asking(self, method: str, path: str, body: bytes | None, patience: Patience) -> Iterator[httpx.Response]:
+        """An answer while it comes, until `patience` ends; raises as `get`, also while it is read.
+
+        Redirects are not followed: what is sent is for this server.
+        """
         headers = {"content-type": "application/json"} if body is not None else {}
+        url, trace = join_url(self._endpoint.url, path), {"trace": patience.watch}
         try:
-            with self._client.stream(
-                method, join_url(self._endpoint.url, path), content=body, headers=headers
-            ) as response:
-                received = bytearray()
-                for chunk in response.iter_bytes():
-                    received += chunk
-                    if len(received) > _LONGEST_BODY or time.monotonic() > give_up:
-                        raise Disconnected(f"the answer of {path} did not end")
-                head = response.headers
-                return Reply(response.status_code, bytes(received), head.get("server"), head.get("location"))
+            with self._client.stream(method, url, content=body, headers=headers, extensions=trace) as response:
+                yield response
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise self._unreachable(error) from None
         except httpx.ProxyError as error:
@@ -88,9 +85,24 @@ class Server:
                 "target.headers", "a header cannot be sent as it is written", "Use printable ASCII without line breaks"
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if patience.is_over:
+                raise Disconnected(f"the answer of {path} did not end") from None
             raise Disconnected(
                 self.scrub(f"{type(error).__name__} ({error})" if str(error) else type(error).__name__)
             ) from None
+
+    def _send(self, method: str, path: str, body: bytes | None) -> Reply:
+        with (
+            Patience(self._endpoint.total_timeout_s) as patience,
+            self.asking(method, path, body, patience) as response,
+        ):
+            received = bytearray()
+            for chunk in response.iter_bytes():
+                received += chunk
+                if len(received) > _LONGEST_BODY:
+                    raise Disconnected(f"the answer of {path} did not end")
+            head = response.headers
+            return Reply(response.status_code, bytes(received), head.get("server"), head.get("location"))
 
     def _refused(self, error: httpx.ProxyError) -> TargetError:
         proxy = host_of(self._endpoint.proxy or "")
