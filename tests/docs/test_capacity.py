@@ -16,6 +16,8 @@ from llmload.promises import Slo
 from llmload.scenario.asked import Scenario
 from llmload.scenario.loader import load_runnable_text
 from llmload.scenario.resolve import RECOMMENDED_SLO
+from tests.docs.command_help import lacks
+from tests.docs.migration_tables import command
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "capacity.md").read_text(encoding="utf-8")
@@ -88,3 +90,17 @@ def test_its_sums_are_those_that_llmload_prints(gpus_per_replica: int) -> None:
 )
 def test_its_numbers_are_those_of_the_code(words: str) -> None:
     assert words in WORDS
+
+
+COMMANDS = {
+    text
+    for block in [*re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL), *re.findall(r"`(llmload [^`]+)`", PAGE)]
+    for text in block.replace("\\\n", " ").splitlines()
+}
+
+
+@pytest.mark.parametrize("text", sorted(COMMANDS))
+def test_every_command_of_the_page_exists_with_its_options(text: str) -> None:
+    asked = command(text)
+    assert asked is not None
+    assert lacks(asked) is None

@@ -6,15 +6,14 @@ import json
 import re
 import shlex
 import socket
-import tempfile
-from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.command import here, llmload, measured, write_scenario
-from tests.docs.migration_tables import Command, Row, command, examples, rows
+from tests.docs.command_help import lacks
+from tests.docs.migration_tables import Row, command, examples, rows
 
 ROWS = rows()
 NOW = [row for row in ROWS if row.state == "now"]
@@ -58,34 +57,6 @@ OLD_NAMES = {
     ],
 }
 """What llm-loadtest has (its documentation, command line and API), and what is known of llm-benchmark from there."""
-
-
-@cache
-def _help_of(verb: tuple[str, ...]) -> str | None:
-    """The help of a verb; None where the command line does not know it."""
-    done = llmload(*verb, "--help", cwd=Path(tempfile.gettempdir()))
-    if done.returncode == 2 and "No such command" in done.stderr:
-        return None
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def _options_in(text: str) -> set[str]:
-    """The options that a help offers: the first column below "Options:", not those that its prose mentions."""
-    listed = text.partition("\nOptions:\n")[2].splitlines()
-    columns = [line.strip().split("  ")[0] for line in listed if line.startswith("  -")]
-    return {option for column in columns for option in re.findall(r"--[a-z][a-z-]*", column)}
-
-
-def _lacks(asked: Command) -> str | None:
-    """What of a command does not exist; None where all of it does."""
-    text = _help_of(asked.verb)
-    if text is None:
-        return f"llmload {' '.join(asked.verb)}"
-    missing = [option for option in asked.options if option not in _options_in(text)]
-    if asked.format is not None and not re.search(rf"\b{asked.format}\b", text):
-        missing.append(f"--format {asked.format}")
-    return f"llmload {' '.join((*asked.verb, *missing))}" if missing else None
 
 
 def _is_refused(code: str, directory: Path) -> bool:
@@ -133,7 +104,7 @@ def test_no_old_name_is_left_without_a_row(section: str) -> None:
 
 @pytest.mark.parametrize("row", [row for row in NOW if any(map(command, row.code))], ids=str)
 def test_a_command_said_to_work_now_exists_with_its_options(row: Row) -> None:
-    lacking = [lack for code in row.code if (asked := command(code)) and (lack := _lacks(asked))]
+    lacking = [lack for code in row.code if (asked := command(code)) and (lack := lacks(asked))]
     assert lacking == []
 
 
@@ -144,7 +115,7 @@ def test_what_is_said_to_come_later_is_not_there_yet_so_that_its_row_must_move_w
     commands = [asked for code in row.named if (asked := command(code))]
     fields = [code for code in row.named if code.startswith("spec.")]
     assert commands or fields, "the row names no command and no field that it comes with"
-    assert any(map(_lacks, commands)) or any(_is_refused(code, tmp_path) for code in fields)
+    assert any(map(lacks, commands)) or any(_is_refused(code, tmp_path) for code in fields)
 
 
 @pytest.mark.parametrize("row", [row for row in NOW if row.section == "Result fields"], ids=str)
