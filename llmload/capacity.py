@@ -114,7 +114,7 @@ class CurrentInfra:
     """What was measured: one installation, and the load it carries. None where it was not reached or not known."""
 
     gpu_model: str
-    gpu_count: int
+    gpu_count: int | None
     gpu_memory_gb: float | None
     max_concurrency_at_slo: float | None
     throughput_tokens_per_sec: float | None
@@ -131,8 +131,8 @@ class Advice:
     recommended_count: int
     tensor_parallelism: int
     estimated_max_concurrency: float
-    estimated_goodput: float  # percent
-    estimated_throughput: float  # output tokens per second
+    estimated_goodput: float | None  # percent
+    estimated_throughput: float | None  # output tokens per second; None where tokens were not counted
     headroom_percent: float
     calculation_formula: str
     reasoning: str

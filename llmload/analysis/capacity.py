@@ -6,8 +6,11 @@ import math
 from dataclasses import dataclass, replace
 
 from llmload.analysis.forecast import mean_length
+from llmload.analysis.prices import cost_of, usd_per_gpu_hour
+from llmload.analysis.reasoning import reasoning_of
+from llmload.analysis.shortfall import no_recommendation
 from llmload.analysis.wholes import exact
-from llmload.analysis.wording import counted, percent
+from llmload.analysis.wording import counted
 from llmload.capacity import (
     Advice,
     Carried,
@@ -66,66 +69,93 @@ def recommendation_of(run: RunResult, scenario: Scenario, recommend: Recommend) 
     """Demand, what was measured, and what follows from it; without any advice where no load surely holds the SLO."""
     profile = run.profile
     demand = _demand(run, scenario, recommend)
-    results = LoadResults(tuple(_measured_load(each) for each in run.steps if each.looks), None)
-    if profile is not None:
-        results = replace(results, saturation_point=profile.saturation)
+    loads = sorted((_measured_load(each) for each in run.steps if each.looks), key=lambda load: load.concurrency)
+    results = LoadResults(tuple(loads), None if profile is None else profile.saturation)
     infra = _infra(profile)
     if profile is None or profile.at_slo is None:
-        headline = "No recommendation: no load that was measured surely holds the SLO"
-        return Recommendation(headline, demand, infra, None, results)
-    advice = _advice(profile, profile.at_slo, recommend)
-    return Recommendation(_headline(profile, advice, recommend), demand, infra, advice, results)
+        return Recommendation(no_recommendation(run), demand, infra, None, results)
+    need = need_of(profile, profile.at_slo.concurrency, recommend.peak_concurrency, recommend.headroom)
+    reasoning = reasoning_of(profile, profile.at_slo, results, need.replicas)
+    advice = _advice(profile, profile.at_slo, recommend, need, reasoning)
+    return Recommendation(_headline(profile, need, recommend), demand, infra, advice, results)
 
 
-def _headline(profile: Profile, advice: Advice, recommend: Recommend) -> str:
+def _headline(profile: Profile, need: Need, recommend: Recommend) -> str:
     users = "" if recommend.daily_active_users is None else f"DAU {recommend.daily_active_users:,} and "
-    return (
-        f"For {users}a peak of {recommend.peak_concurrency:,} concurrent users, {profile.model} needs"
-        f" {advice.recommended_count:,} × {advice.recommended_gpu}."
-    )
+    peak = counted(recommend.peak_concurrency, "concurrent user")
+    return f"For {users}a peak of {peak}, {profile.model} needs {_needed(profile, need)}."
 
 
-def _advice(profile: Profile, carried: Carried, recommend: Recommend) -> Advice:
-    need = need_of(profile, carried.concurrency, recommend.peak_concurrency, recommend.headroom)
+def _needed(profile: Profile, need: Need) -> str:
+    """So many GPUs by their name; where nobody names them, so many of what was measured."""
+    if profile.gpu_model is not None:
+        return f"{need.gpus:,} × {profile.gpu_model}"
+    if profile.gpu_count is not None:
+        return f"{need.gpus:,} × the measured GPU; name it with recommend.gpu.model"
+    each = f" of {profile.gpus_per_replica} GPUs" if profile.gpus_per_replica > 1 else ""
+    return f"{need.replicas:,} × the measured server{each}; name its GPU with recommend.gpu.model"
+
+
+def _advice(profile: Profile, carried: Carried, recommend: Recommend, need: Need, reasoning: str) -> Advice:
     share = need.replicas / profile.replicas
-    intervals = {
-        "recommended_count": Interval(_least_gpus(profile, recommend), need.gpus),
-        "estimated_max_concurrency": Interval(
-            share * carried.concurrency, None if profile.fails_at is None else share * profile.fails_at
-        ),
-    }
-    if carried.goodput_low is not None and carried.goodput_high is not None:
-        intervals["estimated_goodput"] = Interval(100 * carried.goodput_low, 100 * carried.goodput_high)
-    if carried.output_tps_low is not None and carried.output_tps_high is not None:
-        intervals["estimated_throughput"] = Interval(share * carried.output_tps_low, share * carried.output_tps_high)
+    tps = None if carried.output_tps is None else share * carried.output_tps
+    usd = usd_per_gpu_hour(profile.gpu_model, recommend)
+    cost = cost_of(need.gpus, usd, tps)
     return Advice(
         recommended_gpu=profile.gpu_model or UNKNOWN_GPU,
         recommended_count=need.gpus,
         tensor_parallelism=profile.tensor_parallelism,
         estimated_max_concurrency=share * carried.concurrency,
-        estimated_goodput=100 * (carried.goodput or 0.0),
-        estimated_throughput=share * (carried.output_tps or 0.0),
-        headroom_percent=100 * recommend.headroom,
+        estimated_goodput=None if carried.goodput is None else 100 * carried.goodput,
+        estimated_throughput=tps,
+        headroom_percent=float(100 * exact(recommend.headroom)),
         calculation_formula=need.formula,
-        reasoning=_reasoning(profile, carried),
-        intervals=intervals,
+        reasoning=reasoning,
+        estimated_monthly_cost_usd=cost.monthly_usd,
+        intervals=_intervals(profile, carried, recommend, need),
         replicas=need.replicas,
         gpus_per_replica=profile.gpus_per_replica,
+        usd_per_gpu_hour=usd,
+        cost_per_million_tokens_usd=cost.usd_per_million_tokens,
     )
 
 
-def _least_gpus(profile: Profile, recommend: Recommend) -> int:
-    """GPUs that would do if the load at which the SLO surely breaks were still carried; one replica's without any."""
-    if profile.fails_at is None:
-        return profile.gpus_per_replica
-    return need_of(profile, profile.fails_at, recommend.peak_concurrency, recommend.headroom).gpus
+def _intervals(profile: Profile, carried: Carried, recommend: Recommend, need: Need) -> dict[str, Interval]:
+    """The bounds of each figure that is estimated, by its name; what has no bounds is left out.
+
+    The capacity lies between the load that surely holds and the one that surely breaks, and so does what follows
+    from it. A cheaper million tokens is one of more throughput.
+    """
+    share, breaks = need.replicas / profile.replicas, profile.fails_at
+    least = profile.gpus_per_replica if breaks is None else _gpus_at(profile, breaks, recommend)
+    usd = usd_per_gpu_hour(profile.gpu_model, recommend)
+    slowest, fastest = (cost_of(need.gpus, usd, _times(share, tps)) for tps in _output_bounds(carried))
+    found = {
+        "recommended_count": Interval(least, need.gpus),
+        "estimated_max_concurrency": Interval(share * carried.concurrency, _times(share, breaks)),
+        "estimated_goodput": _between(_times(100, carried.goodput_low), _times(100, carried.goodput_high)),
+        "estimated_throughput": _between(*(_times(share, tps) for tps in _output_bounds(carried))),
+        "estimated_monthly_cost_usd": _between(cost_of(least, usd, None).monthly_usd, slowest.monthly_usd),
+        "cost_per_million_tokens_usd": _between(fastest.usd_per_million_tokens, slowest.usd_per_million_tokens),
+    }
+    return {name: interval for name, interval in found.items() if interval is not None}
 
 
-def _reasoning(profile: Profile, carried: Carried) -> str:
-    return (
-        f"{format_number(carried.concurrency)} in flight is the heaviest load that surely holds the SLO, where"
-        f" {percent(carried.goodput or 0.0)} of requests are good"
-    )
+def _gpus_at(profile: Profile, breaks: float, recommend: Recommend) -> int:
+    """GPUs that would do if the load at which the SLO surely breaks were still carried."""
+    return need_of(profile, breaks, recommend.peak_concurrency, recommend.headroom).gpus
+
+
+def _output_bounds(carried: Carried) -> tuple[float | None, float | None]:
+    return carried.output_tps_low, carried.output_tps_high
+
+
+def _times(share: float, value: float | None) -> float | None:
+    return None if value is None else share * value
+
+
+def _between(low: float | None, high: float | None) -> Interval | None:
+    return None if low is None or high is None else Interval(low, high)
 
 
 def _demand(run: RunResult, scenario: Scenario, recommend: Recommend) -> Demand:
@@ -155,11 +185,11 @@ def _expected_peak(profile: Profile | None, recommend: Recommend) -> float | Non
 
 def _infra(profile: Profile | None) -> CurrentInfra:
     if profile is None:
-        return CurrentInfra(UNKNOWN_GPU, 0, None, None, None, None, None, None)
+        return CurrentInfra(UNKNOWN_GPU, None, None, None, None, None, None, None)
     carried, saturation = profile.at_slo, profile.saturation
     return CurrentInfra(
         gpu_model=profile.gpu_model or UNKNOWN_GPU,
-        gpu_count=profile.gpu_count or 0,
+        gpu_count=profile.gpu_count,
         gpu_memory_gb=profile.gpu_memory_gb,
         max_concurrency_at_slo=None if carried is None else carried.concurrency,
         throughput_tokens_per_sec=None if carried is None else carried.output_tps,

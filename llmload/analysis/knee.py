@@ -25,11 +25,11 @@ def knee_of(steps: Sequence[StepResult], scenario: Scenario) -> Knee | None:
     A step that failed to measure (a fatal caveat, no bounds of goodput) neither holds the SLO nor breaks it.
     """
     axes = {result.step.axis for result in steps}
-    ladder = sorted((result for result in steps if _tells(result)), key=lambda result: result.step.value)
+    ladder = sorted((result for result in steps if tells(result)), key=lambda result: result.step.value)
     if scenario.slo is None or len(axes) != 1 or not ladder:
         return None
     target = _target(scenario)
-    unbroken = takewhile(lambda result: not _breaks(result, target), ladder)
+    unbroken = takewhile(lambda result: not breaks(result, target), ladder)
     at_slo = max((each.step.value for each in unbroken if _holds(each, target)), default=None)
     saturated = (each.step.value for each in ladder if _has_stopped(each, ladder) or _has_fallen(each, ladder, target))
     return Knee(axes.pop(), at_slo, next(saturated, None), target)
@@ -43,7 +43,8 @@ def _target(scenario: Scenario) -> float:
     return max((each.value for each in promises if isinstance(each, Bound)), default=DEFAULT_TARGET)
 
 
-def _tells(result: StepResult) -> bool:
+def tells(result: StepResult) -> bool:
+    """Whether the step was measured, so that it can hold the SLO or break it."""
     bounds = (result.metrics.goodput_low, result.metrics.goodput_high)
     return result.metrics.attempts > 0 and None not in bounds and not any(each.is_fatal for each in result.caveats)
 
@@ -58,7 +59,7 @@ def _holds(result: StepResult, target: float) -> bool:
     return _low(result) >= target if decided is None else decided is Status.PASS
 
 
-def _breaks(result: StepResult, target: float) -> bool:
+def breaks(result: StepResult, target: float) -> bool:
     """Whether goodput surely is under the target."""
     decided = _decided(result, target)
     return (result.metrics.goodput_high or 0.0) < target if decided is None else decided is Status.FAIL
@@ -86,7 +87,7 @@ def _has_fallen(result: StepResult, ladder: Sequence[StepResult], target: float)
     Of many requests a step from 99.9% to 99.5% is sure too, and no saturation.
     """
     lighter = (_low(each) for each in ladder if each.step.value < result.step.value)
-    return _breaks(result, target) and (result.metrics.goodput_high or 0.0) < max(lighter, default=0.0)
+    return breaks(result, target) and (result.metrics.goodput_high or 0.0) < max(lighter, default=0.0)
 
 
 def _has_stopped(result: StepResult, ladder: Sequence[StepResult]) -> bool:

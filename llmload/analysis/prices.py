@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from llmload.scenario.asked import Recommend
+
 HOURS_OF_A_MONTH = 730
 """365 x 24 / 12."""
 
@@ -41,3 +43,8 @@ def price_of(gpu: str | None, prices: Mapping[str, float]) -> float | None:
     known = {key.casefold(): value for key, value in prices.items()}
     parts = (key for key in known if re.search(rf"(?<![^\W_]){re.escape(key)}(?![^\W_])", name))
     return known.get(name, known.get(max(parts, key=len, default="")))
+
+
+def usd_per_gpu_hour(gpu: str | None, recommend: Recommend) -> float | None:
+    """What the author says of the measured GPU itself, else what the list says of its name; None: nothing is said."""
+    return price_of(gpu, recommend.prices) if recommend.gpu_usd_per_hour is None else recommend.gpu_usd_per_hour

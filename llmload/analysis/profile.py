@@ -8,14 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 
+from llmload.analysis.knee import breaks, tells
+from llmload.analysis.prices import usd_per_gpu_hour
 from llmload.capacity import Carried, Profile, SaturationPoint
 from llmload.domain import RunResult, StepResult, TargetFacts
 from llmload.scenario.asked import Scenario, Simulator
 from llmload.timeline import GpuSeries
-from llmload.verdict import Status
 
 _AT_WORK = 0.05
 """Mean utilisation from which a GPU of the machine counts as one of the server's."""
+
+_OF_THE_BUSIEST = 0.25
+"""And from which share of the busiest one's: replicas behind one address share the load, and a neighbour's few percent
+are none of it."""
+
+_OCCUPIED = 0.1
+"""Of its memory, where a GPU does not tell its utilisation: the weights of a model are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +61,9 @@ def profile_of(run: RunResult, scenario: Scenario) -> Profile | None:
         goodput_target=knee.target,
         confidence=scenario.decision.confidence,
         at_slo=None if knee.at_slo is None else _carried(found[knee.at_slo], scenario.decision.confidence),
-        fails_at=_fails_at(run.steps, knee.at_slo),
+        fails_at=_fails_at(run.steps, knee.at_slo, knee.target),
         saturation=None if knee.saturation is None else _saturation(found[knee.saturation]),
-        usd_per_hour=None if recommend is None else recommend.gpu_usd_per_hour,
+        usd_per_hour=None if recommend is None else usd_per_gpu_hour(hardware.model, recommend),
     )
 
 
@@ -101,29 +109,52 @@ def gpus_per_replica(facts: TargetFacts) -> int:
 
 
 def hardware_of(gpus: Sequence[GpuSeries], scenario: Scenario) -> Hardware:
-    """The GPUs that did the work, else those that the author names; the simulator's are its replicas."""
+    """The GPUs that did the work; what the author names wins, and the simulator's are its replicas.
+
+    Telemetry watches every GPU of the machine. Those count that were at work (`_at_work`), of the kind that did most
+    of it: a server spreads over GPUs of one kind. Where none was at work the server runs on others, or on none.
+    """
     recommend, place = scenario.recommend, scenario.target.place
     named = (
         Hardware(None, None, None) if recommend is None else Hardware(recommend.gpu_model, recommend.gpu_count, None)
     )
     if isinstance(place, Simulator):
         return Hardware(named.model or f"simulated {place.profile}", named.count or place.replicas, None)
-    working = [gpu for gpu in gpus if (gpu.mean_utilisation or 0.0) >= _AT_WORK] or list(gpus)
+    working = _at_work(gpus)
     if not working:
         return named
     memory = working[0].memory_total_bytes
     return Hardware(
-        named.model or working[0].name, named.count or len(working), None if memory is None else memory / 2**30
+        named.model or _kind(working[0]), named.count or len(working), None if memory is None else memory / 2**30
     )
 
 
-def _fails_at(steps: Sequence[StepResult], holds: float | None) -> float | None:
-    failing = (
-        result.step.value
-        for result in steps
-        if result.capacity is not None and result.capacity.status is Status.FAIL and result.step.value > (holds or 0.0)
-    )
-    return min(failing, default=None)
+def _at_work(gpus: Sequence[GpuSeries]) -> Sequence[GpuSeries]:
+    """By utilisation where it is told, which no slice of a GPU does; else by the memory that is occupied."""
+    told = [(gpu, gpu.mean_utilisation) for gpu in gpus]
+    busiest = max((share for _, share in told if share is not None), default=0.0)
+    least = max(_AT_WORK, _OF_THE_BUSIEST * busiest)
+    working = [gpu for gpu, share in told if (_is_occupied(gpu) if share is None else share >= least)]
+    kinds: dict[str, float] = {}
+    for gpu in working:
+        kinds[_kind(gpu)] = kinds.get(_kind(gpu), 0.0) + (gpu.mean_utilisation or 0.0)
+    main = max(kinds, key=lambda kind: kinds[kind], default="")
+    return [gpu for gpu in working if _kind(gpu) == main]
+
+
+def _is_occupied(gpu: GpuSeries) -> bool:
+    peak, total = gpu.peak_memory_bytes, gpu.memory_total_bytes
+    return peak is not None and total is not None and peak >= _OCCUPIED * total
+
+
+def _kind(gpu: GpuSeries) -> str:
+    """A slice of a GPU is another kind than the whole."""
+    return gpu.name if gpu.mig is None else f"{gpu.name} MIG {gpu.mig}"
+
+
+def _fails_at(steps: Sequence[StepResult], holds: float | None, target: float) -> float | None:
+    above = (result for result in steps if tells(result) and result.step.value > (holds or 0.0))
+    return min((result.step.value for result in above if breaks(result, target)), default=None)
 
 
 def _whole(settings: Mapping[str, object], name: str) -> int:

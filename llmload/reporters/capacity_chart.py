@@ -42,7 +42,7 @@ class _Capacity:
     def counts(self) -> list[int]:
         """Numbers of GPUs, a replica apart (or several, where there are many), past what is advised."""
         replica = max(1, self.advice.tensor_parallelism)
-        last = max(self.advice.recommended_count, self.measured.gpu_count) + 2 * replica
+        last = max(self.advice.recommended_count, self.measured.gpu_count or 0) + 2 * replica
         stride = replica * -(-last // (replica * _MOST_POINTS))
         return sorted({*range(replica, last + 1, stride), self.advice.recommended_count})
 
@@ -165,6 +165,6 @@ def _summary(capacity: _Capacity, texts: Texts) -> str:
         value=amount(advice.estimated_max_concurrency),
         demand=amount(capacity.demand.peak_concurrency),
         measured=amount(measured.max_concurrency_at_slo),
-        measured_gpus=f"{measured.gpu_count:,}",
+        measured_gpus=amount(measured.gpu_count),
         measured_gpu=foreign(measured.gpu_model),
     )

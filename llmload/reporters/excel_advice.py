@@ -118,7 +118,7 @@ def _demand(demand: Demand) -> list[tuple[str, Value]]:
 
 def _measured(infra: CurrentInfra) -> list[tuple[str, Value]]:
     return [
-        ("gpus", f"{infra.gpu_count:,} × {infra.gpu_model}"),
+        ("gpus", infra.gpu_model if infra.gpu_count is None else f"{infra.gpu_count:,} × {infra.gpu_model}"),
         ("gpu_memory_gb", count(infra.gpu_memory_gb)),
         ("max_concurrency_at_slo", count(infra.max_concurrency_at_slo)),
         ("throughput_tokens_per_sec", count(infra.throughput_tokens_per_sec)),

@@ -217,7 +217,7 @@ def _demand(demand: Demand, texts: Texts) -> Pairs:
 
 def _measured(infra: CurrentInfra, texts: Texts) -> Pairs:
     told = (
-        ("gpus", f"{infra.gpu_count:,} × {infra.gpu_model}"),
+        ("gpus", infra.gpu_model if infra.gpu_count is None else f"{infra.gpu_count:,} × {infra.gpu_model}"),
         ("gpu_memory_gb", amount(infra.gpu_memory_gb)),
         ("max_concurrency_at_slo", amount(infra.max_concurrency_at_slo)),
         ("throughput_tokens_per_sec", amount(infra.throughput_tokens_per_sec)),

@@ -26,7 +26,7 @@ SPOILT = Caveat("client was late", "p99 61ms", "use more workers", is_fatal=True
 def step(rung: Rung, axis: str = "concurrency") -> StepResult:
     load, low, high, tps = rung
     metrics = replace(CLEAN.steps[0].metrics, goodput=high, goodput_low=low, goodput_high=high, output_tps=tps)
-    return replace(CLEAN.steps[0], step=Step(0, axis, load), metrics=metrics, verdicts=())
+    return replace(CLEAN.steps[0], step=Step(0, axis, load), metrics=metrics, verdicts=(), capacity=None)
 
 
 def knee(*rungs: Rung) -> tuple[float | None, float | None]:

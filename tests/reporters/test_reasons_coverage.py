@@ -46,6 +46,7 @@ SAYS = {
 WHOLE = (
     *(f"analysis/{name}.py" for name in ("gates", "relative", "relative_wording", "client", "validity", "judgement")),
     *(f"analysis/{name}.py" for name in ("sides", "causes", "latency_causes")),
+    *(f"analysis/{name}.py" for name in ("reasoning", "shortfall", "capacity")),
     *(f"analysis/{name}.py" for name in ("declared", "pairs", "baselines", "comparison", "claims", "compared")),
     *(f"load/{name}.py" for name in ("guards", "curtailment", "limits", "crew", "merging")),
     *(f"target/{name}.py" for name in ("server", "models", "probe", "trial", "launch", "route", "identity")),
@@ -78,6 +79,8 @@ NO_SENTENCES = {
     "could not be measured": "the problem of a UsageError",
     "there is no file": "the problem of a UsageError",
     "there is, in PATH and beside llmload, no program": "the problem of a UsageError",
+    "GPU of unknown model": "stands for the name of a GPU",
+    "measured replicas": "of a formula",
     "SELECT source, document FROM baselines WHERE run = ?": "SQL",
 }
 """Pieces that no report tells, and why."""

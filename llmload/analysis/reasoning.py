@@ -1,0 +1,70 @@
+"""Why a recommendation is what it is, in sentences that stand beside its formula."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmload.analysis.wording import counted, percent
+from llmload.capacity import Carried, LoadResults, MeasuredLoad, Profile
+from llmload.units import format_number
+from llmload.verdict import Status
+
+
+def reasoning_of(profile: Profile, carried: Carried, results: LoadResults, replicas: int) -> str:
+    """What was measured, what bounds it, and what was counted as one replica; `replicas` are advised."""
+    heavier = [load for load in results.concurrency_results if load.concurrency > carried.concurrency]
+    said = (_holds(profile, carried), *_bounded(profile, heavier), *_replicas(profile), *_carries(profile, replicas))
+    return ". ".join(said)
+
+
+def _holds(profile: Profile, carried: Carried) -> str:
+    held = f"{format_number(carried.concurrency)} in flight is the heaviest load that surely holds the SLO"
+    if carried.goodput is None or carried.goodput_low is None:
+        return held
+    sure = f"at least {percent(carried.goodput_low)} at {percent(profile.confidence)} confidence"
+    return f"{held}: {percent(carried.goodput)} of requests are good there, {sure}"
+
+
+def _bounded(profile: Profile, heavier: Sequence[MeasuredLoad]) -> list[str]:
+    """What was found above the load that holds."""
+    breaks = profile.fails_at
+    if not heavier:
+        return ["No heavier load was measured: it may carry more, and fewer GPUs may do"]
+    if breaks is None:
+        first = format_number(heavier[0].concurrency)
+        return [f"From {first} on nothing is sure: no load that was measured surely breaks it"]
+    said = [f"At {format_number(breaks)} it surely breaks"]
+    undecided = [load for load in heavier if load.concurrency < breaks]
+    if undecided:
+        said.append(f"In between nothing is sure: {_listed(undecided)}")
+    again = [load for load in heavier if load.concurrency > breaks and load.status is Status.PASS]
+    if again:
+        said.append(f"What holds above a load that breaks does not count: {_listed(again)}")
+    return said
+
+
+def _listed(loads: Sequence[MeasuredLoad]) -> str:
+    return ", ".join(format_number(load.concurrency) for load in loads)
+
+
+def _replicas(profile: Profile) -> list[str]:
+    """What was taken as one replica, where that is not plain."""
+    each, count = profile.gpus_per_replica, profile.gpu_count
+    if count is None:
+        taken = f"taken as one replica of {counted(each, 'GPU')}"
+        return [f"How many GPUs the server uses is not known: {taken}; recommend.gpu.count says it"]
+    if count % each:
+        taken = f"taken as {counted(profile.replicas, 'replica')}"
+        odd = f"{counted(count, 'GPU')} at work are no multiple of the {each} of one replica"
+        return [f"{odd}: {taken}; recommend.gpu.count says how many the server uses"]
+    if profile.replicas > 1:
+        return [f"It was shared by {profile.replicas} replicas of {counted(each, 'GPU')}"]
+    return []
+
+
+def _carries(profile: Profile, replicas: int) -> list[str]:
+    """Whether what was measured would do."""
+    if replicas > profile.replicas:
+        return []
+    enough = "The installation that was measured carries the peak with its headroom"
+    return [enough if replicas == profile.replicas else f"{enough}, and more"]
