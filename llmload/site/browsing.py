@@ -46,7 +46,7 @@ _VIEWS: Mapping[str, Mapping[str, object]] = {
             "run": "Id of the run; leads to its page",
             "created": "When it began, in UTC",
             "verdict": "pass, fail, inconclusive, incomparable or error",
-            "step": "The step whose figures follow: the last gated one, else the last",
+            "step": "The step whose figures follow: the last gated one, else the capacity found, else the last",
             **_SHARES,
             **_LATENCY,
         },

@@ -88,8 +88,13 @@ def put_result(connection: sqlite3.Connection, run: int, result: RunResult, stat
 
 
 def headline(result: RunResult) -> StepResult | None:
-    """The step whose figures stand for the run in the history: the last one with a gate, else the last."""
+    """The step whose figures stand for the run in the history: the last one with a gate, else the last.
+
+    Of a search for the capacity without gates it is the load that was found: the last one says only how far it looked.
+    """
     gated = [step for step in result.steps if step.verdicts]
+    if not gated and result.recommendation is not None and result.knee is not None:
+        gated = [step for step in result.steps if step.step.value == result.knee.at_slo]
     return next(reversed(gated or result.steps), None)
 
 

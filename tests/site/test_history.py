@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmload.domain import RunResult
+from llmload.domain import RunResult, StepResult
 from llmload.store.database import Store, open_store
 from llmload.store.history import PAGE, After, Before, Cursor, Filter, HistoryRow, Place, history
 from llmload.store.opening import TEXT
@@ -111,6 +111,24 @@ def test_the_figures_are_those_of_the_headline_step(filled: Path) -> None:
     assert row.ttft_p99_ms == metrics.latency["ttft"].p99_ms
     assert row.because == TROUBLE.because
     assert "\ud800" not in "".join((*row.labels, *row.labels.values()))
+
+
+@pytest.mark.parametrize(
+    ("steps", "headline"),
+    [
+        pytest.param(tuple(replace(step, verdicts=()) for step in CLEAN.steps), "concurrency 120", id="no gates"),
+        pytest.param(CLEAN.steps, "concurrency 160", id="a gated step"),
+    ],
+)
+def test_the_headline_of_a_search_without_gates_is_the_capacity_that_it_found(
+    tmp_path: Path, steps: tuple[StepResult, ...], headline: str
+) -> None:
+    with open_store(tmp_path / "llmload.db") as store:
+        store.begin(CLEAN.header)
+        store.finish(CLEAN.header.run_id, replace(CLEAN, steps=steps), "finished")
+    with reading(tmp_path / "llmload.db") as store:
+        (row,) = history(store, Filter()).runs
+    assert row.step == headline
 
 
 def test_pages_turn_forth_and_back_and_leave_no_run_out(many: Path) -> None:
