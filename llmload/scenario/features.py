@@ -43,11 +43,6 @@ _UNBUILT = (
 )
 
 
-def is_built(path: tuple[Step, ...]) -> bool:
-    """Whether this version does what the field at `path` asks for."""
-    return all(unbuilt.path != path for unbuilt in _UNBUILT)
-
-
 def refuse_unbuilt(loaded: Loaded) -> None:
     """NotBuiltError with every place where the author asks for what this version does not have."""
     root = loaded.root

@@ -13,12 +13,14 @@ from typing import Literal
 from pydantic import JsonValue
 
 from llmload.frameworks.registry import adapters
+from llmload.scenario.document.capacity import MOST_HEADROOM
 from llmload.scenario.document.load import DEFAULT_LADDER, DEFAULT_REQUESTS
 from llmload.scenario.schema import Schema, scenario_schema
 from llmload.units import format_duration, format_number, format_share
 
 Kind = Literal["text", "choice", "flag", "whole", "number", "list", "several", "pairs"]
-"""How a value is asked for: `list` is one line with commas, `several` boxes to tick, `pairs` rows of name and value."""
+"""How a value is asked for: `list` is one line with commas, `several` boxes to tick, `pairs` rows of name and value,
+where `values` of the rule is what a value may be."""
 
 LABELS: Mapping[str, str] = {
     "metadata.name": "name",
@@ -77,7 +79,9 @@ LABELS: Mapping[str, str] = {
     "spec.recommend.goodput_target": "goodput_target",
     "spec.recommend.headroom": "headroom",
     "spec.recommend.gpu.model": "gpu_model",
+    "spec.recommend.gpu.count": "gpu_count",
     "spec.recommend.gpu.usd_per_hour": "usd_per_hour",
+    "spec.recommend.prices": "prices",
     "spec.reports.dir": "dir",
     "spec.reports.formats": "formats",
 }
@@ -134,8 +138,8 @@ _REFUSED: Mapping[str, Mapping[str, str]] = {
 _PERCENT: Mapping[str, Mapping[str, JsonValue]] = {
     "spec.decision.confidence": {"percent_minimum": 50, "percent_below": 100},
     "spec.load.guards.error_rate": {"percent_below": 100},
-    "spec.recommend.goodput_target": {"percent_maximum": 100},
-    "spec.recommend.headroom": {"percent_maximum": 100},
+    "spec.recommend.goodput_target": {"percent_above": 0, "percent_below": 100},
+    "spec.recommend.headroom": {"percent_maximum": 100 * MOST_HEADROOM},
 }
 """Bounds of shares, which the schema cannot hold since shares are texts."""
 
@@ -239,6 +243,8 @@ def _made(schema: Schema, path: str, node: Schema, own: Schema) -> Field:
         rule = {**next(each for each in simple if "const" not in each), "words": words}
     if isinstance(items := rule.get("items"), dict):
         rule["items"] = {name: value for name, value in items.items() if name in _KEPT}
+    if isinstance(values := rule.get("additionalProperties"), dict):
+        rule["values"] = {name: value for name, value in values.items() if name in _KEPT}
     kind = _kind(rule)
     if kind == "flag" and (len(branches) < len(list(_branches(schema, node))) or "framework_config" in path):
         kind, rule["enum"] = "choice", [True, False]  # a third answer: not told
@@ -251,7 +257,7 @@ def _made(schema: Schema, path: str, node: Schema, own: Schema) -> Field:
 
 _KEPT = (
     *("type", "enum", "pattern", "minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength"),
-    *("items", "minItems", "maxItems", "examples", "words"),
+    *("items", "minItems", "maxItems", "examples", "words", "values"),
 )
 
 

@@ -118,6 +118,15 @@ def test_validate_accepts_what_is_downloaded(page: Page, tmp_path: Path, kind: s
     assert refused(*paths) == []
 
 
+def priced(page: Page, gpu: str, usd: str) -> None:
+    """One more row of prices."""
+    page.get_by_role("button", name="Add a price").click()
+    row = page.locator("#prices > li").last
+    row.locator('[data-part="gpu"]').fill(gpu)
+    row.locator('[data-part="usd"]').fill(usd)
+    row.locator('[data-part="usd"]').blur()
+
+
 def test_what_every_field_holds_is_accepted(page: Page, tmp_path: Path) -> None:
     """All that can be written at once, the folded parts included."""
     for switch, value in {"input": "normal", "output": "uniform", "key": "env", "advice": "yes"}.items():
@@ -140,12 +149,16 @@ def test_what_every_field_holds_is_accepted(page: Page, tmp_path: Path) -> None:
         "load-guards-error_rate": "50%",
         "decision-confidence": "99.5%",
         "recommend-peak_concurrency": "500",
+        "recommend-headroom": "150%",
         "recommend-gpu-model": "NVIDIA H100",
+        "recommend-gpu-count": "2",
         "recommend-gpu-usd_per_hour": "2.49",
         "reports-dir": "out/보고서",
     }
     for name, text in texts.items():
         page.locator(f"#f-spec-{name}").fill(text)
+    for gpu, usd in (("NVIDIA L40S", "0.99"), ("4090", "0"), ("", "")):
+        priced(page, gpu, usd)
     page.locator("#f-spec-workload-prompts-synthetic-unique").uncheck()
     page.locator("#f-spec-reports-formats-html").uncheck()
     path = downloaded(page, tmp_path)
@@ -161,13 +174,13 @@ def test_what_every_field_holds_is_accepted(page: Page, tmp_path: Path) -> None:
     }
     assert spec["load"]["warmup"] == {"requests": 0}
     assert "html" not in spec["reports"]["formats"]
-    assert "recommend" not in spec, "this version would refuse to run it"
-    waiting = "\n".join(
-        line.replace("  # ", "  ", 1) for line in path.read_text().splitlines() if line.startswith("  # ")
-    )
-    assert yaml.safe_load(waiting) == {
-        "recommend": {"peak_concurrency": 500, "gpu": {"model": "NVIDIA H100", "usd_per_hour": 2.49}}
+    assert spec["recommend"] == {
+        "peak_concurrency": 500,
+        "headroom": "150%",
+        "gpu": {"model": "NVIDIA H100", "count": 2, "usd_per_hour": 2.49},
+        "prices": {"NVIDIA L40S": 0.99, "4090": 0},
     }
+    assert list(spec)[-2:] == ["recommend", "reports"]
 
 
 NASTY = [
@@ -274,6 +287,72 @@ def test_what_is_wrong_is_said_beside_the_field_and_validate_agrees(page: Page, 
         assert fault.is_hidden()
     assert page.locator("#valid").is_visible()
     assert refused(*wrong) == [path.name for path in wrong]
+
+
+CAPACITY = [
+    ({"peak_concurrency": "0"}, "1 or more"),  # no peak
+    ({"goodput_target": "100%"}, "less than 100%"),  # what no sample proves
+    ({"goodput_target": "0%"}, "more than 0%"),  # what any server keeps
+    ({"headroom": "1200%"}, "1000% or less"),  # a slip of a digit
+    ({"headroom": "0.2"}, "Write it like"),  # no unit
+    ({"gpu-count": "3"}, "a multiple of 2"),  # no whole replicas
+    ({"gpu-usd_per_hour": "100001"}, "100000 or less"),  # a slip of the point
+]
+
+
+def test_a_wish_for_capacity_is_judged_as_validate_judges_it(page: Page, tmp_path: Path) -> None:
+    wrong = []
+
+    def is_told(said: str) -> None:
+        page.locator("#f-metadata-name").focus()
+        told = page.locator(".fault:visible").all_inner_texts()
+        assert any(said in each for each in told), (said, told)
+        wrong.append(tmp_path / f"{len(wrong)}.yaml")
+        wrong[-1].write_text(written(page))
+
+    page.locator("#s-advice").select_option("yes")
+    page.locator("#w-vllm-spec-target-framework_config-tensor_parallel_size").fill("2")
+    page.locator("#f-spec-recommend-peak_concurrency").fill("500")
+    for changes, said in CAPACITY:
+        for name, text in changes.items():
+            control = page.locator(f"#f-spec-recommend-{name}")
+            before = control.input_value()
+            control.fill(text)
+            is_told(said)
+            control.fill(before)
+    priced(page, "H100", "2,49")
+    is_told("Write a number")
+    page.locator('#prices [data-part="usd"]').fill("2.49")
+    priced(page, "h100", "3")
+    is_told("stands twice")
+    page.locator("#prices > li .remove").last.click()
+    page.locator("#f-spec-workload-stream").uncheck()
+    page.locator("#gates > li .remove").last.click()  # p95(ttft), which needs streamed answers
+    for term in ("ttft", "tpot"):
+        page.locator(f"#f-spec-slo-{term}").fill("")
+    is_told("write E2E under SLO")
+    page.locator("#f-spec-slo-e2e").fill("30s")
+    page.locator("#f-metadata-name").focus()
+    assert page.locator("#valid").is_visible()
+    (tmp_path / "right.yaml").write_text(written(page))
+    page.locator("#gates > li .remove").last.click()
+    page.locator("#s-load").select_option("rate")
+    page.locator("#f-spec-load-rate").fill("2/s")
+    is_told("choose the closed loop")
+    assert refused(*wrong, tmp_path / "right.yaml") == [path.name for path in wrong]
+
+
+def test_what_is_left_out_is_neither_written_nor_judged_but_kept(page: Page) -> None:
+    page.locator("#s-advice").select_option("yes")
+    page.locator("#f-spec-recommend-peak_concurrency").fill("500")
+    priced(page, "H100", "much")
+    page.locator("#s-advice").select_option("no")
+    assert "recommend" not in document(page)["spec"]
+    assert page.locator("#valid").is_visible()
+    page.reload()
+    page.locator("#s-advice").select_option("yes")
+    assert page.locator('#prices [data-part="usd"]').input_value() == "much"
+    assert page.locator("#valid").is_hidden()
 
 
 def test_nothing_is_taken_away_before_it_is_right(page: Page) -> None:
@@ -421,7 +500,8 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(open_site: OpenSite,
     page.locator("details").evaluate_all("all => all.forEach(each => { each.open = true; })")
     for switch, value in {"advice": "yes", "load": "rate", "input": "normal", "key": "env"}.items():
         page.locator(f"#s-{switch}").select_option(value)
-    page.locator("#add-labels").click()
+    for rows in ("labels", "prices"):
+        page.locator(f"#add-{rows}").click()
     page.locator("#download").click()
     assert page.evaluate("document.documentElement.scrollWidth") == 375
 
@@ -450,7 +530,8 @@ def test_axe_finds_no_violation_with_all_unfolded_and_much_wrong(open_site: Open
     page.locator("details").evaluate_all("all => all.forEach(each => { each.open = true; })")
     for switch, value in {"advice": "yes", "load": "rate", "input": "normal", "key": "env"}.items():
         page.locator(f"#s-{switch}").select_option(value)
-    page.locator("#add-labels").click()
+    for rows in ("labels", "prices"):
+        page.locator(f"#add-{rows}").click()
     page.locator("#add-gates").click()
     page.locator("#download").click()
     page.evaluate(axe())

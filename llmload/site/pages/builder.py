@@ -11,7 +11,6 @@ from markupsafe import escape
 from pydantic import JsonValue
 
 from llmload.promises import LATENCIES, RATES, SHARES, STATS, Bound, Gate
-from llmload.scenario.features import is_built
 from llmload.scenario.gates import AXES, falls_when_worse, parse_gate
 from llmload.scenario.starters import starter
 from llmload.site import rendering
@@ -36,7 +35,8 @@ _SAID = (
     *("too_few", "too_many", "twice", "backwards", "label_name", "label_twice", "duration_longer", "too_small_sample"),
     *("too_slow", "gate_twice", "no_step", "not_streamed", "one_token", "all_worse", "counts_tokens"),
     *("counts_requests", "copied", "not_copied", "saved", "look", "faults", "open", "gate_added", "gate_removed"),
-    *("label_added", "label_removed", "panel", "restarted"),
+    *("label_added", "label_removed", "price_added", "price_removed", "panel", "restarted"),
+    *("price_name", "price_twice", "closed_loop", "slo_without_tokens", "whole_replicas"),
 )
 """What the script says, by name; placeholders in braces are filled in by it."""
 
@@ -74,7 +74,6 @@ def page(asked: Asked, _store: Store) -> Answer:
         "gates": _gate_words(),
         "subjects": [(name, name) for name in (*SHARES, *RATES, *LATENCIES)],
         "stats": [(name, name) for name in STATS],
-        "is_advised": is_built(("spec", "recommend")),
         "form": rendering.in_script(json.dumps(_for_script(asked), ensure_ascii=False, sort_keys=True)),
         "hint": lambda word: texts.entries.get(f"site.builder.hint.{word}", ""),
         "setting": lambda name: texts[f"site.builder.setting.{name}"] if name in _SETTINGS else name,
@@ -92,8 +91,7 @@ def _for_script(asked: Asked) -> dict[str, JsonValue]:
     comments: dict[str, JsonValue] = {
         path: asked.texts[f"site.builder.comment.{name}"] for path, name in _COMMENTED.items()
     }
-    unbuilt: list[JsonValue] = [] if is_built(("spec", "recommend")) else ["spec.recommend"]
-    return {**_exact(_form()), "says": says, "comments": comments, "unbuilt": unbuilt}
+    return {**_exact(_form()), "says": says, "comments": comments}
 
 
 def _exact(rules: dict[str, JsonValue]) -> dict[str, JsonValue]:

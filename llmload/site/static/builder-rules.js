@@ -30,6 +30,7 @@ const scenarioRules = (() => {
   const percent = (rule, text) => {
     const share = parseFloat(text);
     if (share < rule.percent_minimum) return ["minimum", { bound: `${rule.percent_minimum}%` }];
+    if (share <= rule.percent_above) return ["above", { bound: `${rule.percent_above}%` }];
     if (share > rule.percent_maximum) return ["maximum", { bound: `${rule.percent_maximum}%` }];
     return share >= rule.percent_below ? ["below", { bound: `${rule.percent_below}%` }] : null;
   };
@@ -129,8 +130,28 @@ const scenarioRules = (() => {
       const reason = load.slo[term] ? dataless(term, load) : null;
       if (reason) found.push([`spec.slo.${term}`, reason]);
     }
+    if (load.advice) found.push(...capacity(load));
     return found;
   };
 
-  return { WHOLE, NUMBER, between, gate, isReference, itemsOf, one };
+  // What a wish for capacity needs of the rest. Without an SLO it is held to TTFT and TPOT.
+  const capacity = (load) => {
+    const found = [];
+    const peak = "spec.recommend.peak_concurrency";
+    if (load.axis !== "concurrency") found.push([peak, ["closed_loop", {}]]);
+    else if (!Object.values(load.slo).some(Boolean) && dataless("tpot", load)) found.push([peak, ["slo_without_tokens", {}]]);
+    const group = load.advice.sizes.filter((each) => WHOLE.test(each)).reduce((all, each) => all * Number(each), 1);
+    if (group > 1 && Number(load.advice.gpus) % group) found.push(["spec.recommend.gpu.count", ["whole_replicas", { group }]]);
+    return found;
+  };
+
+  // One price of the rows: its part and the fault, null where nothing is wrong; `seen` has the names before it.
+  const price = (row, rule, seen) => {
+    if (row.gpu === "") return row.usd === "" ? null : ["gpu", ["price_name", {}]];
+    if (seen.has(row.gpu.toLowerCase())) return ["gpu", ["price_twice", {}]];
+    const fault = row.usd === "" ? ["required", {}] : one(rule, row.usd, "");
+    return fault ? ["usd", fault] : null;
+  };
+
+  return { WHOLE, NUMBER, between, gate, isReference, itemsOf, one, price };
 })();

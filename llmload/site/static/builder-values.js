@@ -49,6 +49,7 @@ const scenarioValues = (() => {
   const rowsOf = (kind) => all(`#${kind} > li`);
   const part = (row, name) => row.querySelector(`[data-part="${name}"]`);
   const gateOf = (row) => Object.fromEntries(all("[data-part]", row).map((each) => [each.dataset.part, each.value.trim()]));
+  const priceOf = (row) => ({ gpu: part(row, "gpu").value.trim(), usd: part(row, "usd").value.trim() });
   const isLatency = (subject) => told.gates.subjects[subject] === "latency";
   const subjectOf = (gate) => (isLatency(gate.subject) ? `${gate.stat}(${gate.subject})` : gate.subject);
 
@@ -86,9 +87,12 @@ const scenarioValues = (() => {
     }
     const labels = rowsOf("labels").map((row) => [part(row, "key").value, part(row, "value").value]).filter(([key]) => key);
     if (labels.length) root.get("metadata").set("labels", new Map(labels));
+    const prices = rowsOf("prices").filter(isShown).map(priceOf).filter((each) => each.gpu && each.usd);
+    const asMap = new Map(prices.map((each) => [each.gpu, scenarioRules.NUMBER.test(each.usd) ? new Bare(each.usd) : each.usd]));
+    if (prices.length) scenarioYaml.put(root, ["spec", "recommend", "prices"], asMap);
     const gates = rowsOf("gates").map(gateOf).filter((each) => each.value !== "");
     if (gates.length) root.get("spec").set("gates", gates.map(gateValue));
-    const order = ["target", "workload", "load", "slo", "gates", "decision", "reports", "recommend"];
+    const order = ["target", "workload", "load", "slo", "gates", "decision", "recommend", "reports"];
     const spec = root.get("spec");
     root.set("spec", new Map(order.filter((key) => spec.has(key)).map((key) => [key, spec.get(key)])));
     return root;
@@ -98,14 +102,9 @@ const scenarioValues = (() => {
     const root = rooted();
     const verbs = { Check: "validate", Rehearse: "plan", Run: "apply" };
     const head = Object.entries(verbs).map(([does, verb]) => `# ${does}: llmload ${verb} ${name()}.yaml`);
-    const told_ = (path) => told.comments[path];
-    const left = told.unbuilt.map((path) => path.split(".").at(-1)).filter((key) => root.get("spec").has(key));
-    const waiting = new Map(left.map((key) => [key, root.get("spec").get(key)]));
-    for (const key of left) root.get("spec").delete(key);
-    const lines = [...head, ...scenarioYaml.lines(root, told_)];
-    lines.push(...scenarioYaml.lines(waiting, (path) => told_(`spec.${path}`)).map((line) => `  # ${line}`));
+    const lines = [...head, ...scenarioYaml.lines(root, (path) => told.comments[path])];
     return `${lines.join("\n")}\n`;
   };
 
-  return { all, controls, element, fieldAt, form, framework, gateOf, isLatency, lineOf, name, part, rawOf, rowsOf, switched, told, written };
+  return { all, controls, element, fieldAt, form, framework, gateOf, isLatency, isShown, lineOf, name, part, priceOf, rawOf, rowsOf, switched, told, written };
 })();

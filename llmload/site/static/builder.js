@@ -1,9 +1,10 @@
 "use strict";
 // The form of a new scenario. Everything happens here, in the browser: nothing that is typed is sent anywhere.
 (() => {
-  const { all, controls, element, fieldAt, form, framework, gateOf, isLatency } = scenarioValues;
-  const { lineOf, name, part, rawOf, rowsOf, switched, told, written } = scenarioValues;
+  const { all, controls, element, fieldAt, form, framework, gateOf, isLatency, isShown } = scenarioValues;
+  const { lineOf, name, part, priceOf, rawOf, rowsOf, switched, told, written } = scenarioValues;
   const KEPT = "llmload-new-scenario";
+  const ONE = { gates: "gate", labels: "label", prices: "price" }; // rows, and what one of them is called
   const say = (name_, filled = {}) => told.says[name_].replace(/\{(\w+)\}/g, (whole, key) => filled[key] ?? whole);
   const announce = (text) => {
     element("announced").textContent = text;
@@ -38,9 +39,15 @@
       maxRequests: rawOf("spec.decision.max_requests"),
       isStreamed: element("f-spec-workload-stream").checked,
       longest: Number(high ?? low ?? rawOf(lengths) ?? 0),
-      slo: { ttft: rawOf("spec.slo.ttft"), tpot: rawOf("spec.slo.tpot") },
+      slo: Object.fromEntries(["ttft", "tpot", "e2e"].map((term) => [term, rawOf(`spec.slo.${term}`)])),
+      advice: switched("advice") === "yes" ? adviceNow() : null,
     };
   };
+
+  const adviceNow = () => ({
+    gpus: rawOf("spec.recommend.gpu.count"),
+    sizes: ["tensor", "pipeline"].map((each) => rawOf(`spec.target.framework_config.${each}_parallel_size`)),
+  });
 
   const judged = (control) => {
     const { path } = control.dataset;
@@ -48,8 +55,7 @@
     if (["flag", "choice", "several"].includes(field.kind)) return null;
     const raw = control.value.trim();
     if (raw !== "") return scenarioRules.one(field.rule, raw, path);
-    const isNeeded = control.dataset.neededBy ? rawOf(control.dataset.neededBy) !== "" : control.required;
-    return isNeeded ? ["required", {}] : null;
+    return control.required ? ["required", {}] : null;
   };
 
   // Every fault of the page: the control, and what is said beside it.
@@ -78,6 +84,13 @@
       if (key.value === "" && value !== "") found.set(key, ["label_name", {}]);
       else if (key.value !== "" && keys.has(key.value)) found.set(key, ["label_twice", {}]);
       keys.add(key.value);
+    }
+    const gpus = new Set();
+    for (const row of rowsOf("prices").filter(isShown)) {
+      const price = priceOf(row);
+      const fault = scenarioRules.price(price, told.fields["spec.recommend.prices"].rule.values, gpus);
+      if (fault) found.set(part(row, fault[0]), fault[1]);
+      gpus.add(price.gpu.toLowerCase());
     }
     return found;
   };
@@ -166,15 +179,15 @@
     const next = row.nextElementSibling ?? row.previousElementSibling;
     row.remove();
     (next?.querySelector(".remove") ?? element(`add-${kind}`)).focus();
-    announce(say(kind === "gates" ? "gate_removed" : "label_removed"));
+    announce(say(`${ONE[kind]}_removed`));
     changed();
   };
 
-  for (const kind of ["gates", "labels"]) {
+  for (const kind of Object.keys(ONE)) {
     element(`add-${kind}`).addEventListener("click", () => {
       const row = addRow(kind);
       row.querySelector("select, input").focus();
-      announce(say(kind === "gates" ? "gate_added" : "label_added"));
+      announce(say(`${ONE[kind]}_added`));
       changed();
     });
   }
@@ -195,8 +208,7 @@
   const begin = () => {
     form.reset();
     isTried = false;
-    element("gates").replaceChildren();
-    element("labels").replaceChildren();
+    for (const kind of Object.keys(ONE)) element(kind).replaceChildren();
     before = framework();
     showPanels();
     fill(told.starters[before]);
@@ -224,6 +236,7 @@
       ticked: all("fieldset[data-path] input").map((each) => [each.id, each.checked]),
       gates: rowsOf("gates").map(gateOf),
       labels: rowsOf("labels").map((row) => ({ key: part(row, "key").value, value: part(row, "value").value })),
+      prices: rowsOf("prices").map(priceOf),
     };
     try {
       sessionStorage.setItem(KEPT, JSON.stringify(state));
@@ -240,7 +253,7 @@
         const control = element(id);
         if (control && form.contains(control)) control[typeof value === "boolean" ? "checked" : "value"] = value;
       }
-      for (const kind of ["gates", "labels"]) {
+      for (const kind of Object.keys(ONE)) {
         element(kind).replaceChildren();
         for (const each of state[kind]) addRow(kind, each);
       }
