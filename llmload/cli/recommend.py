@@ -55,6 +55,9 @@ def recommend(
         Path | None,
         typer.Option(metavar="FILE", help="Write it: .json or .md has the recommendation, .html or .xlsx all."),
     ] = None,
+    hpa: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a HorizontalPodAutoscaler of Kubernetes for it.")
+    ] = None,
     store: options.Store = options.DEFAULT_STORE,
     out: Annotated[Path | None, typer.Option(help="Directory for reports, in place of spec.reports.dir.")] = None,
     sets: options.Sets = [],  # noqa: B006 - typer copies it
@@ -108,7 +111,7 @@ def recommend(
         ("--output-tokens", "spec.workload.prompts.synthetic.output_tokens", output_tokens),
         ("--name", "metadata.name", name),
     )
-    wanted = Wanted(output, json, options.language(lang, os.environ))
+    wanted = Wanted(output, hpa, json, options.language(lang, os.environ))
     wanted.check()
     env = options.environment(env_file)
     asked = Asked(flags, sets, env)

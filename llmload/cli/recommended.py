@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from llmload.cli.flags import check_writable
 from llmload.domain import IMPORTED, RunResult
 from llmload.errors import UsageError
 from llmload.reporters import recommendation_json, recommendation_markdown, recommendation_text
+from llmload.reporters.hpa import hpa_manifest
 from llmload.reporters.registry import REPORTERS
 from llmload.reporters.texts import Language, Texts, texts_in
 from llmload.store.database import open_existing
@@ -44,6 +46,7 @@ class Wanted:
     """What is to be left of a recommendation."""
 
     output: Path | None
+    hpa: Path | None
     is_json: bool
     language: Language
 
@@ -53,6 +56,9 @@ class Wanted:
             remedy = f"End it in one of: {', '.join(RENDERS)}"
             raise UsageError("--output", f"{self.output} ends in nothing that says what to write", remedy)
         check_writable("--output", self.output)
+        check_writable("--hpa", self.hpa)
+        if self.output is not None and self.hpa is not None and self.output.absolute() == self.hpa.absolute():
+            raise UsageError("--hpa", f"{self.hpa} is the file of --output too", "Name two files")
 
 
 def tell_recommended(done: Executed, batch: Batch, wanted: Wanted) -> int:
@@ -88,7 +94,17 @@ def leave(result: RunResult, wanted: Wanted) -> int:
         stored.print_through(lambda console: recommendation_text.render(result, texts, console))
     if wanted.output is not None:
         stored.write_file(wanted.output, RENDERS[wanted.output.suffix.lower()](result, texts))
+    if wanted.hpa is not None:
+        _write_manifest(wanted.hpa, result, found)
     return exit_code_of(found)
+
+
+def _write_manifest(path: Path, result: RunResult, found: Recommendation) -> None:
+    """The autoscaler's manifest; without an advice there is nothing to scale at, and a file that is there stays."""
+    if found.advice is None or result.profile is None:
+        print(f"llmload: --hpa: {path} is not written: no load surely holds the SLO", file=sys.stderr)
+        return
+    stored.write_file(path, hpa_manifest(found, result.profile, result.header.scenario).encode())
 
 
 def exit_code_of(found: Recommendation) -> int:

@@ -70,12 +70,13 @@ def put_run(
     *,
     status: str = "finished",
     trouble: TargetError | None = None,
+    model: str = "qwen3-14b",
 ) -> str:
     """Measure, judge and store a run, as `apply` does; its id."""
     assert CLEAN.target is not None
     header = header_of(number, scenario)
     store.begin(header)
-    facts = CLEAN.target if seen else None
+    facts = replace(CLEAN.target, model=model) if seen else None
     if facts is not None:
         store.describe(header.run_id, facts)
     for one in seen:
