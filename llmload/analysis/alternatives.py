@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from llmload.analysis.capacity import need_of
-from llmload.analysis.prices import cost_of, price_of
-from llmload.capacity import Alternative, Profile, Recommendation
+from llmload.analysis.prices import cost_of, price_of, usd_per_gpu_hour
+from llmload.capacity import Advice, Alternative, Hint, Profile, Recommendation
 from llmload.scenario.asked import Recommend
+
+_COST = "cost"
+"""Kind of the hints that are made here."""
 
 
 def beside_others(
@@ -20,13 +23,28 @@ def beside_others(
         return found
     alike = {installation_of(each): each for each in sorted(library, key=lambda p: p.created) if _answers(each, own)}
     alike.pop(installation_of(own), None)
-    others = [_alternative(each, recommend) for each in alike.values()]
-    return replace(found, alternatives=tuple(sorted((each for each in others if each is not None), key=_rank)))
+    others = [_alternative(each, _price_of(each, own, recommend), recommend) for each in alike.values()]
+    ranked = sorted((each for each in others if each is not None), key=_rank)
+    return replace(found, alternatives=tuple(ranked), hints=(*found.hints, *_cheaper(found.advice, ranked[:1])))
+
+
+def _cheaper(advice: Advice | None, cheapest: Sequence[Alternative]) -> Iterator[Hint]:
+    """The cheapest of them in a sentence, where it is known to cost less, or where this installation cannot do it."""
+    for other in cheapest:
+        usd, ours = other.estimated_monthly_cost_usd, None if advice is None else advice.estimated_monthly_cost_usd
+        if usd is None:
+            continue
+        is_same = advice is not None and advice.recommended_gpu == other.gpu_model
+        what = f"{other.count:,} × {other.gpu_model}" + (" with other settings" if is_same else "")
+        if advice is None:
+            yield Hint(_COST, f"{what} would do for {usd:,.0f} USD a month")
+        elif ours is not None and usd < ours:
+            yield Hint(_COST, f"{what} would do the same for {usd:,.0f} USD a month instead of {ours:,.0f}")
 
 
 def without_others(found: Recommendation) -> Recommendation:
     """What was found before `beside_others`: what follows from the run and its scenario alone."""
-    return replace(found, alternatives=(), hints=tuple(hint for hint in found.hints if hint.kind != "cost"))
+    return replace(found, alternatives=(), hints=tuple(hint for hint in found.hints if hint.kind != _COST))
 
 
 def question_of(profile: Profile) -> str:
@@ -61,12 +79,18 @@ def _answers(other: Profile, own: Profile) -> bool:
     )
 
 
-def _alternative(profile: Profile, recommend: Recommend) -> Alternative | None:
+def _price_of(other: Profile, own: Profile, recommend: Recommend) -> float | None:
+    """USD per hour of one GPU: as the author says, else as the scenario said that it was measured by."""
+    is_ours = other.gpu_model == own.gpu_model
+    listed = usd_per_gpu_hour(other.gpu_model, recommend) if is_ours else price_of(other.gpu_model, recommend.prices)
+    return other.usd_per_hour if listed is None else listed
+
+
+def _alternative(profile: Profile, usd: float | None, recommend: Recommend) -> Alternative | None:
     carried = profile.at_slo
     if carried is None or profile.gpu_model is None:
         return None
     need = need_of(profile, carried.concurrency, recommend.peak_concurrency, recommend.headroom)
-    usd = price_of(profile.gpu_model, recommend.prices)
     tps = None if carried.output_tps is None else carried.output_tps * need.replicas / profile.replicas
     cost = cost_of(need.gpus, usd, tps)
     return Alternative(

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from llmload.analysis.forecast import mean_length
+from llmload.analysis.hints import hints_of
 from llmload.analysis.prices import cost_of, usd_per_gpu_hour
 from llmload.analysis.reasoning import reasoning_of
 from llmload.analysis.shortfall import no_recommendation
@@ -62,7 +63,8 @@ def recommended(run: RunResult, scenario: Scenario) -> RunResult:
     """The run with what it recommends, where its scenario asks for that."""
     if scenario.recommend is None:
         return run
-    return replace(run, recommendation=recommendation_of(run, scenario, scenario.recommend))
+    found = recommendation_of(run, scenario, scenario.recommend)
+    return replace(run, recommendation=replace(found, hints=(*found.hints, *hints_of(run, scenario, found.workload))))
 
 
 def recommendation_of(run: RunResult, scenario: Scenario, recommend: Recommend) -> Recommendation:

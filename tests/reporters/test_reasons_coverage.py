@@ -30,6 +30,7 @@ TRANSLATED = [language for language in Language if language is not Language.EN]
 # ---------------------------------------------------------------- as it is written
 
 SAYS = {
+    "Hint",
     "Verdict",
     "Caveat",
     "Finding",
@@ -48,6 +49,7 @@ WHOLE = (
     *(f"analysis/{name}.py" for name in ("sides", "causes", "latency_causes")),
     *(f"analysis/{name}.py" for name in ("reasoning", "shortfall", "capacity")),
     *(f"analysis/{name}.py" for name in ("declared", "pairs", "baselines", "comparison", "claims", "compared")),
+    *(f"analysis/{name}.py" for name in ("hints", "bottleneck", "settings_to_try", "alternatives")),
     *(f"load/{name}.py" for name in ("guards", "curtailment", "limits", "crew", "merging")),
     *(f"target/{name}.py" for name in ("server", "models", "probe", "trial", "launch", "route", "identity")),
     *(f"telemetry/{name}.py" for name in ("docker", "docker_command", "docker_socket", "log_file")),
@@ -233,6 +235,7 @@ def _said_by(run: RunResult) -> Iterator[str]:
     if run.recommendation is not None:
         yield run.recommendation.headline
         yield "" if run.recommendation.advice is None else run.recommendation.advice.reasoning
+        yield from (hint.text for hint in run.recommendation.hints)
         yield from (hint.text for hint in run.recommendation.hints)
     if isinstance(run.reference, NoBaseline):
         yield from (run.reference.because, run.reference.remedy)
