@@ -28,6 +28,7 @@ from llmload.analysis.timeline import timeline_of
 from llmload.analysis.validity import check_measured
 from llmload.analysis.wording import counted
 from llmload.baseline import Reference
+from llmload.capacity import Knee
 from llmload.domain import (
     Ending,
     Observation,
@@ -89,6 +90,7 @@ def judge(
         )
     )
     caveats = tuple(caveat for caveat in (_stopped(trouble), guarded, nothing) if caveat is not None)
+    knee = knee_of(steps, scenario)
     outcome = _overall(scenario, steps, caveats)
     because = outcome.because
     if not is_complete:
@@ -102,13 +104,13 @@ def judge(
         exit_code=outcome.exit_code,
         because=because,
         fingerprint=fingerprint,
-        findings=_findings(steps, observed),
+        findings=_findings(steps, observed, knee),
         caveats=caveats if unfinished is None else (*caveats, replace(unfinished, is_fatal=False)),
         notices=(*scenario.notices, *_notes(whole)),
         fails_on=_strict_policies(scenario.decision),
         reference=reference,
         slo=scenario.slo,
-        knee=knee_of(steps, scenario),
+        knee=knee,
         timeline=timeline_of(whole),
         gpus=gpu_series_of(whole),
         server=server_series_of(whole),
@@ -116,14 +118,20 @@ def judge(
     return recommended(replace(judged, profile=profile_of(judged, scenario)), scenario)
 
 
-def _findings(steps: Sequence[StepResult], observed: _Observed) -> tuple[Finding, ...]:
-    """What was declared otherwise, then what client and server tell differently, step by step."""
+def _findings(steps: Sequence[StepResult], observed: _Observed, knee: Knee | None) -> tuple[Finding, ...]:
+    """What was declared otherwise, then what client and server tell differently, step by step.
+
+    A search for the capacity overloads the server on purpose: that requests queue beyond the knee is what it seeks,
+    and no finding. Below the knee, or where no load holds, it is.
+    """
     if observed.facts is None:
         return ()
     found = list(disagreements(observed.facts))
+    sought = None if observed.scenario.recommend is None or knee is None else knee.at_slo
     for result in steps:
         mine = windows_at(result.step, observed.windows)
-        found += findings_of(result, mine, observed.scenario, observed.facts)
+        told = findings_of(result, mine, observed.scenario, observed.facts)
+        found += [each for each in told if each.kind != "server_queue" or sought is None or result.step.value <= sought]
     return tuple(found)
 
 
