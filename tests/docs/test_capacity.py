@@ -104,3 +104,9 @@ def test_every_command_of_the_page_exists_with_its_options(text: str) -> None:
     asked = command(text)
     assert asked is not None
     assert lacks(asked) is None
+
+
+def test_every_page_that_it_leads_to_is_there() -> None:
+    linked = set(re.findall(r"\]\(([a-z]+\.md)\)", PAGE))
+    assert "analysis.md" in linked
+    assert {name for name in linked if not (ROOT / "docs" / name).exists()} == set()
