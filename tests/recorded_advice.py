@@ -207,10 +207,10 @@ ANALYSIS = WrittenAnalysis(
     created="2026-03-01T09:41:07.000Z",
     language="en",
     text=(
-        "The server keeps its promise up to 120 requests in flight: 98.88% of requests are good there, and output"
+        "The server keeps its promise up to 120 requests in flight: 98.87% of requests are good there, and output"
         " throughput has reached 4,310 tok/s.\n\n"
         "Beyond that it saturates. At 160 in flight throughput falls to 4,236 tok/s, p95 TPOT rises to 51.3 ms, which"
-        " is over the 50 ms that were asked, and only 72.13% of requests are good.\n\n"
+        " is over the 50 ms that were asked, and only 72.12% of requests are good.\n\n"
         "What to do:\n"
         "- Keep no more than 120 requests in flight on one GPU.\n"
         "- Plan with 5 GPUs for the peak of 500; that leaves about 17.5% in reserve."

@@ -1,19 +1,26 @@
-"""What `result.json` tells of load and hardware: the SLO, the knee, the GPUs, the recommendation."""
+"""What `result.json` tells of load and hardware: the SLO, the knee, the GPUs, the profile, the recommendation."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
-from llmload.capacity import Knee, Recommendation
+from llmload.capacity import Knee, LoadResults, Profile, Recommendation
 from llmload.domain import RunResult
 from llmload.plain_text import plain
 from llmload.reporters.step_document import Json, foreign, number
 from llmload.timeline import GpuSeries
 
+MOST_ALTERNATIVES = 50
+"""The cheapest ones; a library may hold hundreds."""
+
+_ELSEWHERE = frozenset(("run_id", "created", "scenario", "framework", "version", "model", "settings", "traffic", "slo"))
+"""What the document tells of the run, its target and its SLO already, and the workload, which it names nowhere."""
+
 
 def capacity_document(run: RunResult) -> dict[str, Json]:
     """Fields of the document, by name. Of a GPU only means and peaks: its samples lie in the store."""
     return {
+        "profile": None if run.profile is None else _profile(run.profile),
         "slo": None if run.slo is None else foreign(asdict(run.slo)),
         "knee": None if run.knee is None else _knee(run.knee),
         "gpus": [_gpu(gpu) for gpu in run.gpus],
@@ -53,11 +60,28 @@ def _gpu(gpu: GpuSeries) -> Json:
 
 
 def recommendation_document(recommendation: Recommendation) -> Json:
-    """Demand, measurement and advice; "recommendation" is null where there can be none."""
+    """Demand, measurement, advice and what it rests on; "recommendation" is null where there can be none."""
     advice = recommendation.advice
     return {
         "headline": plain(recommendation.headline),
         "workload": foreign(asdict(recommendation.workload)),
         "current_infra": foreign(asdict(recommendation.current_infra)),
         "recommendation": None if advice is None else foreign(asdict(advice)),
+        "test_results": None if recommendation.test_results is None else _test_results(recommendation.test_results),
+        "hints": [foreign(asdict(hint)) for hint in recommendation.hints],
+        "alternatives": [foreign(asdict(each)) for each in recommendation.alternatives[:MOST_ALTERNATIVES]],
     }
+
+
+def _test_results(results: LoadResults) -> Json:
+    point = results.saturation_point
+    return {
+        "concurrency_results": [{**asdict(each), "status": each.status.value} for each in results.concurrency_results],
+        "saturation_point": None if point is None else foreign(asdict(point)),
+    }
+
+
+def _profile(profile: Profile) -> Json:
+    """The installation and what it carries; what the run is and what was sent to it stands elsewhere."""
+    told = {name: foreign(value) for name, value in asdict(profile).items() if name not in _ELSEWHERE}
+    return {**told, "replicas": profile.replicas}

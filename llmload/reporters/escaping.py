@@ -6,6 +6,8 @@ Every reporter passes every foreign text through here; our own words need it too
 from __future__ import annotations
 
 import re
+import textwrap
+from collections.abc import Sequence
 
 from llmload.plain_text import TEXT_LIMIT, plain
 
@@ -14,11 +16,14 @@ _MARKUP = re.compile(r"[\\`*\[\]|$]|(?<! )~|~(?! )|(?<![A-Za-z0-9])_|_(?![A-Za-z
 _HTML = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#A-Za-z])")  # others are plain text, and "<=" stays readable
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
 _BLOCK_START = re.compile(r"^(\d{0,9})([.)](?= |$)|[-+](?=[ +-]|$)|[>#]|=+$)")  # were the text first in its line
-_REFERENCE = re.compile(r"@|#(?=\d)")
+_REFERENCE = re.compile(r"@|#(?=\d)|\b(?i:gh)-(?=\d)")
 _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|www|mailto|xmpp)([:.])")
 _HARMLESS_IN_CODE = re.compile(r"[A-Za-z0-9 ._:/()=,+%<>-]*")
 _TAG = re.compile(r"<[A-Za-z/!?]")
 _FORMULA_STARTS = tuple("=+-@＝＋－＠")
+
+
+_PAGE = 116  # columns of a quotation
 
 
 class Markdown(str):
@@ -41,6 +46,18 @@ def markdown_code(text: str, limit: int = TEXT_LIMIT) -> Markdown:
     if short and _HARMLESS_IN_CODE.fullmatch(short) and not _TAG.search(short):
         return Markdown(f"`{short}`")
     return markdown_prose(text, limit)
+
+
+def markdown_quote(paragraphs: Sequence[Sequence[str]]) -> Markdown:
+    """Paragraphs of foreign lines as a quotation in which nothing is markup; in the source no wider than a page."""
+    quoted = ("<br>\n".join(_quoted_line(line) for line in lines) for lines in paragraphs)
+    return Markdown("\n>\n".join(quoted))
+
+
+def _quoted_line(line: str) -> str:
+    """Each piece begins a line of the source, so it is escaped as what begins one."""
+    pieces = textwrap.wrap(line, _PAGE, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(f"> {markdown_prose(piece, len(piece))}" for piece in pieces)
 
 
 def spreadsheet(text: str, limit: int = TEXT_LIMIT) -> str:

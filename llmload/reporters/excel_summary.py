@@ -15,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from llmload.domain import RunResult, StepResult
 from llmload.plain_text import plain
-from llmload.reporters import sections
+from llmload.reporters import capacity_sections, sections
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.excel_cells import (
     BODY,
@@ -235,13 +235,15 @@ def _frame(sheet: Worksheet, row: int, left: int) -> None:
 
 
 def _advice(sheet: Worksheet, row: int, run: RunResult, texts: Texts) -> int:
-    found = sections.recommendation(run, texts)
+    found = capacity_sections.recommendation(run, texts)
     if found is None:
         return row
     row = _heading(sheet, row, texts["heading.recommendation"])
     row = _line(sheet, row, sentence(found.headline), font=STRONG)
     if found.reasoning:
         row = _line(sheet, row, sentence(found.reasoning))
+    if found.to_do:
+        row = _line(sheet, row, texts["excel.to_do"].format(remedy=sentence(found.to_do)))
     return _gap(sheet, row)
 
 

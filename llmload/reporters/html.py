@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llmload.domain import RunResult
-from llmload.reporters import page, sections, serving_sections
+from llmload.reporters import capacity_sections, page, sections, serving_sections
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.charts import run_charts
 from llmload.reporters.embedding import Figure, figures_of, pictures_of
@@ -19,6 +19,7 @@ from llmload.reporters.figures import MISSING
 from llmload.reporters.span import Span, span_of
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import SEVERITY, Reading, caveats, in_own_terms, read, senders, tally, urgency
+from llmload.reporters.written_sections import written
 from llmload.verdict import Status, Verdict
 
 SIZE_LIMIT = 600_000  # bytes
@@ -34,9 +35,10 @@ class _Room:
     gates: int
     steps: int
     lines: int
+    letters: int  # of a written analysis
 
 
-_ROOMS = (_Room(40, 200, 100, 60), _Room(20, 100, 50, 20), _Room(5, 20, 20, 5))
+_ROOMS = (_Room(40, 200, 100, 60, 20_000), _Room(20, 100, 50, 20, 8_000), _Room(5, 20, 20, 5, 2_000))
 
 
 def render(run: RunResult, texts: Texts) -> bytes:
@@ -72,7 +74,7 @@ def _told(run: RunResult, room: _Room, texts: Texts, charts: Sequence[Figure]) -
         "gates": [(reading, _span(verdict)) for reading, verdict in judged],
         "gate_notes": _gate_notes([reading for reading, _ in judged], texts),
         "knee": sections.knee(run, texts),
-        "advised": sections.recommendation(run, texts),
+        "advised": capacity_sections.recommendation(run, texts),
         "server": server,
         "server_note": serving_sections.server_note(run, texts),
         "checked": checked,
@@ -81,6 +83,7 @@ def _told(run: RunResult, room: _Room, texts: Texts, charts: Sequence[Figure]) -
         "latencies": _latencies(run),
         "step_notes": _step_notes(run, texts, room.lines),
         "errors": sections.errors(run.steps, texts),
+        "written": written(run, texts, room.letters),
         "provenance": sections.provenance(run, texts, room.lines),
     }
     there = {"charts": charts or told["knee"], "gpu": gpus.rows or gpu_steps.rows}
@@ -107,6 +110,7 @@ def _anchors(told: Mapping[str, object], run: RunResult, texts: Texts) -> list[t
         "checks": told["checks"],
         "gpu": told["gpu"],
         "notices": run.notices,
+        "analysis": told["written"],
         "provenance": run,
     }
     return [(name, texts[f"heading.{name}"]) for name, content in there.items() if content]
@@ -157,6 +161,8 @@ def _latencies(run: RunResult) -> list[str]:
 
 def _step_notes(run: RunResult, texts: Texts, most: int) -> list[str]:
     notes = [texts["html.note.due"]] if any(step.step.axis != "concurrency" for step in run.steps) else []
+    searched = capacity_sections.searched(run, texts)
+    notes += [searched] if searched else []
     sent = senders(run, texts)[:most]
     key = "html.sent_at" if len(sent) > 1 else "html.sent"
     return notes + [texts[key].format(where=where, words=words) for where, words in sent]

@@ -14,12 +14,12 @@ from functools import cache, partial
 import jinja2
 
 from llmload.domain import RunResult
-from llmload.reporters import markdown_tables, sections, serving_sections
+from llmload.reporters import capacity_sections, markdown_tables, sections, serving_sections
 from llmload.reporters.aligned_table import escaped
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.charts import run_charts
 from llmload.reporters.drawing import svg
-from llmload.reporters.escaping import Markdown, markdown_code
+from llmload.reporters.escaping import Markdown, markdown_code, markdown_quote
 from llmload.reporters.figures import MISSING
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
@@ -38,6 +38,7 @@ from llmload.reporters.wording import (
     status_word,
     tally,
 )
+from llmload.reporters.written_sections import written
 from llmload.verdict import Caveat, Finding, Status
 
 SIZE_LIMIT = 80_000  # bytes
@@ -51,6 +52,7 @@ class _Room:
     gates: int
     steps: int
     lines: int
+    letters: int  # of a written analysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Picture:
 
 
 _FOR_PICTURES = SIZE_LIMIT // 2  # of a run that has too much of everything, the text gets half
-_ROOMS = (_Room(20, 100, 50, 30), _Room(10, 50, 30, 10), _Room(3, 10, 10, 3))
+_ROOMS = (_Room(20, 100, 50, 30, 8_000), _Room(10, 50, 30, 10, 4_000), _Room(3, 10, 10, 3, 1_000))
 
 
 def render(run: RunResult, texts: Texts) -> Mapping[str, bytes]:
@@ -111,9 +113,11 @@ def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
         "readings": told,
         "confidences": ", ".join(sorted({each.confidence for each in told if each.confidence != MISSING})),
         "caveats": caveats(run, texts),
-        "advised": sections.recommendation(run, texts),
+        "advised": capacity_sections.recommendation(run, texts),
         "errors": sections.errors(run.steps, texts),
         "senders": senders(run, texts),
+        "searched": capacity_sections.searched(run, texts),
+        "written": written(run, texts, room.letters),
         "server": serving_sections.server(run, texts),
         "server_note": serving_sections.server_note(run, texts),
         "checked": serving_sections.checked(run, texts),
@@ -154,6 +158,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"code": markdown_code, "mark": _mark, "sentence": sentence, "listed": _listed}
+    environment.filters |= {"codes": _codes, "quoted": markdown_quote}
     environment.tests |= {"fatal": _is_fatal}
     environment.globals |= {"tables": markdown_tables, "break": Markdown("<br>")}
     return environment
@@ -166,6 +171,10 @@ def _fill(texts: Texts, key: str, values: Mapping[str, object]) -> Markdown:
 
 def _mark(status: Status) -> str:
     return markdown_tables.MARKS[status]
+
+
+def _codes(figures: Sequence[str]) -> Markdown:
+    return Markdown(", ".join(markdown_code(figure) for figure in figures))
 
 
 def _is_fatal(caveat: Caveat) -> bool:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from llmload.capacity import Alternative, MeasuredLoad, Recommendation
 from llmload.domain import RunResult
+from llmload.reporters.capacity_sections import advised
 from llmload.reporters.changes import between
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.reasons import in_language
-from llmload.reporters.sections import Pairs, Table, advised
+from llmload.reporters.sections import Pairs, Table
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import sentence, status_word
 

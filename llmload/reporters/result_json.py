@@ -19,16 +19,24 @@ from llmload.plain_text import plain
 from llmload.reporters.capacity_document import capacity_document
 from llmload.reporters.serving_document import server_series_document
 from llmload.reporters.step_document import Json, Room, caveat_document, foreign, number, step_document
+from llmload.reporters.written_sections import paragraphs_of, shortened
+from llmload.written_analysis import WrittenAnalysis
 
 API_VERSION = "llmload/result/v1"
 SIZE_LIMIT = 200_000  # bytes
 
+MOST_ANALYSES = 3
+"""The newest ones."""
+
+MOST_FIGURES = 50
+"""Of one analysis, that are no figure of the result."""
+
 _AIRY, _COMPACT = orjson.OPT_INDENT_2, 0
 _THRIFT = (
     *((Room(merged), _AIRY) for merged in (1, 2, 4, 8)),
-    (Room(8, most_points=60), _COMPACT),
-    (Room(0, most_points=60), _COMPACT),
-    (Room(0, most_repeats=0, most_points=0), _COMPACT),
+    (Room(8, most_points=60, most_letters=4_000), _COMPACT),
+    (Room(0, most_points=60, most_letters=4_000), _COMPACT),
+    (Room(0, most_repeats=0, most_points=0, most_letters=1_000), _COMPACT),
 )
 """Ever smaller layouts: how much they tell, and the white space."""
 _NUMBER_LIST = re.compile(rb"\[\n(?:[\d\s.,e+-]|null)*\]")  # no string can match: a raw newline never stands inside one
@@ -73,6 +81,7 @@ def _document(run: RunResult, room: Room) -> Json:
         "repeats_left_out": room.most_repeats == 0,
         "reference": None if run.reference is None else _reference(run.reference),
         **capacity_document(run),
+        "analyses": [analysis_document(each, room.most_letters) for each in run.analyses[:MOST_ANALYSES]],
         "fingerprint": foreign(run.fingerprint),
         "server": None if run.server is None else server_series_document(run.server, room.most_points),
         "findings": [
@@ -103,6 +112,21 @@ def _reference(reference: Reference) -> Json:
             return {"kind": "none", **told, "because": plain(because), "remedy": plain(remedy)}
         case _:
             assert_never(reference)
+
+
+def analysis_document(analysis: WrittenAnalysis, most: int) -> Json:
+    """What a language model wrote, with so many letters of its text at most."""
+    paragraphs, left = shortened(paragraphs_of(analysis.text), most)
+    text = "\n\n".join("\n".join(lines) for lines in paragraphs)
+    return {
+        "model": plain(analysis.model),
+        "server": plain(analysis.server),
+        "created": plain(analysis.created),
+        "language": analysis.language,
+        "text": f"{text} [{left:,} more characters]" if left else text,
+        "close": analysis.close.value,
+        "unknown_figures": [plain(each) for each in analysis.unknown_figures[:MOST_FIGURES]],
+    }
 
 
 def _target(target: TargetFacts) -> Json:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmload.capacity import Advice, CurrentInfra, Demand, Interval, Recommendation
 from llmload.domain import RunResult, Step, StepResult, TargetFacts
-from llmload.reporters.changes import between
-from llmload.reporters.figures import MISSING, amount, milliseconds, percent
-from llmload.reporters.reasons import in_language
+from llmload.reporters.figures import MISSING, amount, percent
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import step_label
 from llmload.timeline import GpuSeries
@@ -29,18 +26,6 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     words: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Advised:
-    """A recommendation in words; `estimates` has no rows, and the texts are "", where there is no advice."""
-
-    headline: str  # the advice in one line, or why there is none
-    formula: str
-    reasoning: str
-    estimates: Table  # figure, estimate, interval
-    demand: Pairs
-    measured: Pairs
 
 
 def framework(target: TargetFacts) -> str:
@@ -152,77 +137,3 @@ def _of(value: float | None, total: float | None, texts: Texts) -> str:
     if value is None or total is None:
         return amount(value)
     return texts["gpu.of"].format(value=amount(value, total), total=amount(total))
-
-
-def recommendation(run: RunResult, texts: Texts) -> Advised | None:
-    """What a run advises; None without any advice."""
-    return None if run.recommendation is None else advised(run.recommendation, texts)
-
-
-def advised(found: Recommendation, texts: Texts) -> Advised:
-    """What is advised, by which formula, how sure, for which demand and from which measurement."""
-    advice = found.advice
-    columns = tuple(texts[f"advice.{name}"] for name in ("figure", "estimate", "interval"))
-    return Advised(
-        headline=in_language(found.headline, texts),
-        formula="" if advice is None else advice.calculation_formula,
-        reasoning="" if advice is None else in_language(advice.reasoning, texts),
-        estimates=Table(columns, () if advice is None else _estimates(advice, texts)),
-        demand=_demand(found.workload, texts),
-        measured=_measured(found.current_infra, texts),
-    )
-
-
-def _estimates(advice: Advice, texts: Texts) -> tuple[tuple[str, ...], ...]:
-    cost = advice.estimated_monthly_cost_usd
-    told = (
-        ("recommended_count", f"{advice.recommended_count:,} × {advice.recommended_gpu}", amount),
-        ("tensor_parallelism", amount(advice.tensor_parallelism), amount),
-        ("estimated_max_concurrency", amount(advice.estimated_max_concurrency), amount),
-        ("estimated_goodput", _of_hundred(advice.estimated_goodput), _of_hundred),
-        ("estimated_throughput", amount(advice.estimated_throughput), amount),
-        ("headroom_percent", _of_hundred(advice.headroom_percent), _of_hundred),
-        ("estimated_monthly_cost_usd", texts["advice.unknown"] if cost is None else amount(cost), amount),
-    )
-    return tuple(
-        (texts[f"advice.{name}"], shown, _bounds(advice.intervals.get(name), show, texts)) for name, shown, show in told
-    )
-
-
-def _of_hundred(value: float | None) -> str:
-    return percent(None if value is None else value / 100)
-
-
-def _bounds(interval: Interval | None, show: Callable[[float], str], texts: Texts) -> str:
-    if interval is None:
-        return MISSING
-    if interval.high is None:
-        return texts["advice.at_least"].format(low=show(interval.low))
-    return between(show(interval.low), show(interval.high), texts)
-
-
-def _demand(demand: Demand, texts: Texts) -> Pairs:
-    told = (
-        ("peak_concurrency", amount(demand.peak_concurrency)),
-        ("daily_active_users", amount(demand.daily_active_users)),
-        ("requests_per_user_per_day", amount(demand.requests_per_user_per_day)),
-        ("avg_input_tokens", amount(demand.avg_input_tokens)),
-        ("avg_output_tokens", amount(demand.avg_output_tokens)),
-        ("ttft_target_ms", milliseconds(demand.ttft_target_ms)),
-        ("tpot_target_ms", milliseconds(demand.tpot_target_ms)),
-        ("goodput_target_percent", _of_hundred(demand.goodput_target_percent)),
-    )
-    return [(texts[f"demand.{name}"], shown) for name, shown in told]
-
-
-def _measured(infra: CurrentInfra, texts: Texts) -> Pairs:
-    told = (
-        ("gpus", infra.gpu_model if infra.gpu_count is None else f"{infra.gpu_count:,} × {infra.gpu_model}"),
-        ("gpu_memory_gb", amount(infra.gpu_memory_gb)),
-        ("max_concurrency_at_slo", amount(infra.max_concurrency_at_slo)),
-        ("throughput_tokens_per_sec", amount(infra.throughput_tokens_per_sec)),
-        ("goodput_at_max_concurrency", _of_hundred(infra.goodput_at_max_concurrency)),
-        ("saturation_concurrency", amount(infra.saturation_concurrency)),
-        ("saturation_goodput", _of_hundred(infra.saturation_goodput)),
-    )
-    return [(texts[f"measured.{name}"], shown) for name, shown in told]

@@ -21,12 +21,14 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 @dataclass(frozen=True, slots=True)
 class Room:
     """How much one layout of the document tells: `merged` histogram buckets are added into one, 0 = no histograms;
-    of a step at most so many repeats, None = all; of the server's series at most so many points.
+    of a step at most so many repeats, None = all; of the server's series at most so many points; of
+    a written analysis at most so many letters.
     """
 
     merged: int
     most_repeats: int | None = None
     most_points: int = 240
+    most_letters: int = 10_000
 
 
 def step_document(result: StepResult, room: Room) -> Json:
@@ -48,6 +50,7 @@ def step_document(result: StepResult, room: Room) -> Json:
         "repeats": [_estimates(each) for each in result.repeats[: room.most_repeats]],
         "verdicts": [_verdict(verdict) for verdict in result.verdicts],
         "caveats": [caveat_document(caveat) for caveat in result.caveats],
+        "capacity": None if result.capacity is None else _verdict(result.capacity),
     }
 
 

@@ -198,6 +198,7 @@ def test_sections_come_in_the_order_of_reading() -> None:
             "checks",
             "gpu",
             "notices",
+            "analysis",
             "provenance",
         )
     ]

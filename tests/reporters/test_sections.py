@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from llmload.capacity import Advice, CurrentInfra, Demand, Interval, Knee, Recommendation
-from llmload.reporters import sections
+from llmload.reporters import capacity_sections, sections
 from llmload.reporters.texts import Language, Texts, texts_in
 from llmload.reporters.wording import label_in, step_label
 from llmload.timeline import GpuSeries
@@ -84,7 +84,7 @@ def test_a_gpu_tells_means_and_peaks_over_the_samples_that_it_has() -> None:
 
 
 def test_advice_tells_each_estimate_with_its_interval_and_an_unknown_cost_as_unknown() -> None:
-    advised = sections.recommendation(replace(CLEAN, recommendation=ADVICE), ENGLISH)
+    advised = capacity_sections.recommendation(replace(CLEAN, recommendation=ADVICE), ENGLISH)
     assert advised is not None
     assert advised.estimates.rows == (
         ("GPUs", "5 × H100", "4 to 6"),
@@ -102,10 +102,10 @@ def test_advice_tells_each_estimate_with_its_interval_and_an_unknown_cost_as_unk
 
 def test_where_there_can_be_no_advice_the_reason_stands_alone() -> None:
     run = replace(CLEAN, recommendation=replace(ADVICE, headline="TTFT broke the SLO at every step", advice=None))
-    advised = sections.recommendation(run, ENGLISH)
+    advised = capacity_sections.recommendation(run, ENGLISH)
     assert advised is not None
     assert (advised.headline, advised.formula, advised.estimates.rows) == ("TTFT broke the SLO at every step", "", ())
-    assert sections.recommendation(replace(CLEAN, recommendation=None), ENGLISH) is None
+    assert capacity_sections.recommendation(replace(CLEAN, recommendation=None), ENGLISH) is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from llmload.analysis.judgement import UNMEASURED
 from llmload.domain import IMPORTED, RunResult
+from llmload.store.analyses import keep_analysis
 from llmload.store.database import open_store
 from llmload.store.judgement import cut_short
 from llmload.verdict import Status
@@ -25,6 +26,8 @@ def fill(path: Path) -> Path:
             if result.target is not None:
                 store.describe(result.header.run_id, result.target)
             store.finish(result.header.run_id, result, IMPORTED if result.is_imported else "finished")
+            for analysis in result.analyses:
+                keep_analysis(store, result.header.run_id, analysis)
         for run_id, status in ((FAILED, "failed"), (UNTOLD, "interrupted")):
             broken = _broken(run_id, status)
             store.begin(broken.header)

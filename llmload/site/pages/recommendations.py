@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from llmload.capacity import Advice, Alternative, Recommendation
 from llmload.plain_text import plain
-from llmload.reporters import sections
+from llmload.reporters import capacity_sections
 from llmload.reporters.capacity_chart import capacity_curve
 from llmload.reporters.capacity_document import recommendation_document
 from llmload.reporters.changes import between
@@ -54,7 +54,7 @@ def page(asked: Asked, store: Store) -> Answer:
     charts = live_figures([] if chart is None else [chart])
     told = {
         "run": found,
-        "advised": sections.advised(found.recommendation, asked.texts),
+        "advised": capacity_sections.advised(found.recommendation, asked.texts),
         "room": _ROOM,
         "sources": _sources(found.recommendation, store),
     }

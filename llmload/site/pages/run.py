@@ -158,7 +158,8 @@ def _sections(told: Mapping[str, object], texts: Texts) -> list[tuple[str, str]]
     assert isinstance(analysis, Analysed)  # noqa: S101 - as _around makes it
     ours = [("analysis", texts["site.run.analysis"])] if analysis.is_told else []
     ours += [("commands", texts["site.run.commands"])] if told["commands"] else []
-    return [*of_report[:-1], *ours, *of_report[-1:]]
+    there = [each for each in of_report if each[0] != "analysis"]
+    return [*there[:-1], *ours, *there[-1:]]
 
 
 def _commands(state: RunState, beside: Neighbours, texts: Texts) -> tuple[tuple[str, str], ...]:
