@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from llmload.analysis.claimed_figures import Figure, Kind
 from llmload.capacity import Advice, Recommendation
@@ -13,24 +14,28 @@ from llmload.domain import RunResult, StepResult
 from llmload.latency import LatencySummary
 from llmload.plain_text import plain
 from llmload.scenario.secrets import MASK, names_secret
+from llmload.serving import GpuFigures, ServerFigures
 from llmload.units import format_number
-from llmload.verdict import Caveat
 
 Cell = str | Figure | None
 """A text that is clean, a figure, or nothing: what nobody knows."""
+
+Item = TypeVar("Item")
 
 LONGEST_TEXT = 240
 """Characters of one text from elsewhere."""
 
 _DIGITS = 4  # significant ones
-_LONGEST_SEEN = 20_000  # characters of one text that are searched for secrets
-_MOST_SETTINGS = 40
+_LONGEST_SEEN = 4_000  # characters of one text that are searched for secrets
+_LONGEST_SECRET = 1_000
+_MOST_ROWS = 60  # of one table, and of settings
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://\S*")
 _CREDENTIAL = re.compile(
-    r"(?i)\b(?:bearer|basic)\s+\S+"
+    r"(?i)\b[\w-]*(?:api[-_]?key|token|passw\w*|secret|authorization|credential\w*)[\"']?"
+    r"\s*[=:]\s*(?:[\"']?(?:bearer|basic)\s+)?\S+"
+    r"|\b(?:bearer|basic)\s+\S+"
     r"|\b(?:sk|pk|hf|ghp|gho|glpat|xox[abp])[-_][A-Za-z0-9_-]{8,}"
-    r"|\b[\w-]*(?:api[-_]?key|token|passw\w*|secret|authorization|credential\w*)[\"']?\s*[=:]\s*\S+"
 )
 
 
@@ -71,14 +76,14 @@ def sections_of(result: RunResult, scrub: Callable[[str], str]) -> tuple[Section
     say = _Cleaner(scrub).clean
     found = (
         _run(result, say),
-        _limits(result),
-        _steps(result),
+        _limits(result, say),
+        _steps(result, say),
         _gates(result, say),
         *_recommendation(result.recommendation, say),
         _caveats(result, say),
         _findings(result, say),
-        _gpus(result),
-        _server(result),
+        _gpus(result, say),
+        _server(result, say),
         _settings(result, say),
         _errors(result, say),
         *_beside(result.recommendation, say),
@@ -94,8 +99,10 @@ class _Cleaner:
 
     def clean(self, text: str) -> str:
         """Secrets go before the text is cut, since half of one is not known any more."""
-        line = self.scrub(plain(text, _LONGEST_SEEN))
+        line = self.scrub(plain(text[:_LONGEST_SEEN], _LONGEST_SEEN))
         line = _CREDENTIAL.sub(MASK, _ADDRESS.sub("[address]", line))
+        if len(text) > _LONGEST_SEEN:  # its end may be half a secret
+            line = line[:-_LONGEST_SECRET] + " …"
         return plain(line.replace("<<<", "<").replace(">>>", ">"), LONGEST_TEXT)
 
 
@@ -120,6 +127,15 @@ def _percent(share: float | None) -> Figure | None:
 
 def _figure(value: float | None, kind: Kind) -> Figure | None:
     return Figure(float(value), kind) if value is not None and math.isfinite(value) else None
+
+
+def _table(
+    title: str, head: tuple[str, ...], items: Sequence[Item], row: Callable[[Item], tuple[Cell, ...]]
+) -> Section:
+    """A row for each item; of very many, how many more there are."""
+    rows = tuple(map(row, items[:_MOST_ROWS]))
+    more = len(items) - len(rows)
+    return Section(title, head, (*rows, (f"and {more:,} more",)) if more else rows)
 
 
 def _named(cells: Sequence[tuple[str, Cell]]) -> tuple[tuple[Cell, ...], ...]:
@@ -157,7 +173,7 @@ def _run(result: RunResult, say: _Say) -> Section:
     return Section("run", (), _named(rows))
 
 
-def _limits(result: RunResult) -> Section:
+def _limits(result: RunResult, say: _Say) -> Section:
     slo, knee = result.slo, result.knee
     rows: list[tuple[str, Cell]] = []
     if slo is not None:
@@ -166,8 +182,8 @@ def _limits(result: RunResult) -> Section:
     if knee is not None:
         rows += [
             ("goodput wanted, % of requests within the SLO", _percent(knee.target)),
-            (f"highest {knee.axis} that surely holds the SLO", _plain(knee.at_slo) or "none was found"),
-            (f"first saturated {knee.axis}", _plain(knee.saturation)),
+            (f"highest {say(knee.axis)} that surely holds the SLO", _plain(knee.at_slo) or "none was found"),
+            (f"first saturated {say(knee.axis)}", _plain(knee.saturation)),
         ]
     return Section("SLO and its limits", (), _named(rows))
 
@@ -187,15 +203,14 @@ _STEP_HEAD = (
 )
 
 
-def _steps(result: RunResult) -> Section:
-    return Section("load levels", _STEP_HEAD, tuple(map(_step, result.steps)))
+def _steps(result: RunResult, say: _Say) -> Section:
+    return _table("load levels", _STEP_HEAD, result.steps, lambda step: (say(step.step.label), *_step(step)))
 
 
 def _step(step: StepResult) -> tuple[Cell, ...]:
     metrics = step.metrics
     ttft, tpot, e2e = (metrics.latency.get(name) for name in ("ttft", "tpot", "e2e"))
     return (
-        step.step.label,
         _plain(metrics.attempts),
         _percent(metrics.goodput),
         _percent(metrics.goodput_low),
@@ -216,11 +231,15 @@ def _percentiles(summary: LatencySummary | None) -> tuple[Cell, ...]:
 
 
 def _gates(result: RunResult, say: _Say) -> Section:
-    rows = (
-        (say(str(verdict.gate)), verdict.step, verdict.gate.level.value, verdict.status.value, say(verdict.because))
-        for verdict in result.verdicts
+    return _table(
+        "gates",
+        ("gate", "at", "level", "verdict", "because"),
+        result.verdicts,
+        lambda found: (
+            *(say(str(found.gate)), say(found.step), found.gate.level.value, found.status.value),
+            say(found.because),
+        ),
     )
-    return Section("gates", ("gate", "at", "level", "verdict", "because"), tuple(rows))
 
 
 def _recommendation(found: Recommendation | None, say: _Say) -> Iterator[Section]:
@@ -257,40 +276,43 @@ def _advice(advice: Advice, say: _Say) -> Iterator[tuple[str, Cell]]:
 def _caveats(result: RunResult, say: _Say) -> Section:
     told_of = [("run", caveat) for caveat in result.caveats]
     told_of += [(step.step.label, caveat) for step in result.steps for caveat in step.caveats]
-    return Section("doubts", ("at", "rule", "figure", "remedy"), tuple(_caveat(at, each, say) for at, each in told_of))
-
-
-def _caveat(at: str, caveat: Caveat, say: _Say) -> tuple[Cell, ...]:
-    return at, say(caveat.rule), say(caveat.figure), say(caveat.remedy) or None
+    return _table(
+        "doubts",
+        ("at", "rule", "figure", "remedy"),
+        told_of,
+        lambda each: (say(each[0]), say(each[1].rule), say(each[1].figure), say(each[1].remedy) or None),
+    )
 
 
 def _findings(result: RunResult, say: _Say) -> Section:
-    rows = tuple(
-        (found.step or "run", say(found.subject), say(found.expected), say(found.actual), say(found.cause))
-        for found in result.findings
+    return _table(
+        "disagreements",
+        ("at", "subject", "expected", "actual", "likely cause"),
+        result.findings,
+        lambda found: tuple(
+            map(say, (found.step or "run", found.subject, found.expected, found.actual, found.cause)),
+        ),
     )
-    return Section("disagreements", ("at", "subject", "expected", "actual", "likely cause"), rows)
 
 
 _GPU_HEAD = ("load", "GPUs", "utilisation %", "memory GiB", "hottest °C", "power W", "slowed down %", "joules/token")
 
 
-def _gpus(result: RunResult) -> Section:
-    rows = tuple(
-        (
-            step.step.label,
-            _plain(gpu.count),
-            _percent(gpu.utilisation),
-            _plain(None if gpu.memory_bytes is None else gpu.memory_bytes / 2**30),
-            _plain(gpu.temperature_c),
-            _plain(gpu.power_w),
-            _percent(gpu.throttled),
-            _plain(gpu.joules_per_token),
-        )
-        for step in result.steps
-        if (gpu := step.gpu) is not None
+def _gpus(result: RunResult, say: _Say) -> Section:
+    watched = [(step.step.label, step.gpu) for step in result.steps if step.gpu is not None]
+    return _table("GPUs", _GPU_HEAD, watched, lambda each: (say(each[0]), *_gpu(each[1])))
+
+
+def _gpu(gpu: GpuFigures) -> tuple[Cell, ...]:
+    return (
+        _plain(gpu.count),
+        _percent(gpu.utilisation),
+        _plain(None if gpu.memory_bytes is None else gpu.memory_bytes / 2**30),
+        _plain(gpu.temperature_c),
+        _plain(gpu.power_w),
+        _percent(gpu.throttled),
+        _plain(gpu.joules_per_token),
     )
-    return Section("GPUs", _GPU_HEAD, rows)
 
 
 _SERVER_HEAD = (
@@ -299,31 +321,31 @@ _SERVER_HEAD = (
 )
 
 
-def _server(result: RunResult) -> Section:
-    rows = tuple(
-        (
-            step.step.label,
-            _plain(server.running),
-            _plain(server.waiting),
-            _plain(server.waiting_max),
-            _percent(server.kv_cache_share),
-            _percent(server.prefix_cache_hit_share),
-            _plain(server.preemptions),
-            _ms(server.ttft_ms),
-            _ms(server.tpot_ms),
-            _ms(server.queue_ms),
-        )
-        for step in result.steps
-        if (server := step.server) is not None
+def _server(result: RunResult, say: _Say) -> Section:
+    told_of = [(step.step.label, step.server) for step in result.steps if step.server is not None]
+    title = "what the server told of itself"
+    return _table(title, _SERVER_HEAD, told_of, lambda each: (say(each[0]), *_server_figures(each[1])))
+
+
+def _server_figures(server: ServerFigures) -> tuple[Cell, ...]:
+    return (
+        _plain(server.running),
+        _plain(server.waiting),
+        _plain(server.waiting_max),
+        _percent(server.kv_cache_share),
+        _percent(server.prefix_cache_hit_share),
+        _plain(server.preemptions),
+        _ms(server.ttft_ms),
+        _ms(server.tpot_ms),
+        _ms(server.queue_ms),
     )
-    return Section("what the server told of itself", _SERVER_HEAD, rows)
 
 
 def _settings(result: RunResult, say: _Say) -> Section:
     if result.target is None:
         return Section("settings", (), ())
     target = result.target
-    known = [name for name in sorted(target.in_force) if not names_secret(name)][:_MOST_SETTINGS]
+    known = [name for name in sorted(target.in_force) if not names_secret(name)][:_MOST_ROWS]
     rows: list[tuple[str, Cell]] = [(say(name), _setting(target.in_force[name], say)) for name in known]
     return Section("settings", (), _named(rows))
 
@@ -335,25 +357,25 @@ def _setting(value: object, say: _Say) -> Cell:
 
 
 def _errors(result: RunResult, say: _Say) -> Section:
-    rows = tuple(
-        (step.step.label, say(kind), _plain(count))
-        for step in result.steps
-        for kind, count in sorted(step.metrics.errors.items())
+    found = [(step.step.label, *error) for step in result.steps for error in sorted(step.metrics.errors.items())]
+    return _table(
+        "failed requests",
+        ("load", "error", "requests"),
+        found,
+        lambda each: (say(each[0]), say(each[1]), _plain(each[2])),
     )
-    return Section("failed requests", ("load", "error", "requests"), rows)
 
 
 def _beside(found: Recommendation | None, say: _Say) -> Iterator[Section]:
     if found is None:
         return
-    yield Section("hints", (), tuple((say(hint.kind), say(hint.text)) for hint in found.hints))
-    rows = tuple(
-        (
-            say(other.gpu_model),
-            _plain(other.count),
-            _plain(other.max_concurrency_at_slo),
+    yield _table("hints", (), found.hints, lambda hint: (say(hint.kind), say(hint.text)))
+    yield _table(
+        "alternatives",
+        ("GPU", "GPUs", "concurrency of one installation", "USD per month"),
+        found.alternatives,
+        lambda other: (
+            *(say(other.gpu_model), _plain(other.count), _plain(other.max_concurrency_at_slo)),
             _plain(other.estimated_monthly_cost_usd),
-        )
-        for other in found.alternatives
+        ),
     )
-    yield Section("alternatives", ("GPU", "GPUs", "concurrency of one installation", "USD per month"), rows)

@@ -16,8 +16,10 @@ import pytest
 from llmload.domain import Outcome, Phase, RequestRecord, TokenSource
 from llmload.errors import TargetError
 from llmload.scenario.asked import Target
+from llmload.store.analyses import analyses_of
 from llmload.store.database import open_existing
 from llmload.target.probe import probe
+from llmload.written_analysis import Close
 from tests.command import llmload, measured, start, write_scenario
 from tests.delaying_proxy import DelayingProxy
 from tests.engines.server_process import free_ports
@@ -196,6 +198,21 @@ def test_a_gateway_that_holds_requests_back_is_found(vllm: str, tmp_path: Path) 
     assert {"ttft", "e2e"} <= sides.disagreeing
     assert set(sides.causes) == {"network"}
     assert 40 <= sides.told_ms("network") <= 75
+
+
+def test_it_writes_about_its_own_run(vllm: str, tiny_model: TinyModel, tmp_path: Path) -> None:
+    """Nonsense, in which no figure is; and it says in its own words where its context has no room."""
+    applied(tmp_path, vllm)
+    done = llmload("analyze", "latest", "--store", "runs.db", "--max-tokens", "100", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open_existing(tmp_path / "runs.db") as store:
+        (analysis,) = analyses_of(store, store.find("latest"))
+    assert analysis.text.split() == "".join(tiny_model.words).split()
+    assert (analysis.model, analysis.server, analysis.close) == ("tiny", vllm, Close.WHOLE)
+    assert "Every figure in it is in the result" in done.stdout
+    crowded = llmload("analyze", "latest", "--store", "runs.db", "--max-tokens", "2000", cwd=tmp_path)
+    assert crowded.returncode == 5
+    assert "no room for the briefing" in crowded.stderr
 
 
 def test_a_run_that_is_interrupted_leaves_the_server_idle_and_well(vllm: str, tmp_path: Path) -> None:
