@@ -111,13 +111,6 @@ def profiles_beside(store: Store, own: Profile) -> tuple[Profile, ...]:
         return tuple(_readable(connection.execute(_OTHERS, row)))
 
 
-def measured_profiles(store: Store, before: str = _END[0]) -> tuple[Profile, ...]:
-    """Every profile of runs that began before that instant (ISO 8601), newest first."""
-    asked = {"model": None, "gpu": None, "framework": None, "created": before, "run": 0, "limit": -1}
-    with store.reading() as connection:
-        return tuple(_readable(connection.execute(_LISTED, asked)))
-
-
 def listed_profiles(
     store: Store, sought: Sought = EVERYTHING, limit: int = 50, before: str | None = None
 ) -> ProfilePage:

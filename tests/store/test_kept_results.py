@@ -131,6 +131,28 @@ LIES: dict[str, Change] = {
     "a check of an unknown figure": lambda told: told["steps"][0]["checks"][0].update(figure="joy"),
     "a check of an unknown unit": lambda told: told["steps"][0]["checks"][0].update(unit="parsec"),
     "a check of no number": lambda told: told["steps"][0]["checks"][0].update(client=float("inf")),
+    "a profile that carries nothing": lambda told: told["profile"]["at_slo"].update(concurrency=0.0),
+    "a profile of no GPU a replica": lambda told: told["profile"].update(gpus_per_replica=0),
+    "a peak of nothing": lambda told: told["recommendation"]["workload"].update(peak_concurrency=0),
+    "a load below nothing": lambda told: told["recommendation"]["test_results"]["concurrency_results"][0].update(
+        concurrency=-1.0
+    ),
+    "a saturation at nothing": lambda told: told["recommendation"]["test_results"]["saturation_point"].update(
+        concurrency=0.0
+    ),
+    "more than all requests good": lambda told: told["recommendation"]["advice"].update(estimated_goodput=100.5),
+    "an interval upside down": lambda told: told["recommendation"]["advice"]["intervals"].update(
+        recommended_count={"low": 6.0, "high": 5.0}
+    ),
+    "no GPU at all": lambda told: told["recommendation"]["advice"].update(recommended_count=0),
+    "a load that the GPUs here surely hold at nothing": lambda told: told["recommendation"]["current_infra"].update(
+        max_concurrency_at_slo=0.0
+    ),
+    "another way without a GPU": lambda told: told["recommendation"]["alternatives"][0].update(count=0),
+    "another way that pays": lambda told: told["recommendation"]["alternatives"][0].update(
+        estimated_monthly_cost_usd=-1.0
+    ),
+    "a capacity verdict of an unknown metric": lambda told: told["steps"][0]["capacity"]["gate"].update(subject="joy"),
     "half a character": lambda told: told.update(because="\ud800"),
     "half a character as a name": lambda told: told["fingerprint"].update({"\ud800": "x"}),
     "a setting that is deep": lambda told: told["target"]["settings"].update(deep=_nested(200)),

@@ -13,11 +13,20 @@ import pytest
 
 from llmload.capacity import Profile
 from llmload.promises import Slo
+from llmload.scenario.asked import Scenario
+from llmload.store.checking import check
 from llmload.store.database import Store, open_store
+from llmload.store.judgement import judged
+from llmload.store.merging import merge
 from llmload.store.profiles import Sought, listed_profiles, profiles_beside, put_profile
+from llmload.store.removal import remove
+from llmload.store.snapshot import open_snapshot, write_snapshot
 from llmload.store.typed_json import to_text
 from tests.capacity_profiles import profile
+from tests.cli.stored_runs import put_run, run_id_of, scenario_of
 from tests.recorded_runs import CLEAN
+from tests.store.merged import content, run
+from tests.store.observations import window
 
 
 @pytest.fixture
@@ -217,3 +226,71 @@ def test_the_view_for_people_tells_the_same(store: Store) -> None:
     assert [row["run"] for row in rows] == ["day-02", "day-01"]
     assert (rows[1]["gpu"], rows[1]["max concurrency at SLO"], rows[1]["goodput (%)"]) == ("NVIDIA H100", 120.0, 98.0)
     assert (rows[0]["gpu"], rows[0]["max concurrency at SLO"]) == (None, None)
+
+
+# ---------------------------------------------------------------- with runs of their own
+
+
+def wish(gpu: str) -> Scenario:
+    """For 500 at once, on a server of one such GPU."""
+    asked = f"peak_concurrency: 500, gpu: {{model: {gpu}, count: 1, usd_per_hour: 2.5}}, prices: {{L40S: 1}}"
+    return scenario_of(more=f"  recommend: {{{asked}}}\n")
+
+
+def measured(path: Path, *runs: tuple[int, str]) -> Path:
+    """A store with runs that were measured on these GPUs, each of which carries 2 at once."""
+    with open_store(path) as store:
+        for number, gpu in runs:
+            run_id = put_run(store, number, wish(gpu), [window(0, requests=300), window(1, requests=300)])
+            store.finish(run_id, judged(store, run_id, ending="finished"), "finished")
+    return path
+
+
+def others_of(path: Path, number: int) -> list[str]:
+    """The GPUs that the kept result of a run tells beside its own."""
+    with open_store(path) as store:
+        kept = store.kept(run_id_of(number))
+    assert kept is not None
+    assert kept.recommendation is not None
+    return [other.gpu_model for other in kept.recommendation.alternatives]
+
+
+def test_a_run_is_told_with_the_installations_that_were_measured_before_it(tmp_path: Path) -> None:
+    path = measured(tmp_path / "runs.db", (1, "L40S"), (2, "H100"), (3, "H100"))
+    assert [others_of(path, number) for number in (1, 2, 3)] == [[], ["L40S"], ["L40S"]]
+    with open_store(path) as store:
+        again = judged(store, run_id_of(2))
+        assert again == store.kept(run_id_of(2))
+    assert again.recommendation is not None
+    assert again.recommendation.hints[-1].text == (
+        "300 × L40S would do the same for 219,000 USD a month instead of 547,500"
+    )
+
+
+def test_a_check_takes_no_change_of_the_library_for_damage(tmp_path: Path) -> None:
+    path = measured(tmp_path / "runs.db", (1, "L40S"), (2, "H100"))
+    remove(path, [run_id_of(1)])
+    checked = check(path, None)
+    assert (checked.judged, checked.faults, checked.notices) == (1, [], [])
+    assert others_of(path, 2) == ["L40S"]  # what was measured stays measured
+
+
+def test_a_merge_judges_profiles_anew_beside_those_that_are_here(tmp_path: Path) -> None:
+    ours = measured(tmp_path / "ours.db", (1, "L40S"))
+    theirs = measured(tmp_path / "theirs.db", (1, "L40S"), (2, "H100"))
+    run(theirs, "UPDATE profiles SET document = '{}', question = 'x', max_concurrency = 1e6")
+    assert merge(ours, theirs).added == (run_id_of(2),)
+    assert others_of(ours, 2) == ["L40S"]
+    with open_store(ours) as store:
+        found = listed_profiles(store).profiles
+    assert [(each.gpu_model, each.at_slo and each.at_slo.concurrency) for each in found] == [("H100", 2), ("L40S", 2)]
+    before = content(ours)
+    merge(ours, theirs)
+    assert content(ours) == before
+
+
+def test_a_snapshot_has_the_profiles_of_its_runs_only(tmp_path: Path) -> None:
+    path = measured(tmp_path / "runs.db", (1, "L40S"), (2, "H100"))
+    write_snapshot(path, tmp_path / "snapshot.db", [run_id_of(2)])
+    with open_snapshot(tmp_path / "snapshot.db") as store:
+        assert [each.gpu_model for each in listed_profiles(store).profiles] == ["H100"]

@@ -114,6 +114,26 @@ def test_a_figure_beyond_all_counting_is_refused_before_anyone_computes_with_it(
     assert recommended_run(store, "day-01") is None
 
 
+@pytest.mark.parametrize(
+    ("said", "lie"),
+    [
+        ('"peak_concurrency":500', '"peak_concurrency":-500'),
+        ('"gpus_per_replica":1', '"gpus_per_replica":0'),
+        ('"max_concurrency_at_slo":120.0', '"max_concurrency_at_slo":0'),
+        ('"goodput_target_percent":95', '"goodput_target_percent":9500'),
+    ],
+    ids=["a peak below nothing", "no GPU a replica", "a load of nothing", "a target beyond all"],
+)
+def test_what_cannot_be_is_not_shown(store: Store, said: str, lie: str) -> None:
+    remember(store, 1)
+    with store.reading() as connection:
+        (document,) = connection.execute("SELECT document FROM recommendations").fetchone()
+    assert said in document
+    _put(store.path, document.replace(said, lie), "day-01")
+    assert recommended_run(store, "day-01") is None
+    assert recommended_runs(store, 10).runs == ()
+
+
 def _put(path: Path, document: str, run_id: str) -> None:
     connection = sqlite3.connect(path)
     query = "UPDATE recommendations SET document = ? WHERE run = (SELECT run FROM runs WHERE run_id = ?)"
