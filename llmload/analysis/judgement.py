@@ -91,7 +91,7 @@ def judge(
     )
     caveats = tuple(caveat for caveat in (_stopped(trouble), guarded, nothing) if caveat is not None)
     knee = knee_of(steps, scenario)
-    outcome = _overall(scenario, steps, caveats)
+    outcome = _overall(scenario, steps, caveats, knee)
     because = outcome.because
     if not is_complete:
         because += f" (not complete: judged on {_extent(scenario, steps)})"
@@ -282,7 +282,7 @@ class _Outcome:
     because: str
 
 
-def _overall(scenario: Scenario, steps: Sequence[StepResult], caveats: Sequence[Caveat]) -> _Outcome:
+def _overall(scenario: Scenario, steps: Sequence[StepResult], caveats: Sequence[Caveat], knee: Knee | None) -> _Outcome:
     """3 > 5 > 4 > 0 over fail-level gates; warn-level ones are told, and change nothing."""
     verdicts = [verdict for step in steps for verdict in step.verdicts]
     binding = [verdict for verdict in verdicts if verdict.gate.level is Level.FAIL]
@@ -294,7 +294,10 @@ def _overall(scenario: Scenario, steps: Sequence[StepResult], caveats: Sequence[
         return _Outcome(Status.ERROR, UNMEASURED, f"could not measure: {caveats[0].rule}: {caveats[0].figure}")
     if erred:
         return _Outcome(Status.ERROR, UNMEASURED, _told(erred))
-    return _unbroken(scenario.decision, verdicts, binding) if scenario.gates else _ungated(steps)
+    if scenario.gates:
+        return _unbroken(scenario.decision, verdicts, binding)
+    has_capacity = scenario.recommend is not None and knee is not None and knee.at_slo is not None
+    return _measured(steps) if has_capacity else _ungated(steps)
 
 
 def _unbroken(decision: Decision, verdicts: Sequence[Verdict], binding: Sequence[Verdict]) -> _Outcome:
@@ -334,6 +337,11 @@ def _ungated(steps: Sequence[StepResult]) -> _Outcome:
     invalid = next((caveat for step in steps for caveat in step.caveats if caveat.is_fatal), None)
     if invalid is not None:
         return _Outcome(Status.ERROR, UNMEASURED, f"could not measure: {invalid.rule}: {invalid.figure}")
+    return _measured(steps)
+
+
+def _measured(steps: Sequence[StepResult]) -> _Outcome:
+    """What was asked for is there. The capacity of a run rests on valid steps alone, whatever an overload spoils."""
     attempts = sum(step.metrics.attempts for step in steps)
     if not attempts:
         return _Outcome(Status.ERROR, UNMEASURED, "could not measure: no request was measured")

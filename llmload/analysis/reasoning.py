@@ -30,21 +30,23 @@ def _bounded(profile: Profile, heavier: Sequence[MeasuredLoad]) -> list[str]:
     breaks = profile.fails_at
     if not heavier:
         return ["No heavier load was measured: it may carry more, and fewer GPUs may do"]
-    if breaks is None:
-        first = format_number(heavier[0].concurrency)
-        return [f"From {first} on nothing is sure: no load that was measured surely breaks it"]
-    said = [f"At {format_number(breaks)} it surely breaks"]
-    undecided = [load for load in heavier if load.concurrency < breaks]
-    if undecided:
-        said.append(f"In between nothing is sure: {_listed(undecided)}")
-    again = [load for load in heavier if load.concurrency > breaks and load.status is Status.PASS]
-    if again:
-        said.append(f"What holds above a load that breaks does not count: {_listed(again)}")
+    said = ["No load that was measured surely breaks it" if breaks is None else _broken_at(breaks)]
+    below = [load for load in heavier if breaks is None or load.concurrency < breaks]
+    undecided = [load for load in below if load.status is not Status.ERROR]
+    unmeasured = [load for load in below if load.status is Status.ERROR]
+    again = [load for load in heavier if load not in below and load.status is Status.PASS]
+    for loads, what in (
+        (undecided, "Not sure to hold it, nor to break it"),
+        (unmeasured, "Could not be measured"),
+        (again, "What holds above a load that breaks does not count"),
+    ):
+        if loads:
+            said.append(f"{what}: {', '.join(format_number(load.concurrency) for load in loads)}")
     return said
 
 
-def _listed(loads: Sequence[MeasuredLoad]) -> str:
-    return ", ".join(format_number(load.concurrency) for load in loads)
+def _broken_at(load: float) -> str:
+    return f"At {format_number(load)} it surely breaks"
 
 
 def _replicas(profile: Profile) -> list[str]:

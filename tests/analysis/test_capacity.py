@@ -47,20 +47,28 @@ MEASURED = Profile(
     fails_at=126,
     saturation=SaturationPoint(160, 4500.0, 71.0),
 )
+LATE = Caveat("a stall", "61ms", "Wait", is_fatal=True)
 LADDER = ((1, Status.PASS), (60, Status.PASS), (120, Status.PASS), (126, Status.FAIL))
 
 
 def _lines(status: Status, requests: int) -> list[RequestRecord]:
     """Requests that bring a load to this."""
-    bad = {Status.PASS: 0, Status.FAIL: 200, Status.INCONCLUSIVE: (requests + 200) // 20}[status]
+    bad = {Status.PASS: 0, Status.ERROR: 0, Status.FAIL: 200, Status.INCONCLUSIVE: (requests + 200) // 20}[status]
     return good_and_bad(requests + 200 - bad, bad)
+
+
+def _seen(loads: Sequence[tuple[float, Status]]) -> list[Observation]:
+    found = []
+    for load, status in loads:
+        records = window(_lines(status, math.ceil(4 * load)), step=Step(0, "concurrency", load))
+        found.append(replace(records, caveats=(LATE,) if status is Status.ERROR else ()))
+    return found
 
 
 def run_of(*loads: tuple[float, Status], recommend: Recommend = ASKED) -> tuple[RunResult, Scenario]:
     """A judged run whose steps came out like this, of the target that `recommend` asks for."""
     wanted = replace(scenario(concurrency=[int(load) for load, _ in loads]), recommend=recommend)
-    seen = [window(_lines(status, math.ceil(4 * load)), step=Step(0, "concurrency", load)) for load, status in loads]
-    return judge(HEADER, wanted, FACTS, seen, finished="later"), wanted
+    return judge(HEADER, wanted, FACTS, _seen(loads), finished="later"), wanted
 
 
 def recommended(profile: Profile, *loads: tuple[float, Status], recommend: Recommend = ASKED) -> Recommendation:
@@ -231,11 +239,16 @@ def test_a_gpu_that_nobody_names_is_named_by_nobody() -> None:
         ),
         pytest.param(
             {"fails_at": None}, [*LADDER[:3], (126, Status.INCONCLUSIVE)],
-            ["From 126 on nothing is sure: no load that was measured surely breaks it"], id="nothing surely breaks",
+            ["No load that was measured surely breaks it. Not sure to hold it, nor to break it: 126"],
+            id="nothing surely breaks",
         ),
         pytest.param(
             {"fails_at": 140}, [*LADDER[:3], (126, Status.INCONCLUSIVE), (140, Status.FAIL)],
-            ["At 140 it surely breaks. In between nothing is sure: 126"], id="an open load in between",
+            ["At 140 it surely breaks. Not sure to hold it, nor to break it: 126"], id="an open load in between",
+        ),
+        pytest.param(
+            {"fails_at": None}, [*LADDER[:3], (126, Status.ERROR), (140, Status.ERROR)],
+            ["No load that was measured surely breaks it. Could not be measured: 126, 140"], id="the client was late",
         ),
         pytest.param(
             {}, [*LADDER, (140, Status.PASS)],
@@ -357,6 +370,24 @@ def test_the_capacity_of_odd_ladders(
     assert run.recommendation.advice.recommended_count == count
 
 
+@pytest.mark.parametrize(
+    ("loads", "recommend", "exit_code"),
+    [
+        pytest.param([(8, Status.PASS), (16, Status.ERROR)], ASKED, 0, id="a capacity beside a step that is not valid"),
+        pytest.param([(8, Status.FAIL), (16, Status.ERROR)], ASKED, 5, id="no capacity"),
+        pytest.param([(8, Status.PASS), (16, Status.ERROR)], None, 5, id="no capacity was wanted"),
+    ],
+)
+def test_what_an_overload_spoils_speaks_against_no_capacity_that_was_found(
+    loads: Sequence[tuple[float, Status]], recommend: Recommend | None, exit_code: int
+) -> None:
+    run, wanted = run_of(*loads)
+    again = judge(HEADER, replace(wanted, recommend=recommend), FACTS, _seen(loads), finished="later")
+    assert again.exit_code == exit_code
+    assert run.recommendation is not None
+    assert bool(run.recommendation.advice) == (loads[0][1] is Status.PASS)
+
+
 def test_a_run_that_was_not_asked_knows_what_breaks_too() -> None:
     wanted = scenario(concurrency=(8, 16))
     seen = [window(good_and_bad(200, 0), step=Step(0, "concurrency", 8.0))]
@@ -387,7 +418,6 @@ def at(load: float, records: Sequence[RequestRecord], axis: str = "concurrency")
 DEAD = paced([float("inf")] * 200)
 HALF = good_and_bad(100, 100)
 BY_RATE = replace(scenario(), load=replace(scenario().load, shape=OpenLoop((4.0,), Poisson())))
-LATE = Caveat("a stall", "61ms", "Wait", is_fatal=True)
 DOWN = TargetError("http://127.0.0.1:9", "nobody answers", "Start the server", kind="ServerNotReady")
 
 
