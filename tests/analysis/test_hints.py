@@ -135,9 +135,7 @@ def test_a_large_model_on_several_gpus_or_on_nobody_knows_how_many_is_left_alone
 # ---------------------------------------------------------------- what bounds it
 
 
-@pytest.mark.parametrize(
-    ("told", "busy", "bound", "words"),
-    [
+BOTTLENECKS = [
         pytest.param(
             {"kv_cache_share": 0.97, "waiting_max": 32.0}, 0.99, Bound.KV_CACHE,
             "KV cache at concurrency 160: up to 97% full, up to 32 requests waiting", id="full, and requests wait",
@@ -161,8 +159,10 @@ def test_a_large_model_on_several_gpus_or_on_nobody_knows_how_many_is_left_alone
         pytest.param({"kv_cache_share": 0.97}, None, None, "", id="full, of unknown queue"),
         pytest.param({"kv_cache_share": 0.5}, 0.7, None, "", id="nothing clear"),
         pytest.param(None, None, None, "", id="nothing read"),
-    ],
-)  # fmt: skip
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "busy", "bound", "words"), BOTTLENECKS)
 def test_a_bottleneck_is_told_by_its_figures(
     told: dict[str, float] | None, busy: float | None, bound: Bound | None, words: str
 ) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from llmload.analysis.alternatives import beside_others
+from llmload.analysis.bottleneck import bottleneck_of
+from llmload.analysis.hints import hints_of
 from llmload.analysis.judgement import judge
 from llmload.baseline import Incomparable, NoBaseline
 from llmload.domain import Ending, RunResult, TokenFit, TokenSource
@@ -20,7 +23,7 @@ from llmload.reporters.reasons import SHAPES, catalogue_in, in_language
 from llmload.reporters.texts import Language, texts_in
 from llmload.verdict import Caveat, Verdict
 from tests import recorded_comparisons, recorded_runs
-from tests.analysis import test_client, test_gates, test_relative, test_validity
+from tests.analysis import test_alternatives, test_client, test_gates, test_hints, test_relative, test_validity
 from tests.analysis.builders import FACTS, GOODPUT_95, HEADER, good_and_bad, paced, scenario, window
 from tests.telemetry import gpu_notes
 
@@ -87,8 +90,8 @@ NO_SENTENCES = {
 }
 """Pieces that no report tells, and why."""
 
-TO_A_TERMINAL = {"cli/calibrate.py"}
-"""Modules whose errors end a command before there is a run to report."""
+TO_A_TERMINAL = {"cli/calibrate.py", "cli/writing.py", "target/analyst.py"}
+"""Modules whose errors end a command before there is a run to report, or after it was reported."""
 
 
 def _strings(node: ast.AST) -> Iterator[str]:
@@ -344,6 +347,28 @@ def _of_runs() -> Iterator[str]:
     yield from _said_by(judge(HEADER, scenario(GOODPUT_95), FACTS, [window(paced([NEVER] * 40))], finished=None))
 
 
+def _of_hints() -> Iterator[str]:
+    """Beside a number of GPUs: of the demand, the model, what bounds the server, its settings, and cheaper ways."""
+    runs = [run for run, _ in test_hints.TRIED.values()]
+    runs += [test_hints.ran(test_hints.step(), model=model) for model in ("x-70b", "x-8x22b")]
+    for run in runs:
+        for expected in (500.0, 1200.0, 4.2):
+            demand = replace(test_hints.DEMAND, daily_active_users=10_000, expected_peak=expected)
+            yield from (hint.text for hint in hints_of(run, test_hints.SHARED, demand))
+    for case in test_hints.BOTTLENECKS:
+        told, busy = case.values[:2]
+        seen = test_hints.step(told=None if told is None else test_hints.server(**told), busy=busy)
+        found = bottleneck_of(seen)
+        yield "" if found is None else found.text
+    for settings in ({"max_num_seqs": "512"}, {"max_num_seqs": "256"}):
+        for found in (test_alternatives.FOUND, replace(test_alternatives.FOUND, advice=None)):
+            other = test_alternatives.other("a", gpu="NVIDIA H100", carries=400.0, settings=settings)
+            foreign = replace(other, gpu_model="NVIDIA L40S", settings={})
+            for each in (other, foreign):
+                told = beside_others(found, test_alternatives.OWN, [each], test_alternatives.asked({"L40S": 0.1}))
+                yield from (hint.text for hint in told.hints if hint.kind == "cost")
+
+
 SITUATIONS: dict[str, Callable[[], Iterator[str]]] = {
     "the recorded runs": _recorded,
     "absolute gates": _of_gates,
@@ -351,6 +376,7 @@ SITUATIONS: dict[str, Callable[[], Iterator[str]]] = {
     "rules of validity": _of_validity,
     "whole runs": _of_runs,
     "GPUs": gpu_notes.said,
+    "hints": _of_hints,
 }
 
 
