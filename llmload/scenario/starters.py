@@ -47,6 +47,9 @@ spec:
     confidence: 95%
     max_requests: 1600                # an undecided step is measured longer, up to this
     on_inconclusive: warn             # or fail
+  # recommend:                        # how many GPUs a peak needs; loads beyond these are measured until it is known
+  #   peak_concurrency: 500           # requests in flight at the busiest time
+  #   gpu: {{usd_per_hour: 2.49}}       # of one GPU, for what it costs
 """
 
 

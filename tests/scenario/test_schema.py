@@ -68,3 +68,13 @@ def test_editors_see_common_mistakes(bad):
     root, _ = read(path.read_text(), "f")
     assert root is not None
     assert list(Draft202012Validator(scenario_schema()).iter_errors(plain(root)))
+
+
+def test_the_wish_for_capacity_of_a_starter_is_valid_once_it_is_uncommented(tmp_path):
+    text = starter("vllm").replace("  # recommend:", "  recommend:").replace("  #   peak", "    peak")
+    path = tmp_path / "starter.yaml"
+    path.write_text(text.replace("  #   gpu:", "    gpu:"))
+    recommend = read_document(path, env={}).document.spec.recommend
+    assert recommend is not None
+    assert recommend.gpu is not None
+    assert (recommend.peak_concurrency, recommend.gpu.usd_per_hour) == (500, 2.49)
