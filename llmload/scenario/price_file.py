@@ -89,7 +89,7 @@ def _places(header: list[str], where: str) -> list[int]:
 
 def _json_rows(text: str, file: str) -> Iterator[_Row]:
     try:
-        json.loads(text)
+        json.loads(text, parse_int=float)  # whole numbers have no end, and Python refuses to read the longest
     except json.JSONDecodeError as error:
         raise DataFileError(f"{file}:{error.lineno}", f"not JSON ({error.msg})", "Correct the line") from None
     except RecursionError:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from llmload.errors import DataFileError, ScenarioError
 from llmload.scenario.asked import Scenario
@@ -149,3 +152,22 @@ def test_capacity_and_a_gate_on_goodput_live_together(tmp_path):
 def test_a_share_that_no_sample_proves_is_refused(tmp_path, target):
     with pytest.raises(ScenarioError):
         scenario(tmp_path, f"goodput_target: {target}")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    suffix=st.sampled_from(["yaml", "json", "csv"]),
+    head=st.sampled_from(["", "gpu,usd_per_hour\n", '{"', "A: ", "A: 1\n"]),
+    body=st.binary(max_size=40) | st.text(max_size=20).map(lambda text: text.encode("utf-8", "surrogatepass")),
+)
+def test_whatever_a_file_holds_is_prices_or_told(tmp_path, suffix, head, body):
+    found: dict[str, float] = {}
+    with contextlib.suppress(DataFileError):
+        found = listed(tmp_path, f"p.{suffix}", head.encode() + body)
+    assert all(0 <= usd <= 100_000 and name.strip() for name, usd in found.items())
+
+
+@pytest.mark.parametrize("name", ["p.yaml", "p.json"])
+def test_a_number_without_end_is_no_price(tmp_path, name):
+    with pytest.raises(DataFileError):
+        listed(tmp_path, name, '{"A": ' + "9" * 5000 + "}")
