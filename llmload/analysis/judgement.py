@@ -268,8 +268,10 @@ def _cpus(header: RunHeader) -> int | None:
 
 def _extent(scenario: Scenario, steps: Sequence[StepResult]) -> str:
     measured = [result for result in steps if result.looks]
-    planned = len(steps_of(scenario))
-    return f"{counted(sum(len(result.looks) for result in measured), 'window')} of {len(measured)} of {planned} steps"
+    planned, windows = len(steps_of(scenario)), counted(sum(len(result.looks) for result in measured), "window")
+    if scenario.recommend is not None and scenario.decision.repeats == 1 and len(measured) >= planned:
+        return f"{windows} of {counted(len(measured), 'step')}, before the search for the capacity was over"
+    return f"{windows} of {len(measured)} of {planned} steps"
 
 
 # ---------------------------------------------------------------- the run

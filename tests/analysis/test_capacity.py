@@ -371,6 +371,22 @@ def test_the_capacity_of_odd_ladders(
 
 
 @pytest.mark.parametrize(
+    ("loads", "extent"),
+    [
+        pytest.param([8], "1 window of 1 of 2 steps", id="within the ladder"),
+        pytest.param([8, 16], "2 windows of 2 steps, before the search for the capacity was over", id="before it"),
+        pytest.param([8, 16, 32], "3 windows of 3 steps, before the search for the capacity was over", id="within it"),
+    ],
+)
+def test_a_search_that_is_not_over_says_so(loads: Sequence[int], extent: str) -> None:
+    wanted = replace(scenario(concurrency=(8, 16)), recommend=ASKED)
+    seen = [window(_lines(Status.PASS, 200), step=Step(0, "concurrency", float(load))) for load in loads]
+    run = judge(HEADER, wanted, FACTS, seen, finished=None)
+    assert run.because.endswith(f"(not complete: judged on {extent})")
+    assert "judged" not in in_language(run.because, texts_in(Language.KO))
+
+
+@pytest.mark.parametrize(
     ("loads", "recommend", "exit_code"),
     [
         pytest.param([(8, Status.PASS), (16, Status.ERROR)], ASKED, 0, id="a capacity beside a step that is not valid"),
