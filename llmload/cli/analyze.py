@@ -77,7 +77,8 @@ def analyze(
 
     Example: llmload analyze latest --analyst-url http://localhost:8001 --api-key-env ANALYST_KEY
     """
-    from llmload.cli.writing import Screen, Session
+    from llmload.cli.writing import Session
+    from llmload.cli.written import Screen
     from llmload.target.analyst import Limits
 
     language = str(options.language(lang, os.environ))

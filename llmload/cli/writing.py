@@ -13,9 +13,10 @@ from llmload.analysis.briefing import LONGEST, SHORTER, briefing_of
 from llmload.analysis.claimed_figures import unknown_figures
 from llmload.cli import stored
 from llmload.cli.stopping import StopRequest, listening
+from llmload.cli.written import Screen, print_told, worth_of
 from llmload.domain import RunResult
 from llmload.endpoint import Endpoint
-from llmload.errors import TargetError
+from llmload.errors import LlmloadError, TargetError
 from llmload.plain_text import plain
 from llmload.scenario.loader import load_resolved
 from llmload.scenario.secrets import Scrubber, names_secret, scrub_url, secrets_of
@@ -25,11 +26,6 @@ from llmload.target.analyst import Limits, choose_writer, write
 from llmload.written_analysis import Close, WrittenAnalysis
 
 _SHORTEST_SECRET = 8
-_ENDINGS = {
-    Close.WHOLE: "",
-    Close.AT_LIMIT: "Cut at the longest answer that was allowed (--max-tokens, and 16,000 characters)",
-    Close.BROKEN_OFF: "Broken off: the end is missing",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +34,6 @@ class Kept:
 
     analysis: WrittenAnalysis
     because: str
-
-
-@dataclass(slots=True)
-class Screen:
-    """Foreign text on a terminal: quoted line by line, so that none begins like a command of a build log."""
-
-    _is_fresh: bool = True
-
-    def show(self, piece: str) -> None:
-        """One piece more, clean already."""
-        quoted = piece.replace("\n", "\n> ")
-        _print(f"> {quoted}" if self._is_fresh else quoted)
-        self._is_fresh = False
-
-    def end(self) -> None:
-        """Behind the last piece."""
-        if not self._is_fresh:
-            _print("\n\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +62,21 @@ class Session:
                     written = write(endpoint, self._prompts(), _teller(pieces, stop, screen), self.limits, model)
             except BaseException:
                 if pieces:
-                    self._keep(endpoint, model, "".join(pieces), Close.BROKEN_OFF)
+                    self._keep(self._analysis(endpoint, model, "".join(pieces), Close.BROKEN_OFF))
                 raise
             finally:
                 if screen is not None:
                     screen.end()
             if written.prompt:
                 _note("its context has no room for the whole result: the less important parts were left out")
-            return Kept(self._keep(endpoint, model, "".join(pieces), written.close), written.because)
+            kept = Kept(self._analysis(endpoint, model, "".join(pieces), written.close), written.because)
+            try:
+                self._keep(kept.analysis)
+            except LlmloadError:  # such as a store that cannot be written: what nobody saw yet is shown
+                if screen is None:
+                    self.print_json(kept)
+                raise
+            return kept
 
     def _choose(self, endpoint: Endpoint, asked: str | None) -> str:
         usual = None if self.result.target is None else self.result.target.model
@@ -112,22 +97,21 @@ class Session:
             found.update(secrets_of(load_resolved(self.result.header.resolved), self.env))
         return found
 
-    def _keep(self, endpoint: Endpoint, model: str, text: str, close: Close) -> WrittenAnalysis:
-        known = briefing_of(self.result, self.language).figures
-        analysis = WrittenAnalysis(
+    def _analysis(self, endpoint: Endpoint, model: str, text: str, close: Close) -> WrittenAnalysis:
+        return WrittenAnalysis(
             model=plain(model),
             server=_name(endpoint),
             created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             language=self.language,
             text=text.rstrip(),
             close=close,
-            unknown_figures=unknown_figures(text, known),
+            unknown_figures=unknown_figures(text, briefing_of(self.result, self.language).figures),
         )
+
+    def _keep(self, analysis: WrittenAnalysis) -> None:
+        """UsageError: the run was deleted meanwhile."""
         with open_existing(self.store) as opened:
-            run_id = self.result.header.run_id
-            opened.find(run_id)  # it may have been deleted meanwhile
-            keep_analysis(opened, run_id, analysis)
-        return analysis
+            keep_analysis(opened, opened.find(self.result.header.run_id), analysis)
 
     def print_json(self, kept: Kept) -> None:
         """The analysis as one document, and nothing else."""
@@ -136,15 +120,12 @@ class Session:
 
     def print_facts(self, kept: Kept) -> None:
         """Who wrote it and when, which figures nobody measured, and where it is kept."""
-        told, run_id = kept.analysis, self.result.header.run_id
-        unknown = ", ".join(told.unknown_figures)
+        run_id = self.result.header.run_id
         lines = (
-            f"Written by {told.model} at {told.server} on {told.created[:16].replace('T', ' ')} UTC",
-            _ENDINGS[told.close],
-            f"Not in the result: {unknown}" if unknown else "Every figure in it is in the result",
+            *worth_of(kept.analysis),
             f"Stored in {plain(str(self.store))}: `llmload show {run_id}` tells it again",
         )
-        _print("".join(f"{line}\n" for line in lines if line))
+        print_told("".join(f"{line}\n" for line in lines))
 
     def raise_broken(self, kept: Kept) -> None:
         """TargetError where the answer has no end."""
@@ -173,9 +154,3 @@ def _name(endpoint: Endpoint) -> str:
 
 def _note(text: str) -> None:
     print(f"llmload: {text}", file=sys.stderr, flush=True)
-
-
-def _print(text: str) -> None:
-    """As far as the terminal can write it."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    stored.print_text(text.encode(encoding, "replace").decode(encoding))

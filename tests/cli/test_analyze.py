@@ -6,14 +6,15 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from llmload.scenario.loader import load_text
-from llmload.store.analyses import analyses_of
+from llmload.store.analyses import analyses_of, keep_analysis
 from llmload.store.database import open_existing, open_store
 from llmload.written_analysis import Close, WrittenAnalysis
 from tests.cli.stored_runs import DOWN, document_of, header_of, put_run, run_id_of, scenario_of, whole
@@ -35,13 +36,15 @@ def saying(*texts: str, end: bytes | None = None, then: str = "keep") -> Script:
 
 
 @contextmanager
-def analyst(chat: Script | None = None, models: tuple[str, ...] = ("writer",)) -> Iterator[ScriptedServer]:
+def analyst(
+    chat: Script | Callable[[], Script] | None = None, models: tuple[str, ...] = ("writer",)
+) -> Iterator[ScriptedServer]:
     """A server that lists `models` and answers every chat with `chat`."""
 
     def script(request: Request) -> Script:
         if request.head.startswith(b"GET /v1/models"):
             return answered("200 OK", {"data": [{"id": model} for model in models]})
-        return chat or saying(*ANSWER)
+        return chat() if callable(chat) else chat or saying(*ANSWER)
 
     with ScriptedServer(script) as server:
         yield server
@@ -229,6 +232,34 @@ def test_what_cannot_be_meant_is_refused(folder: Path, options: list[str], says:
     told = analyze(folder, *options)
     assert told.returncode == 2
     assert says in told.stderr
+
+
+def test_show_tells_the_newest_one_cleaned(folder: Path) -> None:
+    hostile = WrittenAnalysis(
+        "m\x1b[2J", "http://h", "2026-11-21T01:50:00Z", "en", "::error::\n\x1b[2Jx", Close.AT_LIMIT, ("7",)
+    )
+    with open_existing(folder / "llmload.db") as store:
+        keep_analysis(store, RUN, replace(hostile, created="2026-11-21T01:45:00Z", text="older"))
+        keep_analysis(store, RUN, hostile)
+    told = here("show", RUN, cwd=folder).stdout
+    assert (
+        "\n> ::error::\n> [2Jx\n\nWritten by m at http://h on 2026-11-21 01:50 UTC; it decides nothing\nCut at" in told
+    )
+    assert told.endswith("Not in the result: 7\n")
+    assert "older" not in told
+    assert "\x1b" not in told
+
+
+def test_what_cannot_be_stored_is_not_lost(folder: Path) -> None:
+    def lose_the_store() -> Script:
+        (folder / "llmload.db").unlink()
+        return saying("It is slow")
+
+    with analyst(lose_the_store) as server:
+        told = analyze(folder, "--json", "--analyst-url", server.url)
+    assert told.returncode == 2
+    assert "no store here" in told.stderr
+    assert json.loads(told.stdout)["text"] == "It is slow"
 
 
 def test_ctrl_c_keeps_what_was_written(folder: Path) -> None:
