@@ -34,6 +34,7 @@ def test_recommendations_stand_side_by_side_newest_first(filled: Path) -> None:
         assert words in mine
     (without,) = (row for row in rows if f'href="recommend/{TROUBLE.header.run_id}"' in row)
     assert '<td colspan="4">' in without  # why there can be none
+    assert ("Formula and curve" in mine, "Formula and curve" in without) == (True, False)
 
 
 def test_one_is_told_in_full_with_its_formula_and_its_curve(filled: Path) -> None:
