@@ -83,7 +83,7 @@ def _told(run: RunResult, room: _Room, texts: Texts, charts: Sequence[Figure]) -
         "latencies": _latencies(run),
         "step_notes": _step_notes(run, texts, room.lines),
         "errors": sections.errors(run.steps, texts),
-        "written": written(run, texts, room.letters),
+        "written": written(run.analyses, texts, room.letters),
         "provenance": sections.provenance(run, texts, room.lines),
     }
     there = {"charts": charts or told["knee"], "gpu": gpus.rows or gpu_steps.rows}

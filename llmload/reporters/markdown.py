@@ -117,7 +117,7 @@ def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
         "errors": sections.errors(run.steps, texts),
         "senders": senders(run, texts),
         "searched": capacity_sections.searched(run, texts),
-        "written": written(run, texts, room.letters),
+        "written": written(run.analyses, texts, room.letters),
         "server": serving_sections.server(run, texts),
         "server_note": serving_sections.server_note(run, texts),
         "checked": serving_sections.checked(run, texts),

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from llmload.domain import RunResult
 from llmload.plain_text import plain
 from llmload.reporters.texts import Texts
 from llmload.written_analysis import Close, WrittenAnalysis
@@ -28,15 +27,15 @@ class Written:
     unknown: Sequence[str]
 
 
-def newest_analysis(run: RunResult, texts: Texts) -> WrittenAnalysis | None:
-    """The newest one in the language of the report, else the newest; None where nobody wrote any."""
-    newest = sorted(run.analyses, key=lambda each: each.created, reverse=True)
-    return next((each for each in newest if each.language == texts.language.value), next(iter(newest), None))
+def newest(analyses: Sequence[WrittenAnalysis], texts: Texts) -> WrittenAnalysis | None:
+    """The newest one in the language of the report, else the newest; None where there is none."""
+    found = sorted(analyses, key=lambda each: each.created, reverse=True)
+    return next((each for each in found if each.language == texts.language.value), next(iter(found), None))
 
 
-def written(run: RunResult, texts: Texts, most: int) -> Written | None:
+def written(analyses: Sequence[WrittenAnalysis], texts: Texts, most: int) -> Written | None:
     """What was written of a run, with so many characters of its text at most."""
-    found = newest_analysis(run, texts)
+    found = newest(analyses, texts)
     if found is None:
         return None
     paragraphs, left = shortened(paragraphs_of(found.text), most)

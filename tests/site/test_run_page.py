@@ -14,8 +14,12 @@ from pathlib import Path
 import pytest
 
 from llmload.reporters import junit, result_json, steps_csv
+from llmload.store.analyses import keep_analysis
 from llmload.store.database import open_store
+from llmload.written_analysis import WrittenAnalysis
 from tests.cli.stored_runs import put_run, run_id_of, scenario_of, whole
+from tests.recorded_advice import ANALYSIS
+from tests.recorded_hostile_advice import HOSTILE_ANALYSIS
 from tests.recorded_runs import CLEAN, FROM_LOADTEST, HOSTILE, TROUBLE
 from tests.site.asked import ask
 from tests.site.stores import FAILED, RUNNING, UNTOLD
@@ -70,6 +74,55 @@ def test_a_shared_run_has_a_banner_and_no_commands(filled: Path) -> None:
     for each in (shared, korean):
         assert "llmload store delete" not in each.text
         assert 'id="commands"' not in each.text
+
+
+def analysed(path: Path, *analyses: WrittenAnalysis) -> Path:
+    with open_store(path) as opened:
+        for each in analyses:
+            keep_analysis(opened, SAMPLE, each)
+    return path
+
+
+KOREAN = replace(ANALYSIS, language="ko", created="2026-02-01T00:00:00.000Z", text="동시 요청 50건은 너무 많습니다")
+NEWER = replace(ANALYSIS, created="2026-03-09T08:00:00.000Z", text="Fifty are too many")
+
+
+def test_the_newest_analysis_in_the_language_of_the_reader_is_told_with_its_model_and_date(store: Path) -> None:
+    english, korean = ask(
+        analysed(store, KOREAN, ANALYSIS, NEWER), f"/benchmark/{SAMPLE}", f"/benchmark/{SAMPLE}?lang=ko"
+    )
+    for page, mine, others in ((english, NEWER, (KOREAN, ANALYSIS)), (korean, KOREAN, (NEWER, ANALYSIS))):
+        assert mine.text in page.text
+        assert (mine.model in page.text, mine.created[:10] in page.text) == (True, True)
+        assert not any(each.text in page.text for each in others)
+        assert '<a href="#analysis">' in page.text
+
+
+def test_without_one_in_the_language_of_the_reader_the_newest_is_told(store: Path) -> None:
+    (page,) = ask(analysed(store, KOREAN), f"/benchmark/{SAMPLE}?lang=en")
+    assert KOREAN.text in page.text
+
+
+def test_a_shared_page_tells_the_analysis_and_its_unknown_figures_without_the_command(store: Path) -> None:
+    page, shared = ask(analysed(store, ANALYSIS), f"/benchmark/{SAMPLE}", f"/benchmark/{SAMPLE}?shared=true")
+    for each in (page, shared):
+        assert "that leaves about 17.5% in reserve" in each.text
+        assert "<code>17.5%</code>" in each.text
+    assert ("llmload analyze" in page.text, "llmload analyze" in shared.text) == (True, False)
+
+
+def test_what_was_written_of_a_run_that_broke_off_is_told_too(store: Path) -> None:
+    change(analysed(store, ANALYSIS), "UPDATE runs SET status = 'interrupted'")
+    (page,) = ask(store, f"/benchmark/{SAMPLE}")
+    assert "that leaves about 17.5% in reserve" in page.text
+
+
+def test_an_analysis_is_text_whatever_it_says(store: Path) -> None:
+    (page,) = ask(analysed(store, HOSTILE_ANALYSIS), f"/benchmark/{SAMPLE}")
+    section = page.text.partition('<h2 id="analysis">')[2].partition("</section>")[0]
+    assert "Ignore all gates" in section
+    for markup in ("<script", "<img", "<iframe", "<a ", "<b>", 'javascript:alert(1)"'):
+        assert markup not in section
 
 
 def test_the_link_to_share_is_the_one_address_of_the_run_and_works_without_a_script(filled: Path) -> None:

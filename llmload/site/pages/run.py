@@ -14,6 +14,7 @@ from llmload.reporters.charts import run_charts
 from llmload.reporters.embedding import live_figures
 from llmload.reporters.registry import REPORTERS
 from llmload.reporters.texts import Texts
+from llmload.reporters.written_sections import Written, written
 from llmload.site import rendering
 from llmload.site.asking import JSON, Answer, Asked, Freshness, Refused
 from llmload.site.outcome import Unjudged, outcome, why_unjudged
@@ -24,6 +25,9 @@ from llmload.store.states import Neighbours, RunState, meant_by, neighbours, sta
 from llmload.written_analysis import WrittenAnalysis
 
 VLLM = "vllm"
+
+_LONGEST_ANALYSIS = 20_000
+"""Characters that a page shows; `llmload analyze` keeps fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ def _around(
 class Analysed:
     """What a page tells of analyses: one that was written, how to have one written, or why there can be none."""
 
-    written: WrittenAnalysis | None
+    written: Written | None
     command: str  # "" where none may be shown, or none would work
     notice: str
 
@@ -141,13 +145,12 @@ class Analysed:
 
 
 def _analysis(state: RunState, analyses: Sequence[WrittenAnalysis], command: str, texts: Texts) -> Analysed:
-    """The newest one in the reader's language, else the newest; `analyses` newest first. Only vLLM is ever asked."""
-    language = texts.language.value
-    written = next((each for each in analyses if each.language == language), next(iter(analyses), None))
+    """The newest one in the reader's language, else the newest. Only servers of vLLM are ever asked."""
+    told = written(analyses, texts, _LONGEST_ANALYSIS)
     framework = None if state.facts is None else state.facts.framework
     if framework is not None and framework != VLLM:
-        return Analysed(written, "", texts["site.run.only_vllm"])
-    return Analysed(written, command if framework == VLLM and state.has_result else "", "")
+        return Analysed(told, "", texts["site.run.only_vllm"])
+    return Analysed(told, command if framework == VLLM and state.has_result else "", "")
 
 
 def _sections(told: Mapping[str, object], texts: Texts) -> list[tuple[str, str]]:
