@@ -21,11 +21,13 @@ EACH = {
     "choice of runs": "compare",
     "recommendations": "recommend",
     "recommendation": f"recommend/{CLEAN.header.run_id}",
+    "recommendation that could not be made": f"recommend/{TROUBLE.header.run_id}",
     "trends": "trends/regression",
     "builder": "new",
 }
 REFUSED = {EACH["refusal"]}
 LONG = {
+    "run with an analysis": f"benchmark/{CLEAN.header.run_id}",
     "run": f"benchmark/{TROUBLE.header.run_id}?shared=true",
     "comparison": f"compare?runs={CLEAN.header.run_id},20260201-080000-00000001",
 }
