@@ -13,6 +13,7 @@ import typer
 from llmload.cli import options
 from llmload.cli.stored import Run
 from llmload.errors import UsageError
+from llmload.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,7 +125,7 @@ def _endpoint(result: RunResult, order: _Order, limits: Limits) -> Endpoint:
     """Who is asked. The key of the run's server goes to that server only."""
     from llmload.scenario.asked import SecretRef
     from llmload.scenario.loader import load_resolved
-    from llmload.scenario.secrets import read_secret
+    from llmload.scenario.secrets import read_secret, scrub_url
     from llmload.target.analyst import analyst_endpoint
 
     key = None if order.key_env is None else SecretRef(env=order.key_env)
@@ -137,6 +138,9 @@ def _endpoint(result: RunResult, order: _Order, limits: Limits) -> Endpoint:
     target = load_resolved(result.header.resolved).target
     url, key = _own_url(where, target.place), key or target.api_key
     secret = None if key is None else read_secret(key, order.env)
+    if key is not None:  # a store may come from anyone, and with it the address
+        source = plain(f"${key.env}" if key.env else f"the file {key.file}")
+        print(f"llmload: the key in {source} is sent to {plain(scrub_url(url))}", file=sys.stderr, flush=True)
     return analyst_endpoint(url, secret, order.env, target=target, limits=limits)
 
 

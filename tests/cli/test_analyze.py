@@ -110,6 +110,8 @@ def test_the_server_of_the_run_writes_with_its_own_model_and_key(tmp_path: Path)
         put(tmp_path, text)
         told = analyze(tmp_path, env={"LLM_KEY": "sesame-open"})
         assert told.returncode == 0, told.stderr
+        assert f"the key in $LLM_KEY is sent to {server.url}\n" in told.stderr
+        assert "sesame" not in told.stdout + told.stderr
         assert written(tmp_path)[0].model == "qwen3-14b"
         assert all(b"Bearer sesame-open" in request.head for request in server.requests)
         missing = analyze(tmp_path, env={"LLM_KEY": ""})
