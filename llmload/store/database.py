@@ -281,10 +281,7 @@ class Store:
     # ------------------------------------------------------------ what runs are compared by
 
     def estimates(self, run_id: str, repeat: int = WHOLE) -> Mapping[str, Estimates]:
-        """What other runs are compared with, by the label of the step: over all climbs of the ladder, or of one.
-
-        Nothing where the run did not end, or was stored before estimates were kept.
-        """
+        """What other runs are compared with, by step: of all climbs or one; nothing where the run did not end."""
         with self.reading() as connection:
             return estimates_of_run(connection, self._run(run_id)[0], repeat)
 
