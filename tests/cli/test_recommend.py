@@ -96,9 +96,9 @@ def test_the_view_has_every_part_in_the_order_of_reading(stored: Path) -> None:
 
 
 def test_the_view_speaks_korean(stored: Path) -> None:
-    told = here("recommend", "--from-run", RUN, "--lang", "ko", cwd=stored).stdout
-    headings = [line for line in told.splitlines() if line in ("요구 사항", "현재 인프라", "측정한 부하", "권장 구성")]
-    assert headings == ["요구 사항", "현재 인프라", "측정한 부하", "권장 구성"]
+    told = here("recommend", "--from-run", RUN, "--lang", "ko", cwd=stored).stdout.splitlines()
+    headings = ["요구 사항", "현재 인프라", "측정한 부하", "권장 구성", "계산", "근거"]
+    assert [line for line in told if line in headings] == headings
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,20 @@ def test_the_view_speaks_korean(stored: Path) -> None:
         pytest.param(
             ("--gpu", "NVIDIA L40S", "--gpu-count", "1"), {"recommended_gpu": "NVIDIA L40S"}, id="a GPU by hand"
         ),
+        pytest.param(
+            ("--gpu", "NVIDIA L40S", "--usd-per-hour", "2"), {"estimated_monthly_cost_usd": 4 * 2 * 730}, id="its price"
+        ),
+        pytest.param(
+            ("--gpu", "NVIDIA L40S", "--price-file", "prices.csv"),
+            {"usd_per_gpu_hour": 1.5, "estimated_monthly_cost_usd": 4 * 1.5 * 730},
+            id="a list of prices",
+        ),
         pytest.param(("--gpu-count", "2"), {"recommended_count": 8}, id="two GPUs carried it"),
         pytest.param(("--ttft-target", "4s", "--headroom", "0"), {"recommended_count": 3}, id="slower answers will do"),
     ],
 )
 def test_flags_change_the_demand(stored: Path, flags: tuple[str, ...], expected: Mapping[str, object]) -> None:
+    (stored / "prices.csv").write_text("gpu,usd_per_hour\nNVIDIA L40S,1.5\n")
     told = advice(stored, *flags)
     assert {name: told[name] for name in expected} == expected
 
