@@ -185,8 +185,12 @@ def test_the_suffix_says_what_is_written(stored: Path, name: str, begins: bytes)
 def test_the_written_document_is_the_one_that_json_prints(stored: Path) -> None:
     told = recommended(stored, "--output", "same.json")
     assert json.loads((stored / "same.json").read_text()) == told
-    top = {"headline", "workload", "current_infra", "recommendation", "model", "run_id", "scenario"}
-    assert top <= told.keys()
+    top = {"headline", "workload", "current_infra", "recommendation", "test_results", "hints", "alternatives"}
+    assert {*top, "model", "run_id", "scenario"} <= told.keys()
+    results = told["test_results"]
+    assert isinstance(results, dict)
+    loads = [(load["concurrency"], load["status"]) for load in results["concurrency_results"]]
+    assert loads == [(1, "pass"), (2, "pass"), (3, "pass"), (4, "fail")]
 
 
 def test_the_manifest_scales_at_what_was_measured(stored: Path) -> None:
