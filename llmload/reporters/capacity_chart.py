@@ -32,7 +32,7 @@ _MOST_POINTS = 24
 
 @dataclass(frozen=True, slots=True)
 class _Capacity:
-    """What was measured, asked and advised. Capacity grows by whole replicas of `advice.tensor_parallelism` GPUs."""
+    """What was measured, asked and advised. Capacity grows by whole replicas."""
 
     measured: CurrentInfra
     demand: Demand
@@ -41,7 +41,7 @@ class _Capacity:
     @property
     def counts(self) -> list[int]:
         """Numbers of GPUs, a replica apart (or several, where there are many), past what is advised."""
-        replica = max(1, self.advice.tensor_parallelism)
+        replica = replica_of(self.advice)
         last = max(self.advice.recommended_count, self.measured.gpu_count or 0) + 2 * replica
         stride = replica * -(-last // (replica * _MOST_POINTS))
         return sorted({*range(replica, last + 1, stride), self.advice.recommended_count})
@@ -61,6 +61,11 @@ class _Capacity:
             for count in self.counts
             for share in (count / advice.recommended_count,)
         ]
+
+
+def replica_of(advice: Advice) -> int:
+    """GPUs of one replica; earlier versions told no more than their tensor parallelism."""
+    return max(1, advice.gpus_per_replica or advice.tensor_parallelism)
 
 
 def capacity_chart(run: RunResult, texts: Texts) -> Chart | None:
@@ -98,18 +103,15 @@ def _curve(capacity: _Capacity, texts: Texts) -> list[Spec]:
         field("gpus", texts["charts.capacity.gpus"], form=NUMBER),
         field("concurrency", texts["charts.capacity.concurrency"], form=",.4~r"),
         field("low", texts["charts.capacity.low"], form=",.4~r"),
-        field("high", texts["charts.capacity.high"], form=",.4~r"),
+        *([field("high", texts["charts.capacity.high"], form=",.4~r")] if _numbers(data, "high") else []),
     ]
     look = {"color": palette.BLUE, "clip": True}
     dot = {"type": "point", "filled": True, "size": 45, "opacity": 1, "invalid": "filter", **look}
+    band: Spec = {"data": rows(data), "mark": {"type": "area", "opacity": 0.16, **look}, "encoding": span}
+    is_bounded = bool(_numbers(data, "high"))  # an end that is open is no end at 0
     return [
-        {
-            "data": rows(data),
-            "params": [zoom()],
-            "mark": {"type": "area", "opacity": 0.16, **look},
-            "encoding": span,
-        },
-        {"data": rows(data), "mark": {"type": "line", **look}, "encoding": value},
+        *([band] if is_bounded else []),
+        {"data": rows(data), "params": [zoom()], "mark": {"type": "line", **look}, "encoding": value},
         {"data": rows(data), "mark": dot, "encoding": {**value, "tooltip": tooltip}},
     ]
 

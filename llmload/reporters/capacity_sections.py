@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from llmload.capacity import Advice, Alternative, CurrentInfra, Demand, Hint, Interval, MeasuredLoad, Recommendation
 from llmload.domain import RunResult
+from llmload.plain_text import plain
 from llmload.reporters.changes import between
 from llmload.reporters.figures import MISSING, amount, milliseconds, percent, three_digits
 from llmload.reporters.reasons import in_language
@@ -20,6 +21,7 @@ HINT_KINDS = ("demand", "gpu", "search", "tensor_parallelism", "bound", "setting
 """What hints are of, in the order of reading; any other kind comes last."""
 
 _MOST_SETTINGS = 4  # of an alternative
+_LONGEST = 40  # characters of a name or a value of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,8 @@ def _alternative(other: Alternative, own: Mapping[str, str], texts: Texts) -> tu
 
 def other_settings(settings: Mapping[str, str], own: Mapping[str, str], texts: Texts) -> str:
     """The settings that are not those of the measured installation, the first few of them by name."""
-    differing = [f"{name} {value}" for name, value in sorted(settings.items()) if own.get(name) != value]
+    others = sorted((name, value) for name, value in settings.items() if own.get(name) != value)
+    differing = [f"{plain(name, _LONGEST)} {plain(value, _LONGEST)}" for name, value in others]
     if not differing:
         return texts["alternative.same_settings"] if own else MISSING
     more = len(differing) - _MOST_SETTINGS

@@ -18,6 +18,7 @@ from llmload.domain import RunResult
 from llmload.plain_text import plain
 from llmload.reporters import excel_comparison, excel_plots
 from llmload.reporters.excel_advice import add_recommendation
+from llmload.reporters.excel_analysis import LONGEST, add_analysis
 from llmload.reporters.excel_cells import Area, for_print, instant
 from llmload.reporters.excel_gpu import add_gpus
 from llmload.reporters.excel_package import Streamed, packed
@@ -28,6 +29,7 @@ from llmload.reporters.excel_steps import add_steps
 from llmload.reporters.excel_summary import add_summary
 from llmload.reporters.excel_timeline import add_timeline
 from llmload.reporters.texts import Texts
+from llmload.reporters.written_sections import written
 
 _NO_DATE = "1980-01-01T00:00:00Z"
 
@@ -95,7 +97,12 @@ def _tables(book: Workbook, run: RunResult, texts: Texts) -> Iterator[tuple[Work
             yield told, 4
     if run.recommendation is not None:
         sheet = _sheet(book, "recommendation", texts)
-        add_recommendation(sheet, run.recommendation, texts)
+        settings = {} if run.profile is None else run.profile.settings
+        add_recommendation(sheet, run.recommendation, settings, texts)
+        yield sheet, None
+    if (analysis := written(run.analyses, texts, LONGEST)) is not None:
+        sheet = _sheet(book, "analysis", texts)
+        add_analysis(sheet, analysis, texts)
         yield sheet, None
     if run.timeline is not None and run.timeline.at_s:
         sheet = _sheet(book, "timeline", texts)

@@ -27,6 +27,7 @@ ENGLISH = texts_in(Language.EN)
 BARE = replace(
     CLEAN,
     steps=tuple(replace(step, gpu=None, server=None, checks=()) for step in CLEAN.steps),
+    analyses=(),
     gpus=(),
     server=None,
     timeline=None,
@@ -137,13 +138,13 @@ def test_hostile_text_is_in_the_workbook_as_text() -> None:
         pytest.param(replace(BARE, notices=()), "Summary, Steps, Gates, Config", id="nothing to remark"),
         pytest.param(
             CLEAN,
-            "Summary, Steps, Gates, Caveats, GPU, Server, Recommendation, Timeline, Config, GPU samples, "
+            "Summary, Steps, Gates, Caveats, GPU, Server, Recommendation, Analysis, Timeline, Config, GPU samples, "
             "Server samples",
             id="GPUs, a server and a recommendation",
         ),
         pytest.param(
             replace(TROUBLE, gpus=(), server=None, timeline=None, steps=BARE_TROUBLE),
-            "Summary, Steps, Gates, Errors, Caveats, Recommendation, Config",
+            "Summary, Steps, Gates, Errors, Caveats, Recommendation, Analysis, Config",
             id="errors",
         ),
         pytest.param(replace(BARE, steps=()), "Summary, Steps, Gates, Caveats, Config", id="nothing measured"),
@@ -169,6 +170,21 @@ def test_the_summary_begins_with_the_verdict_and_its_reason() -> None:
     assert "For DAU 400,000 and a peak of 500 concurrent users, qwen3-14b needs 5 × NVIDIA H100." in told
     knee = "The SLO holds for at least 95% of requests up to concurrency 120"
     assert f"{knee}; throughput stops growing, or goodput falls, at concurrency 160." in told
+
+
+def test_loads_and_other_servers_are_numbers() -> None:
+    sheet = book_of("clean")["Recommendation"]
+    loads, others = (sheet[sheet.tables[name].ref] for name in ("Loads", "Alternatives"))
+    assert [cell.value for cell in loads[-1][:4]] == [160, "broken", 800, 0.72125]
+    assert [cell.value for cell in others[1][:4]] == ["NVIDIA L40S", 9, 9, 1]
+    assert (others[1][6].value, others[2][6].value) == (1.1, None)
+
+
+def test_what_a_model_wrote_is_text_in_every_cell() -> None:
+    sheet = book_of("full of trouble and interrupted")["Analysis"]
+    told = [cell for (cell,) in sheet["A3:A200"] if cell.value is not None]
+    assert {cell.data_type for cell in told} == {"s"}
+    assert any(str(cell.value).startswith("=cmd|") and cell.quotePrefix for cell in told)
 
 
 def test_key_figures_are_numbers() -> None:
