@@ -59,7 +59,6 @@ spec:
     sampling: {{ignore_eos: true}}
   load: {{concurrency: [{ladder}], requests: 100, warmup: {{requests: 24}}}}
   slo: {slo}
-  decision: {{max_requests: 400}}
   telemetry: {{gpu: {{source: none}}, server_metrics: none}}
   reports: {{formats: [json]}}
   recommend: {{peak_concurrency: {peak}, headroom: 0%, gpu: {{model: simulated, count: {replicas}}}}}
@@ -101,11 +100,11 @@ KINDS = (
     Kind(
         "prefill, TTFT",
         Simulator(
-            decode_base_ms=6, decode_per_seq_ms=0.05, prefill_tokens_per_s=8_000, max_num_seqs=64, prefix_cache=False
+            decode_base_ms=4, decode_per_seq_ms=0.05, prefill_tokens_per_s=5_000, max_num_seqs=64, prefix_cache=False
         ),
-        "{uniform: [100, 200]}",
-        "{uniform: [4, 12]}",
-        "{ttft: 120ms}",
+        "{uniform: [120, 180]}",
+        "{uniform: [2, 4]}",
+        "{ttft: 270ms}",
     ),
 )
 
