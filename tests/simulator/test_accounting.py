@@ -116,8 +116,8 @@ def account(framework: str, api: str, pace: Pace, workers: int) -> None:
     """Put load on a faulty server, and hold what we say of every request against what it says."""
     settings = replace(FAULTY, framework=framework)
     with start(settings, api_key=None) as server, Pool(workers=workers) as pool:
-        target = endpoint(server.url, framework=framework, api=api, model=settings.model, total_timeout_s=2)
-        look = Look(STEPS[pace], 0, 600)
+        target = endpoint(server.url, framework=framework, api=api, model=settings.model, total_timeout_s=1)
+        look = Look(STEPS[pace], 0, 400)
         asked = window(target, look=look, pace=pace, warmup=16, plan=PLAN, max_duration_s=60)
         observation = pool.observe(asked, on_progress=lambda progress: None, stop=threading.Event())
         truth, ended = settled(server), finished(server)
