@@ -174,8 +174,10 @@ def test_a_dry_run_tells_what_will_be_watched(tmp_path: Path, telemetry: str, to
     ],
 )
 def test_every_fault_is_a_record_that_is_not_good(tmp_path: Path, faults: str, error_type: str) -> None:
-    limits = {"target__timeout": "{first_token: 700ms, total: 1400ms}", "load__concurrency": "[8]"}
-    path = write_scenario(tmp_path, target__simulator__faults=faults, load__requests=80, **limits)
+    limits = {"target__timeout": "{first_token: 500ms, total: 1s}", "load__concurrency": "[8]"}
+    path = write_scenario(
+        tmp_path, target__simulator__faults=faults, load__requests=64, gates="[goodput >= 98%]", **limits
+    )
     done = measured("apply", path.name, cwd=tmp_path)
     assert done.returncode == 3, done.stdout + done.stderr
     (step,) = json.loads((tmp_path / "reports/chat/result.json").read_bytes())["steps"]
