@@ -58,12 +58,12 @@ def fails(good: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> bool:
 @pytest.mark.parametrize(
     ("share", "rho", "n", "runs"),
     [
-        pytest.param(0.95, 0.0, 200, 3000, id="at the target"),
-        pytest.param(0.95, 0.0, 800, 1500, id="at the target, a long window"),
-        pytest.param(0.96, 0.0, 400, 2000, id="a point above it"),
-        pytest.param(0.95, 0.9, 400, 2000, id="at the target, correlated"),
-        pytest.param(0.96, 0.9, 800, 1200, id="a point above it, correlated"),
-        pytest.param(0.95, 0.97, 1600, 800, id="at the target, strongly correlated"),
+        pytest.param(0.95, 0.0, 200, 1500, id="at the target"),
+        pytest.param(0.95, 0.0, 800, 600, id="at the target, a long window"),
+        pytest.param(0.96, 0.0, 400, 1000, id="a point above it"),
+        pytest.param(0.95, 0.9, 400, 1000, id="at the target, correlated"),
+        pytest.param(0.96, 0.9, 800, 600, id="a point above it, correlated"),
+        pytest.param(0.95, 0.97, 1600, 400, id="at the target, strongly correlated"),
     ],
 )
 def test_ending_lost_windows_early_fails_no_more_services_that_keep_their_promise(
