@@ -14,8 +14,8 @@ demo: .venv/installed  ## run the quickstart on the embedded simulator
 	$(BIN)/llmload apply scenarios/quickstart.yaml
 
 test: .venv/installed engines  ## the tests (Ray and vLLM have targets of their own); those whose subject is time run alone, since a busy machine cannot measure
-	$(BIN)/python -m pytest -n 4 -m "not measuring and not cluster and not losses and not engine and not page and not office and not gpu"
-	$(BIN)/python -m pytest -n 2 -m measuring tests/cli tests/docs tests/engines tests/simulator tests/target
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not measuring and not cluster and not losses and not engine and not page and not office and not gpu"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m measuring tests/cli tests/docs tests/engines tests/simulator tests/target
 	$(BIN)/python -m pytest -m measuring --ignore=tests/cli --ignore=tests/docs --ignore=tests/engines --ignore=tests/simulator --ignore=tests/target
 
 coverage: .venv/installed engines  ## which lines the tests never reach; a third slower, and so not part of make test
