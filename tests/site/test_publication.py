@@ -79,6 +79,17 @@ def test_every_link_leads_somewhere_and_every_page_is_led_to(published: Path) ->
     assert unreached(published) == set()
 
 
+def test_a_published_run_tells_its_analysis_and_its_recommendation_and_offers_no_command(published: Path) -> None:
+    name = f"{file_name(CLEAN.header.run_id)}.html"
+    run, recommended = (
+        (published / folder / name).read_text(encoding="utf-8") for folder in ("benchmark", "recommend")
+    )
+    assert "that leaves about 17.5% in reserve" in run
+    assert "llmload analyze" not in run
+    assert "ceil(500 × (1 + 0.2) / 120) = 5" in recommended
+    assert "not in this store" in recommended  # the runs of its alternatives
+
+
 def test_a_run_brings_its_downloads(published: Path) -> None:
     name = published / "benchmark" / file_name(TROUBLE.header.run_id)
     assert name.with_suffix(".json").read_bytes() == result_json.render(TROUBLE)
