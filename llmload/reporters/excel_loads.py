@@ -37,7 +37,8 @@ def add_hints(sheet: Worksheet, row: int, found: Recommendation, columns: int, t
     """What is worth knowing, by what it is of; gives the next free row."""
     for kind, hints in hints_by_kind(found.hints, texts):
         for place, hint in enumerate(hints):
-            put(sheet, row, 1, "" if place else kind).font = STRONG
+            name = put(sheet, row, 1, "" if place else kind)
+            name.font, name.alignment = STRONG, Alignment(vertical="top")
             text = sentence(hint)
             put(sheet, row, 2, text).alignment = Alignment(wrap_text=True, vertical="top")
             sheet.merge_cells(start_row=row, end_row=row, start_column=2, end_column=columns)
