@@ -169,7 +169,7 @@ def _demand(run: RunResult, scenario: Scenario, recommend: Recommend) -> Demand:
         avg_output_tokens=mean_length(workload.output_tokens),
         ttft_target_ms=None if slo is None else slo.ttft_ms,
         tpot_target_ms=None if slo is None else slo.tpot_ms,
-        goodput_target_percent=100 * recommend.goodput_target,
+        goodput_target_percent=float(100 * exact(recommend.goodput_target)),
         daily_active_users=recommend.daily_active_users,
         e2e_target_ms=None if slo is None else slo.e2e_ms,
         expected_peak=_expected_peak(run.profile, recommend),

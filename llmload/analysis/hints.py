@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from llmload.analysis.bottleneck import bottleneck_of
+from llmload.analysis.profile import gpus_at_work
 from llmload.analysis.settings_to_try import Around, settings_to_try
 from llmload.capacity import Demand, Hint, Profile
 from llmload.domain import RunResult, StepResult
@@ -17,9 +18,6 @@ from llmload.verdict import Status
 
 _FAR = 2.0
 """Factor from which what daily users make and the peak that is asked for contradict each other."""
-
-_AT_WORK = 0.05
-"""Mean utilisation from which a GPU serves the model."""
 
 _LARGE = 30.0
 """Billions of parameters from which a model is better spread over several GPUs (METRICS.md)."""
@@ -111,4 +109,4 @@ def _just_above(run: RunResult) -> StepResult | None:
 
 def _are_all_at_work(run: RunResult) -> bool:
     """Figures of a step are those of all GPUs of the machine: an idle one among them would say that all are idle."""
-    return all((gpu.mean_utilisation or 0.0) >= _AT_WORK for gpu in run.gpus)
+    return len(gpus_at_work(run.gpus)) == len(run.gpus)

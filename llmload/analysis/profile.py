@@ -41,7 +41,8 @@ def profile_of(run: RunResult, scenario: Scenario) -> Profile | None:
     if knee is None or knee.axis != "concurrency" or facts is None or slo is None:
         return None
     found = {result.step.value: result for result in run.steps}
-    hardware = hardware_of(run.gpus, scenario)
+    each = gpus_per_replica(facts)
+    hardware = hardware_of(run.gpus, scenario, each)
     recommend = scenario.recommend
     return Profile(
         run_id=run.header.run_id,
@@ -53,7 +54,7 @@ def profile_of(run: RunResult, scenario: Scenario) -> Profile | None:
         gpu_model=hardware.model,
         gpu_count=hardware.count,
         gpu_memory_gb=hardware.memory_gb,
-        gpus_per_replica=gpus_per_replica(facts),
+        gpus_per_replica=each,
         tensor_parallelism=_whole(facts.in_force, "tensor_parallel_size"),
         settings={name: str(value) for name, value in sorted(facts.in_force.items()) if value is not None},
         traffic=traffic_of(scenario),
@@ -108,10 +109,10 @@ def gpus_per_replica(facts: TargetFacts) -> int:
     return _whole(facts.in_force, "tensor_parallel_size") * _whole(facts.in_force, "pipeline_parallel_size")
 
 
-def hardware_of(gpus: Sequence[GpuSeries], scenario: Scenario) -> Hardware:
-    """The GPUs that did the work; what the author names wins, and the simulator's are its replicas.
+def hardware_of(gpus: Sequence[GpuSeries], scenario: Scenario, each: int = 1) -> Hardware:
+    """The GPUs that did the work; what the author names wins, and the simulator has `each` for every replica.
 
-    Telemetry watches every GPU of the machine. Those count that were at work (`_at_work`), of the kind that did most
+    Telemetry watches every GPU of the machine. Those count that were at work (`gpus_at_work`), of the kind that did most
     of it: a server spreads over GPUs of one kind. Where none was at work the server runs on others, or on none.
     """
     recommend, place = scenario.recommend, scenario.target.place
@@ -119,8 +120,8 @@ def hardware_of(gpus: Sequence[GpuSeries], scenario: Scenario) -> Hardware:
         Hardware(None, None, None) if recommend is None else Hardware(recommend.gpu_model, recommend.gpu_count, None)
     )
     if isinstance(place, Simulator):
-        return Hardware(named.model or f"simulated {place.profile}", named.count or place.replicas, None)
-    working = _at_work(gpus)
+        return Hardware(named.model or f"simulated {place.profile}", named.count or place.replicas * each, None)
+    working = gpus_at_work(gpus)
     if not working:
         return named
     memory = working[0].memory_total_bytes
@@ -129,8 +130,8 @@ def hardware_of(gpus: Sequence[GpuSeries], scenario: Scenario) -> Hardware:
     )
 
 
-def _at_work(gpus: Sequence[GpuSeries]) -> Sequence[GpuSeries]:
-    """By utilisation where it is told, which no slice of a GPU does; else by the memory that is occupied."""
+def gpus_at_work(gpus: Sequence[GpuSeries]) -> Sequence[GpuSeries]:
+    """Those that serve the model: by utilisation where it is told, which no slice of a GPU does; else by the memory that is occupied."""
     told = [(gpu, gpu.mean_utilisation) for gpu in gpus]
     busiest = max((share for _, share in told if share is not None), default=0.0)
     least = max(_AT_WORK, _OF_THE_BUSIEST * busiest)

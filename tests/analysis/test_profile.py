@@ -72,6 +72,7 @@ def test_the_replicas_of_the_simulator_are_its_gpus_whatever_runs_beside_it() ->
     target = replace(scenario().target, place=Simulator(profile="h100", replicas=3))
     simulated = replace(scenario(), target=target)
     assert hardware_of([gpu(0.9)], simulated) == Hardware("simulated h100", 3, None)
+    assert hardware_of([], simulated, 2) == Hardware("simulated h100", 6, None), "two GPUs for each replica"
     named = replace(simulated, recommend=replace(ASKED, gpu_model="H100", gpu_count=1))
     assert hardware_of([], named) == Hardware("H100", 1, None)
 
