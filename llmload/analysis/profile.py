@@ -112,8 +112,8 @@ def gpus_per_replica(facts: TargetFacts) -> int:
 def hardware_of(gpus: Sequence[GpuSeries], scenario: Scenario, each: int = 1) -> Hardware:
     """The GPUs that did the work; what the author names wins, and the simulator has `each` for every replica.
 
-    Telemetry watches every GPU of the machine. Those count that were at work (`gpus_at_work`), of the kind that did most
-    of it: a server spreads over GPUs of one kind. Where none was at work the server runs on others, or on none.
+    Telemetry watches every GPU of the machine. Those count that were at work (`gpus_at_work`). Where none was, the
+    server runs on others, or on none.
     """
     recommend, place = scenario.recommend, scenario.target.place
     named = (
@@ -131,7 +131,10 @@ def hardware_of(gpus: Sequence[GpuSeries], scenario: Scenario, each: int = 1) ->
 
 
 def gpus_at_work(gpus: Sequence[GpuSeries]) -> Sequence[GpuSeries]:
-    """Those that serve the model: by utilisation where it is told, which no slice of a GPU does; else by the memory that is occupied."""
+    """Those that serve the model, of the kind that did most of the work: a server spreads over GPUs of one kind.
+
+    By utilisation where it is told, which no slice of a GPU does; else by the memory that is occupied.
+    """
     told = [(gpu, gpu.mean_utilisation) for gpu in gpus]
     busiest = max((share for _, share in told if share is not None), default=0.0)
     least = max(_AT_WORK, _OF_THE_BUSIEST * busiest)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from llmload.domain import RunResult
     from llmload.endpoint import Endpoint
+    from llmload.scenario.asked import SecretRef
     from llmload.target.analyst import Limits
 
 ONLY_VLLM = {
@@ -56,7 +57,9 @@ def analyze(
     ] = None,
     api_key_env: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Variable with the key of the server that writes; else the scenario's."),
+        typer.Option(
+            metavar="NAME", help="Variable with the key of the server that writes; else the run's, if it is local."
+        ),
     ] = None,
     lang: Annotated[
         str | None,
@@ -122,7 +125,7 @@ def _framework_of(result: RunResult) -> str:
 
 
 def _endpoint(result: RunResult, order: _Order, limits: Limits) -> Endpoint:
-    """Who is asked. The key of the run's server goes to that server only."""
+    """Who is asked. The key of the run's server goes to that server only, and unasked to none but this machine."""
     from llmload.scenario.asked import SecretRef
     from llmload.scenario.loader import load_resolved
     from llmload.scenario.secrets import read_secret, scrub_url
@@ -136,12 +139,34 @@ def _endpoint(result: RunResult, order: _Order, limits: Limits) -> Endpoint:
     if result.is_imported:
         raise UsageError(where, "it was imported, so how to reach its server is not known", _URL)
     target = load_resolved(result.header.resolved).target
-    url, key = _own_url(where, target.place), key or target.api_key
+    url = _own_url(where, target.place)
+    key = key or _own_key(where, url, target.api_key)
     secret = None if key is None else read_secret(key, order.env)
-    if key is not None:  # a store may come from anyone, and with it the address
-        source = plain(f"${key.env}" if key.env else f"the file {key.file}")
-        print(f"llmload: the key in {source} is sent to {plain(scrub_url(url))}", file=sys.stderr, flush=True)
+    if key is not None:
+        print(f"llmload: the key in {_place_of(key)} is sent to {plain(scrub_url(url))}", file=sys.stderr, flush=True)
     return analyst_endpoint(url, secret, order.env, target=target, limits=limits)
+
+
+def _own_key(where: str, url: str, key: SecretRef | None) -> SecretRef | None:
+    """The key that the run names, where its server is on this machine; UsageError where it is elsewhere.
+
+    A store may come from anyone, and name any variable or file, and any address to send it to.
+    """
+    from llmload.load.node import is_loopback
+    from llmload.scenario.secrets import scrub_url
+
+    if key is None or is_loopback(url):
+        return key
+    problem = (
+        f"its server is {plain(scrub_url(url))}, not this machine, and a store may come from anyone: the key in"
+        f" {_place_of(key)}, which it names, is not sent there unasked"
+    )
+    remedy = "If you trust that address, name the variable of its key yourself: --api-key-env NAME"
+    raise UsageError(where, problem, remedy)
+
+
+def _place_of(key: SecretRef) -> str:
+    return plain(f"${key.env}" if key.env else f"the file {key.file}")
 
 
 def _own_url(where: str, place: object) -> str:

@@ -16,6 +16,7 @@ MASK = "***"
 _SECRET_NAME = re.compile(
     r"api[_-]?key|authorization|secret|passw|credential|(^|[_-])auth$|^token$|(?<!first)[_-]token$", re.IGNORECASE
 )
+_LONGEST = 65_536  # characters of a file: a stored run may name any, such as /dev/zero
 _SHORTEST = 4  # a header value such as "1" is no secret, and scrubbing it would eat every figure
 
 
@@ -28,10 +29,13 @@ def read_secret(ref: SecretRef, env: Mapping[str, str]) -> str:
         return _sendable(secret, f"${ref.env}")
     path = Path(ref.file or "")
     try:
-        secret = path.read_text(encoding="utf-8").strip()
+        with path.open(encoding="utf-8") as file:
+            secret = file.read(_LONGEST + 1).strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise UsageError(str(path), f"the file of a secret cannot be read ({reason})", "Check its path") from None
+    if len(secret) > _LONGEST:
+        raise UsageError(str(path), f"the file of a secret has over {_LONGEST:,} characters", "Check its path")
     if not secret:
         raise UsageError(str(path), "the file of a secret is empty", "Write the secret into it, on one line")
     return _sendable(secret, str(path))

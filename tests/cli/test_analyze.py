@@ -42,7 +42,7 @@ def analyst(
     """A server that lists `models` and answers every chat with `chat`."""
 
     def script(request: Request) -> Script:
-        if request.head.startswith(b"GET /v1/models"):
+        if b"/v1/models" in request.head.partition(b"\r\n")[0]:
             return answered("200 OK", {"data": [{"id": model} for model in models]})
         return chat() if callable(chat) else chat or saying(*ANSWER)
 
@@ -120,6 +120,41 @@ def test_the_server_of_the_run_writes_with_its_own_model_and_key(tmp_path: Path)
         with analyst() as another:
             analyze(tmp_path, "--analyst-url", another.url, env={"LLM_KEY": "sesame-open"})
             assert all(b"sesame" not in request.head + request.body for request in another.requests)
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "named"),
+    [
+        pytest.param("http://192.0.2.1:8000", "{env: LLM_KEY}", "$LLM_KEY", id="elsewhere"),
+        pytest.param("http://127.0.0.1.nip.invalid:8000", "{env: LLM_KEY}", "$LLM_KEY", id="a name that looks near"),
+        pytest.param("http://192.0.2.1:8000", "{file: key.txt}", "the file", id="a file"),
+    ],
+)
+def test_a_key_that_only_the_store_names_goes_to_no_other_machine(
+    tmp_path: Path, url: str, key: str, named: str
+) -> None:
+    (tmp_path / "key.txt").write_text("sesame-open")
+    more = f"  target: {{url: '{url}', framework: vllm, api_key: {key}}}\n"
+    put(tmp_path, document_of().replace(document_of().splitlines()[5] + "\n", more))
+    told = analyze(tmp_path, env={"LLM_KEY": "sesame-open"})
+    assert told.returncode == 2
+    assert f"its server is {url}, not this machine" in told.stderr
+    assert named in told.stderr
+    assert "--api-key-env NAME" in told.stderr
+    assert "sesame" not in told.stdout + told.stderr
+
+
+def test_a_key_that_the_user_names_goes_to_the_server_of_the_run(tmp_path: Path) -> None:
+    """Which is elsewhere by its name, and reached through a proxy of the user."""
+    with analyst(models=("qwen3-14b",)) as proxy:
+        more = "  target: {url: 'http://gpu.invalid:8000', framework: vllm, api_key: {env: LLM_KEY}}\n"
+        put(tmp_path, document_of().replace(document_of().splitlines()[5] + "\n", more))
+        env = {"LLM_KEY": "sesame-open", "MINE": "my-own-key", "HTTP_PROXY": proxy.url, "NO_PROXY": ""}
+        told = analyze(tmp_path, "--api-key-env", "MINE", env=env)
+    assert told.returncode == 0, told.stderr
+    assert "the key in $MINE is sent to http://gpu.invalid:8000\n" in told.stderr
+    assert all(b"Bearer my-own-key" in request.head for request in proxy.requests)
+    assert all(b"sesame" not in request.head + request.body for request in proxy.requests)
 
 
 def put(folder: Path, text: str) -> None:
