@@ -35,7 +35,7 @@ def _why(run: RunResult) -> str:
     if fatal is not None:
         return _unmeasured(fatal)
     if not measured:
-        return "no load was measured. Go on with `llmload apply FILE --resume RUN`, or measure again"
+        return "no load was measured. Give the same command again with `--resume RUN`, or measure anew"
     if run.slo is None:
         return "without an SLO no request is good or bad. Write spec.slo, or --ttft-target and --tpot-target"
     if any(result.step.axis != "concurrency" for result in measured):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from llmload.cli import logs
 from llmload.cli.display import display
 from llmload.cli.execution import Executed, Order, execute
 from llmload.cli.report_files import tell_troubles
-from llmload.cli.stopping import APPLIED_AGAIN
 from llmload.cli.stored import print_json, print_tables, print_text, write_file
 from llmload.errors import LlmloadError
 from llmload.reporters import result_json
@@ -39,7 +38,6 @@ class Batch:
     output: Path | None = None  # one more copy of the result document
     baseline: str | None = None  # as --baseline names it
     language: Language = Language.EN  # of the reports
-    again: str = APPLIED_AGAIN
 
 
 Tell = Callable[[Executed, Batch], int]
@@ -69,7 +67,7 @@ def _apply_one(load: Callable[[], Scenario], batch: Batch, tell: Tell) -> int:
         logs.configure(batch.log_format, batch.log_level, scrub)
         with display(batch.is_shown) as show:
             order = Order(batch.store, batch.out, batch.resume, batch.env, show, batch.baseline, batch.language)
-            done = execute(scenario, replace(order, again=batch.again))
+            done = execute(scenario, order)
         code = tell(done, batch)
         tell_troubles(done.reports, scrub)
     except LlmloadError as error:

@@ -14,14 +14,13 @@ import yaml
 from llmload.cli.flags import DEFAULT_LADDER, Flag, check_sets, whole_numbers
 from llmload.errors import UsageError
 from llmload.plain_text import plain
-from llmload.scenario.asked import ClosedLoop, Scenario
+from llmload.scenario.asked import COMMAND_LINE, ClosedLoop, Scenario
 from llmload.scenario.conversion import overridden
 from llmload.scenario.loader import load_resolved, load_runnable, load_runnable_text, read_file
 from llmload.scenario.overrides import override
 from llmload.scenario.tree import Node, find, read
 from llmload.scenario.versions import to_current
 
-COMMAND_LINE = "command line"
 FIRST_LOOK = 50
 """Measured requests of the first look at each load; adaptive looks go on from there."""
 

@@ -21,7 +21,7 @@ from llmload.analysis.turns import alone
 from llmload.baseline import SIDE_LABEL
 from llmload.cli.references import refer_for
 from llmload.cli.report_files import Written, write_reports
-from llmload.cli.stopping import APPLIED_AGAIN, StopRequest, listening
+from llmload.cli.stopping import StopRequest, listening
 from llmload.domain import Observation, RunHeader, RunResult, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.load.child import Here
@@ -67,7 +67,6 @@ class Order:
     baseline: str | None = None  # as --baseline names it
     language: Language = Language.EN  # of its reports
     server_log: str = SERVER_LOG
-    again: str = APPLIED_AGAIN  # the command that goes on with the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def execute(scenario: Scenario, order: Order) -> Executed:
         store.recover()
         refer = refer_for(scenario, order.baseline, store)
         header, earlier = _begin(store, scenario, order, gpus)
-        stop.run_id, stop.again = header.run_id, order.again
+        stop.run_id = header.run_id
         session = Session(scenario, header, order, World(store, pool, stop, gpus), refer)
         try:
             (measured,) = run([Side(scenario, header, session.edges(), earlier)], alone(scenario))
@@ -165,7 +164,7 @@ def _begin(store: Store, scenario: Scenario, order: Order, gpus: GpuReader) -> t
         raise UsageError(
             "--resume",
             f"run {run_id} was made from another document ({stored.header.source})",
-            "Resume with the very file that began it, or start a new run",
+            "Resume with the very file and flags that began it, or start a new run",
         )
     if stored.status in ("finished", "running"):
         raise UsageError("--resume", f"run {run_id} is {stored.status}", "Only a run that ended early can go on")

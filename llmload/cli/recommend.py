@@ -128,7 +128,6 @@ def recommend(
         log_format=log_format,
         log_level=log_level,
         language=wanted.language,
-        again="the same command with",
     )
     load = scenario_of(file, asked)
     raise typer.Exit(apply_all([load], batch, lambda done, batch: tell_recommended(done, batch, wanted)))

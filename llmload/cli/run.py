@@ -50,6 +50,7 @@ def run(
     store: options.Store = options.DEFAULT_STORE,
     out: Annotated[Path | None, typer.Option(help="Directory for reports.")] = None,
     sets: options.Sets = [],  # noqa: B006 - typer copies it
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that ended early.")] = None,
     baseline: options.Baseline = None,
     progress: Annotated[bool, typer.Option(help="Show progress while it runs.")] = True,
     json: options.Json = False,
@@ -66,6 +67,7 @@ def run(
     import yaml
 
     from llmload.cli.batch import Batch, apply_all
+    from llmload.scenario.asked import COMMAND_LINE
     from llmload.scenario.conversion import overridden
     from llmload.scenario.loader import load_runnable_text
 
@@ -96,13 +98,13 @@ def run(
     if goodput is not None:
         spec["slo"] = _slo(goodput)
     document = {"apiVersion": "llmload/v1", "kind": "Scenario", "metadata": {"name": name}, "spec": spec}
-    text = overridden(yaml.safe_dump(document, sort_keys=False), "command line", sets)
+    text = overridden(yaml.safe_dump(document, sort_keys=False), COMMAND_LINE, sets)
     env = dict(os.environ)
-    load_it = partial(load_runnable_text, text, "command line", env=env, directory=directory)
+    load_it = partial(load_runnable_text, text, COMMAND_LINE, env=env, directory=directory)
     if save is not None:
         load_it()
         _save(save, text)
-    batch = Batch(store, out, None, env, progress and not json, json, log_format, log_level, output)
+    batch = Batch(store, out, resume, env, progress and not json, json, log_format, log_level, output)
     raise typer.Exit(apply_all([load_it], replace(batch, baseline=baseline, language=language)))
 
 

@@ -11,29 +11,25 @@ from types import FrameType
 
 from llmload.errors import Interrupted, LlmloadError, Terminated
 
-_REMEDY = "Every window that was complete is judged and stored; {} --resume {} goes on from there"
-APPLIED_AGAIN = "apply"
-"""What goes on with a run, before `--resume RUN`."""
+_REMEDY = "Every window that was complete is judged and stored; the same command with --resume {} goes on from there"
 
 
 @dataclass(slots=True)
 class StopRequest:
     """`event` is set by the first signal, and whoever works looks at it: a window hands over its records, the runner
     begins no further one, and what is being written is written to its end. Only inside `interruptible` the signal
-    becomes an exception at once. `run_id` is the run to go on with, `again` the command that does, `remedy` what to do
-    where that is something else.
+    becomes an exception at once. `run_id` is the run to go on with, `remedy` what to do where that is something else.
     """
 
     event: threading.Event = field(default_factory=threading.Event)
     signum: int = 0
     run_id: str = "latest"
-    again: str = APPLIED_AGAIN
     remedy: str | None = None
     _is_waiting: bool = False
 
     def error(self) -> LlmloadError:
         """The exception, and so the exit code, that this signal stands for."""
-        remedy = self.remedy or _REMEDY.format(self.again, self.run_id)
+        remedy = self.remedy or _REMEDY.format(self.run_id)
         if self.signum == signal.SIGTERM:
             return Terminated("run", "stopped by SIGTERM", remedy)
         return Interrupted("run", "stopped by Ctrl-C", remedy)

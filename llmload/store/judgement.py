@@ -85,7 +85,7 @@ def cut_short(header: RunHeader, status: str) -> Caveat | None:
     """Why a run of this status has no more windows than it has; None where it came to its end."""
     if status not in _CUT_SHORT:
         return None
-    remedy = f"Go on with `llmload apply FILE --resume {header.run_id}`"
+    remedy = f"Give the same command again with `--resume {header.run_id}`"
     if status == "running":
         remedy = "Wait for its end, then make this report again"
     elif SIDE_LABEL in header.labels:

@@ -475,7 +475,7 @@ DOWN = TargetError("http://127.0.0.1:9", "nobody answers", "Start the server", k
             " Start the server",
             id="the server is down",
         ),
-        pytest.param(judged(), "No recommendation: no load was measured. Go on with", id="nothing was measured"),
+        pytest.param(judged(), "No recommendation: no load was measured. Give the same", id="nothing was measured"),
         pytest.param(
             judged(at(1, HALF), slo=None), "No recommendation: without an SLO no request is good or bad", id="no SLO"
         ),

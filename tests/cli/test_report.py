@@ -130,7 +130,7 @@ def test_the_report_of_a_run_that_was_stopped_says_so_and_how_it_goes_on(stored:
         assert here("report", CUT_SHORT, *options, cwd=stored).returncode == 0
         told = (tmp_path / "cut-short" / "report.md").read_text(encoding="utf-8")
         assert said in told
-        assert f"llmload apply FILE --resume {CUT_SHORT}\\`" in told, "to be copied without the full stop"
+        assert f"--resume {CUT_SHORT}\\`" in told, "to be copied without the full stop"
 
 
 # ---------------------------------------------------------------- asked wrongly

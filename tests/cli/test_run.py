@@ -10,6 +10,7 @@ import yaml
 
 from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
+from tests.cli.watching import rows
 from tests.command import here, llmload, measured
 
 FLAGS = ("--concurrency", "2", "--num-requests", "30", "--input-len", "32", "--output-len", "8", "--warmup", "2")
@@ -92,6 +93,16 @@ def test_each_way_of_arriving_is_saved_as_the_scenario_that_runs(
     assert done.returncode == 5, done.stderr  # nobody listens there
     assert yaml.safe_load(saved.read_text())["spec"]["load"] == load
     assert here("plan", "sub/saved.yaml", cwd=tmp_path).returncode == 0
+
+
+def test_the_same_flags_go_on_with_a_run_that_ended_early(tmp_path: Path) -> None:
+    """The server was down: nothing was measured yet, and the run is the one that is there already."""
+    asked = ("run", "--server", "http://127.0.0.1:9", *CHEAP)
+    assert here(*asked, cwd=tmp_path).returncode == 5
+    assert here(*asked, "--resume", "latest", cwd=tmp_path).returncode == 5
+    other = here(*asked, "--concurrency", "3", "--resume", "latest", cwd=tmp_path)
+    assert (other.returncode, "made from another document (command line)" in other.stderr) == (2, True), other.stderr
+    assert len(rows(tmp_path / "llmload.db", "select run from runs")) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from llmload.analysis.judgement import UNMEASURED
 from llmload.domain import IMPORTED, RunResult
+from llmload.scenario.asked import COMMAND_LINE
 from llmload.store.analyses import keep_analysis
 from llmload.store.database import open_store
 from llmload.store.judgement import cut_short
@@ -38,7 +39,8 @@ def fill(path: Path) -> Path:
 
 def _broken(run_id: str, status: str) -> RunResult:
     """What a run comes to that ends before its first window does: an error with its reason, and nothing else."""
-    header = replace(CLEAN.header, run_id=run_id, created=_created(run_id))
+    source = COMMAND_LINE if status == "failed" else CLEAN.header.source
+    header = replace(CLEAN.header, run_id=run_id, created=_created(run_id), source=source)
     reason = cut_short(header, status)
     assert reason is not None
     return RunResult(

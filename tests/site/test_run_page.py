@@ -252,8 +252,9 @@ def test_a_run_without_a_result_says_what_became_of_it(filled: Path, run_id: str
 
 
 def test_a_run_that_broke_off_says_how_to_go_on(filled: Path) -> None:
-    (page,) = ask(filled, f"/benchmark/{UNTOLD}")
+    page, of_flags = ask(filled, f"/benchmark/{UNTOLD}", f"/benchmark/{FAILED}")
     assert f"--resume={UNTOLD}" in page.text
+    assert "--resume=" not in of_flags.text, "no file says again what flags said"
     assert f"llmload store delete {UNTOLD}" in page.text
 
 

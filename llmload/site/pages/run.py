@@ -15,6 +15,7 @@ from llmload.reporters.embedding import live_figures
 from llmload.reporters.registry import REPORTERS
 from llmload.reporters.texts import Texts
 from llmload.reporters.written_sections import Written, written
+from llmload.scenario.asked import COMMAND_LINE
 from llmload.site import rendering
 from llmload.site.asking import JSON, Answer, Asked, Freshness, Refused
 from llmload.site.outcome import Unjudged, outcome, why_unjudged
@@ -173,7 +174,8 @@ def _commands(state: RunState, beside: Neighbours, texts: Texts) -> tuple[tuple[
     if state.has_result and beside.comparable is not None:
         words = texts["site.run.command.compare"]
         commands.append((words, command_of("compare", beside.comparable, state.run_id)))
-    if not state.has_result and SIDE_LABEL not in state.header.labels:
+    is_of_file = state.header.source != COMMAND_LINE  # flags are in no store
+    if not state.has_result and is_of_file and SIDE_LABEL not in state.header.labels:
         again = f"llmload apply {shlex.quote(state.header.source)} --resume={shlex.quote(state.run_id)}"
         commands.insert(0, (texts["site.run.command.resume"], again))
     return (*commands, (texts["site.run.command.delete"], command_of("store delete", state.run_id)))
