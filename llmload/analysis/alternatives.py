@@ -11,6 +11,9 @@ from llmload.analysis.prices import cost_of, price_of, usd_per_gpu_hour
 from llmload.capacity import Advice, Alternative, Hint, Profile, Recommendation
 from llmload.scenario.asked import Recommend
 
+MOST_ALTERNATIVES = 50
+"""The cheapest ones: a store may know hundreds of installations, and nobody reads so many."""
+
 _COST = "cost"
 """Kind of the hints that are made here."""
 
@@ -24,7 +27,7 @@ def beside_others(
     alike = {installation_of(each): each for each in sorted(library, key=lambda p: p.created) if _answers(each, own)}
     alike.pop(installation_of(own), None)
     others = [_alternative(each, _price_of(each, own, recommend), recommend) for each in alike.values()]
-    ranked = sorted((each for each in others if each is not None), key=_rank)
+    ranked = sorted((each for each in others if each is not None), key=_rank)[:MOST_ALTERNATIVES]
     return replace(found, alternatives=tuple(ranked), hints=(*found.hints, *_cheaper(found.advice, ranked[:1])))
 
 

@@ -10,9 +10,6 @@ from llmload.plain_text import plain
 from llmload.reporters.step_document import Json, foreign, number
 from llmload.timeline import GpuSeries
 
-MOST_ALTERNATIVES = 50
-"""The cheapest ones; a library may hold hundreds."""
-
 _ELSEWHERE = frozenset(("run_id", "created", "scenario", "framework", "version", "model", "settings", "traffic", "slo"))
 """What the document tells of the run, its target and its SLO already, and the workload, which it names nowhere."""
 
@@ -69,7 +66,7 @@ def recommendation_document(recommendation: Recommendation) -> Json:
         "recommendation": None if advice is None else foreign(asdict(advice)),
         "test_results": None if recommendation.test_results is None else _test_results(recommendation.test_results),
         "hints": [foreign(asdict(hint)) for hint in recommendation.hints],
-        "alternatives": [foreign(asdict(each)) for each in recommendation.alternatives[:MOST_ALTERNATIVES]],
+        "alternatives": [foreign(asdict(each)) for each in recommendation.alternatives],
     }
 
 

@@ -27,7 +27,6 @@ from llmload.reporters.texts import Texts
 from llmload.reporters.wording import sentence
 from llmload.verdict import Status
 
-_MOST_ALTERNATIVES = 100
 _NAME = 40  # characters of the first column, which other tables of the sheet have too
 _FIGURE = 16
 _USD = "#,##0.000"
@@ -96,7 +95,7 @@ def add_alternatives(
         Column(texts[names.get(name, f"alternative.{name}")], _FIGURE if place else _NAME)
         for place, name in enumerate(_ALTERNATIVE)
     ]
-    rows = [_alternative(each, own, texts) for each in others[:_MOST_ALTERNATIVES]]
+    rows = [_alternative(each, own, texts) for each in others]
     return table(sheet, row + 1, columns, rows, "Alternatives").last + 2
 
 

@@ -17,8 +17,8 @@ from llmload.store.typed_json import of_text, to_text
 if TYPE_CHECKING:
     from llmload.store.database import Store
 
-_LARGEST = 100_000
-"""Characters of a document; ours have some two thousand."""
+_LARGEST = 1_000_000
+"""Characters of a document; ours have some two thousand, and a thousand more for each alternative."""
 
 
 @dataclass(frozen=True, slots=True)

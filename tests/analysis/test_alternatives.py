@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llmload.analysis.alternatives import beside_others, installation_of, question_of, without_others
+from llmload.analysis.alternatives import MOST_ALTERNATIVES, beside_others, installation_of, question_of, without_others
 from llmload.capacity import Hint, Profile, Recommendation
 from llmload.promises import Slo
 from llmload.scenario.asked import Recommend
@@ -104,6 +104,12 @@ def test_the_cheapest_come_first_and_unknown_costs_last() -> None:
     found = beside(*library, prices={"H200": 4.0, "L40S": 1.0})
     assert [each.run_id for each in found.alternatives] == ["cheap", "dear", "few", "many"]
     assert [each.estimated_monthly_cost_usd is None for each in found.alternatives] == [False, False, True, True]
+
+
+def test_of_a_large_library_the_cheapest_are_told() -> None:
+    library = [other(f"run-{n:03}", gpu=f"GPU {n:03}", carries=70.0) for n in range(200)]
+    found = beside(*library, prices={f"GPU {n:03}": 1.0 + n for n in range(200)})
+    assert [each.run_id for each in found.alternatives] == [f"run-{n:03}" for n in range(MOST_ALTERNATIVES)]
 
 
 def test_a_price_is_of_the_list_before_it_is_of_the_scenario_that_measured() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from llmload.capacity import Recommendation
+from llmload.analysis.alternatives import MOST_ALTERNATIVES
+from llmload.capacity import Alternative, Recommendation
 from llmload.domain import RunResult
 from llmload.store.database import Store, open_store
 from llmload.store.recommendations import recommended_run, recommended_runs
@@ -43,6 +44,17 @@ def test_what_was_kept_is_read_as_it_was(store: Store) -> None:
     assert first.recommendation == CLEAN.recommendation
     assert (first.scenario, first.model, first.framework) == ("quickstart", "qwen3-14b", "vllm")
     assert second.recommendation == without
+
+
+def test_a_recommendation_with_as_many_alternatives_as_there_may_be_is_read_again(store: Store) -> None:
+    assert CLEAN.recommendation is not None
+    settings = {f"--an-option-with-a-long-name-{n}": "a value that is longer than most" for n in range(60)}
+    one = Alternative("NVIDIA L40S", 9, 9, 1, settings, 70.0, None, "9", "day-00", "2026-02-01T08:00:00.000Z")
+    crowded = replace(CLEAN.recommendation, alternatives=(one,) * MOST_ALTERNATIVES)
+    remember(store, 1, crowded)
+    found = recommended_run(store, "day-01")
+    assert found is not None
+    assert found.recommendation == crowded
 
 
 def test_a_run_that_recommends_nothing_any_more_is_not_listed(store: Store) -> None:
