@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-TEXT_LIMIT = 400
+TEXT_LIMIT = 600
 """Characters of one foreign text that a report keeps: enough for a sentence, too few to bury the verdict."""
 
 _TERMINAL_SEQUENCE = re.compile(

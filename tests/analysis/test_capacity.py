@@ -16,6 +16,7 @@ from llmload.analysis.judgement import judge
 from llmload.capacity import Advice, Carried, Interval, Profile, Recommendation, SaturationPoint
 from llmload.domain import IMPORTED, Observation, RequestRecord, RunResult, Step
 from llmload.errors import TargetError
+from llmload.plain_text import plain
 from llmload.promises import Slo
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Language, texts_in
@@ -505,6 +506,13 @@ def test_without_a_load_that_holds_there_is_a_reason_and_no_advice(run: RunResul
     korean = in_language(found.headline, texts_in(Language.KO))
     assert korean.startswith("권장 구성 없음: ")
     assert not any(word in korean for word in ("lightest", "load,", "measure", "surely", "SLO no"))
+
+
+def test_what_would_have_to_change_is_told_to_its_end_where_every_term_breaks() -> None:
+    found = judged(at(1, HALF), slo=Slo(ttft_ms=100.25, tpot_ms=1.125, e2e_ms=150.25)).recommendation
+    assert found is not None
+    assert found.headline.count("has to come down to") == 3
+    assert plain(found.headline) == found.headline
 
 
 def test_an_imported_run_has_no_capacity() -> None:
