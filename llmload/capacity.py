@@ -191,7 +191,7 @@ class Alternative:
 class Hint:
     """Something worth knowing or trying beside the number of GPUs; it changes no figure.
 
-    `kind` is one of "demand", "gpu", "search", "tensor_parallelism", "bound", "setting", "cost".
+    `kind` is one of "demand", "tensor_parallelism", "bound", "setting", "cost".
     """
 
     kind: str

@@ -104,7 +104,7 @@ def _write_manifest(path: Path, result: RunResult, found: Recommendation) -> Non
     if found.advice is None or result.profile is None:
         print(f"llmload: --hpa: {path} is not written: no load surely holds the SLO", file=sys.stderr)
         return
-    stored.write_file(path, hpa_manifest(found, result.profile, result.header.scenario).encode())
+    stored.write_file(path, hpa_manifest(found, result.profile, result.header.scenario).encode(), "--hpa")
 
 
 def exit_code_of(found: Recommendation) -> int:

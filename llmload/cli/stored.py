@@ -116,9 +116,9 @@ def known_formats(named: Sequence[str], known: Sequence[str]) -> tuple[str, ...]
     return tuple(dict.fromkeys(formats))
 
 
-def write_file(path: Path, rendered: bytes) -> None:
-    """Replace a file that the user named; UsageError when the disk says no."""
+def write_file(path: Path, rendered: bytes, option: str = "--output") -> None:
+    """Replace a file that the user named by `option`; UsageError when the disk says no."""
     try:
         path.write_bytes(rendered)
     except OSError as error:
-        raise UsageError(str(path), f"cannot be written ({error.strerror})", "Name another --output") from error
+        raise UsageError(str(path), f"cannot be written ({error.strerror})", f"Name another {option}") from error

@@ -17,7 +17,7 @@ from llmload.reporters.texts import Texts
 from llmload.reporters.wording import status_word, step_label
 from llmload.verdict import Status
 
-HINT_KINDS = ("demand", "gpu", "search", "tensor_parallelism", "bound", "setting", "cost")
+HINT_KINDS = ("demand", "tensor_parallelism", "bound", "setting", "cost")
 """What hints are of, in the order of reading; any other kind comes last."""
 
 _MOST_SETTINGS = 4  # of an alternative

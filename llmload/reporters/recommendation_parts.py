@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from llmload.capacity import Alternative, MeasuredLoad, Recommendation
 from llmload.domain import RunResult
-from llmload.reporters.capacity_sections import advised
+from llmload.reporters.capacity_sections import advised, load_verdict
 from llmload.reporters.changes import between
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
 from llmload.reporters.reasons import in_language
 from llmload.reporters.sections import Pairs, Table
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import sentence, status_word
+from llmload.reporters.wording import sentence
 
 _DAY = len("2026-11-22")
 
@@ -70,7 +70,7 @@ def _load(load: MeasuredLoad, texts: Texts) -> tuple[str, ...]:
     low, high = (_of_hundred(each) for each in (load.goodput_low_percent, load.goodput_high_percent))
     return (
         amount(load.concurrency),
-        status_word(load.status, texts),
+        load_verdict(load.status, texts),
         amount(load.requests),
         _of_hundred(load.goodput_percent),
         MISSING if MISSING in (low, high) else between(low, high, texts),

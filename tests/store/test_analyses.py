@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from llmload.analysis.claimed_figures import unknown_figures
 from llmload.errors import DataFileError
+from llmload.plain_text import plain
 from llmload.store.analyses import analyses_of, keep_analysis
 from llmload.store.checking import check
 from llmload.store.database import open_store
 from llmload.store.merging import merge, preview
 from llmload.store.removal import remove
 from llmload.store.snapshot import open_snapshot, write_snapshot
+from llmload.target.analyst import LONGEST_ANSWER
 from llmload.written_analysis import Close, WrittenAnalysis
 from tests.cli.stored_runs import run_id_of
 from tests.store.merged import content, fill, run
@@ -52,6 +55,18 @@ def test_a_text_of_any_kind_comes_back_as_it_was_newest_first(tmp_path: Path) ->
         kept = store.kept(RUN)
     assert kept is not None
     assert kept.analyses == (found[1], found[0])
+
+
+@pytest.mark.parametrize("character", ['"', "\\", "\t", "\n", "서", "🙂"])
+def test_the_longest_answer_of_an_analyst_is_read_again(tmp_path: Path, character: str) -> None:
+    """With names and figures as long as they may be, and characters that take the most room in a document."""
+    longest = replace(
+        written(8, f"a{character * (LONGEST_ANSWER - 2)}b"),
+        model=plain(character * 9_000),
+        server=plain(character * 9_000),
+        unknown_figures=tuple(unknown_figures(" ".join(f"{n}.{'7' * 60}" for n in range(90)), ())),
+    )
+    assert read(analysed(tmp_path / "runs.db", longest)) == (longest,)
 
 
 def test_a_page_bears_the_newest_twenty(tmp_path: Path) -> None:
