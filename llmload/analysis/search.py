@@ -12,7 +12,7 @@ from llmload.analysis.looks import steps_of, windows_at
 from llmload.analysis.wholes import exact
 from llmload.domain import Observation, Step
 from llmload.promises import Bound, Gate, Level
-from llmload.scenario.asked import ClosedLoop, Scenario, Simulator
+from llmload.scenario.asked import ClosedLoop, Scenario, Simulator, Target
 from llmload.verdict import Status, Verdict
 
 CLOSE_ENOUGH = 0.05
@@ -58,13 +58,22 @@ def cap_of(scenario: Scenario, observations: Sequence[Observation] = ()) -> floa
     """The load that is heavy enough to seek: of one replica that carries the whole peak, however many are measured.
 
     Several replicas behind one address have to be loaded with as many peaks, or each would seem to carry its share of
-    one at most. Where nobody tells how many they are, every GPU that was watched may be one.
+    one at most. Where nobody tells how many they are, the GPUs that were watched may be.
     """
     recommend, place = scenario.recommend, scenario.target.place
     if recommend is None:
         return 0
-    told = recommend.gpu_count or (place.replicas if isinstance(place, Simulator) else len(gpus_in(observations)))
-    return math.ceil(exact(recommend.peak_concurrency) * (1 + exact(recommend.headroom)) * max(1, told))
+    gpus = recommend.gpu_count or len(gpus_in(observations))
+    replicas = max(1, gpus // _gpus_of_a_replica(scenario.target))
+    if isinstance(place, Simulator) and recommend.gpu_count is None:
+        replicas = place.replicas
+    return math.ceil(exact(recommend.peak_concurrency) * (1 + exact(recommend.headroom)) * replicas)
+
+
+def _gpus_of_a_replica(target: Target) -> int:
+    """As the author declares it, or 1: before the load nobody else has told it here."""
+    sizes = (getattr(target.settings, name, 1) for name in ("tensor_parallel_size", "pipeline_parallel_size"))
+    return math.prod(size for size in sizes if isinstance(size, int) and size >= 1)
 
 
 def next_load(loads: Sequence[tuple[float, Status]], cap: float) -> float | None:

@@ -16,6 +16,7 @@ from llmload.analysis.looks import first_sizes
 from llmload.analysis.search import CLOSE_ENOUGH, MOST_STEPS, cap_of, most_loads, next_load, search_step
 from llmload.analysis.strategy import next_look
 from llmload.domain import Ending, Look, Observation, Step
+from llmload.frameworks.vllm import VllmSettings
 from llmload.samples import Gpu, Watched
 from llmload.scenario.asked import OpenLoop, Poisson, Recommend, Scenario, Simulator
 from llmload.verdict import Status
@@ -190,6 +191,15 @@ def test_several_replicas_behind_one_address_are_loaded_until_one_of_them_would_
     watched = Watched(gpus=tuple(Gpu(f"GPU-{i}", i, "H100", f"GPU-{i}") for i in range(4)))
     seen = [replace(window(good_and_bad(200, 0)), watched=watched)]
     assert cap_of(wanted, seen) == 2400
+
+
+def test_gpus_that_share_one_copy_of_the_model_are_one_replica_of_the_search() -> None:
+    target = replace(asked().target, settings=VllmSettings(tensor_parallel_size=4, pipeline_parallel_size=2))
+    wanted = replace(asked(peak=500), target=target)
+    for gpus, cap in ((8, 600), (16, 1200)):
+        assert cap_of(replace(wanted, recommend=replace(wanted.recommend, gpu_count=gpus))) == cap
+    simulated = replace(wanted, target=replace(target, place=Simulator(replicas=3)))
+    assert cap_of(simulated) == 1800
 
 
 def test_the_cap_is_counted_in_exact_fractions() -> None:
