@@ -45,7 +45,8 @@ def _of_demand(demand: Demand) -> Iterator[Hint]:
     if expected is None or demand.daily_active_users is None or peak <= 0:
         return
     users, made = f"{demand.daily_active_users:,.0f}", _rounded(expected)
-    says = f"{users} daily users make about {made} requests in flight at the busiest time, "
+    requests = "request" if made == "1" else "requests"
+    says = f"{users} daily users make about {made} {requests} in flight at the busiest time, "
     remedy = "check the peak, the requests per user and the peak factor"
     if expected > _FAR * peak:
         says += f"more than twice the peak of {format_number(peak)}: {remedy}"

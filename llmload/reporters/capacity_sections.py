@@ -25,12 +25,23 @@ _LONGEST = 40  # characters of a name or a value of them
 
 
 @dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """A figure to be read first, and its interval, "" where it is exact."""
+
+    name: str
+    value: str
+    between: str
+
+
+@dataclass(frozen=True, slots=True)
 class Advised:
     """A recommendation in words. Without advice `estimates` has no rows, `formula` and `reasoning` are "", and
     `to_do` says what would have to change.
     """
 
     headline: str  # the advice in one line, or why there is none
+    answer: str  # how many of which GPU; "" without advice
+    key_figures: Sequence[KeyFigure]
     to_do: str
     formula: str
     reasoning: str
@@ -58,8 +69,10 @@ def advised(found: Recommendation, texts: Texts, own: Mapping[str, str] | None =
     columns = tuple(texts[f"advice.{name}"] for name in ("figure", "estimate", "interval"))
     return Advised(
         headline=in_language(found.headline, texts),
+        answer="" if advice is None else _answer(advice, texts),
+        key_figures=() if advice is None else _key_figures(advice, texts),
         to_do=texts["advice.to_do"] if advice is None else "",
-        formula="" if advice is None else advice.calculation_formula,
+        formula="" if advice is None else in_language(advice.calculation_formula, texts),
         reasoning="" if advice is None else in_language(advice.reasoning, texts),
         estimates=Table(columns, () if advice is None else _estimates(advice, texts)),
         demand=_demand(found.workload, texts),
@@ -108,11 +121,28 @@ def hints_by_kind(hints: Sequence[Hint], texts: Texts) -> list[tuple[str, list[s
 # ---------------------------------------------------------------- estimates, demand, measurement
 
 
+def _answer(advice: Advice, texts: Texts) -> str:
+    return f"{advice.recommended_count:,} × {in_language(advice.recommended_gpu, texts)}"
+
+
+def _key_figures(advice: Advice, texts: Texts) -> tuple[KeyFigure, ...]:
+    """What is asked first: how many GPUs at least, what they carry, what they cost."""
+    told = (
+        ("recommended_count", float(advice.recommended_count)),
+        ("estimated_max_concurrency", advice.estimated_max_concurrency),
+        ("estimated_monthly_cost_usd", advice.estimated_monthly_cost_usd),
+    )
+    return tuple(
+        KeyFigure(texts[f"advice.{name}"], amount(value), bounds(advice.intervals.get(name), amount, texts))
+        for name, value in told
+        if value is not None
+    )
+
+
 def _estimates(advice: Advice, texts: Texts) -> tuple[tuple[str, ...], ...]:
     cost = advice.estimated_monthly_cost_usd
-    gpus = f"{advice.recommended_count:,} × {in_language(advice.recommended_gpu, texts)}"
     told = (
-        ("recommended_count", gpus, amount),
+        ("recommended_count", _answer(advice, texts), amount),
         ("replicas", amount(advice.replicas), amount),
         ("gpus_per_replica", amount(advice.gpus_per_replica), amount),
         ("tensor_parallelism", amount(advice.tensor_parallelism), amount),
@@ -136,12 +166,14 @@ def _of_hundred(value: float | None) -> str:
 
 
 def bounds(interval: Interval | None, show: Callable[[float], str], texts: Texts) -> str:
-    """Both ends of an interval, or that it is open above."""
+    """Both ends of an interval, or that it is open above; "" where there is none, or both ends read alike."""
     if interval is None:
-        return MISSING
+        return ""
+    low = show(interval.low)
     if interval.high is None:
-        return texts["advice.at_least"].format(low=show(interval.low))
-    return between(show(interval.low), show(interval.high), texts)
+        return texts["advice.at_least"].format(low=low)
+    high = show(interval.high)
+    return "" if low == high else between(low, high, texts)
 
 
 def _demand(demand: Demand, texts: Texts) -> Pairs:

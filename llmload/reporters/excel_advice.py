@@ -77,7 +77,8 @@ def _told(sheet: Worksheet, row: int, found: Recommendation, texts: Texts) -> in
     to_do = texts["excel.to_do"].format(remedy=texts["advice.to_do"])
     lines = [found.headline, *([advice.calculation_formula, advice.reasoning] if advice else ["", to_do])]
     for place_, line in enumerate(lines):
-        text = sentence(in_language(line, texts)) if place_ != 1 else line
+        told = in_language(line, texts)
+        text = sentence(told) if place_ != 1 else told
         cell = put(sheet, row, 1, text)
         cell.font = BODY if place_ else HEADING
         cell.alignment = Alignment(wrap_text=True, vertical="top")

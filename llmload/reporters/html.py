@@ -75,6 +75,7 @@ def _told(run: RunResult, room: _Room, texts: Texts, charts: Sequence[Figure]) -
         "gate_notes": _gate_notes([reading for reading, _ in judged], texts),
         "knee": sections.knee(run, texts),
         "advised": capacity_sections.recommendation(run, texts),
+        "linked": {},  # a file has no pages of other runs
         "server": server,
         "server_note": serving_sections.server_note(run, texts),
         "checked": checked,

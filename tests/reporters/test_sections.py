@@ -88,12 +88,12 @@ def test_advice_tells_each_estimate_with_its_interval_and_an_unknown_cost_as_unk
     assert advised is not None
     assert advised.estimates.rows == (
         ("GPUs", "5 × H100", "4 to 6"),
-        ("Tensor parallelism", "1", "n/a"),
-        ("Concurrency within the SLO", "600", "n/a"),
+        ("Tensor parallelism", "1", ""),
+        ("Concurrency within the SLO", "600", ""),
         ("Goodput", "96.2%", "95.1% to 97.4%"),
-        ("Output tok/s", "13,020", "n/a"),
-        ("Headroom", "20%", "n/a"),
-        ("Cost per month (USD)", "unknown", "n/a"),
+        ("Output tok/s", "13,020", ""),
+        ("Headroom", "20%", ""),
+        ("Cost per month (USD)", "unknown", ""),
     )
     assert ("Peak concurrency", "500") in advised.demand
     assert ("Daily active users", "n/a") in advised.demand

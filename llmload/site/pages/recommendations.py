@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmload.capacity import Advice, Alternative, Recommendation
+from llmload.capacity import Advice, Recommendation
 from llmload.plain_text import plain
 from llmload.reporters import capacity_sections
 from llmload.reporters.capacity_chart import capacity_curve
@@ -56,22 +56,15 @@ def page(asked: Asked, store: Store) -> Answer:
         "run": found,
         "advised": capacity_sections.advised(found.recommendation, asked.texts),
         "room": _ROOM,
-        "sources": _sources(found.recommendation, store),
+        "linked": linked(found.recommendation, asked, store),
     }
     return rendering.render("recommendation.html.j2", told, asked, charts, Freshness.SETTLED)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """The run that an alternative was measured by; its page may be in another store."""
-
-    alternative: Alternative
-    is_here: bool
-
-
-def _sources(found: Recommendation, store: Store) -> tuple[_Source, ...]:
-    here = known_of(store, {each.run_id for each in found.alternatives})
-    return tuple(_Source(each, each.run_id in here) for each in found.alternatives)
+def linked(found: Recommendation | None, asked: Asked, store: Store) -> dict[str, str]:
+    """Addresses of the runs by which alternatives were measured; those that are in another store have none."""
+    others = () if found is None else found.alternatives
+    return {run: asked.links.run(run) for run in sorted(known_of(store, {each.run_id for each in others}))}
 
 
 def document(asked: Asked, store: Store) -> Answer:

@@ -20,6 +20,7 @@ from llmload.site import rendering
 from llmload.site.asking import JSON, Answer, Asked, Freshness, Refused
 from llmload.site.outcome import Unjudged, outcome, why_unjudged
 from llmload.site.pages import standing_run
+from llmload.site.pages.recommendations import linked
 from llmload.store.analyses import analyses_of
 from llmload.store.database import Store
 from llmload.store.states import Neighbours, RunState, meant_by, neighbours, state_of
@@ -61,6 +62,7 @@ def page(asked: Asked, store: Store) -> Answer:
     charts = live_figures(run_charts(result, asked.texts))
     told = {**html.told(result, asked.texts, charts), **around, "has_advice": result.recommendation is not None}
     told["sections"] = _sections(told, asked.texts)
+    told["linked"] = linked(result.recommendation, asked, store)
     return rendering.render("run.html.j2", told, asked, charts, Freshness.SETTLED)
 
 
