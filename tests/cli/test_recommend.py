@@ -89,8 +89,8 @@ def test_the_view_has_every_part_in_the_order_of_reading(stored: Path) -> None:
         "Reasoning",
     ]
     assert headings[:6] == expected
-    assert re.search(r"^  3 +pass +300 +100% ", told, re.MULTILINE)
-    assert re.search(r"^  4 +fail +300 +0% ", told, re.MULTILINE)
+    assert re.search(r"^  3 +holds +300 +100% ", told, re.MULTILINE)
+    assert re.search(r"^  4 +broken +300 +0% ", told, re.MULTILINE)
     assert "ceil(10 × (1 + 0.2) / 3) = 4 replicas × 1 GPU = 4" in told
     assert max(map(len, told.splitlines())) <= 80
 

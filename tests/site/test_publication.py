@@ -87,7 +87,9 @@ def test_a_published_run_tells_its_analysis_and_its_recommendation_and_offers_no
     assert "that leaves about 17.5% in reserve" in run
     assert "llmload analyze" not in run
     assert "ceil(500 × (1 + 0.2) / 120) = 5" in recommended
-    assert "not in this store" in recommended  # the runs of its alternatives
+    assert CLEAN.recommendation is not None
+    for other in CLEAN.recommendation.alternatives:  # their runs are in another store
+        assert f"<code>{other.run_id}</code>" in recommended
 
 
 def test_a_run_brings_its_downloads(published: Path) -> None:
