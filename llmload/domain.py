@@ -234,6 +234,11 @@ class TargetFacts:
         """The settings that the figures belong to: the server's own word, where it gave one."""
         return {**self.settings, **self.actual}
 
+    @property
+    def known(self) -> Mapping[str, object]:
+        """Of those in force, the ones that the author declared or the server told: no default is among them."""
+        return {name: value for name, value in self.in_force.items() if name in self.declared or name in self.actual}
+
 
 # ---------------------------------------------------------------- measured
 
@@ -323,6 +328,9 @@ class RunHeader:
     labels: Mapping[str, str]
     environment: Mapping[str, str]
 
+
+UNFINISHED = "the run is not complete"
+"""Rule of the caveat of a run that ended before its end."""
 
 IMPORTED = "imported"
 """Status of a stored run that another tool measured, and the rule of the caveat that every report tells of it."""

@@ -15,6 +15,9 @@ from llmload.promises import Slo
 
 Ints = NDArray[np.int64]
 
+NO_CONNECTION = "CONNECTION_ERROR"
+"""Error type of a request that found no connection, or lost it before an answer or within it."""
+
 _NS_PER_MS = 1e6
 _Scalar = TypeVar("_Scalar", np.bool_, np.float64)
 
@@ -77,6 +80,11 @@ class Attempts:
         In open loop TTFT counts from the due instant, so that our own queue cannot hide the server's.
         """
         return "ttft_due" if metric == "ttft" and self.is_open_loop else metric
+
+    @property
+    def found_nobody(self) -> bool:
+        """Whether no request of them came as far as a connection: nobody listens there (any more)."""
+        return len(self) > 0 and all(r.sent_ns is None and r.error_type == NO_CONNECTION for r in self.records)
 
     @property
     def dropped(self) -> int:

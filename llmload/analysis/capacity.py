@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from llmload.analysis.forecast import mean_length
 from llmload.analysis.hints import hints_of
 from llmload.analysis.prices import cost_of, usd_per_gpu_hour
-from llmload.analysis.reasoning import reasoning_of
+from llmload.analysis.reasoning import NOT_OVER, reasoning_of
 from llmload.analysis.shortfall import no_recommendation
 from llmload.analysis.wholes import exact
 from llmload.analysis.wording import counted
@@ -67,6 +67,15 @@ def recommended(run: RunResult, scenario: Scenario) -> RunResult:
     return replace(run, recommendation=replace(found, hints=(*found.hints, *hints_of(run, scenario, found.workload))))
 
 
+def before_its_end(run: RunResult) -> RunResult:
+    """The same of a run whose search was not over: the number is what is sure by now."""
+    found = run.recommendation
+    if found is None or found.advice is None:
+        return run
+    reasoning = f"{found.advice.reasoning}. {NOT_OVER}"
+    return replace(run, recommendation=replace(found, advice=replace(found.advice, reasoning=reasoning)))
+
+
 def recommendation_of(run: RunResult, scenario: Scenario, recommend: Recommend) -> Recommendation:
     """Demand, what was measured, and what follows from it; without any advice where no load surely holds the SLO."""
     profile = run.profile
@@ -89,13 +98,17 @@ def _headline(profile: Profile, need: Need, recommend: Recommend) -> str:
 
 
 def _needed(profile: Profile, need: Need) -> str:
-    """So many GPUs by their name; where nobody names them, so many of what was measured."""
+    """So many GPUs by their name; where nobody names them, so many of what was measured.
+
+    At most so many, where more are asked for than were measured and no heavier load is known to break the SLO.
+    """
+    most = "at most " if profile.fails_at is None and need.replicas > profile.replicas else ""
     if profile.gpu_model is not None:
-        return f"{need.gpus:,} × {profile.gpu_model}"
+        return f"{most}{need.gpus:,} × {profile.gpu_model}"
     if profile.gpu_count is not None:
-        return f"{need.gpus:,} × the measured GPU; name it with recommend.gpu.model"
+        return f"{most}{need.gpus:,} × the measured GPU; name it with recommend.gpu.model"
     each = f" of {profile.gpus_per_replica} GPUs" if profile.gpus_per_replica > 1 else ""
-    return f"{need.replicas:,} × the measured server{each}; name its GPU with recommend.gpu.model"
+    return f"{most}{need.replicas:,} × the measured server{each}; name its GPU with recommend.gpu.model"
 
 
 def _advice(profile: Profile, carried: Carried, recommend: Recommend, need: Need, reasoning: str) -> Advice:

@@ -241,7 +241,7 @@ def _how_full(sides: Sides, waited_ms: float) -> list[str]:
     mean = (sides.result.metrics.rps or 0.0) * waited_ms / MS_PER_S
     if (waiting := round(server.waiting_max or 0)) >= max(1.0, mean):
         told.append(f"up to {counted(waiting, 'request')} waited at a time")
-    most = sides.facts.in_force.get("max_num_seqs")
+    most = sides.facts.known.get("max_num_seqs")
     if isinstance(most, int) and server.running is not None and server.running >= _ALL_IN_HAND * most:
         told.append(f"it works on at most {most:,} at a time (max_num_seqs)")
     return told

@@ -64,7 +64,7 @@ def _rounded(number: float) -> str:
 
 def _of_parallelism(run: RunResult, profile: Profile) -> Iterator[Hint]:
     """A large model on one GPU. Only where it is known that there is just one."""
-    settings = {} if run.target is None else run.target.in_force
+    settings = {} if run.target is None else run.target.known
     is_alone = profile.gpus_per_replica == 1 and ("tensor_parallel_size" in settings or profile.gpu_count == 1)
     largest = max(_SIZE.findall(profile.model), key=_billions, default=None)
     if not is_alone or largest is None or _billions(largest) <= _LARGE:

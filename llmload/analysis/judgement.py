@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from llmload.analysis.baselines import Refer, no_baseline
-from llmload.analysis.capacity import recommended
+from llmload.analysis.capacity import before_its_end, recommended
 from llmload.analysis.client import OUT_OF_FILES, OUT_OF_PORTS
 from llmload.analysis.crosscheck import checks_of, findings_of
 from llmload.analysis.declared import disagreements
@@ -115,7 +115,8 @@ def judge(
         gpus=gpu_series_of(whole),
         server=server_series_of(whole),
     )
-    return recommended(replace(judged, profile=profile_of(judged, scenario)), scenario)
+    judged = recommended(replace(judged, profile=profile_of(judged, scenario)), scenario)
+    return judged if is_complete else before_its_end(judged)
 
 
 def _findings(steps: Sequence[StepResult], observed: _Observed, knee: Knee | None) -> tuple[Finding, ...]:
@@ -240,7 +241,15 @@ def _capacity(sample: Sample, against: Sequence[Caveat]) -> Verdict | None:
     gate = capacity_gate(sample.scenario)
     if gate is None or not sample.observations:
         return None
-    return next(iter(judge_sample((gate,), sample, against)), None)
+    gone = (_gone(sample),) if sample.attempts.found_nobody else ()
+    return next(iter(judge_sample((gate,), sample, (*against, *gone))), None)
+
+
+def _gone(sample: Sample) -> Caveat:
+    """A crash says nothing of the loads after it: gates count their failures, and a capacity has no figure."""
+    figure = f"none of {counted(len(sample.attempts), 'request')} at {sample.step.label} found a connection"
+    remedy = "See why the server is gone, start it, then measure again"
+    return Caveat("the server was gone", figure, remedy, is_fatal=True, kind="NotMeasured")
 
 
 def _relation(candidate: Candidate, observed: _Observed) -> Relate:

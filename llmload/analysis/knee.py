@@ -46,7 +46,9 @@ def _target(scenario: Scenario) -> float:
 def tells(result: StepResult) -> bool:
     """Whether the step was measured, so that it can hold the SLO or break it."""
     bounds = (result.metrics.goodput_low, result.metrics.goodput_high)
-    return result.metrics.attempts > 0 and None not in bounds and not any(each.is_fatal for each in result.caveats)
+    is_void = result.capacity is not None and result.capacity.status is Status.ERROR
+    is_valid = not is_void and not any(each.is_fatal for each in result.caveats)
+    return result.metrics.attempts > 0 and None not in bounds and is_valid
 
 
 def _low(result: StepResult) -> float:

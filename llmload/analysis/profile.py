@@ -56,7 +56,7 @@ def profile_of(run: RunResult, scenario: Scenario) -> Profile | None:
         gpu_memory_gb=hardware.memory_gb,
         gpus_per_replica=each,
         tensor_parallelism=_whole(facts.in_force, "tensor_parallel_size"),
-        settings={name: str(value) for name, value in sorted(facts.in_force.items()) if value is not None},
+        settings={name: str(value) for name, value in sorted(facts.known.items()) if value is not None},
         traffic=traffic_of(scenario),
         slo=slo,
         goodput_target=knee.target,

@@ -9,6 +9,16 @@ from llmload.capacity import Carried, LoadResults, MeasuredLoad, Profile
 from llmload.units import format_number
 from llmload.verdict import Status
 
+NOT_OVER = "The search for the capacity was not over: the server may carry more, and fewer GPUs may do"
+"""Of a run that ended before, or that is judged by another SLO than it was measured for."""
+
+
+_PARALLEL = "tensor_parallel_size"
+_TOLD = ("vllm", "sglang", "lmdeploy")
+"""Frameworks that spread one replica over GPUs by a setting of that name."""
+
+_UNTOLD = "Nobody told its tensor_parallel_size, taken as 1: declare it in target.framework_config"
+
 
 def reasoning_of(profile: Profile, carried: Carried, results: LoadResults, replicas: int) -> str:
     """What was measured, what bounds it, and what was counted as one replica; `replicas` are advised."""
@@ -60,7 +70,8 @@ def _replicas(profile: Profile) -> list[str]:
         odd = f"{counted(count, 'GPU')} at work are no multiple of the {each} of one replica"
         return [f"{odd}: {taken}; recommend.gpu.count says how many the server uses"]
     if profile.replicas > 1:
-        return [f"It was shared by {profile.replicas} replicas of {counted(each, 'GPU')}"]
+        shared = f"It was shared by {profile.replicas} replicas of {counted(each, 'GPU')}"
+        return [shared] if _PARALLEL in profile.settings or profile.framework not in _TOLD else [shared, _UNTOLD]
     return []
 
 

@@ -33,7 +33,8 @@ def search_step(scenario: Scenario, observations: Sequence[Observation]) -> Step
     """The next load beyond the ladder; None where none is needed, or none would help.
 
     Between the highest load that surely holds and the lowest above it that does not, halfway. Where all hold, twice
-    the highest, up to the peak with its headroom: an installation that carries that needs no limit.
+    the highest, up to the peak with its headroom: an installation that carries that needs no limit. A server that is
+    gone is not sought further: no load would find it, however light.
     """
     gate = capacity_gate(scenario)
     if gate is None or scenario.decision.repeats > 1:
@@ -41,7 +42,10 @@ def search_step(scenario: Scenario, observations: Sequence[Observation]) -> Step
     loads = sorted({o.look.step.value for o in observations if o.is_whole})
     if len(loads) - len(steps_of(scenario)) >= MOST_STEPS:
         return None
-    verdicts = (capacity_verdict(gate, Step(0, "concurrency", load), observations, scenario) for load in loads)
+    steps = [Step(0, "concurrency", load) for load in loads]
+    if any(sample_of(step, windows_at(step, observations), scenario).attempts.found_nobody for step in steps):
+        return None
+    verdicts = (capacity_verdict(gate, step, observations, scenario) for step in steps)
     found = [(load, verdict.status) for load, verdict in zip(loads, verdicts, strict=True)]
     value = next_load(found, cap_of(scenario, observations))
     return None if value is None else Step(len(loads), "concurrency", value)

@@ -68,6 +68,7 @@ def settings_to_try(around: Around, workload: Workload) -> Iterator[str]:
     elif (said := _more_sequences(around)) is not None:
         yield said
     else:
+        yield from _seats_of_unknown_number(around, names)
         yield from _by_latency(around, names)
     if around.facts.in_force.get("enable_prefix_caching") is False and not workload.unique:
         yield "Try enable_prefix_caching: it is off, and prompts of this workload may begin alike"
@@ -90,7 +91,7 @@ def _more_room(around: Around, names: _Names) -> Iterator[str]:
 
 def _more_sequences(around: Around) -> str | None:
     """Where requests wait for nothing but a place in the batch; not where the batch is too large for TPOT already."""
-    step, most = around.step, around.facts.in_force.get(_SEQUENCES)
+    step, most = around.step, around.facts.known.get(_SEQUENCES)
     running = None if step.server is None else step.server.running
     waiting, used = waiting_of(step), kv_cache_of(step)
     if not isinstance(most, int) or running is None or used is None or around.profile.replicas > 1:
@@ -101,6 +102,22 @@ def _more_sequences(around: Around) -> str | None:
         f"Try a {_SEQUENCES} above {most:,}: {round(running):,} requests run and {round(waiting):,} wait at"
         f" {step.step.label}, and the KV cache is at most {percent(used)} full"
     )
+
+
+def _seats_of_unknown_number(around: Around, names: _Names) -> Iterator[str]:
+    """The same where nobody told how many may run: a suspicion, since a small budget of tokens makes them wait too."""
+    step, server = around.step, around.step.server
+    if names.sequences is None or names.sequences in around.facts.known or server is None or server.running is None:
+        return
+    used, waiting = kv_cache_of(step), server.waiting or 0.0
+    if used is None or waiting < 1 or not is_kv_cache_free(step):
+        return
+    if _over(step, "ttft", around.slo) and not _over(step, "tpot", around.slo):
+        yield (
+            f"Try a larger {names.sequences}, if that is what requests wait for: {round(server.running):,} run and"
+            f" {round(waiting):,} wait at {step.step.label}, and the KV cache is at most"
+            f" {percent(used)} full"
+        )
 
 
 def _by_latency(around: Around, names: _Names) -> Iterator[str]:
@@ -121,7 +138,7 @@ def _fewer_sequences(around: Around, names: _Names, why: str) -> Iterator[str]:
     if carried is None or names.sequences is None:
         return
     one = math.floor(carried.concurrency / around.profile.replicas)
-    most = around.facts.in_force.get(names.sequences)
+    most = around.facts.known.get(names.sequences)
     if one >= 1 and (not isinstance(most, int) or most > one):
         yield f"Try a {names.sequences} of {one:,}, which holds the SLO: {why}, while TTFT holds"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmload.analysis.attempts import slo_terms
+from llmload.analysis.attempts import NO_CONNECTION, slo_terms
 from llmload.analysis.wording import milliseconds
-from llmload.domain import RunResult, StepResult
+from llmload.domain import UNFINISHED, RunResult, StepResult
 from llmload.verdict import Caveat, Status, Verdict
 
 _MEASURE_LIGHTER = "Measure lighter loads as well: begin load.concurrency at 1"
@@ -16,6 +16,7 @@ _PROMISE_LESS = (
 )
 
 _REFUSED = "Read the error counts of this load, which the server may refuse"
+_GONE = "Most of these lost their connection or found none: see whether the server was still there, then measure again"
 _LONGER = "Its time was up before all requests were sent: raise load.max_duration"
 
 
@@ -62,9 +63,14 @@ def _of_the_lightest(run: RunResult, measured: Sequence[StepResult]) -> str:
             return _broken(run, lightest, verdict)
         case Status.INCONCLUSIVE:
             said = f"{label} is the lightest load, and it stayed undecided: {verdict.because}"
-            return f"{said}. {_LONGER if _was_cut(lightest) else verdict.remedy}"
+            return f"{said}. {_go_on(run) or (_LONGER if _was_cut(lightest) else verdict.remedy)}"
         case _:
             return f"{label} is the lightest load: {verdict.because}. {verdict.remedy}"
+
+
+def _go_on(run: RunResult) -> str:
+    """What ends a run that is not complete; "" where it is."""
+    return next((caveat.remedy for caveat in run.caveats if caveat.rule == UNFINISHED), "")
 
 
 def _broken(run: RunResult, lightest: StepResult, verdict: Verdict) -> str:
@@ -74,6 +80,8 @@ def _broken(run: RunResult, lightest: StepResult, verdict: Verdict) -> str:
     said = f"{lightest.step.label} is the lightest load, and it breaks the SLO: {verdict.because}"
     too_slow = _too_slow(run, lightest)
     remedy = _MEASURE_LIGHTER if lightest.step.value > 1 else _PROMISE_LESS if too_slow else verdict.remedy
+    if 2 * lightest.metrics.errors.get(NO_CONNECTION, 0) > lightest.metrics.attempts - (lightest.metrics.good or 0):
+        remedy = _GONE
     return "; ".join([said, *too_slow]) + f". {remedy}"
 
 

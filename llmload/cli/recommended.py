@@ -102,7 +102,7 @@ def leave(result: RunResult, wanted: Wanted) -> int:
 def _write_manifest(path: Path, result: RunResult, found: Recommendation) -> None:
     """The autoscaler's manifest; without an advice there is nothing to scale at, and a file that is there stays."""
     if found.advice is None or result.profile is None:
-        print(f"llmload: --hpa: {path} is not written: no load surely holds the SLO", file=sys.stderr)
+        print(f"llmload: --hpa: {path} is not written, since nothing is recommended", file=sys.stderr)
         return
     stored.write_file(path, hpa_manifest(found, result.profile, result.header.scenario).encode(), "--hpa")
 

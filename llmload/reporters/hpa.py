@@ -108,9 +108,12 @@ def _about_metric(profile: Profile, target: Fraction) -> Iterator[str]:
         return
     yield f"- a Prometheus adapter serves {running} as a metric of pods, summed over the series of each pod;"
     yield "- that counts the requests that run; those that wait in the server are in flight too."
-    most = profile.settings.get("max_num_seqs", "")
-    if most.isascii() and most.isdecimal() and len(most) < 10 and target >= int(most):
-        together = running if waiting is None else f"{running} + {waiting}"
+    together = running if waiting is None else f"{running} + {waiting}"
+    most = profile.settings.get("max_num_seqs")
+    if most is None:
+        yield f"  Where no more than {_quantity(target)} may run at once, it never exceeds the target and no pod is"
+        yield f"  added: map {together} to this name there."
+    elif most.isascii() and most.isdecimal() and len(most) < 10 and target >= int(most):
         yield f"  At most {most} run at once (max_num_seqs), so that it never exceeds the target and no pod is added:"
         yield f"  map {together} to this name instead."
 

@@ -9,7 +9,7 @@ from llmload.analysis.alternatives import beside_others
 from llmload.analysis.baselines import Refer, no_baseline
 from llmload.analysis.judgement import STOPPED, judge
 from llmload.baseline import SIDE_LABEL
-from llmload.domain import IMPORTED, RunHeader, RunResult
+from llmload.domain import IMPORTED, UNFINISHED, RunHeader, RunResult
 from llmload.errors import TargetError
 from llmload.scenario.asked import Scenario
 from llmload.scenario.loader import load_resolved
@@ -90,7 +90,7 @@ def cut_short(header: RunHeader, status: str) -> Caveat | None:
         remedy = "Wait for its end, then make this report again"
     elif SIDE_LABEL in header.labels:
         remedy = "Measure both sides again with `llmload ab`"
-    return Caveat("the run is not complete", _CUT_SHORT[status], remedy, is_fatal=True, kind="NotMeasured")
+    return Caveat(UNFINISHED, _CUT_SHORT[status], remedy, is_fatal=True, kind="NotMeasured")
 
 
 def _trouble(run: StoredRun) -> TargetError | None:

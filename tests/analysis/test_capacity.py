@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmload.analysis.attempts import NO_CONNECTION
 from llmload.analysis.capacity import UNKNOWN_GPU, need_of, recommendation_of, replicas_for
 from llmload.analysis.judgement import judge
+from llmload.analysis.search import search_step
 from llmload.capacity import Advice, Carried, Interval, Profile, Recommendation, SaturationPoint
-from llmload.domain import IMPORTED, Observation, RequestRecord, RunResult, Step
+from llmload.domain import IMPORTED, UNFINISHED, Observation, Outcome, RequestRecord, RunResult, Step
 from llmload.errors import TargetError
 from llmload.plain_text import plain
 from llmload.promises import Slo
@@ -385,6 +387,86 @@ def test_a_search_that_is_not_over_says_so(loads: Sequence[int], extent: str) ->
     run = judge(HEADER, wanted, FACTS, seen, finished=None)
     assert run.because.endswith(f"(not complete: judged on {extent})")
     assert "judged" not in in_language(run.because, texts_in(Language.KO))
+    assert run.recommendation is not None
+    assert run.recommendation.advice is not None
+    assert run.recommendation.advice.reasoning.endswith(
+        "was not over: the server may carry more, and fewer GPUs may do"
+    )
+    assert "was not over" not in in_language(run.recommendation.advice.reasoning, texts_in(Language.KO))
+
+
+@pytest.mark.parametrize(
+    ("loads", "said"),
+    [
+        pytest.param([(50, Status.PASS)], "needs at most 12 × NVIDIA H100.", id="no heavier load"),
+        pytest.param([(50, Status.PASS), (60, Status.ERROR)], "needs at most 12 × NVIDIA H100.", id="none measured"),
+        pytest.param([(50, Status.PASS), (60, Status.FAIL)], "needs 12 × NVIDIA H100.", id="one that breaks"),
+        pytest.param([(600, Status.PASS)], "needs 1 × NVIDIA H100.", id="enough already"),
+    ],
+)
+def test_a_number_that_nothing_bounds_is_told_as_the_most(loads: Sequence[tuple[float, Status]], said: str) -> None:
+    run, _ = run_of(*loads)
+    assert run.recommendation is not None
+    headline = run.recommendation.headline
+    assert headline.endswith(said)
+    assert "needs" not in in_language(headline, texts_in(Language.KO))
+    assert ("H100 최대 12개" in in_language(headline, texts_in(Language.KO))) is ("at most" in said)
+
+
+def _nobody(requests: int) -> list[RequestRecord]:
+    """Requests to a server that is not there any more."""
+    lost = paced([float("inf")] * requests)
+    return [replace(r, sent_ns=None, outcome=Outcome.CONNECT_ERROR, error_type=NO_CONNECTION) for r in lost]
+
+
+def test_a_server_that_is_gone_breaks_no_slo_and_ends_the_search() -> None:
+    """Every lighter load would fail just so, down to the lightest, which would then be taken for the capacity."""
+    wanted = replace(scenario(concurrency=(8, 64)), recommend=ASKED)
+    seen = [*_seen([(8, Status.PASS)]), window(_nobody(256), step=Step(1, "concurrency", 64.0))]
+    assert search_step(wanted, seen) is None
+    run = judge(HEADER, wanted, FACTS, seen, finished="later")
+    assert run.profile is not None
+    assert run.profile.at_slo is not None
+    assert (run.profile.at_slo.concurrency, run.profile.fails_at) == (8, None)
+    gone = run.steps[1].capacity
+    assert gone is not None
+    assert gone.status is Status.ERROR
+    assert gone.because == (
+        "could not measure: the server was gone: none of 256 requests at concurrency 64 found a connection"
+    )
+    assert "found" not in in_language(gone.because, texts_in(Language.KO))
+
+
+def test_a_load_that_the_server_refuses_is_sought_below() -> None:
+    wanted = replace(scenario(concurrency=(8, 64)), recommend=ASKED)
+    seen = [*_seen([(8, Status.PASS)]), window(DEAD, step=Step(1, "concurrency", 64.0))]
+    step = search_step(wanted, seen)
+    assert step is not None
+    assert step.value == 36
+
+
+def test_a_server_that_dies_at_the_lightest_load_is_told_of() -> None:
+    seen = [at(1, [*good_and_bad(100, 0), *(replace(r, seq=r.seq + 100) for r in _nobody(100))])]
+    found = judged(*seen).recommendation
+    assert found is not None
+    assert found.headline.endswith(
+        "Most of these lost their connection or found none: see whether the server was still there, then measure again"
+    )
+
+
+def test_a_run_that_ended_before_its_lightest_load_was_decided_can_go_on() -> None:
+    cut = Caveat(UNFINISHED, "it was interrupted", "Go on with `llmload apply FILE --resume 1`", is_fatal=True)
+    wanted = replace(scenario(concurrency=(1,), requests=10), recommend=ASKED)
+    run = judge(HEADER, wanted, FACTS, [at(1, good_and_bad(10, 0))], finished=None, cut_short=cut)
+    assert run.recommendation is not None
+    assert run.recommendation.headline.endswith("Go on with `llmload apply FILE --resume 1`")
+
+
+def test_gpus_that_nobody_said_are_one_replica_are_told_of() -> None:
+    told = advised(replace(MEASURED, gpu_count=4)).reasoning
+    assert "It was shared by 4 replicas of 1 GPU. Nobody told its tensor_parallel_size, taken as 1" in told
+    known = advised(replace(MEASURED, gpu_count=4, settings={"tensor_parallel_size": "1"})).reasoning
+    assert "Nobody told" not in known
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def ran(*above: StepResult, settings: Mapping[str, object] = VLLM, framework: st
     assert CLEAN.knee is not None
     return replace(
         CLEAN,
-        target=replace(CLEAN.target, framework=framework, settings=settings, actual={}),
+        target=replace(CLEAN.target, framework=framework, settings=settings, declared=tuple(settings), actual={}),
         steps=(step(120.0, holds=True), *above),
         knee=replace(CLEAN.knee, at_slo=120.0),
         slo=Slo(ttft_ms=500.0, tpot_ms=50.0),
@@ -225,6 +225,14 @@ TRIED: dict[str, tuple[RunResult, list[str]]] = {
         [
             "Try a max_num_seqs above 128: 127 requests run and 32 wait at concurrency 160, and the KV cache is at most"
             " 40% full"
+        ],
+    ),
+    "more sequences where nobody told how many may run": (
+        ran(step(told=server(kv_cache_share=0.01, running=12.0, waiting=5.2), ttft_ms=900.0), settings={}),
+        [
+            "Try a larger max_num_seqs, if that is what requests wait for: 12 run and 5 wait at concurrency 160, and"
+            " the KV cache is at most 1% full",
+            "Try a larger max_num_batched_tokens: {ttft}, while TPOT holds",
         ],
     ),
     "fewer sequences where TPOT breaks": (

@@ -138,6 +138,11 @@ def test_a_target_that_the_metric_never_exceeds_is_said(seqs: str, is_said: bool
     assert ("map vllm:num_requests_running + vllm:num_requests_waiting to this name" in told) is is_said
 
 
+def test_where_nobody_told_how_many_run_at_once_the_most_is_said() -> None:
+    told = hpa_manifest(FOUND, profile(settings={}), "chat")
+    assert "#   Where no more than 100 may run at once, it never exceeds the target and no pod is" in told
+
+
 @pytest.mark.parametrize(
     ("scenario", "model", "name"),
     [
