@@ -67,13 +67,19 @@ def _text(file: str) -> str:
 
 def _csv_rows(text: str, file: str) -> Iterator[_Row]:
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
-    places: list[int] | None = None
+    places, columns = None, 0
     try:
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
             if places is None:
                 places = _places([cell.strip().lower() for cell in cells], f"{file}:{reader.line_num}")
+                columns = len(cells)
+            elif any(cell.strip() for cell in cells[columns:]):  # a decimal comma would be cut: 1,50 is not 1
+                problem = f"{len(cells)} cells under {columns} columns"
+                raise DataFileError(
+                    f"{file}:{reader.line_num}", problem, "Write a price like 1.50, and quote a name with a comma"
+                )
             else:
                 name, price = (cells[place].strip() if place < len(cells) else "" for place in places)
                 yield reader.line_num, name, float(price) if _NUMBER.fullmatch(price) else price or None

@@ -66,6 +66,8 @@ def test_prices_are_read_from_three_kinds_of_file(tmp_path, name, text):
             "2: the price of 'A' is '$1'", "3: the price of 'B' is missing", "4: the price of 'C' is '1,5'",
             "5: not the name of a GPU",
         ], id="bad rows of CSV"),
+        pytest.param("p.csv", "gpu,usd_per_hour\nA,1,\nB,1,50\n", ["3: 3 cells under 2 columns. Write a price like"],
+                     id="a decimal comma that nobody quoted"),
         pytest.param("p.csv", 'gpu,usd_per_hour\n"A,1\n', ["2: not CSV"], id="CSV that never ends a quote"),
         pytest.param("p.csv", b"gpu,usd_per_hour\n\xff,1\n", ["2: not UTF-8"], id="not UTF-8"),
         pytest.param("p.csv", "gpu,usd_per_hour\n" + "".join(f"g{n},1\n" for n in range(1001)),
