@@ -152,7 +152,9 @@ def _points(capacity: _Capacity, texts: Texts) -> list[Spec]:
         }
         dot = {"type": "point", "filled": True, "size": 150, "shape": shape, "color": color, "opacity": 1, "clip": True}
         is_far = count > capacity.counts[-1] / 2
-        side = {"align": "right", "dx": -10, "dy": -10} if is_far else {"align": "left", "dx": 10, "dy": 12}
+        is_low = concurrency < advice.estimated_max_concurrency / 8  # below it would be the labels of the axis
+        beside: Spec = {"align": "left", "dx": -4, "dy": -16} if is_low else {"align": "left", "dx": 10, "dy": 12}
+        side: Spec = {"align": "right", "dx": -10, "dy": -10} if is_far else beside
         layers.append({"data": data, "mark": dot, "encoding": place})
         text = {"type": "text", "fontWeight": "bold", "clip": True, "limit": WIDTH // 2, **side}
         layers.append({"data": data, "mark": text, "encoding": {**place, "text": {"field": "name", "type": "nominal"}}})

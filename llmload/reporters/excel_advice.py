@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from openpyxl.styles import Alignment
 from openpyxl.worksheet.worksheet import Worksheet
@@ -112,7 +112,10 @@ def _estimates(advice: Advice, texts: Texts) -> list[list[Value]]:
 def _bounds(advice: Advice, name: str, texts: Texts) -> list[Value]:
     """Both ends; an open one in words, since an empty cell means that nothing is known."""
     interval = advice.intervals.get(name)
-    show = _of_hundred if name in ("estimated_goodput", "headroom_percent") else count
+    show: Callable[[float | None], Value] = {
+        "estimated_goodput": _of_hundred,
+        "cost_per_million_tokens_usd": lambda usd: alike(usd, "#,##0.000"),
+    }.get(name, count)
     if interval is None:
         return [None, None]
     return [show(interval.low), texts["advice.open"] if interval.high is None else show(interval.high)]
