@@ -33,7 +33,7 @@ from llmload.verdict import Caveat
 from llmload.workload.planning import longest_request, pace_of, plan_look, warmup_of
 from tests.bench.table import Row, show, write
 
-PEAKS = (8, 11, 15, 20, 26, 33, 40, 47, 54, 62, 70, 78)
+PEAKS = (8, 11, 15, 20, 26, 30, 33, 40, 47, 54, 60, 66)
 MOST_REPLICAS = 8
 MEASURED_REPLICAS = (1, 3)
 """Replicas behind the address that advice is taken from."""
