@@ -13,16 +13,23 @@ BIN := .venv/bin
 demo: .venv/installed  ## run the quickstart on the embedded simulator
 	$(BIN)/llmload apply scenarios/quickstart.yaml
 
+# where tests marked measuring may lie (tests/conftest.py holds it): to collect all others would take longer than a run
+MEASURING := tests/cli tests/docs tests/engines tests/simulator tests/target
+
+# those that fill a core on purpose, or count what is left of memory and files
+ALONE := tests/load/test_overload.py tests/load/test_soak.py
+
 test: .venv/installed engines  ## the tests (Ray and vLLM have targets of their own); those whose subject is time run alone, since a busy machine cannot measure
-	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not measuring and not cluster and not losses and not engine and not page and not office and not gpu"
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m measuring tests/cli tests/docs tests/engines tests/simulator tests/target
-	$(BIN)/python -m pytest -m measuring --ignore=tests/cli --ignore=tests/docs --ignore=tests/engines --ignore=tests/simulator --ignore=tests/target
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not measuring and not cluster and not losses and not engine and not page and not office and not gpu" --ignore=tests/pages
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m measuring $(MEASURING)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m measuring tests/load $(addprefix --ignore=,$(ALONE))
+	$(BIN)/python -m pytest -m measuring $(ALONE)
 
 coverage: .venv/installed engines  ## which lines the tests never reach; a third slower, and so not part of make test
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine and not page and not office and not gpu" --cov --cov-report= --cov-fail-under=0
-	$(BIN)/python -m pytest -n 2 -m measuring tests/cli tests/docs tests/engines tests/simulator tests/target --cov --cov-append --cov-report= --cov-fail-under=0
-	$(BIN)/python -m pytest -m measuring --ignore=tests/cli --ignore=tests/docs --ignore=tests/engines --ignore=tests/simulator --ignore=tests/target --cov --cov-append
+	$(BIN)/python -m pytest -n 2 -m measuring $(MEASURING) --cov --cov-append --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -m measuring tests/load --cov --cov-append
 
 test-pages: .venv/installed browser .axe/installed  ## reports in a real browser: mouse, keyboard, themes, accessibility
 	$(BIN)/python -m pytest -n 2 -m page tests/pages

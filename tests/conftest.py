@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
+ROOT = Path(__file__).parent
+
 settings.register_profile("shared machine", deadline=None)  # how fast an example runs is a property of the machine
 settings.load_profile("shared machine")
+
+
+MEASURING = ("cli", "docs", "engines", "load", "simulator", "target")
+"""Folders of tests marked `measuring`: `make test` collects no others for them."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """No measuring test where `make test` would not find it."""
+    folder = item.path.relative_to(ROOT).parts[0]
+    if item.get_closest_marker("measuring") is not None and folder not in MEASURING:
+        raise pytest.UsageError(
+            f"{item.nodeid} is measuring: move it to one of {', '.join(MEASURING)}, or tell the Makefile"
+        )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,7 +19,8 @@ class Patience:
 
     def __init__(self, seconds: float) -> None:
         self._until_s = time.monotonic() + seconds
-        self._lock, self._ended = threading.Lock(), threading.Event()
+        self._lock, self._changed = threading.Lock(), threading.Condition()
+        self._is_done = False
         self._connection: socket.socket | None = None
         self._thread = threading.Thread(target=self._wait, daemon=True)
         self.is_over = False
@@ -29,12 +30,16 @@ class Patience:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, t: TracebackType | None) -> None:
-        self._ended.set()
+        with self._changed:
+            self._is_done = True
+            self._changed.notify()
         self._thread.join()
 
     def put_off(self, until_s: float) -> None:
-        """Wait until this monotonic instant instead; a patience that is over stays so."""
-        self._until_s = until_s
+        """Wait until this monotonic instant instead, be it later or sooner; a patience that is over stays so."""
+        with self._changed:
+            self._until_s = until_s
+            self._changed.notify()
 
     def watch(self, event: str, told: Mapping[str, object]) -> None:
         """Note the connection once it is there; TLS puts another one around it."""
@@ -49,12 +54,14 @@ class Patience:
                     self._hang_up()
 
     def _wait(self) -> None:
-        while not self._ended.wait(max(0.0, self._until_s - time.monotonic())):
-            if time.monotonic() >= self._until_s:
-                with self._lock:
-                    self.is_over = True
-                    self._hang_up()
+        with self._changed:
+            while not self._is_done and (left_s := self._until_s - time.monotonic()) > 0:
+                self._changed.wait(left_s)
+            if self._is_done:
                 return
+        with self._lock:
+            self.is_over = True
+            self._hang_up()
 
     def _hang_up(self) -> None:
         """The reader is in another thread: a shutdown wakes it, which a close does not. Past TLS, which would wait."""
