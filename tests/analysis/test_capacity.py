@@ -142,7 +142,7 @@ def test_replicas_are_the_fewest_that_carry_the_peak_with_its_headroom(
     ],
 )  # fmt: skip
 def test_the_formula_is_told_with_its_numbers(changes: Mapping[str, object], gpus: int, formula: str) -> None:
-    need = need_of(replace(MEASURED, **changes), 120, 500, 0.2)  # type: ignore[arg-type]
+    need = need_of(replace(MEASURED, **changes), 120, 500, 0.2)  # type: ignore[arg-type]  # by name
     assert (need.gpus, need.formula) == (gpus, formula)
 
 
@@ -218,7 +218,7 @@ def test_more_replicas_that_were_measured_make_each_smaller() -> None:
     ],
 )  # fmt: skip
 def test_the_headline(changes: Mapping[str, object], asked: Mapping[str, object], headline: str) -> None:
-    profile, recommend = replace(MEASURED, **changes), replace(ASKED, **asked)  # type: ignore[arg-type]
+    profile, recommend = replace(MEASURED, **changes), replace(ASKED, **asked)  # type: ignore[arg-type]  # by name
     found = recommended(profile, recommend=recommend)
     assert found.headline == headline
     korean = in_language(headline, texts_in(Language.KO))
@@ -269,7 +269,7 @@ def test_a_gpu_that_nobody_names_is_named_by_nobody() -> None:
 def test_the_reasoning_tells_what_bounds_the_capacity(
     changes: Mapping[str, object], loads: Sequence[tuple[float, Status]], said: Sequence[str]
 ) -> None:
-    advice = advised(replace(MEASURED, **changes), *loads)  # type: ignore[arg-type]
+    advice = advised(replace(MEASURED, **changes), *loads)  # type: ignore[arg-type]  # by name
     assert all(each in advice.reasoning for each in said)
     korean = in_language(advice.reasoning, texts_in(Language.KO))
     assert "SLO를 확실히 지키는" in korean
@@ -316,7 +316,7 @@ def test_a_figure_that_was_not_measured_is_none_and_has_no_interval() -> None:
 )
 def test_what_the_advice_costs(asked: Mapping[str, object], usd: float | None) -> None:
     profile = replace(MEASURED, fails_at=200)
-    advice = advised(profile, *LADDER[:3], (200, Status.FAIL), recommend=replace(ASKED, **asked))  # type: ignore[arg-type]
+    advice = advised(profile, *LADDER[:3], (200, Status.FAIL), recommend=replace(ASKED, **asked))  # type: ignore[arg-type]  # by name
     assert advice.usd_per_gpu_hour == usd
     if usd is None:
         assert advice.estimated_monthly_cost_usd is advice.cost_per_million_tokens_usd is None

@@ -64,7 +64,7 @@ def test_the_gpus_that_did_the_work_are_the_servers(gpus: Sequence[GpuSeries], h
     ],
 )
 def test_what_the_author_names_wins(named: Mapping[str, object], gpus: Sequence[GpuSeries], hardware: Hardware) -> None:
-    asked = replace(scenario(), recommend=replace(ASKED, **named))  # type: ignore[arg-type]
+    asked = replace(scenario(), recommend=replace(ASKED, **named))  # type: ignore[arg-type]  # by name
     assert hardware_of(gpus, asked) == hardware
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ caps = st.integers(1, 20_000)
 
 def asked(peak: int = 100, concurrency: Sequence[int] = (1, 4, 16), **changes: object) -> Scenario:
     recommend = Recommend(peak, None, 10.0, 3.0, 0.95, 0.2, None, None)
-    return replace(scenario(concurrency=concurrency, requests=100, **changes), recommend=recommend)  # type: ignore[arg-type]
+    return replace(scenario(concurrency=concurrency, requests=100, **changes), recommend=recommend)  # type: ignore[arg-type]  # by name
 
 
 def searched(ladder: Sequence[int], cap: float, answer: Answer) -> list[tuple[float, Status]]:
@@ -95,10 +96,10 @@ def test_a_search_finds_any_limit_within_5_percent_or_1(ladder: list[int], cap: 
 
 @given(ladders, caps, st.randoms(use_true_random=False), st.sampled_from([(PASS, FAIL), (PASS, FAIL, OPEN, ERROR)]))
 def test_whatever_a_server_answers_a_search_ends_in_time(
-    ladder: list[int], cap: int, chance: object, answers: Sequence[Status]
+    ladder: list[int], cap: int, chance: Random, answers: Sequence[Status]
 ) -> None:
     """No load twice, none but whole ones, none above the cap and the ladder, and no more than were forecast."""
-    found = searched(ladder, cap, lambda _: chance.choice(answers))  # type: ignore[attr-defined]
+    found = searched(ladder, cap, lambda _: chance.choice(answers))
     loads = [load for load, _ in found]
     assert len(set(loads)) == len(loads)
     assert all(load == math.floor(load) and load >= ladder[0] for load in loads)

@@ -188,7 +188,7 @@ def answers(kind: Kind) -> Iterator[Answer]:
     """Every peak of one kind of server, as it is and as it is advised from each number of measured replicas."""
     takes = truth(kind)
     for measured in MEASURED_REPLICAS:
-        run, scenario = _patiently(lambda n=measured: recommended(kind, n))  # type: ignore[misc]
+        run, scenario = _patiently(lambda n=measured: recommended(kind, n))  # type: ignore[misc]  # bound now
         for peak in PEAKS:
             plain, cautious = (_advised(run, scenario, peak, headroom) for headroom in (0.0, HEADROOM))
             yield Answer(kind.name, measured, peak, takes.get(peak), plain, cautious)
@@ -214,7 +214,7 @@ def truth(kind: Kind) -> Mapping[int, int]:
     takes: dict[int, int] = {}
     for replicas in range(1, MOST_REPLICAS + 1):
         first = max(0, len(takes) - 1)
-        shares = _patiently(lambda n=replicas, peaks=PEAKS[first:]: climbed(kind, n, peaks))  # type: ignore[misc]
+        shares = _patiently(lambda n=replicas, peaks=PEAKS[first:]: climbed(kind, n, peaks))  # type: ignore[misc]  # bound now
         print(f"{kind.name}, {replicas}: " + ", ".join(f"{peak} {share:.1%}" for peak, share in shares.items()))
         for peak, share in shares.items():
             if share >= TARGET:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -29,10 +30,10 @@ KOREAN = "AI 분석 도구는 현재 vLLM 프레임워크만 지원이 가능합
 ANSWER = ["The p95 of ", "TTFT is 777 ms, <script>alert(1)</script>\n::error::", " 300 requests\x1b[2J\n"]
 
 
-def saying(*texts: str, end: bytes | None = None, then: str = "keep") -> Script:
+def saying(*texts: str, end: bytes | None = None, then: Literal["keep", "close", "reset", "stall"] = "keep") -> Script:
     end = chunk(delta("", "stop")) + chunk(DONE) + chunk(b"") if end is None else end
     pieces = [Piece(0, head()), *(Piece(0, chunk(delta(text))) for text in texts), Piece(0, end)]
-    return Script(pieces, then)  # type: ignore[arg-type]
+    return Script(pieces, then)
 
 
 @contextmanager
