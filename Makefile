@@ -14,7 +14,7 @@ demo: .venv/installed  ## run the quickstart on the embedded simulator
 	$(BIN)/llmload apply scenarios/quickstart.yaml
 
 # where tests marked measuring may lie (tests/conftest.py holds it): to collect all others would take longer than a run
-MEASURING := tests/cli tests/docs tests/engines tests/simulator tests/target
+MEASURING := tests/ci tests/cli tests/docs tests/engines tests/simulator tests/target
 
 # those that fill a core on purpose, or count what is left of memory and files
 ALONE := tests/load/test_overload.py tests/load/test_soak.py

@@ -10,6 +10,7 @@
     ├── ClientError          5  our own machine cannot send what is asked
     ├── ClusterError         5  the Ray cluster that is to carry the load cannot be used
     ├── StoreError           5  the SQLite store cannot be read or written
+    ├── ForgeError           5  GitHub cannot be reached, or refuses what it is asked
     ├── Interrupted        130  Ctrl-C
     └── Terminated         143  SIGTERM
 
@@ -119,6 +120,12 @@ class ClusterError(LlmloadError):
 
 class StoreError(LlmloadError):
     """The SQLite store cannot be opened, read or written."""
+
+    exit_code = 5
+
+
+class ForgeError(LlmloadError):
+    """GitHub cannot be reached, or refuses what it is asked; says nothing about the server under test."""
 
     exit_code = 5
 

@@ -13,7 +13,7 @@ settings.register_profile("shared machine", deadline=None)  # how fast an exampl
 settings.load_profile("shared machine")
 
 
-MEASURING = ("cli", "docs", "engines", "load", "simulator", "target")
+MEASURING = ("ci", "cli", "docs", "engines", "load", "simulator", "target")
 """Folders of tests marked `measuring`: `make test` collects no others for them."""
 
 

@@ -9,6 +9,7 @@ from llmload.cli.analyze import analyze
 from llmload.cli.apply import apply
 from llmload.cli.baseline import baseline
 from llmload.cli.calibrate import calibrate
+from llmload.cli.ci import ci
 from llmload.cli.compare import compare
 from llmload.cli.convert import convert
 from llmload.cli.export import export
@@ -64,4 +65,5 @@ def register(app: typer.Typer) -> None:
     for verb in VERBS:
         app.command()(verb)
     app.add_typer(baseline)
+    app.add_typer(ci)
     app.add_typer(store)

@@ -1,0 +1,12 @@
+"""`llmload ci`: what a job in CI does around the load: run by inputs, summarise, annotate, comment, commit."""
+
+from __future__ import annotations
+
+import typer
+
+ci = typer.Typer(
+    name="ci",
+    help="What a job in CI does around the load: run by its inputs, summarise, annotate, comment, commit reports.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
