@@ -64,6 +64,12 @@ class Caveat:
     kind: str = ""
 
 
+ADVISORY = "Advisory"
+"""Kind of a relative verdict that rests on too few runs to break a build."""
+
+NO_BASELINE = "NoBaseline"
+"""Kind of a relative verdict that had nothing to be held against; it has a policy of its own."""
+
 GUARD_TRIPPED = "GuardTripped"
 """Kind of the caveat that a guard of the scenario leaves behind when it ends the run."""
 

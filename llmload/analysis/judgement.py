@@ -20,7 +20,7 @@ from llmload.analysis.looks import gates_of, steps_of, windows_at
 from llmload.analysis.measured import Measured
 from llmload.analysis.metrics import measure_folded
 from llmload.analysis.profile import profile_of
-from llmload.analysis.relative import ADVISORY, Candidate, Relate, judge_change, no_relation
+from llmload.analysis.relative import Candidate, Relate, judge_change, no_relation
 from llmload.analysis.search import capacity_gate
 from llmload.analysis.server_series import server_figures_of, server_series_of
 from llmload.analysis.strategy import next_look
@@ -44,7 +44,7 @@ from llmload.domain import (
 from llmload.errors import TargetError
 from llmload.promises import Change, Level
 from llmload.scenario.asked import Decision, Policy, Scenario
-from llmload.verdict import GUARD_TRIPPED, Caveat, Finding, Status, Verdict
+from llmload.verdict import ADVISORY, GUARD_TRIPPED, NO_BASELINE, Caveat, Finding, Status, Verdict
 
 PASSED, FAILED, OPEN, UNMEASURED = 0, 3, 4, 5
 """Exit codes of a judged run, METRICS "Verdict and exit code"."""
@@ -369,7 +369,7 @@ def _open(decision: Decision, still_open: Sequence[Verdict], verdicts: Sequence[
 def _policy(decision: Decision, verdict: Verdict) -> Policy:
     if verdict.status is Status.INCONCLUSIVE:
         return decision.on_inconclusive
-    return decision.on_missing_baseline if verdict.kind == "NoBaseline" else decision.on_incomparable
+    return decision.on_missing_baseline if verdict.kind == NO_BASELINE else decision.on_incomparable
 
 
 def _told(found: Sequence[Verdict]) -> str:

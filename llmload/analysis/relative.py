@@ -23,10 +23,7 @@ from llmload.baseline import Baseline, Design, Estimates, Incomparable, NoBaseli
 from llmload.domain import Step
 from llmload.plain_text import plain
 from llmload.promises import SHARES, Change, Gate, Level
-from llmload.verdict import Evidence, Status, Verdict
-
-ADVISORY = "Advisory"
-"""Kind of a verdict that breaks nothing, since what it was compared with tells too little."""
+from llmload.verdict import ADVISORY, NO_BASELINE, Evidence, Status, Verdict
 
 Relate = Callable[[Gate, Change], Verdict]
 """Judges a relative gate at the step at hand."""
@@ -44,7 +41,7 @@ class Candidate:
 def no_relation(gate: Gate, _: Change) -> Verdict:
     """For steps that are judged by themselves."""
     because = "there is no baseline to compare with"
-    return Verdict(gate, "", Status.INCOMPARABLE, because, "Record one with `llmload baseline update`", "NoBaseline")
+    return Verdict(gate, "", Status.INCOMPARABLE, because, "Record one with `llmload baseline update`", NO_BASELINE)
 
 
 def judge_change(
@@ -58,7 +55,7 @@ def judge_change(
     label = candidate.step.label
     match reference:
         case NoBaseline(because, remedy):
-            return Verdict(gate, label, Status.INCOMPARABLE, because, remedy, "NoBaseline")
+            return Verdict(gate, label, Status.INCOMPARABLE, because, remedy, NO_BASELINE)
         case Incomparable(source, differing):
             told = "; ".join(
                 f"{each.key} {each.theirs or 'unknown'}, now {each.ours or 'unknown'}" for each in differing
@@ -81,7 +78,7 @@ def _against(question: Question, candidate: Candidate, baseline: Baseline) -> Ve
         return Verdict(question.gate, question.label, Status.ERROR, because, remedy, "NoData")
     if not compared.kept:
         because, remedy = nothing_to_compare(question, compared)
-        return Verdict(question.gate, question.label, Status.INCOMPARABLE, because, remedy, "NoBaseline")
+        return Verdict(question.gate, question.label, Status.INCOMPARABLE, because, remedy, NO_BASELINE)
     if _is_as_broken(question, compared):
         verdict = _told(question, compared, None, Status.INCONCLUSIVE)
     elif len(compared.kept) == 1:

@@ -84,9 +84,9 @@ def _sources(files: list[Path], sets_a: list[str], sets_b: list[str]) -> tuple[S
 
 def exit_code_of(pair: Pair) -> int:
     """B's, unless A left nothing to compare it with or a report could not be written."""
-    from llmload.cli.batch import worst
+    from llmload.analysis.conclusions import worst_code
 
-    return worst((pair.b.exit_code, *((5,) if _unmeasured(pair) else ()), *pair.reports.exit_codes))
+    return worst_code((pair.b.exit_code, *((5,) if _unmeasured(pair) else ()), *pair.reports.exit_codes))
 
 
 def _unmeasured(pair: Pair) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmload.analysis.conclusions import worst_code
 from llmload.cli import logs
 from llmload.cli.display import display
 from llmload.cli.execution import Executed, Order, execute
@@ -18,9 +19,6 @@ from llmload.reporters import result_json
 from llmload.reporters.texts import Language
 from llmload.scenario.asked import Scenario
 from llmload.scenario.secrets import Scrubber, secrets_of
-
-PRECEDENCE = (70, 130, 143, 2, 3, 5, 4, 0)
-"""Which exit code speaks for several runs (METRICS.md): the first that is present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +49,7 @@ def apply_all(loaders: Sequence[Callable[[], Scenario]], batch: Batch, tell: Tel
         codes.append(_apply_one(load, batch, tell or tell_run))
         if codes[-1] in (130, 143):
             break
-    return worst(codes)
-
-
-def worst(codes: Collection[int]) -> int:
-    """The exit code that speaks for all of them."""
-    return next(code for code in PRECEDENCE if code in codes)
+    return worst_code(codes)
 
 
 def _apply_one(load: Callable[[], Scenario], batch: Batch, tell: Tell) -> int:
@@ -78,7 +71,7 @@ def _apply_one(load: Callable[[], Scenario], batch: Batch, tell: Tell) -> int:
         print(scrub("".join(traceback.format_exception(error))), file=sys.stderr)
         print("llmload: internal error. Please report it with the lines above.", file=sys.stderr)
         return 70
-    return worst((code, *done.reports.exit_codes))
+    return worst_code((code, *done.reports.exit_codes))
 
 
 def tell_run(done: Executed, batch: Batch) -> int:

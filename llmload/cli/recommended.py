@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from llmload.analysis.conclusions import worst_code
 from llmload.analysis.judgement import FAILED, OPEN, PASSED, UNMEASURED
 from llmload.capacity import Recommendation
 from llmload.cli import stored
-from llmload.cli.batch import Batch, tell_places, worst
+from llmload.cli.batch import Batch, tell_places
 from llmload.cli.demand import Asked, scenario_of_run
 from llmload.cli.execution import Executed
 from llmload.cli.flags import check_writable
@@ -64,11 +65,11 @@ class Wanted:
 def tell_recommended(done: Executed, batch: Batch, wanted: Wanted) -> int:
     """Print and write what a run recommends that was just measured; its exit code, by the gates too."""
     if wanted.is_json:
-        return worst((done.result.exit_code, leave(done.result, wanted)))
+        return worst_code((done.result.exit_code, leave(done.result, wanted)))
     stored.print_tables(replace(done.result, recommendation=None))  # the view below tells it
     code = leave(done.result, wanted)
     tell_places(done, batch)
-    return worst((done.result.exit_code, code))
+    return worst_code((done.result.exit_code, code))
 
 
 def from_stored(run: str, asked: Asked, store: Path, wanted: Wanted) -> int:

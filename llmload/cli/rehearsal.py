@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from llmload.analysis.conclusions import worst_code
 from llmload.analysis.declared import disagreements, written
 from llmload.analysis.sample_size import check_reachable
-from llmload.cli.batch import PRECEDENCE
 from llmload.cli.display import display
 from llmload.cli.execution import SERVER_LOG, directory_of
 from llmload.cli.references import check_reference
@@ -43,7 +43,7 @@ class Rehearsal:
 def rehearse(loaders: Sequence[Callable[[], Scenario]], rehearsal: Rehearsal) -> int:
     """Check every scenario, and with `stop_before="load"` its server too; return the exit code of the whole."""
     codes = [_rehearse_one(load, rehearsal) for load in loaders]
-    return next(code for code in PRECEDENCE if code in codes)
+    return worst_code(codes)
 
 
 def _rehearse_one(load: Callable[[], Scenario], rehearsal: Rehearsal) -> int:

@@ -80,8 +80,8 @@ def report(
 
     Example: llmload report 20261101 latest --format markdown --lang ko
     """
+    from llmload.analysis.conclusions import worst_code
     from llmload.cli import stored
-    from llmload.cli.batch import worst
     from llmload.cli.display import stages
     from llmload.cli.report_files import tell_troubles
     from llmload.reporters.registry import REPORTERS
@@ -97,7 +97,7 @@ def report(
     tell_troubles(written)
     if opens:
         show(written.files)
-    raise typer.Exit(worst((0, *written.exit_codes)))
+    raise typer.Exit(worst_code((0, *written.exit_codes)))
 
 
 def _line(path: Path) -> str:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llmload.analysis.conclusions import breaks_build
 from llmload.domain import RunResult, StepResult
 from llmload.plain_text import plain
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.texts import Language, texts_in
 from llmload.reporters.wording import (
-    NO_BASELINE,
-    breaks_build,
     figures,
     finding_subject,
     finding_words,
@@ -23,7 +22,7 @@ from llmload.reporters.wording import (
     sentence,
     tally,
 )
-from llmload.verdict import Caveat, Status, Verdict
+from llmload.verdict import NO_BASELINE, Caveat, Status, Verdict
 
 _MEASUREMENT = "measurement"
 _ENGLISH = texts_in(Language.EN)

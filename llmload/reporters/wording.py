@@ -14,16 +14,10 @@ from llmload.reporters.figures import MISSING, amount, of_gate, percent
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Texts
 from llmload.scenario.gates import derive_id
-from llmload.verdict import Caveat, Evidence, Finding, Status, Verdict
+from llmload.verdict import ADVISORY, NO_BASELINE, Caveat, Evidence, Finding, Status, Verdict
 
 SEVERITY = (Status.FAIL, Status.ERROR, Status.INCONCLUSIVE, Status.INCOMPARABLE, Status.PASS, Status.NOT_GATED)
 """Worst first: the order in which a reader needs them (METRICS: exit codes 3 > 5 > 4 > 0)."""
-
-ADVISORY = "Advisory"
-"""The kind of a relative verdict that rests on too few runs to break a build."""
-
-NO_BASELINE = "NoBaseline"
-"""The kind of a relative verdict that had nothing to be held against; it has a policy of its own."""
 
 OF_BOTH_SIDES = frozenset(("requests", "input tokens", "output tokens", "mean TTFT", "mean TPOT", "mean E2E"))
 """Subjects of findings whose expected figure is the client's, and the other one the server's."""
@@ -34,7 +28,6 @@ KINDS = (
 )
 """What findings are of: METRICS "Client-server cross-check", and settings that were declared otherwise."""
 
-_POLICIES = {Status.INCONCLUSIVE: "inconclusive", Status.INCOMPARABLE: "incomparable"}
 _TALLY = ("fail", "error", "inconclusive", "incomparable", "no_baseline", "pass")
 
 
@@ -228,16 +221,6 @@ def worst(step: StepResult) -> Status:
     if not statuses:
         return Status.ERROR if any(caveat.is_fatal for caveat in step.caveats) else Status.NOT_GATED
     return min(statuses, key=SEVERITY.index)
-
-
-def breaks_build(verdict: Verdict, fails_on: Sequence[str]) -> bool:
-    """Whether this verdict alone makes the exit code other than 0."""
-    if verdict.gate.level is Level.WARN:
-        return False
-    if verdict.status in (Status.FAIL, Status.ERROR):
-        return True
-    policy = "missing_baseline" if verdict.kind == NO_BASELINE else _POLICIES.get(verdict.status)
-    return policy in fails_on
 
 
 def tally(run: RunResult, texts: Texts) -> str:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmload.analysis.ratios import far_out, log_margin, log_worse, of_pairs, worse_share
-from llmload.analysis.relative import ADVISORY, Candidate, judge_change
+from llmload.analysis.relative import Candidate, judge_change
 from llmload.baseline import Baseline, Design, Difference, Estimate, Incomparable, NoBaseline, PastRun, Reference
 from llmload.domain import Step
 from llmload.promises import Change, Gate, Level
-from llmload.verdict import Status, Verdict
+from llmload.verdict import ADVISORY, Status, Verdict
 
 STEP = Step(0, "concurrency", 50.0)
 NEVER = float("inf")
