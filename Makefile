@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# images often forbid Python to keep what it compiled: each of the tests' some hundred processes would compile all again
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-pages browser coverage test-ray test-ray-losses test-engines test-office test-gpu engines check bench bench-soak bench-peers peers docs golden clean
 
 .venv/installed: pyproject.toml constraints.txt
