@@ -125,9 +125,16 @@ class StoreError(LlmloadError):
 
 
 class ForgeError(LlmloadError):
-    """GitHub cannot be reached, or refuses what it is asked; says nothing about the server under test."""
+    """GitHub cannot be reached, or refuses what it is asked; says nothing about the server under test.
+
+    `status` is that of the answer, such as 403; None where there was none.
+    """
 
     exit_code = 5
+
+    def __init__(self, where: str, problem: str, remedy: str, *, status: int | None = None) -> None:
+        super().__init__(where, problem, remedy)
+        self.status = status
 
 
 class Interrupted(LlmloadError):  # noqa: N818 - a request to stop, not a fault
