@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from llmload.cli.ci_annotate import annotate
+
 ci = typer.Typer(
     name="ci",
     help="What a job in CI does around the load: run by its inputs, summarise, annotate, comment, commit reports.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+ci.command("annotate")(annotate)

@@ -99,17 +99,11 @@ def _tell_json(checked: Mapping[str, _Checked]) -> None:
 
 
 def _tell_github(checked: Mapping[str, _Checked]) -> None:
+    from llmload.reporters.workflow_commands import Annotation, Level, command
+
     for name, (problems, notices) in checked.items():
         for each in problems:
-            place = f"file={_property(each.file)},line={each.line},col={each.column},title={_property(each.path)}"
-            print(f"::error {place}::{_message(f'{each.message}. {each.hint}')}")
+            told = (f"{each.message}. {each.hint}",)
+            print(command(Annotation(Level.ERROR, told, each.file, each.line, each.column, each.path)))
         for notice in notices:
-            print(f"::notice file={_property(name)}::{_message(notice)}")
-
-
-def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _message(text).replace(":", "%3A").replace(",", "%2C")
+            print(command(Annotation(Level.NOTICE, (notice,), name)))
