@@ -5,7 +5,7 @@ BIN := .venv/bin
 # images often forbid Python to keep what it compiled: each of the tests' some hundred processes would compile all again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-pages browser coverage test-ray test-ray-losses test-engines test-office test-gpu engines check bench bench-soak bench-peers peers docs golden clean
+.PHONY: demo test test-pages browser coverage test-ray test-ray-losses test-engines test-office test-gpu engines check bench bench-smoke bench-soak bench-peers peers docs golden clean
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -74,14 +74,21 @@ test-gpu: .venv/installed  ## what is read of GPUs, from the driver and the GPUs
 	.engines/vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
-check: .venv/installed  ## formatting, lint, types, architecture, documents
+check: .venv/installed  ## formatting, lint, types, architecture, workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	$(BIN)/shellcheck .github/actions/*/*.sh
+	$(BIN)/zizmor --offline --quiet --strict-collection .github
 
 bench: .venv/installed  ## the numbers of docs/performance.md, measured here
 	$(BIN)/python -m tests.bench
+
+bench-smoke: .venv/installed  ## the part of the bench that takes seconds: judging, storing, starting
+	$(BIN)/python -m tests.bench.figures
 
 bench-soak: .venv/installed  ## a million requests through one pool: what do they leave behind?
 	$(BIN)/python -m tests.bench.soak

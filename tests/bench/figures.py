@@ -20,7 +20,7 @@ from llmload.analysis.metrics import measure_folded
 from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, RunHeader, Step, TokenSource
 from llmload.scenario.loader import load_text
 from llmload.store.database import open_store
-from tests.bench.table import Row
+from tests.bench.table import Row, show
 
 STEP = Step(0, "concurrency", 50)
 EVENTS = 20
@@ -135,3 +135,7 @@ def _record(seq: int, look: int, count: int, draw: Random) -> RequestRecord:
         events.append(at)
         at += int(draw.gauss(20_000, 500)) * 1000
     return record_of(seq, look, (due, sent), events, is_failed=seq % 200 == 199)
+
+
+if __name__ == "__main__":
+    print(show(rows()))
