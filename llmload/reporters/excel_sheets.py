@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from openpyxl.worksheet.worksheet import Worksheet
 
+from llmload.analysis.terms import in_own_terms, is_share_in_time
 from llmload.domain import RunResult
 from llmload.promises import LATENCIES, SHARES, Bound, Gate
 from llmload.reporters import sections
@@ -38,8 +39,6 @@ from llmload.reporters.wording import (
     finding_remedy,
     finding_seen,
     finding_subject,
-    in_own_terms,
-    is_share_in_time,
     place_of,
     read,
     sentence,

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from llmload.analysis.terms import in_own_terms
 from llmload.domain import RunResult
 from llmload.reporters import capacity_sections, page, sections, serving_sections
 from llmload.reporters.changes import climbs, compared_with
@@ -18,7 +19,7 @@ from llmload.reporters.embedding import Figure, figures_of, pictures_of
 from llmload.reporters.figures import MISSING
 from llmload.reporters.span import Span, span_of
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import SEVERITY, Reading, caveats, in_own_terms, read, senders, tally, urgency
+from llmload.reporters.wording import SEVERITY, Reading, caveats, read, senders, tally, urgency
 from llmload.reporters.written_sections import written
 from llmload.verdict import Status, Verdict
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import isfinite
 
+from llmload.analysis.terms import in_own_terms, is_share_in_time
 from llmload.baseline import Estimates
 from llmload.domain import StepMetrics, StepResult, Workers
 from llmload.latency import Histogram, LatencySummary
 from llmload.plain_text import plain
 from llmload.promises import LATENCIES, SHARES, Bound, Gate
-from llmload.reporters.wording import in_own_terms, is_share_in_time
 from llmload.serving import Check, GpuFigures, ServerFigures
 from llmload.verdict import Caveat, Evidence, Verdict
 
@@ -39,6 +39,7 @@ def step_document(result: StepResult, room: Room) -> Json:
         "axis": result.step.axis,
         "value": number(result.step.value),
         "looks": [look.requests for look in result.looks],
+        "look_repeats": [look.repeat for look in result.looks],
         "workers": None if result.workers is None else _workers(result.workers),
         "metrics": _metrics(result.metrics, room.merged),
         "gpu": None if result.gpu is None else _told(result.gpu),

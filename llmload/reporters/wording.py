@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from llmload.analysis.terms import in_own_terms, is_share_in_time
 from llmload.baseline import Reference
 from llmload.domain import RunResult, Step, StepResult, Workers
-from llmload.promises import LATENCIES, SHARES, Bound, Change, Gate, Level
+from llmload.promises import SHARES, Bound, Change, Gate, Level
 from llmload.reporters import changes
 from llmload.reporters.figures import MISSING, amount, of_gate, percent
 from llmload.reporters.reasons import in_language
@@ -264,28 +265,6 @@ def _sender(count: int, sent: Sequence[tuple[str, Workers]], texts: Texts) -> st
         words += texts[key].format(because=because, step=last)
     shares = [each.cpu_share for _, each in sent if each.cpu_share is not None]
     return words + (texts["sender.busiest"].format(share=percent(max(shares))) if shares else "")
-
-
-def in_own_terms(gate: Gate, evidence: Evidence) -> Evidence:
-    """`error_rate <= 5%` is judged as "at least 95 % complete"; told, it speaks of errors again."""
-    if gate.subject not in SHARES or not isinstance(gate.promise, Bound) or gate.promise.op == ">=":
-        return evidence
-    return replace(
-        evidence,
-        observed=_rest(evidence.observed),
-        target=gate.promise.value,
-        low=_rest(evidence.high),
-        high=_rest(evidence.low),
-    )
-
-
-def _rest(share: float | None) -> float | None:
-    return None if share is None else round(1 - share, 12)
-
-
-def is_share_in_time(gate: Gate, evidence: Evidence) -> bool:
-    """Percentile gates are claims about a share: `p95(ttft) <= X` says that 95 % of attempts are within X."""
-    return gate.subject in LATENCIES and isinstance(gate.promise, Bound) and evidence.target != gate.promise.value
 
 
 def _figure(gate: Gate, evidence: Evidence, value: float | None, texts: Texts) -> str:
