@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import vl_convert
@@ -18,13 +19,18 @@ from tests.recorded_runs import CLEAN, HOSTILE
 SVG = "{http://www.w3.org/2000/svg}"
 NAMED_BADLY = replace(CLEAN, gpus=tuple(replace(gpu, name=HOSTILE, uuid=HOSTILE) for gpu in CLEAN.gpus))
 CHARTS = {chart.name: chart for chart in run_charts(NAMED_BADLY, texts_in(Language.EN))}
-PICTURES = {name: drawing.svg(chart) for name, chart in CHARTS.items()}
-every_picture = pytest.mark.parametrize("name", PICTURES)
+every_picture = pytest.mark.parametrize("name", CHARTS)
+
+
+@cache
+def picture(name: str) -> bytes:
+    """One picture, drawn once in all, and by no process that only collects these tests."""
+    return drawing.svg(CHARTS[name])
 
 
 @every_picture
 def test_a_picture_has_shapes_and_words_and_nothing_that_acts(name: str) -> None:
-    root = etree.fromstring(PICTURES[name])
+    root = etree.fromstring(picture(name))
     tags = {each.tag.removeprefix(SVG) for each in root.iter()}
     assert tags <= {"svg", "title", "desc", "style", "rect", "defs", "g", "path", "use", "text", "tspan"}
     for each in root.iter():
@@ -36,7 +42,7 @@ def test_a_picture_has_shapes_and_words_and_nothing_that_acts(name: str) -> None
 
 @every_picture
 def test_a_picture_tells_those_who_cannot_see_it_what_it_shows(name: str) -> None:
-    root = etree.fromstring(PICTURES[name])
+    root = etree.fromstring(picture(name))
     assert root.get("role") == "img"
     assert root.findtext(f"{SVG}title") == CHARTS[name].title
     assert root.findtext(f"{SVG}desc") == CHARTS[name].summary
@@ -44,7 +50,7 @@ def test_a_picture_tells_those_who_cannot_see_it_what_it_shows(name: str) -> Non
 
 @every_picture
 def test_paper_and_ink_turn_over_together(name: str) -> None:
-    root = etree.fromstring(PICTURES[name])
+    root = etree.fromstring(picture(name))
     style = root.findtext(f"{SVG}style")
     assert style is not None
     dark = style.partition("prefers-color-scheme:dark")[2]
@@ -58,13 +64,13 @@ def test_paper_and_ink_turn_over_together(name: str) -> None:
 def test_every_word_that_vega_wrote_is_kept_at_its_place(name: str) -> None:
     drawn = vl_convert.vegalite_to_svg(dict(CHARTS[name].spec), vl_version="6.4")
     words = ["".join(text.itertext()) for text in etree.fromstring(drawn.encode()).iter(f"{SVG}text")]
-    kept = ["".join(text.itertext()) for text in etree.fromstring(PICTURES[name]).iter(f"{SVG}text")]
+    kept = ["".join(text.itertext()) for text in etree.fromstring(picture(name)).iter(f"{SVG}text")]
     assert kept == [each for each in words if each]
-    assert len(PICTURES[name]) < len(drawn) / 3
+    assert len(picture(name)) < len(drawn) / 3
 
 
 def test_the_same_chart_gives_the_same_bytes() -> None:
-    assert {name: drawing.svg(chart) for name, chart in CHARTS.items()} == PICTURES
+    assert {name: drawing.svg(chart) for name, chart in CHARTS.items()} == {name: picture(name) for name in CHARTS}
 
 
 def test_all_pictures_of_a_long_run_leave_room_for_the_report() -> None:

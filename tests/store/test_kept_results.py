@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -172,22 +173,22 @@ def _nested(levels: int) -> list[object]:
     return [] if not levels else [_nested(levels - 1)]
 
 
-DAMAGED = {
-    "nothing": b"",
-    "not compressed": b"{}",
-    "cut off": zlib.compress(to_text(CLEAN))[:-20],
-    "no JSON": zlib.compress(b"no JSON"),
-    "no text": zlib.compress(b"\xff\xfe{}"),
-    "UTF-16": zlib.compress(json.dumps({}).encode("utf-16")),
-    "nested beyond reading": zlib.compress(b"[" * 100_000),
-    "a bomb": zlib.compress(b" " * 50_000_000),
-    "a heap": zlib.compress(to_text(CLEAN), 0) + b"\0" * 16_000_000,
+DAMAGED: dict[str, Callable[[], bytes]] = {
+    "nothing": lambda: b"",
+    "not compressed": lambda: b"{}",
+    "cut off": lambda: zlib.compress(to_text(CLEAN))[:-20],
+    "no JSON": lambda: zlib.compress(b"no JSON"),
+    "no text": lambda: zlib.compress(b"\xff\xfe{}"),
+    "UTF-16": lambda: zlib.compress(json.dumps({}).encode("utf-16")),
+    "nested beyond reading": lambda: zlib.compress(b"[" * 100_000),
+    "a bomb": lambda: zlib.compress(b" " * 50_000_000),
+    "a heap": lambda: zlib.compress(to_text(CLEAN), 0) + b"\0" * 16_000_000,
 }
 
 
 @pytest.mark.parametrize("document", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_document_is_as_if_it_were_not_there(one: Store, document: bytes) -> None:
-    _put(one, document)
+def test_a_damaged_document_is_as_if_it_were_not_there(one: Store, document: Callable[[], bytes]) -> None:
+    _put(one, document())
     assert one.kept(CLEAN.header.run_id) is None
 
 
@@ -222,7 +223,6 @@ _ODD: tuple[object, ...] = (
     "", "1", "inf", "<script>", "</script>", "\ud800", "\x1b[2J", "x" * 10_000, [], {}, [1], ["a"], [[]], [None],
     {"<b>": "</script>"},
 )  # fmt: skip
-_TOLD = [(run, json.loads(to_text(run))) for run in RECORDED]
 
 
 def _places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -235,21 +235,25 @@ def _places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[s
             yield from _places(member, (*path, place))
 
 
-def _kinds_of_places(told: dict[str, Any]) -> list[list[tuple[str | int, ...]]]:
+@cache
+def _told(which: int) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(to_text(RECORDED[which]))
+    return told
+
+
+@cache
+def _kinds_of_places(which: int) -> list[list[tuple[str | int, ...]]]:
     """Places by what they mean: so that a bucket of a histogram is not tried a hundred times as often as a verdict."""
     found = defaultdict(list)
-    for path in _places(told):
+    for path in _places(_told(which)):
         if path and path[0] != "header":
             found["/".join("#" if isinstance(part, int) else part for part in path)].append(path)
     return list(found.values())
 
 
-_KINDS = [_kinds_of_places(told) for _, told in _TOLD]
-
-
 def _changed(which: int, draw: Random) -> dict[str, Any]:
-    told: dict[str, Any] = copy.deepcopy(_TOLD[which][1])
-    for path in [draw.choice(draw.choice(_KINDS[which])) for _ in range(draw.choice((1, 1, 2)))]:
+    told: dict[str, Any] = copy.deepcopy(_told(which))
+    for path in [draw.choice(draw.choice(_kinds_of_places(which))) for _ in range(draw.choice((1, 1, 2)))]:
         at: Any = told
         try:
             for part in path[:-1]:
