@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from llmload.cli.ci_annotate import annotate
+from llmload.cli.ci_commit_report import commit_report
 
 ci = typer.Typer(
     name="ci",
@@ -14,3 +15,4 @@ ci = typer.Typer(
 )
 
 ci.command("annotate")(annotate)
+ci.command("commit-report")(commit_report)

@@ -87,7 +87,7 @@ def _trouble(name: str, cause: BaseException) -> ReportError:
     return error
 
 
-def _left_over(files: Files) -> Iterator[str]:
+def left_over(files: Files) -> Iterator[str]:
     """Pictures that an earlier Markdown report of this directory may have shown, and this one does not."""
     shown = {"report.md": [f"report-{chart}.svg" for chart in NAMES], "comparison.md": ["comparison.svg"]}
     for report, pictures in shown.items():
@@ -107,7 +107,7 @@ def put(rendered: Rendered, directory: Path, again: str) -> Written:
         with alone_in(directory):
             remove_partial(directory, rendered.files)
             written = replace_together(directory, rendered.files)
-            for name in _left_over(rendered.files):
+            for name in left_over(rendered.files):
                 (directory / name).unlink(missing_ok=True)
             return Written(written, rendered.troubles)
     except OSError as error:

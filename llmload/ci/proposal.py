@@ -1,0 +1,100 @@
+"""What a commit of reports says of itself, and what the pull request that proposes it says.
+
+Names, reasons and what is told of runs come from scenarios, stores and people: one harmless line each in a commit, and
+no markup in a pull request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmload.analysis.wording import counted
+from llmload.ci.report_commit import TRAILER
+from llmload.plain_text import plain
+from llmload.reporters.escaping import markdown_code, markdown_prose
+
+_LONGEST_TITLE = 200
+_NAMED = 3  # scenarios in a title
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedBaseline:
+    """A baseline as it is committed: its path in the repository, what it has, and what a reviewer should know."""
+
+    path: str
+    runs: int
+    added: int
+    removed: int
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One run whose report is committed; `came_to` is its verdict in words, `report` the first file's path."""
+
+    scenario: str
+    run_id: str
+    came_to: str
+    report: str
+    baseline: RecordedBaseline | None = None
+
+
+def title_of(recorded: Sequence[Recorded], asked: str | None) -> str:
+    """The first line: what was asked for, else what is recorded."""
+    if asked is not None:
+        return plain(asked, _LONGEST_TITLE)
+    names = [plain(each.scenario, 60) for each in recorded]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    has_baseline = any(each.baseline is not None for each in recorded)
+    what = "baseline and report" if has_baseline else "report"
+    return f"Record {what} of {', '.join(names[:_NAMED])}{more}"
+
+
+def commit_message(recorded: Sequence[Recorded], title: str, reason: str) -> str:
+    """The whole message. The last lines mark the commit as ours."""
+    told = "\n".join(_line(each) for each in recorded)
+    why = f"Why: {plain(reason)}\n\n" if reason else ""
+    trailers = "".join(f"{TRAILER}: {plain(each.run_id, 100)}\n" for each in recorded)
+    return f"{title}\n\n{why}{told}\n\n{trailers}"
+
+
+def _line(recorded: Recorded) -> str:
+    line = f"{plain(recorded.scenario, 100)}: run {plain(recorded.run_id, 100)}, {plain(recorded.came_to)}"
+    return line if recorded.baseline is None else f"{line}; baseline of {_baseline(recorded.baseline)}"
+
+
+def _baseline(baseline: RecordedBaseline) -> str:
+    return f"{counted(baseline.runs, 'run')}, {baseline.added} added, {baseline.removed} removed"
+
+
+def pull_request_body(recorded: Sequence[Recorded], reason: str) -> str:
+    """Markdown: why, what is recorded, what to know of it, and what merging does."""
+    parts = [f"**Why:** {markdown_prose(reason)}"] if reason else []
+    parts.append("\n".join(("| scenario | run | verdict | files |", "| --- | --- | --- | --- |", *map(_row, recorded))))
+    if notices := [f"- {markdown_prose(each.scenario, 100)}: {markdown_prose(n)}" for each, n in _notices(recorded)]:
+        parts.append("\n".join(("**To know:**", *notices)))
+    if any(each.baseline is not None for each in recorded):
+        parts.append(
+            "Merging makes these runs what later ones are compared with (relative gates, `within … of baseline`). Look"
+            " at the report and at the figures in the baseline's difference first; close the pull request to leave the"
+            " baseline as it is."
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _notices(recorded: Sequence[Recorded]) -> list[tuple[Recorded, str]]:
+    return [(each, n) for each in recorded if each.baseline is not None for n in each.baseline.notices]
+
+
+def _row(recorded: Recorded) -> str:
+    files = [f"report {markdown_code(recorded.report, 300)}"]
+    if recorded.baseline is not None:
+        files.append(f"baseline {markdown_code(recorded.baseline.path, 300)}: {_baseline(recorded.baseline)}")
+    cells = (
+        markdown_prose(recorded.scenario, 100),
+        markdown_code(recorded.run_id, 100),
+        markdown_prose(recorded.came_to),
+        "<br>".join(files),
+    )
+    return f"| {' | '.join(cells)} |"
