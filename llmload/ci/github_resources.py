@@ -120,6 +120,11 @@ def open_pull_requests(api: GithubApi, repository: str, head: str) -> list[PullR
     return [each for each in found if each.head_branch == head and each.head_repository.lower() == repository.lower()]
 
 
+def default_branch(api: GithubApi, repository: str) -> str:
+    """The branch that pull requests go to unless told otherwise."""
+    return _text(_mapping(api.get(f"/repos/{repository}"), "a repository"), "default_branch")
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """What a pull request of ours is to say, and which branch it wants to become part of which."""

@@ -117,15 +117,21 @@ def advance(repository: Repository, commit: Commit) -> None:
     _move(repository, f"refs/heads/{repository.branch}", commit.commit_id, repository.head)
 
 
-def place(repository: Repository, commit: Commit, branch: str) -> None:
-    """Make a branch that is not checked out, or move it where it loses nothing; UsageError where it would."""
+def place(repository: Repository, commit_id: str, branch: str) -> str:
+    """Make a branch that is not checked out, or move it where it loses nothing; UsageError where it would.
+
+    The commit that the branch is at: where it has the same on the same parent already, it stays there.
+    """
     ref = f"refs/heads/{branch}"
     if f"branch {ref}" in repository.line("worktree", "list", "--porcelain").splitlines():
         raise UsageError(f"--branch {branch}", "is checked out in another folder", "Name another branch")
     tip = repository.told("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    if tip is not None and _is_same(repository, tip, commit_id):
+        return tip
     if tip is not None:
         _check_loses_nothing(repository, branch, tip, "")
-    _move(repository, ref, commit.commit_id, tip or _NEVER)
+    _move(repository, ref, commit_id, tip or _NEVER)
+    return commit_id
 
 
 def _move(repository: Repository, ref: str, to: str, from_: str) -> None:
@@ -144,6 +150,15 @@ def _check_loses_nothing(repository: Repository, branch: str, tip: str, where: s
     problem = f"has commits{where} that HEAD does not have, and that llmload did not make ({tip[:12]})"
     remedy = f"Merge or delete that branch, or name another one below {OWN_PREFIX}"
     raise UsageError(f"--branch {branch}", problem, remedy)
+
+
+def _is_same(repository: Repository, tip: str, commit_id: str) -> bool:
+    """Whether two commits have the same files and the same only parent."""
+    told = [
+        repository.told("show", "--no-patch", "--no-show-signature", "--format=%T %P", each)
+        for each in (tip, commit_id)
+    ]
+    return told[0] == told[1]
 
 
 def _is_ours(repository: Repository, tip: str) -> bool:
@@ -185,10 +200,11 @@ def check_remote(repository: Repository) -> None:
         raise UsageError("--push", "the repository has no remote called origin", "git remote add origin URL")
 
 
-def push(repository: Repository, commit: Commit, branch: str) -> None:
+def push(repository: Repository, commit_id: str, branch: str) -> None:
     """Give the commit to origin as this branch. ForgeError where origin refuses, UsageError where work would be lost.
 
-    A branch of ours that is not simply ahead is replaced, if it still is what was looked at (`--force-with-lease`).
+    A branch of ours that is not simply ahead is replaced, if it still is what was looked at (`--force-with-lease`); it
+    stays where it has the same on the same parent already.
     """
     ref = f"refs/heads/{branch}"
     lease: list[str] = []
@@ -208,10 +224,12 @@ def push(repository: Repository, commit: Commit, branch: str) -> None:
                     ref,
                     within_s=REMOTE_PATIENCE_S,
                 )
+                if _is_same(repository, tip, commit_id):
+                    return
                 _check_loses_nothing(repository, branch, tip, " at origin")
             lease = [f"--force-with-lease={ref}:{tip}"]
         options = ("--porcelain", "--no-follow-tags", "--recurse-submodules=no", *lease)
-        repository.ask("push", *options, "origin", f"{commit.commit_id}:{ref}", within_s=REMOTE_PATIENCE_S)
+        repository.ask("push", *options, "origin", f"{commit_id}:{ref}", within_s=REMOTE_PATIENCE_S)
     except GitRefusal as refusal:
         raise _not_pushed(branch, refusal.said) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -88,6 +88,8 @@ def commit_report(
     from llmload.reporters.texts import texts_in
 
     repository, is_here = _repository(asked)
+    if asked.proposes:
+        _check_forge(asked, "in words" if dry_run else "for real")
     known = stored.known_formats(formats, tuple(REPORTERS))
     texts = texts_in(options.language(lang, os.environ))
     wanted = Wanted(known, texts, directory, reason, None if is_here else repository.head)
@@ -109,6 +111,19 @@ class _Asked:
     repo: str | None
     token_env: str
 
+    @property
+    def token(self) -> str:
+        """The token for GitHub; empty where there is none."""
+        return os.environ.get(self.token_env, "").strip()
+
+    @property
+    def repository(self) -> str:
+        """The repository on GitHub; UsageError where nobody names one."""
+        from llmload.ci.github_job import github_job
+        from llmload.ci.github_resources import checked_repository
+
+        return checked_repository(self.repo or github_job(os.environ).repository)
+
 
 @dataclass(frozen=True, slots=True)
 class _Task:
@@ -121,14 +136,25 @@ class _Task:
 
     @property
     def branch(self) -> str:
+        """The branch that gets the commit."""
         return self.asked.branch or self.repository.branch or ""
 
     @property
     def recorded(self) -> list[Recorded]:
+        """What is told of each run."""
         return [each.recorded for each in self.staged]
 
     @property
+    def proposal(self) -> tuple[str, str]:
+        """Title and body of the pull request."""
+        from llmload.ci.proposal import pull_request_body, title_of
+
+        reason = self.asked.reason or ""
+        return title_of(self.recorded, self.asked.title or self.asked.message), pull_request_body(self.recorded, reason)
+
+    @property
     def message(self) -> str:
+        """That of the commit."""
         from llmload.ci.proposal import commit_message, title_of
 
         title = title_of(self.recorded, self.asked.message)
@@ -167,9 +193,19 @@ def _repository(asked: _Asked) -> tuple[Repository, bool]:
         check_own_branch(repository)
     if asked.pushes:
         check_remote(repository)
-        token = os.environ.get(asked.token_env, "").strip()
-        repository = with_token(repository, token, github_job(os.environ).server_url)
+        repository = with_token(repository, asked.token, github_job(os.environ).server_url)
     return repository, is_here
+
+
+def _check_forge(asked: _Asked, how: Literal["in words", "for real"]) -> None:
+    """UsageError for a repository or a token that cannot be used, before a branch is pushed for nothing."""
+    from llmload.ci.github_api import connected
+    from llmload.ci.github_job import github_job
+
+    _ = asked.repository
+    if how == "for real":
+        with connected(github_job(os.environ).api_url, asked.token, asked.token_env):
+            pass
 
 
 def _staged(store: Path, runs: Sequence[str], wanted: Wanted, repository: Repository) -> list[Staged]:
@@ -192,17 +228,40 @@ def _do(task: _Task) -> None:
     commit = build(repository, changes_of(task.staged, repository), task.message)
     if commit is None:
         print_text(_nothing(task))
-        return
-    if task.is_here:
+        if not task.is_here:
+            return
+        at = repository.head  # an earlier commit may not have been pushed
+    elif task.is_here:
         write(task.staged)
         stage_in_index(repository, commit)
         advance(repository, commit)
+        at = commit.commit_id
     else:
-        place(repository, commit, task.branch)
-    print_text(f"{_told(task, commit)}Committed {commit.commit_id[:12]} on {task.branch}.\n")
+        at = place(repository, commit.commit_id, task.branch)
+    if commit is not None:
+        print_text(f"{_told(task, commit)}Committed {at[:12]} on {task.branch}.\n")
     if task.asked.pushes:
-        push(repository, commit, task.branch)
+        push(repository, at, task.branch)
         print_text(f"Pushed {task.branch} to origin.\n")
+    if task.asked.proposes:
+        _propose(task)
+
+
+def _propose(task: _Task) -> None:
+    from llmload.ci.github_api import connected
+    from llmload.ci.github_job import github_job
+    from llmload.ci.github_resources import Proposal, default_branch, propose
+    from llmload.cli.stored import print_text
+    from llmload.plain_text import plain
+
+    asked, title, body = task.asked, *task.proposal
+    with connected(github_job(os.environ).api_url, asked.token, asked.token_env) as api:
+        base = asked.base or default_branch(api, asked.repository)
+        if base == task.branch:
+            problem = f"the commit is on {plain(base)} itself, and there is nothing to pull"
+            raise UsageError("--pull-request", problem, "Name a branch for it: --branch llmload/reports")
+        made = propose(api, asked.repository, Proposal(title, body, task.branch, base))
+    print_text(f"Pull request {made.number} proposes it: {plain(made.url)}\n")
 
 
 def _rehearse(task: _Task) -> None:
@@ -219,6 +278,11 @@ def _rehearse(task: _Task) -> None:
     told += [f"    {line}".rstrip() + "\n" for line in task.message.splitlines()]
     if task.asked.pushes:
         told.append(f"\nand pushed to origin as {task.branch}.\n")
+    if task.asked.proposes:
+        title, body = task.proposal
+        base = task.asked.base or "the default branch"
+        told.append(f"\nA pull request of {task.asked.repository} into {base} would say:\n\n    {title}\n\n")
+        told += [f"    {line}".rstrip() + "\n" for line in body.splitlines()]
     print_text("".join(told))
 
 

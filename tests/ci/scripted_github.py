@@ -141,6 +141,8 @@ class ScriptedGithub:
                 return FORBIDDEN if self.user is None else answer(200, self.user)
             case "POST", "/graphql":
                 return FORBIDDEN if self.viewer is None else answer(200, {"data": {"viewer": {"login": self.viewer}}})
+            case "GET", "":
+                return answer(200, {"full_name": REPOSITORY, "default_branch": "main"})
             case "GET", "/issues/7/comments":
                 return self._page(self.comments, address.path, query)
             case "POST", "/issues/7/comments":

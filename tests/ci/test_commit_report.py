@@ -190,7 +190,10 @@ def test_any_other_branch_only_moves_forward(checkout: Path) -> None:
     run_git("branch", "results")
     done(checkout, "--branch", "results")
     tip = run_git("rev-parse", "results")
-    assert record(checkout, "--branch", "results", "--message", "again").returncode == 2  # HEAD stayed behind
+    assert run_git("rev-parse", "results~1") == run_git("rev-parse", "HEAD")
+    done(checkout, "--branch", "results", "--message", "the same again")
+    assert run_git("rev-parse", "results") == tip
+    assert record(checkout, "--branch", "results", formats="json").returncode == 2  # HEAD stayed behind
     assert run_git("rev-parse", "results") == tip
 
 
