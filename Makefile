@@ -104,11 +104,12 @@ peers:  ## the other load tools, each in an environment of its own: some gigabyt
 		$(PYTHON) -m venv .peers/$${peer%%==*} && .peers/$${peer%%==*}/bin/pip install --quiet $$peer; \
 	done
 
-docs: .venv/installed  ## generated schemas, the tables of frameworks, the page about gates
+docs: .venv/installed  ## generated schemas, the tables of frameworks and of the action, the page about gates
 	$(BIN)/llmload schema --write schemas
 	$(BIN)/python -m tests.docs.framework_tables
 	$(BIN)/python -m tests.docs.metric_tables
 	$(BIN)/python -m tests.docs.gates_page
+	$(BIN)/python -m tests.docs.action_tables
 
 clean:
 	rm -rf .venv .engines .bench build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
