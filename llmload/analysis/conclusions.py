@@ -120,7 +120,9 @@ def _of_runs(entries: Sequence[Entry]) -> Conclusion:
     runs = list(_runs(entries))
     if not entries or not all(map(_is_measured, entries)):
         return Conclusion.NOT_MEASURED
-    if any(breaks_build(verdict, run.fails_on) for run in runs for verdict in run.verdicts):
+    if any(run.status is Status.ERROR for run in runs):
+        return Conclusion.NOT_MEASURED
+    if any(run.status is Status.FAIL or any(breaks_build(each, run.fails_on) for each in run.verdicts) for run in runs):
         return Conclusion.FAIL  # no document of ours says so beside a 0, and no other one gets a pass for it
     if any(_is_undecided(run) for run in runs):
         return Conclusion.INCONCLUSIVE

@@ -81,6 +81,8 @@ WRONG = Entry("b.yaml", 2, problems=(Problem("b.yaml", 1, 1, "spec", "is missing
         pytest.param(outcome(PASSED, None), "not-measured", 5, 5, id="a run without a result is no pass"),
         pytest.param(outcome(EMPTY), "not-measured", 5, 5, id="a run without a request is no pass"),
         pytest.param(outcome(FALSE), "fail", 3, 3, id="a broken gate beside a 0 is no pass"),
+        pytest.param(outcome(judged(KEPT, status=Status.FAIL)), "fail", 3, 3, id="a run that failed beside a 0"),
+        pytest.param(outcome(judged(KEPT, status=Status.ERROR)), "not-measured", 5, 5, id="an error beside a 0"),
         pytest.param(outcome(None, command=VALIDATE, code=0), "valid", 0, 0, id="a valid document"),
         pytest.param(outcome(command=VALIDATE, code=0), "invalid", 2, 2, id="no document"),
         pytest.param(Outcome(VALIDATE, 2, (WRONG,)), "invalid", 2, 2, id="a document with a problem"),
