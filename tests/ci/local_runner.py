@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import glob
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -60,7 +62,9 @@ class Job:
 class Machine:
     """Where a job runs: the checkout, a folder for the runner's own files, variables, and what GitHub tells of it.
 
-    `used` gives the outputs of actions by name (`actions/setup-python`); those in `broken` fail.
+    `used` gives the outputs of actions by name (`actions/setup-python`); those in `broken` fail, and the runner's files
+    among them cannot be written. A step by the name of one in `cancelled` is interrupted once its file is there, as by
+    the button of a job's page.
     """
 
     workspace: Path
@@ -69,6 +73,7 @@ class Machine:
     github: Mapping[str, Value] = field(default_factory=dict)
     used: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
+    cancelled: Mapping[str, Path] = field(default_factory=dict)
 
 
 def obeyed(log: str) -> list[str]:
@@ -109,8 +114,8 @@ class _Runner:
         self.by_id: dict[str, Step] = {}
         self.code = 0
         self.files = {name: machine.temp / name.lower() for name in FILES}
-        for path in self.files.values():
-            path.touch()
+        for name, path in self.files.items():
+            path.mkdir() if name in machine.broken else path.touch()
 
     def context(self, env: Mapping[str, str] | None = None) -> Context:
         github: dict[str, Value] = {
@@ -179,7 +184,7 @@ class _Runner:
         script = self.machine.temp / "script.sh"
         script.write_text(str(step["run"]), encoding="utf-8")
         self.files["GITHUB_OUTPUT"].write_text("", encoding="utf-8")
-        done = subprocess.run(
+        process = subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
             cwd=self.machine.workspace / directory,
             env={**self._variables(), **env},
@@ -187,11 +192,16 @@ class _Runner:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=90,
-            check=False,
         )
-        outcome = "success" if done.returncode == 0 else "failure"
-        return Step(name, outcome, outcome, done.returncode, done.stdout, assignments(self.read("GITHUB_OUTPUT")))
+        try:
+            if name in self.machine.cancelled:
+                _interrupt_at(process, self.machine.cancelled[name])
+            out, _ = process.communicate(timeout=60)
+        except BaseException:
+            process.kill()
+            raise
+        outcome = "success" if process.returncode == 0 else "failure"
+        return Step(name, outcome, outcome, process.returncode, out, assignments(self.read("GITHUB_OUTPUT")))
 
     def _variables(self) -> dict[str, str]:
         """What GitHub sets, what the machine has, and what earlier steps added to both."""
@@ -207,6 +217,16 @@ class _Runner:
             "GITHUB_WORKSPACE": str(self.machine.workspace),
             "RUNNER_TEMP": str(self.machine.temp),
         }
+
+
+def _interrupt_at(process: subprocess.Popen[str], sign: Path) -> None:
+    """GitHub's runner interrupts the process that it started, and not those below."""
+    end = time.monotonic() + 30
+    while not sign.exists():
+        if process.poll() is not None or time.monotonic() > end:
+            raise TimeoutError(f"{sign} never came to be")
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
 
 
 def assignments(content: str) -> dict[str, str]:

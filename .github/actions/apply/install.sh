@@ -36,4 +36,4 @@ else
   llmload="$scripts/llmload"
 fi
 echo "llmload=$llmload" >>"$GITHUB_OUTPUT"
-"$llmload" --version
+"$llmload" info # for the log: versions, and the machine that measures
