@@ -6,6 +6,7 @@ import typer
 
 from llmload.cli.ci_annotate import annotate
 from llmload.cli.ci_commit_report import commit_report
+from llmload.cli.ci_run import run
 
 ci = typer.Typer(
     name="ci",
@@ -14,5 +15,6 @@ ci = typer.Typer(
     rich_markup_mode=None,
 )
 
+ci.command("run")(run)
 ci.command("annotate")(annotate)
 ci.command("commit-report")(commit_report)
