@@ -7,6 +7,7 @@ import typer
 from llmload.cli.ci_annotate import annotate
 from llmload.cli.ci_commit_report import commit_report
 from llmload.cli.ci_run import run
+from llmload.cli.ci_summary import summary
 
 ci = typer.Typer(
     name="ci",
@@ -18,3 +19,4 @@ ci = typer.Typer(
 ci.command("run")(run)
 ci.command("annotate")(annotate)
 ci.command("commit-report")(commit_report)
+ci.command("summary")(summary)

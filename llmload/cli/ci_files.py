@@ -13,6 +13,9 @@ STEP_LIMIT = 2**20
 https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
 """
 
+_BETWEEN = b"\n\n"
+"""A paragraph of another program is never part of ours."""
+
 
 def put(rendered: bytes, output: Path | None) -> None:
     """To stdout, or in place of a file: who reads it sees the old one or the new one. UsageError where it cannot be."""
@@ -31,18 +34,18 @@ def put(rendered: bytes, output: Path | None) -> None:
 
 
 def room_in(summary: Path) -> int:
-    """Bytes that may still be added to the summary of a step."""
+    """Bytes of our own that may still be added to the summary of a step."""
     try:
-        return STEP_LIMIT - summary.stat().st_size
-    except OSError:
-        return STEP_LIMIT
+        return STEP_LIMIT - summary.stat().st_size - len(_BETWEEN)
+    except OSError:  # there is none yet
+        return STEP_LIMIT - len(_BETWEEN)
 
 
 def append(rendered: bytes, summary: Path) -> None:
     """Add to the summary of a step, whatever other programs wrote there before. UsageError where it cannot be."""
     try:
         with summary.open("ab") as file:
-            file.write((b"\n\n" if file.tell() else b"") + rendered)
+            file.write((_BETWEEN if file.tell() else b"") + rendered)
     except OSError as error:
         raise _unwritable(summary, error, "Name a file: --output") from error
 

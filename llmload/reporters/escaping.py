@@ -5,6 +5,7 @@ Every reporter passes every foreign text through here; our own words need it too
 
 from __future__ import annotations
 
+import html
 import re
 import textwrap
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ _HTML = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#A-Za-z])")  # others are plain text,
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
 _BLOCK_START = re.compile(r"^(\d{0,9})([.)](?= |$)|[-+](?=[ +-]|$)|[>#]|=+$)")  # were the text first in its line
 _REFERENCE = re.compile(r"@|#(?=\d)|\b(?i:gh)-(?=\d)")
+_HTML_REFERENCE = re.compile(r"@|(?<!&)#(?=\d)|\b(?i:gh)-(?=\d)")  # "&#36;" is none
 _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|www|mailto|xmpp)([:.])")
 _HARMLESS_IN_CODE = re.compile(r"[A-Za-z0-9 ._:/()=,+%<>-]*")
 _TAG = re.compile(r"<[A-Za-z/!?]")
@@ -46,6 +48,13 @@ def markdown_code(text: str, limit: int = TEXT_LIMIT) -> Markdown:
     if short and _HARMLESS_IN_CODE.fullmatch(short) and not _TAG.search(short):
         return Markdown(f"`{short}`")
     return markdown_prose(text, limit)
+
+
+def markdown_html(text: str, limit: int = TEXT_LIMIT) -> Markdown:
+    """The same within HTML in Markdown, such as the summary of a fold, where a backslash would be seen."""
+    inert = html.escape(plain(text, limit), quote=False).replace("$", "&#36;")
+    unlinked = _AUTOLINK.sub(lambda found: f"{found[1]}&#{ord(found[2])};", inert)
+    return Markdown(_HTML_REFERENCE.sub("\\g<0>\u200b", unlinked))
 
 
 def markdown_quote(paragraphs: Sequence[Sequence[str]]) -> Markdown:
