@@ -58,7 +58,7 @@ INTERRUPTED = Outcome(
     Command.APPLY, 130, (Entry("scenarios/quickstart.yaml", 130, CLEAN, message="interrupted by Ctrl-C"),)
 )
 MIXED = Outcome(
-    Command.APPLY, 3, (*of_runs(CLEAN, TROUBLE, REGRESSED).entries, *SERVER_DOWN.entries, *INVALID.entries[:1])
+    Command.APPLY, 2, (*of_runs(CLEAN, TROUBLE, REGRESSED).entries, *SERVER_DOWN.entries, *INVALID.entries[:1])
 )
 
 

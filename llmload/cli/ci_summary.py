@@ -21,7 +21,9 @@ def summary(
     output: Annotated[
         Path | None, typer.Option(help="Write to this file; else GITHUB_STEP_SUMMARY gets it added, else stdout.")
     ] = None,
-    artifact: Annotated[str, typer.Option(metavar="NAME", help="Name of the job's artifact with the reports.")] = "",
+    artifact: Annotated[
+        str, typer.Option(metavar="NAME", envvar="LLMLOAD_ARTIFACT", help="Artifact of the job with the reports.")
+    ] = "",
     lang: options.Lang = None,
 ) -> None:
     """Tell in Markdown what a command came to: what broke and what to do first, then all figures, within 200 kB.

@@ -106,7 +106,7 @@ def test_a_summary_in_korean_is_as_reviewed(update_goldens: bool) -> None:
 
 def test_the_first_line_says_what_all_came_to() -> None:
     first = told(MIXED).splitlines()[0]
-    assert first == "## ❌ FAIL: 5 scenarios · 1 invalid, 2 fail, 1 could not measure, 1 pass"
+    assert first == "## ⛔ INVALID: 5 scenarios · 1 invalid, 2 fail, 1 could not measure, 1 pass"
 
 
 def test_what_broke_is_read_before_any_table() -> None:
