@@ -129,6 +129,18 @@ def test_who_may_write_to_pull_requests_checks_out_nothing_of_theirs() -> None:
     ]
 
 
+def test_the_pair_agrees_on_what_is_handed_over() -> None:
+    measure, publish = (document(GITHUB / "workflows" / name) for name in ("measure.yml", "publish.yml"))
+    assert publish[True] == {"workflow_run": {"workflows": [measure["name"]], "types": ["completed"]}}
+    upload = next(each for each in below(measure) if "upload-artifact@" in str(each.get("uses")))["with"]
+    download = next(each for each in below(publish) if "download-artifact@" in str(each.get("uses")))["with"]
+    assert isinstance(upload, dict)
+    assert isinstance(download, dict)
+    assert upload["name"] == download["name"]
+    text = (GITHUB / "workflows/publish.yml").read_text(encoding="utf-8")
+    assert [path for path in upload["path"].split() if f"$RUNNER_TEMP/measured/{path}" not in text] == []
+
+
 @every_file(*WORKFLOWS)
 def test_a_checkout_keeps_no_credentials_unless_the_job_pushes(path: Path) -> None:
     for job in jobs(path).values():
