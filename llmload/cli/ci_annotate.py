@@ -39,7 +39,7 @@ def annotate(
 
     Example: llmload ci annotate
 
-    Example: llmload ci annotate --format code-quality --output gl-code-quality-report.json
+    Example: llmload ci annotate --format code-quality --output quality.json
     """
     from llmload.cli.ci_files import put
     from llmload.reporters import annotations, code_quality
