@@ -16,6 +16,23 @@ from llmload.reporters.escaping import markdown_code, markdown_prose
 
 _LONGEST_TITLE = 200
 _NAMED = 3  # scenarios in a title
+_MOST_FIGURES = 48  # of one baseline: six of each of eight steps
+_HEADS = ("step", "figure", "before", "now", "change", "CV")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The mean of a figure over the runs of a baseline, before (empty where there was none) and now, as people read it.
+
+    `cv` is how much the figure varies between the runs now.
+    """
+
+    step: str
+    figure: str
+    before: str
+    now: str
+    change: str
+    cv: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +44,7 @@ class RecordedBaseline:
     added: int
     removed: int
     notices: tuple[str, ...]
+    moved: tuple[Moved, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +79,25 @@ def commit_message(recorded: Sequence[Recorded], title: str, reason: str) -> str
 
 def _line(recorded: Recorded) -> str:
     line = f"{plain(recorded.scenario, 100)}: run {plain(recorded.run_id, 100)}, {plain(recorded.came_to)}"
-    return line if recorded.baseline is None else f"{line}; baseline of {_baseline(recorded.baseline)}"
+    if recorded.baseline is None:
+        return line
+    lines = [f"{line}; baseline of {_baseline(recorded.baseline)}"]
+    if recorded.baseline.moved:
+        cells = [_HEADS, *(_cells(each) for each in recorded.baseline.moved[:_MOST_FIGURES])]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADS))]
+        lines += ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+        lines += [f"  and {more} more figures" for more in _more(recorded.baseline)]
+    return "\n".join(lines)
+
+
+def _cells(moved: Moved) -> tuple[str, ...]:
+    return tuple(
+        plain(each, 60) for each in (moved.step, moved.figure, moved.before, moved.now, moved.change, moved.cv)
+    )
+
+
+def _more(baseline: RecordedBaseline) -> list[int]:
+    return [len(baseline.moved) - _MOST_FIGURES] if len(baseline.moved) > _MOST_FIGURES else []
 
 
 def _baseline(baseline: RecordedBaseline) -> str:
@@ -72,6 +108,7 @@ def pull_request_body(recorded: Sequence[Recorded], reason: str) -> str:
     """Markdown: why, what is recorded, what to know of it, and what merging does."""
     parts = [f"**Why:** {markdown_prose(reason)}"] if reason else []
     parts.append("\n".join(("| scenario | run | verdict | files |", "| --- | --- | --- | --- |", *map(_row, recorded))))
+    parts += [_figures(each.scenario, each.baseline) for each in recorded if each.baseline and each.baseline.moved]
     if notices := [f"- {markdown_prose(each.scenario, 100)}: {markdown_prose(n)}" for each, n in _notices(recorded)]:
         parts.append("\n".join(("**To know:**", *notices)))
     if any(each.baseline is not None for each in recorded):
@@ -81,6 +118,19 @@ def pull_request_body(recorded: Sequence[Recorded], reason: str) -> str:
             " baseline as it is."
         )
     return "\n\n".join(parts) + "\n"
+
+
+def _figures(scenario: str, baseline: RecordedBaseline) -> str:
+    rows = [f"| {' | '.join(_HEADS)} |", "| --- | --- | ---: | ---: | ---: | ---: |"]
+    rows += [
+        f"| {' | '.join(markdown_prose(cell) for cell in _cells(each))} |" for each in baseline.moved[:_MOST_FIGURES]
+    ]
+    told = "\n".join(rows)
+    more = "".join(f"\n\nand {count} more figures in the file" for count in _more(baseline))
+    heading = (
+        f"**Baseline of {markdown_prose(scenario, 100)}:** means over its runs; CV: how much they vary between runs."
+    )
+    return f"{heading}\n\n{told}{more}"
 
 
 def _notices(recorded: Sequence[Recorded]) -> list[tuple[Recorded, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from llmload.analysis.baselines import Spread, fingerprint_id, spread_of
 from llmload.analysis.power import LEAST_GATING
 from llmload.analysis.wording import counted
+from llmload.ci.proposal import Moved
 from llmload.cli.baseline_change import Changed
 from llmload.plain_text import plain
 from llmload.promises import RATES, SHARES
@@ -20,6 +21,9 @@ _TOLD = ("goodput", "error_rate", "rps", "output_tps")
 _STATS, _SUBJECTS = ("mean", "p50", "p95", "p99"), ("ttft", "tpot", "e2e")
 _CHIEF = (*_TOLD, *(f"{stat}({subject})" for subject in _SUBJECTS for stat in _STATS))
 """The figures that people are shown; JSON has all."""
+
+_REVIEWED = ("goodput", "output_tps", "p50(ttft)", "p95(ttft)", "p50(tpot)", "p50(e2e)")
+"""Those by which a reviewer sees what a baseline became."""
 
 _Found = Sequence[tuple[Path, BaselineFile]]
 
@@ -107,7 +111,30 @@ def changed_json(changed: Changed) -> str:
     )
 
 
+def moved(before: BaselineFile | None, now: BaselineFile) -> tuple[Moved, ...]:
+    """The chief figures of a baseline, before a change of it and after."""
+    pasts = [run.past for run in now.runs]
+    old = [] if before is None else [run.past for run in before.runs]
+    found: list[Moved] = []
+    for step, figures in _figures(now).items():
+        for figure in (name for name in _REVIEWED if name in figures):
+            spread, was = spread_of(pasts, step, figure), spread_of(old, step, figure)
+            if spread is not None:
+                told = "" if was is None else _mean(figure, was)
+                change = "" if was is None else _change(figure, was.mean, spread.mean)
+                cv = "" if spread.cv is None else f"{spread.cv:.1%}"
+                found.append(Moved(step, figure, told, _mean(figure, spread), change, cv))
+    return tuple(found)
+
+
 # ---------------------------------------------------------------- parts
+
+
+def _change(figure: str, before: float, now: float) -> str:
+    """In percent, of shares in percentage points; nothing where one of the two is infinite or there was nothing."""
+    if figure in SHARES:
+        return f"{(now - before) * 100:+.2f} points"
+    return f"{now / before - 1:+.1%}" if before > 0 and math.isfinite(now) and math.isfinite(before) else ""
 
 
 def _head(path: Path, file: BaselineFile) -> dict[str, object]:

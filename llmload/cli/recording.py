@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,16 +14,17 @@ from llmload.ci.proposal import Recorded, RecordedBaseline
 from llmload.ci.report_commit import Changes
 from llmload.ci.repository import Repository, path_in
 from llmload.cli import baseline_change, stored
+from llmload.cli.baseline_tables import moved
 from llmload.cli.report_files import Rendered, jobs_of, left_over, put, render
 from llmload.domain import RunResult
 from llmload.errors import DataFileError, UsageError
 from llmload.reporters import wording
 from llmload.reporters.registry import Files
 from llmload.reporters.texts import Language, Texts, texts_in
-from llmload.store.baseline_file import FOLDER, LARGEST, files_in, is_own_name
+from llmload.store import replacing
+from llmload.store.baseline_file import FOLDER, LARGEST, files_in, is_own_name, path_of, read_file
 from llmload.store.database import Store
 from llmload.store.judgement import judged
-from llmload.store.replacing import alone_in, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _staged(store: Store, result: RunResult, wanted: Wanted, repository: Reposit
     told = None
     if wanted.reason is not None:
         path, content, told = _baseline(store, result, folder.parent, wanted.reason, wanted.continued_at)
-        told = RecordedBaseline(path_in(repository, path), told.runs, told.added, told.removed, told.notices)
+        told = replace(told, path=path_in(repository, path))
         baseline[path] = content
     came_to = f"{result.status.value} ({wording.tally(result, texts_in(Language.EN))})"
     recorded = Recorded(result.header.scenario, result.header.run_id, came_to, report, told)
@@ -95,11 +96,14 @@ def _baseline(
             problem = f"was not measured as {chosen[-1].run_id} was, the newest run that may be a baseline"
             remedy = "Name the newest run; or `llmload baseline update --runs`, which takes the runs you name"
             raise UsageError(f"run {result.header.run_id}", problem, remedy)
+        path = path_of(aside, scenario, result.fingerprint)
+        before = read_file(path) if path.exists() else None
         changed = baseline_change.update(store, scenario, chosen, reason, aside)
         entry = changed.entry
         added, removed = (len(entry.added), len(entry.removed)) if entry else (0, 0)
-        told = RecordedBaseline("", len(changed.file.runs), added, removed, changed.notices)
-        return reports / changed.path.relative_to(aside), changed.path.read_bytes(), told
+        figures = moved(before, changed.file) if entry else ()
+        told = RecordedBaseline("", len(changed.file.runs), added, removed, changed.notices, figures)
+        return reports / path.relative_to(aside), path.read_bytes(), told
 
 
 @contextmanager
@@ -158,8 +162,8 @@ def write(staged: Sequence[Staged]) -> None:
         for path, content in each.baseline.items():
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                with alone_in(path.parent):
-                    replace(path, content)
+                with replacing.alone_in(path.parent):
+                    replacing.replace(path, content)
             except OSError as error:
                 problem = f"cannot be written: {(error.strerror or 'unwritable').lower()}"
                 raise UsageError(str(path), problem, "Make room, or name another folder") from None

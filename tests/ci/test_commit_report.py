@@ -220,7 +220,21 @@ def test_the_baseline_is_committed_with_the_reason_and_can_be_read_back(checkout
     assert "note: " not in said
     message = run_git("log", "-1", "--format=%B")
     assert "Why: first one\n" in message
-    assert "; baseline of 10 runs, 10 added, 0 removed" in message
+    assert "; baseline of 10 runs, 10 added, 0 removed\n" in message
+    assert [line.split() for line in message.splitlines() if "p50(ttft)" in line] == [
+        ["concurrency", "8", "p50(ttft)", "100", "ms", "0.6%"]
+    ]
+
+
+def test_a_reviewer_sees_what_the_figures_of_a_baseline_became(checkout: Path, store: Path) -> None:
+    done(checkout, "--baseline", "--reason", "first")
+    fill(store, many(10, first=20, ttft_ms=120.0, branch=""))
+    done(checkout, "--baseline", "--reason", "second")
+    lines = [line.split("  ") for line in run_git("log", "-1", "--format=%B").splitlines()]
+    told = {words[1]: words[2:] for words in ([w.strip() for w in line if w] for line in lines) if len(words) == 6}
+    assert told["figure"] == ["before", "now", "change", "CV"]
+    assert told["p50(ttft)"][:3] == ["100 ms", "110 ms", "+10.0%"]
+    assert told["goodput"][2] == "+0.00 points"
 
 
 def test_what_a_reviewer_should_know_of_a_baseline_is_said(checkout: Path, store: Path) -> None:

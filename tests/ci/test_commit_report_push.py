@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llmload.ci.proposal import Recorded, RecordedBaseline, commit_message, pull_request_body, title_of
+from llmload.ci.proposal import Moved, Recorded, RecordedBaseline, commit_message, pull_request_body, title_of
 from tests.ci.scripted_github import REPOSITORY, TOKEN, ScriptedGithub, Trouble, refusal
 from tests.cli.stored_history import fill, many
 from tests.command import here
@@ -291,16 +291,20 @@ EVIL = "a|b\n\n# <img src=x> @team [x](http://x) `y` ::error::\x1b[31m"
 
 
 def test_no_name_or_reason_is_markup_in_a_pull_request_or_a_second_line_in_a_commit() -> None:
-    recorded = [Recorded(EVIL, EVIL, EVIL, EVIL, RecordedBaseline(EVIL, 2, 1, 0, (EVIL,)))]
+    recorded = [
+        Recorded(
+            EVIL, EVIL, EVIL, EVIL, RecordedBaseline(EVIL, 2, 1, 0, (EVIL,), (Moved(EVIL, EVIL, "", "1 ms", "", ""),))
+        )
+    ]
     body = pull_request_body(recorded, EVIL)
     assert "<img" not in body
     assert "[x](" not in body
     assert "@team" not in body
     assert "\x1b" not in body
     assert "\n#" not in body
-    assert len([line for line in body.splitlines() if line.startswith("| ")]) == 3
+    assert len([line for line in body.splitlines() if line.startswith("| ")]) == 6
     message = commit_message(recorded, title_of(recorded, EVIL), EVIL)
-    assert message.count("\n") == 7
+    assert message.count("\n") == 9
     assert "\x1b" not in message
 
 
