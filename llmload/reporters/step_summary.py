@@ -7,7 +7,7 @@ then figures, then reasons. The conclusion stays, and the names of broken gates 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
@@ -70,7 +70,7 @@ def render(outcome: Outcome, texts: Texts, artifact: str = "", limit: int = SIZE
     """
     told = sorted(told_of(outcome), key=lambda each: GRAVEST.index(each.conclusion))
     comparison = _comparison_of(outcome)
-    head, foot = _head(outcome, told, comparison, texts), _foot(told, artifact, texts)
+    head, foot = _head(outcome, told, comparison, texts), _foot(outcome, told, artifact, texts)
     room = limit - _size(head) - _size(foot)
     if room < 0:
         return head.encode() if _size(head) <= limit else b""
@@ -97,14 +97,29 @@ def _size(text: str) -> int:
 def _head(outcome: Outcome, told: Sequence[Told], comparison: Comparison | None, texts: Texts) -> str:
     """The conclusion with its counts, and what it means for who reads it."""
     conclusion = conclusion_of(outcome)
-    counts = _counts(told, texts) if comparison is None else markdown_prose(comparison_wording.tally(comparison, texts))
-    headline = f"## {_mark(conclusion, comparison)} {word(conclusion, texts).upper()}: {counts}"
     runs = [each.run for each in told if each.run is not None]
-    gates = f"{markdown_prose(sentence(tally(_as_one(runs), texts)))}\n\n" if len(told) > 1 and runs else ""
-    occurring = {conclusion} if outcome.command is Command.COMPARE else {conclusion, *_occurring(told)}
+    if comparison is not None:
+        lead, gates, occurring = _verdict(conclusion, comparison, texts), "", {conclusion}
+    else:
+        lead = f"{word(conclusion, texts).upper()}: {_counts(told, texts)}"
+        is_told = len(told) < 2 or not runs
+        gates = "" if is_told else f"{markdown_prose(sentence(tally(_as_one(runs), texts)))}\n\n"
+        occurring = {conclusion, *(each.conclusion for each in told)}
     means = [each for each in GRAVEST if each in occurring and each not in FINE] or [conclusion]
-    meaning = "<br>\n".join(f"{_mark(each, comparison)} {texts[f'meaning.{each.name.lower()}']}" for each in means)
-    return f"{headline}\n\n{gates if comparison is None else ''}{meaning}\n\n"
+    mark = _mark(conclusion, comparison)
+    return f"## {mark} {lead}\n\n{gates}{_meaning(means, texts)}"
+
+
+def _meaning(conclusions: Sequence[Conclusion], texts: Texts) -> str:
+    """A sentence for each, what it means for the pull request and what to do."""
+    lines = [f"{MARKS[each]} {texts[f'meaning.{each.name.lower()}']}" for each in conclusions]
+    return "<br>\n".join(lines) + "\n\n" if lines else ""
+
+
+def _verdict(conclusion: Conclusion, comparison: Comparison, texts: Texts) -> str:
+    verdict = markdown_prose(comparison_wording.verdict(comparison, texts))
+    is_said = conclusion in (Conclusion.SAME, Conclusion.DIFFERENT)
+    return verdict if is_said else f"{word(conclusion, texts).upper()}: {verdict}"
 
 
 def _mark(conclusion: Conclusion, comparison: Comparison | None) -> str:
@@ -135,25 +150,22 @@ def _as_one(runs: Sequence[RunResult]) -> RunResult:
     return replace(runs[0], steps=tuple(step for run in runs for step in run.steps))
 
 
-def _occurring(told: Sequence[Told]) -> Iterator[Conclusion]:
-    """What entries came to, and single gates of them that are open or could not be measured."""
-    for each in told:
-        yield each.conclusion
-        for verdict in () if each.run is None else each.run.verdicts:
-            if verdict.gate.level is Level.FAIL and verdict.status in _OPEN:
-                yield _OPEN[verdict.status]
-
-
-def _foot(told: Sequence[Told], artifact: str, texts: Texts) -> str:
-    """Where to look next, and what the columns mean."""
+def _foot(outcome: Outcome, told: Sequence[Told], artifact: str, texts: Texts) -> str:
+    """What single gates mean that are open, where to look next, and what the columns mean."""
     runs = [each.run for each in told if each.run is not None]
     if not runs:
         return ""
     shown = markdown_code(f"llmload show {runs[0].header.run_id if len(runs) == 1 else 'RUN'}")
     reports = fill(texts, "summary.in_artifact", {"artifact": markdown_code(artifact)}) if artifact else ""
-    columns = f"\n<sub>{texts['markdown.interval']}. {texts['markdown.effective_n']}</sub>\n"
     further = " ".join(filter(None, (reports, fill(texts, "summary.show", {"command": shown}))))
-    return f"{further}\n{columns if any(run.verdicts for run in runs) else ''}"
+    if outcome.command is Command.COMPARE:
+        return f"{further}\n"
+    verdicts = [verdict for run in runs for verdict in run.verdicts]
+    binding = (verdict.status for verdict in verdicts if verdict.gate.level is Level.FAIL)
+    single = {_OPEN[status] for status in binding if status in _OPEN} - {each.conclusion for each in told}
+    meaning = _meaning([each for each in GRAVEST if each in single], texts)
+    columns = f"\n<sub>{texts['markdown.interval']}. {texts['markdown.effective_n']}</sub>\n" if verdicts else ""
+    return f"{meaning}{further}\n{columns}"
 
 
 # ---------------------------------------------------------------- scenarios
@@ -266,10 +278,9 @@ def _compared(told: Sequence[Told], comparison: Comparison | None, room: int, te
     missing = _cut("".join(line(each, texts) for each in told if each.run is None), room // 2)
     if comparison is None:
         return f"{missing}\n"
-    whole = comparison_markdown.render(comparison, texts).decode().partition("\n\n")[2]  # its title is said above
-    if _size(missing) + _size(whole) + 3 > room:
-        whole = f"{markdown_prose(comparison_wording.verdict(comparison, texts))}\n"
-    return _cut(f"{missing}\n{whole}\n", room)
+    _title, _verdict, sides = comparison_markdown.render(comparison, texts).decode().split("\n\n", 2)  # said above
+    whole = "\n".join(filter(None, (missing, sides.lstrip("\n")))) + "\n"
+    return whole if _size(whole) <= room else _cut(f"{whole.partition('<details>')[0]}\n", room)
 
 
 def _cut(text: str, room: int) -> str:

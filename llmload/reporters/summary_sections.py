@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmload.analysis.conclusions import conclusion_of
@@ -196,23 +196,27 @@ def _blocks(told: Told, room: Room, texts: Texts) -> list[str]:
     return [*blocks, *_of_run(told, told.run, room, texts)]
 
 
-def folded_of_one(told: Told, room: Room, texts: Texts) -> str:
-    """An entry that is fine and alone: what it advises is read without opening the fold."""
-    advised = "" if told.run is None else _recommended(told.run, room, texts)
-    return _joined([advised, folded(told, room, texts)])
-
-
 def folded(told: Told, room: Room, texts: Texts) -> str:
     """An entry that is fine, as a fold; "" where nothing is to be told of it."""
     if told.run is None:
         return ""
     about = f"<b>{markdown_html(name(told), 2 * _NAME)}</b>: {word(told.conclusion, texts)}"
-    summary = f"{MARKS[told.conclusion]} {about} · {tally(told.run, texts)}"
-    blocks = list(_of_run(told, told.run, room, texts))
+    return _fold(f"{MARKS[told.conclusion]} {about} · {tally(told.run, texts)}", _of_run(told, told.run, room, texts))
+
+
+def folded_of_one(told: Told, room: Room, texts: Texts) -> str:
+    """An entry that is fine and alone: what it advises is read without opening the fold."""
+    if told.run is None:
+        return ""
+    advised = f"{_recommended(told.run, room, texts)}\n\n".lstrip()
+    return advised + _fold(texts["summary.figures"], _of_run(told, told.run, room, texts))
+
+
+def _fold(summary: str, blocks: Iterable[str]) -> str:
     return f"<details>\n<summary>{summary}</summary>\n\n{_joined(blocks)}</details>\n"
 
 
-def _joined(blocks: Sequence[str]) -> str:
+def _joined(blocks: Iterable[str]) -> str:
     return "".join(f"{block.rstrip()}\n\n" for block in blocks if block.strip())
 
 

@@ -178,9 +178,11 @@ def test_it_says_where_to_look_next() -> None:
 
 
 def test_a_comparison_that_is_worse_is_marked_so() -> None:
-    assert told(COMPARED).startswith("## ❌ DIFFERENT: 2 worse, 2 better, 2 same\n")
+    assert told(COMPARED).startswith("## ❌ Different: 2 worse, 2 better, 2 same\n")
     better = replace(COMPARED, entries=(COMPARED.entries[0], replace(COMPARED.entries[0], source="again")))
-    assert told(replace(better, exit_code=0)).startswith("## ✅ NO DIFFERENCE BEYOND NOISE: 0 worse, 0 better, 6 same")
+    assert told(replace(better, exit_code=0)).startswith(
+        "## ✅ No difference beyond noise: 0 worse, 0 better, 6 same\n"
+    )
 
 
 # ---------------------------------------------------------------- what GitHub makes of it
@@ -270,3 +272,4 @@ def test_any_budget_is_kept(outcome: Outcome, limit: int) -> None:
     rendered = render(outcome, ENGLISH, "llmload-reports", limit)
     assert len(rendered) <= limit
     assert rendered == b"" or rendered.startswith(b"## ")
+    assert rendered.count(b"<details>") == rendered.count(b"</details>")
