@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+import lxml.html
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from llmload.plain_text import plain
-from llmload.reporters.escaping import markdown_code, markdown_prose, spreadsheet
+from llmload.reporters.escaping import markdown_code, markdown_html, markdown_prose, spreadsheet
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 anything = st.text(st.characters(codec=None), max_size=200) | st.text(
@@ -63,6 +64,30 @@ def test_markdown_prose_makes_no_markup_and_reads_the_same(text: str) -> None:
         assert {child.type for child in inline} <= {"text", "text_special", "softbreak"}
         if not prefix:
             assert "".join(child.content for child in inline).replace("\u200b", "") == plain(text, 80)
+
+
+@given(anything)
+def test_text_in_the_html_of_a_fold_makes_no_markup_and_reads_the_same(text: str) -> None:
+    fold = f"<details>\n<summary>{markdown_html(text, 80)}</summary>\n\nword\n</details>\n"
+    (summary,) = lxml.html.fromstring(MARKDOWN.render(fold)).findall(".//summary")
+    assert list(summary) == []
+    seen = " ".join((summary.text or "").replace("\u200b", "").split())
+    assert seen == " ".join(plain(text, 80).split())
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("<b>&amp;", "&lt;b&gt;&amp;amp;", id="tags and entities"),
+        pytest.param(
+            "@all see #12 and gh-12", "@\u200ball see #\u200b12 and gh-\u200b12", id="mentions and references"
+        ),
+        pytest.param("https://evil.example", "https&#58;//evil.example", id="an address"),
+        pytest.param("$1$", "&#36;1&#36;", id="a formula"),
+    ],
+)
+def test_html_in_markdown_refers_to_nothing(text: str, shown: str) -> None:
+    assert markdown_html(text) == shown
 
 
 @given(anything, st.sampled_from([markdown_prose, markdown_code]))
