@@ -32,6 +32,7 @@ def apply(
     dry_run: Annotated[DryRun | None, typer.Option(help="client: check and stop; server: probe it too.")] = None,
     progress: Annotated[bool, typer.Option(help="Show progress while it runs.")] = True,
     json: options.Json = False,
+    outcome: options.Outcome = None,
     lang: options.Lang = None,
     log_format: options.LogFormat = "text",
     log_level: options.LogLevel = "warning",
@@ -43,20 +44,25 @@ def apply(
     Example: llmload apply scenarios/quickstart.yaml
     """
     from llmload.cli.batch import Batch, apply_all
+    from llmload.cli.outcome_record import Keep, recorded
     from llmload.cli.rehearsal import Rehearsal, rehearse
+    from llmload.outcome import Command
     from llmload.scenario.loader import load_runnable
 
-    if resume is not None and len(files) > 1:
-        raise UsageError("--resume", "names one run, but several files are given", "Resume one file at a time")
-    env = options.environment(env_file)
-    language = options.language(lang, env)
-    loaders = [partial(load_runnable, path, sets=sets, env=env) for path in files]
-    match dry_run:
-        case DryRun.CLIENT:
-            code = rehearse(loaders, Rehearsal("server", out, env, progress, store, baseline))
-        case DryRun.SERVER:
-            code = rehearse(loaders, Rehearsal("load", out, env, progress, store, baseline))
-        case None:
-            batch = Batch(store, out, resume, env, progress and not json, json, log_format, log_level)
-            code = apply_all(loaders, replace(batch, baseline=baseline, language=language))
-    raise typer.Exit(code)
+    def work(keep: Keep) -> int:
+        if resume is not None and len(files) > 1:
+            raise UsageError("--resume", "names one run, but several files are given", "Resume one file at a time")
+        env = options.environment(env_file)
+        language = options.language(lang, env)
+        loaders = [partial(load_runnable, path, sets=sets, env=env) for path in files]
+        match dry_run:
+            case DryRun.CLIENT:
+                return rehearse(loaders, Rehearsal("server", out, env, progress, store, baseline), keep)
+            case DryRun.SERVER:
+                return rehearse(loaders, Rehearsal("load", out, env, progress, store, baseline), keep)
+            case None:
+                batch = Batch(store, out, resume, env, progress and not json, json, log_format, log_level)
+                return apply_all(loaders, replace(batch, baseline=baseline, language=language), keep=keep)
+
+    command = Command.APPLY if dry_run is None else Command.VALIDATE  # a rehearsal promises no more than that
+    raise typer.Exit(recorded(outcome, command, [str(path) for path in files], work))

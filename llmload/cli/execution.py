@@ -48,11 +48,24 @@ from llmload.workload.tokens import counter_for
 
 Ended = TypeVar("Ended", bound=BaseException)
 
+
+def forget(_: Executed) -> None:
+    """Keep nothing of what was told."""
+
+
 STORE_EVERY_S = 1.0
 """How often the store learns where a window stands; the display hears it four times as often."""
 
 SERVER_LOG = "server.log"
 """What a launched server printed, beside the reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A run that ended and the reports that tell of it."""
+
+    result: RunResult
+    reports: Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +80,7 @@ class Order:
     baseline: str | None = None  # as --baseline names it
     language: Language = Language.EN  # of its reports
     server_log: str = SERVER_LOG
-
-
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """A finished run and the reports that tell of it."""
-
-    result: RunResult
-    reports: Written
+    keep: Callable[[Executed], None] = forget  # takes what is told of a run, also of one that ended early
 
 
 def execute(scenario: Scenario, order: Order) -> Executed:
@@ -123,7 +129,10 @@ def place_of(engine: Local | Ray) -> AbstractContextManager[Place]:
 
 def tell(result: RunResult, scenario: Scenario, order: Order) -> Written:
     """Write the scenario's reports; all files of a run are replaced together."""
-    return write_reports(result, directory_of(scenario, order.out), scenario.reports.formats, texts_in(order.language))
+    formats = scenario.reports.formats
+    reports = write_reports(result, directory_of(scenario, order.out), formats, texts_in(order.language))
+    order.keep(Executed(result, reports))
+    return reports
 
 
 def noted(error: Ended, reports: Written) -> Ended:

@@ -12,6 +12,10 @@ from llmload.cli.stored import Run
 from llmload.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmload.cli.report_files import Written
+    from llmload.domain import RunResult
     from llmload.store.database import Store
     from llmload.store.judgement import Against
 
@@ -22,6 +26,10 @@ def gate(
     baseline: options.Baseline = None,
     store: options.Store = options.DEFAULT_STORE,
     json: options.Json = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the reports of this judgement to DIR/SCENARIO.")
+    ] = None,
+    outcome: options.Outcome = None,
 ) -> None:
     """Judge a stored run again and exit with its verdict: 0 kept, 3 broken, 4 undecided, 5 could not measure.
 
@@ -29,7 +37,32 @@ def gate(
 
     Example: llmload gate latest --scenario stricter.yaml
     """
+    from llmload.analysis.conclusions import worst_code
+    from llmload.cli import stored
+    from llmload.cli.outcome_record import Keep, recorded
+    from llmload.cli.report_files import Written, tell_troubles
+    from llmload.outcome import Command, Entry
+
+    def work(keep: Keep) -> int:
+        result, formats = _judged(run, scenario, baseline, store)
+        if json:
+            stored.print_json(result)
+        else:
+            stored.print_tables(result)
+        written = Written() if out is None else _reports(result, formats, out)
+        tell_troubles(written)
+        code = worst_code((result.exit_code, *written.exit_codes))
+        troubles = " ".join(map(str, written.troubles))
+        keep(Entry(run, code, result, message=troubles, reports=tuple(str(path) for path in written.files)))
+        return code
+
+    raise typer.Exit(recorded(outcome, Command.GATE, [run], work))
+
+
+def _judged(run: str, scenario: Path | None, baseline: str | None, store: Path) -> tuple[RunResult, tuple[str, ...]]:
+    """The run judged again, and the formats of its reports; gates have the lines of the file that they come from."""
     import os
+    from dataclasses import replace
 
     from llmload.cli import stored
     from llmload.scenario.loader import load_runnable
@@ -45,11 +78,24 @@ def gate(
         raise UsageError(
             f"run {result.header.run_id}", problem, "Measure again with `llmload apply`, or `llmload show` it"
         )
-    if json:
-        stored.print_json(result)
-    else:
-        stored.print_tables(result)
-    raise typer.Exit(result.exit_code)
+    if promises is None:
+        return result, stored.formats_of(result)
+    document = promises.document
+    header = replace(result.header, source=document.source, document_hash=document.sha256)
+    return replace(result, header=header), promises.reports.formats
+
+
+def _reports(result: RunResult, formats: Sequence[str], out: Path) -> Written:
+    """Those of the scenario, and always the two that programs read."""
+    import os
+
+    from llmload.cli import stored
+    from llmload.cli.report_files import write_reports
+    from llmload.reporters.texts import texts_in
+
+    wanted = tuple(dict.fromkeys((*formats, "json", "junit")))
+    texts = texts_in(options.language(None, os.environ))
+    return write_reports(result, stored.report_folder(result, out), wanted, texts)
 
 
 def _against(store: Store, run_id: str, baseline: str | None) -> Against | None:

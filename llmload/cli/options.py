@@ -33,6 +33,15 @@ Lang = Annotated[
     str | None,
     typer.Option("--lang", metavar="en|ko", help="Language of reports; else LLMLOAD_LANG, else that of the locale."),
 ]
+Outcome = Annotated[
+    Path | None,
+    typer.Option(
+        "--outcome",
+        metavar="DIR",
+        help="Write what it came to into this folder, whatever becomes of it, for `llmload ci`.",
+        envvar="LLMLOAD_OUTCOME",
+    ),
+]
 
 DEFAULT_STORE = Path("llmload.db")
 

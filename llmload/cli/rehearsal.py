@@ -14,9 +14,11 @@ from llmload.analysis.declared import disagreements, written
 from llmload.analysis.sample_size import check_reachable
 from llmload.cli.display import display
 from llmload.cli.execution import SERVER_LOG, directory_of
+from llmload.cli.outcome_record import Keep, entry_of_error, forget
 from llmload.cli.references import check_reference
 from llmload.domain import TargetFacts
 from llmload.errors import LlmloadError
+from llmload.outcome import Entry
 from llmload.plain_text import plain
 from llmload.samples import Watched
 from llmload.scenario.asked import Scenario
@@ -40,13 +42,17 @@ class Rehearsal:
     baseline: str | None = None  # as --baseline names it
 
 
-def rehearse(loaders: Sequence[Callable[[], Scenario]], rehearsal: Rehearsal) -> int:
+def rehearse(loaders: Sequence[Callable[[], Scenario]], rehearsal: Rehearsal, keep: Keep = forget) -> int:
     """Check every scenario, and with `stop_before="load"` its server too; return the exit code of the whole."""
-    codes = [_rehearse_one(load, rehearsal) for load in loaders]
+    codes = []
+    for load in loaders:
+        entry = _rehearse_one(load, rehearsal)
+        keep(entry)
+        codes.append(entry.exit_code)
     return worst_code(codes)
 
 
-def _rehearse_one(load: Callable[[], Scenario], rehearsal: Rehearsal) -> int:
+def _rehearse_one(load: Callable[[], Scenario], rehearsal: Rehearsal) -> Entry:
     scrub: Callable[[str], str] = str
     try:
         scenario = load()
@@ -59,8 +65,8 @@ def _rehearse_one(load: Callable[[], Scenario], rehearsal: Rehearsal) -> int:
             print("\n".join(f"  {scrub(line)}" for line in [*_describe(facts), *_sources(watched)]))
     except LlmloadError as error:
         print(scrub(f"llmload: {error}"), file=sys.stderr)
-        return error.exit_code
-    return 0
+        return entry_of_error(error, scrub)
+    return Entry("", 0)
 
 
 def _probe(scenario: Scenario, rehearsal: Rehearsal, scrub: Callable[[str], str]) -> tuple[TargetFacts, Watched]:

@@ -30,13 +30,25 @@ def validate(
     schema: Annotated[bool, typer.Option("--schema", help="Hold it against the JSON Schema too.")] = False,
     sets: options.Sets = [],  # noqa: B006 - typer copies it
     env_file: options.EnvFile = None,
+    outcome: options.Outcome = None,
 ) -> None:
     """Check scenario files without touching a server; exit code 2 when one is wrong.
 
     Example: llmload validate scenarios/*.yaml
     """
-    env = options.environment(env_file)
-    checked = {str(path): _check(path, sets, env, schema=schema) for path in files}
+    from llmload.cli.outcome_record import Keep, recorded
+    from llmload.outcome import Command, Entry
+
+    checked: dict[str, _Checked] = {}
+
+    def work(keep: Keep) -> int:
+        env = options.environment(env_file)
+        for path in files:
+            checked[str(path)] = problems, _ = _check(path, sets, env, schema=schema)
+            keep(Entry(str(path), 2 if problems else 0, problems=tuple(problems)))
+        return 2 if any(problems for problems, _ in checked.values()) else 0
+
+    code = recorded(outcome, Command.VALIDATE, [str(path) for path in files], work)
     match format:
         case Format.TEXT:
             _tell_text(checked)
@@ -44,8 +56,7 @@ def validate(
             _tell_json(checked)
         case Format.GITHUB:
             _tell_github(checked)
-    if any(problems for problems, _ in checked.values()):
-        raise typer.Exit(2)
+    raise typer.Exit(code)
 
 
 _Checked = tuple["Sequence[Problem]", "Sequence[str]"]

@@ -63,6 +63,10 @@ class Place:
         else:
             yield from (Place(f"{self.path}[{n}]", value, self.faults) for n, value in enumerate(self.value))
 
+    def each_if_any(self, most: int) -> Iterator[Place]:
+        """Of a list that documents of earlier versions lack."""
+        yield from self.each(most) if self.is_there() else ()
+
     def text(self) -> str:
         """Of bounded length."""
         if isinstance(self.value, str) and len(self.value) <= LONGEST_TEXT:

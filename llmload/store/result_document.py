@@ -71,7 +71,7 @@ def _run(document: Place) -> RunResult:
         fingerprint=_texts(document.at("fingerprint")),
         findings=tuple(_findings(document.at("findings"))),
         caveats=tuple(caveats_of(document.at("caveats"))),
-        notices=tuple(each.text() for each in document.at("notices").each(_MOST)),
+        notices=tuple(each.text() for each in document.at("notices").each_if_any(_MOST)),
         fails_on=tuple(each.one_of(*_POLICIES) for each in document.at("fails_on").each(len(_POLICIES))),
         reference=_reference(document.at("reference"), header.scenario),
         slo=_slo(slo) if slo.is_there() else None,
@@ -103,7 +103,7 @@ def _exit_code(place: Place) -> int:
 
 
 def _texts(place: Place) -> Mapping[str, str]:
-    return {name: each.text() for name, each in place.members()}
+    return {name: each.text() for name, each in place.members()} if place.is_there() else {}
 
 
 def _target(place: Place) -> TargetFacts:
@@ -125,7 +125,7 @@ def _target(place: Place) -> TargetFacts:
 
 
 def _names(place: Place) -> tuple[str, ...]:
-    return tuple(each.text() for each in place.each(_MOST))
+    return tuple(each.text() for each in place.each_if_any(_MOST))
 
 
 def _fit(place: Place) -> TokenFit:
@@ -163,15 +163,14 @@ def _step(place: Place, step: Step) -> StepResult:
         repeats=repeats_of(place.at("repeats")),
         gpu=_gpu(gpu) if gpu.is_there() else None,
         server=_server(server) if server.is_there() else None,
-        checks=tuple(map(_check, place.at("checks").each(_MOST))),
+        checks=tuple(map(_check, place.at("checks").each_if_any(_MOST))),
         capacity=verdict_of(capacity, step.label) if capacity.is_there() else None,
     )
 
 
 def _looks(place: Place, step: Step) -> Iterator[Look]:
     """Files of earlier versions do not say in which climb of the ladder a window was measured."""
-    repeats = place.at("look_repeats")
-    climbs = [each.count() for each in repeats.each(_MOST)] if repeats.is_there() else []
+    climbs = [each.count() for each in place.at("look_repeats").each_if_any(_MOST)]
     for number, each in enumerate(place.at("looks").each(_MOST)):
         yield Look(step, number, each.count(), climbs[number] if number < len(climbs) else 0)
 
@@ -225,7 +224,7 @@ def _check(place: Place) -> Check:
 
 
 def _findings(place: Place) -> Iterator[Finding]:
-    for each in place.each(_MOST):
+    for each in place.each_if_any(_MOST):
         yield Finding(
             subject=each.at("subject").text(),
             expected=each.at("expected").text(),

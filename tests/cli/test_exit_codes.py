@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from llmload.ci.outcome_folder import read_all
 from tests.cli.watching import rows, slow_ladder, wait_for, windows_of
 from tests.command import llmload, measured, start, write_scenario
 from tests.frameworks.packages import install
@@ -58,7 +59,7 @@ def test_the_exit_code_is_the_gate(tmp_path: Path, changes: dict[str, object], c
 def test_a_stopped_run_keeps_what_it_measured(tmp_path: Path, number: signal.Signals, code: int) -> None:
     store = tmp_path / "llmload.db"
     name = slow_ladder(tmp_path).name
-    process = start("apply", "--no-progress", name, cwd=tmp_path)
+    process = start("apply", "--no-progress", "--outcome", "out", name, cwd=tmp_path)
     wait_for(lambda: windows_of(store) == 1)
     time.sleep(0.5)
     process.send_signal(number)
@@ -68,6 +69,11 @@ def test_a_stopped_run_keeps_what_it_measured(tmp_path: Path, number: signal.Sig
     assert rows(store, "select status from runs") == [("interrupted",)]
     assert (tmp_path / "reports/chat/result.json").exists()
     run_id = str(rows(store, "select run_id from runs")[0][0])
+    (entry,) = read_all([tmp_path / "out"]).entries
+    assert (entry.source, entry.exit_code, "--resume" in entry.message) == (name, code, True)
+    assert entry.result is not None
+    assert (entry.result.header.run_id, bool(entry.result.steps[0].metrics.ok)) == (run_id, True)
+    assert "reports/chat/result.json" in entry.reports
     assert llmload("apply", "--resume", run_id, name, cwd=tmp_path).returncode in (0, 5)
     assert rows(store, "select status from runs") == [("finished",)]
 
@@ -234,8 +240,12 @@ def test_what_nobody_foresaw_is_70_and_never_1(tmp_path: Path, verb: str) -> Non
     install(tmp_path / "site", "llmload-parrot", "1.0", {"parrot": "their_parrot:ADAPTER"}, modules)
     name = write_scenario(tmp_path, target__framework="parrot").name
     found = os.pathsep.join(filter(None, (str(tmp_path / "site"), os.environ.get("PYTHONPATH"))))
-    done = llmload(verb, name, cwd=tmp_path, env={"PYTHONPATH": found})
+    done = llmload(verb, name, cwd=tmp_path, env={"PYTHONPATH": found, "LLMLOAD_OUTCOME": "out"})
     assert (done.returncode, "internal error" in done.stderr) == (70, True), done.stderr
+    if verb == "apply":
+        (entry,) = read_all([tmp_path / "out"]).entries
+        assert (entry.source, entry.exit_code, entry.result) == (name, 70, None)
+        assert "internal error (KeyError)" in entry.message
 
 
 # ---------------------------------------------------------------- several files
@@ -261,8 +271,14 @@ FILES: dict[str, dict[str, object]] = {
 def test_several_scenarios_all_run_and_the_worst_code_speaks(tmp_path: Path, names: tuple[str, ...], code: int) -> None:
     for name, changes in FILES.items():
         write_scenario(tmp_path, name, **changes)
-    done = measured("apply", *(f"{name}.yaml" for name in names), cwd=tmp_path)
+    done = measured("apply", "--outcome", "out", *(f"{name}.yaml" for name in names), cwd=tmp_path)
     assert done.returncode == code, done.stdout + done.stderr
+    outcome = read_all([tmp_path / "out"])
+    assert (outcome.exit_code, [entry.source for entry in outcome.entries]) == (
+        code,
+        [f"{name}.yaml" for name in names],
+    )
+    assert [entry.result is not None for entry in outcome.entries] == [name in FILES for name in names]
     ran = sorted(name for name in names if name in FILES)
     assert rows(tmp_path / "llmload.db", "select distinct scenario from runs order by scenario") == [
         (name,) for name in ran

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llmload.cli.batch import PRECEDENCE
+from llmload.analysis.conclusions import PRECEDENCE
 from tests.command import llmload
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
