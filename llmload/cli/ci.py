@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from llmload.cli.ci_annotate import annotate
+from llmload.cli.ci_comment import comment
 from llmload.cli.ci_commit_report import commit_report
 from llmload.cli.ci_run import run
 from llmload.cli.ci_summary import summary
@@ -20,3 +21,4 @@ ci.command("run")(run)
 ci.command("annotate")(annotate)
 ci.command("commit-report")(commit_report)
 ci.command("summary")(summary)
+ci.command("comment")(comment)

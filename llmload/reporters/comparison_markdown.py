@@ -60,9 +60,18 @@ def _lines(lines: Iterator[str] | Sequence[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
+def brief(comparison: Comparison, texts: Texts, most: int) -> str:
+    """Without title, pictures and the figures that are alike: what differs, in so many rows, and by which rule."""
+    return _lines([*_answer(comparison, texts, most), *_tail(comparison, texts)]).decode()
+
+
 def _head(comparison: Comparison, texts: Texts) -> Iterator[str]:
     yield f"# {texts['comparison.title']}"
     yield ""
+    yield from _answer(comparison, texts, _MOST_DIFFERENT)
+
+
+def _answer(comparison: Comparison, texts: Texts, most: int) -> Iterator[str]:
     yield f"**{markdown_prose(words.verdict(comparison, texts))}**"
     yield ""
     runs = [
@@ -74,7 +83,7 @@ def _head(comparison: Comparison, texts: Texts) -> Iterator[str]:
     if absences := list(words.absences(comparison, texts)):
         yield ""
         yield from (f"- {markdown_prose(each)}" for each in absences)
-    yield from _different(comparison, texts)
+    yield from _different(comparison, texts, most)
 
 
 def _conditions(comparison: Comparison, texts: Texts) -> Iterator[str]:
@@ -91,19 +100,19 @@ def _told(text: str) -> str:
     return markdown_prose(text, 120)
 
 
-def _different(comparison: Comparison, texts: Texts) -> Iterator[str]:
+def _different(comparison: Comparison, texts: Texts, most: int) -> Iterator[str]:
     different = [
-        (label_in(row.step.label, texts), *_line(row, place, cell, texts))
+        (markdown_prose(label_in(row.step.label, texts)), *_line(row, place, cell, texts))
         for row in comparison.rows
         for place, cell in enumerate(row.cells, start=1)
         if cell.contrast in (Contrast.BETTER, Contrast.WORSE)
     ]
     if different:
         yield ""
-        yield from _table([texts["comparison.column.step"], *_columns(texts)], different[:_MOST_DIFFERENT])
-        if len(different) > _MOST_DIFFERENT:
+        yield from _table([texts["comparison.column.step"], *_columns(texts)], different[:most])
+        if len(different) > most:
             yield ""
-            yield texts["comparison.more_below"].format(count=f"{len(different) - _MOST_DIFFERENT:,}")
+            yield texts["comparison.more_below"].format(count=f"{len(different) - most:,}")
 
 
 def _columns(texts: Texts) -> list[str]:

@@ -69,8 +69,8 @@ def render(outcome: Outcome, texts: Texts, artifact: str = "", limit: int = SIZE
     `artifact` is the name of that with the reports, "" where nobody told it.
     """
     told = sorted(told_of(outcome), key=lambda each: GRAVEST.index(each.conclusion))
-    comparison = _comparison_of(outcome)
-    head, foot = _head(outcome, told, comparison, texts), _foot(outcome, told, artifact, texts)
+    comparison = comparison_of(outcome)
+    head, foot = head_of(outcome, told, comparison, texts), _foot(outcome, told, artifact, texts)
     room = limit - _size(head) - _size(foot)
     if room < 0:
         return head.encode() if _size(head) <= limit else b""
@@ -79,7 +79,7 @@ def render(outcome: Outcome, texts: Texts, artifact: str = "", limit: int = SIZE
     return (head + _body(told, room, texts) + foot).encode()
 
 
-def _comparison_of(outcome: Outcome) -> Comparison | None:
+def comparison_of(outcome: Outcome) -> Comparison | None:
     """Of `compare`, where the first run and another one have results."""
     sides = [of_result(entry.source, entry.result) for entry in outcome.entries if entry.result is not None]
     if outcome.command is not Command.COMPARE or len(sides) < 2 or outcome.entries[0].result is None:
@@ -94,7 +94,7 @@ def _size(text: str) -> int:
 # ---------------------------------------------------------------- what all came to
 
 
-def _head(outcome: Outcome, told: Sequence[Told], comparison: Comparison | None, texts: Texts) -> str:
+def head_of(outcome: Outcome, told: Sequence[Told], comparison: Comparison | None, texts: Texts) -> str:
     """The conclusion with its counts, and what it means for who reads it."""
     conclusion = conclusion_of(outcome)
     runs = [each.run for each in told if each.run is not None]

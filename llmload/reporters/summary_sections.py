@@ -212,6 +212,20 @@ def folded_of_one(told: Told, room: Room, texts: Texts) -> str:
     return advised + _fold(texts["summary.figures"], _of_run(told, told.run, room, texts))
 
 
+def items(told: Told, to_tell: Sequence[Reading], room: Room, texts: Texts) -> Iterator[str]:
+    """Of an entry its problems, why there is no verdict, and these readings in full, one block each."""
+    yield from _problems(told.entry.problems, room, texts)
+    if told.entry.exit_code and (told.entry.message or not (to_tell or told.entry.problems)):
+        yield _said(_because(told, texts), room)
+    yield from (_detail(reading, room, texts) for reading in to_tell)
+
+
+def figures_folded(run: RunResult, summary: Markdown, room: Room, texts: Texts) -> str:
+    """Every gate and step of a run, and what was noted beside them, behind a summary that is HTML already."""
+    tables = _tables(run, readings(run, texts), room, texts)
+    return _fold(summary, [*tables, *_caveats(run, room, texts), *_findings(run, room, texts)])
+
+
 def _fold(summary: str, blocks: Iterable[str]) -> str:
     return f"<details>\n<summary>{summary}</summary>\n\n{_joined(blocks)}</details>\n"
 
