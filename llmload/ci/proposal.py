@@ -6,6 +6,7 @@ no markup in a pull request.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from llmload.reporters.escaping import markdown_code, markdown_prose
 _LONGEST_TITLE = 200
 _NAMED = 3  # scenarios in a title
 _MOST_FIGURES = 48  # of one baseline: six of each of eight steps
+_ODD = re.compile(r"[^\w .:/=+()%-]")  # GitHub heeds mentions, issues and [skip ci] in messages of commits
 _HEADS = ("step", "figure", "before", "now", "change", "CV")
 
 
@@ -62,7 +64,7 @@ def title_of(recorded: Sequence[Recorded], asked: str | None) -> str:
     """The first line: what was asked for, else what is recorded."""
     if asked is not None:
         return plain(asked, _LONGEST_TITLE)
-    names = [plain(each.scenario, 60) for each in recorded]
+    names = [_name(each.scenario) for each in recorded]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     has_baseline = any(each.baseline is not None for each in recorded)
     what = "baseline and report" if has_baseline else "report"
@@ -73,12 +75,12 @@ def commit_message(recorded: Sequence[Recorded], title: str, reason: str) -> str
     """The whole message. The last lines mark the commit as ours."""
     told = "\n".join(_line(each) for each in recorded)
     why = f"Why: {plain(reason)}\n\n" if reason else ""
-    trailers = "".join(f"{TRAILER}: {plain(each.run_id, 100)}\n" for each in recorded)
+    trailers = "".join(f"{TRAILER}: {_name(each.run_id)}\n" for each in recorded)
     return f"{title}\n\n{why}{told}\n\n{trailers}"
 
 
 def _line(recorded: Recorded) -> str:
-    line = f"{plain(recorded.scenario, 100)}: run {plain(recorded.run_id, 100)}, {plain(recorded.came_to)}"
+    line = f"{_name(recorded.scenario)}: run {_name(recorded.run_id)}, {plain(recorded.came_to)}"
     if recorded.baseline is None:
         return line
     lines = [f"{line}; baseline of {_baseline(recorded.baseline)}"]
@@ -91,9 +93,12 @@ def _line(recorded: Recorded) -> str:
 
 
 def _cells(moved: Moved) -> tuple[str, ...]:
-    return tuple(
-        plain(each, 60) for each in (moved.step, moved.figure, moved.before, moved.now, moved.change, moved.cv)
-    )
+    return tuple(_name(each) for each in (moved.step, moved.figure, moved.before, moved.now, moved.change, moved.cv))
+
+
+def _name(text: str) -> str:
+    """A name as it is, where it is one of ours; of others what GitHub could heed is a question mark."""
+    return _ODD.sub("?", plain(text, 100))
 
 
 def _more(baseline: RecordedBaseline) -> list[int]:

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from llmload.ci.repository import REMOTE_PATIENCE_S, GitRefusal, Repository
 from llmload.errors import ForgeError, UsageError
+from llmload.plain_text import plain
 
 OWN_PREFIX = "llmload/"
 """Branches that llmload rebuilds from HEAD each time."""
@@ -81,12 +82,25 @@ def _build(aside: Repository, changes: Changes, message: str) -> Commit | None:
 def _index_lines(aside: Repository, changes: Changes) -> Iterator[bytes]:
     """`--path` has the repository's own filters applied, such as those of line ends and of large files."""
     known = set(aside.ask("ls-tree", "-r", "-z", "--name-only", aside.head).split(b"\0"))
+    for path in changes.files:
+        _check_room(path, known)
     for path, content in sorted(changes.files.items()):
         blob = aside.line("hash-object", "-w", "--stdin", f"--path={path}", told=content)
         yield f"100644 {blob}\t".encode() + os.fsencode(path) + b"\0"
     for path in sorted(changes.removed):
         if os.fsencode(path) in known:
             yield f"0 {'0' * 40}\t".encode() + os.fsencode(path) + b"\0"
+
+
+def _check_room(path: str, known: Set[bytes]) -> None:
+    """UsageError where a file or a submodule stands in for a folder of the path, or a folder for the file itself."""
+    above = (str(parent) for parent in PurePosixPath(path).parents)
+    in_the_way = next((each for each in above if os.fsencode(each) in known), None)
+    if in_the_way is None and any(name.startswith(os.fsencode(f"{path}/")) for name in known):
+        in_the_way = path
+    if in_the_way is not None:
+        problem = "is a file, a link, a submodule or a folder at HEAD, where another kind would have to be"
+        raise UsageError(plain(in_the_way, 200), problem, "Name another folder: --dir")
 
 
 @contextmanager
@@ -215,15 +229,7 @@ def push(repository: Repository, commit_id: str, branch: str) -> None:
         tip = listed.split("\t")[0].strip()
         if branch.startswith(OWN_PREFIX):
             if tip:
-                repository.ask(
-                    "fetch",
-                    "--quiet",
-                    "--no-tags",
-                    "--no-recurse-submodules",
-                    "origin",
-                    ref,
-                    within_s=REMOTE_PATIENCE_S,
-                )
+                _fetch(repository, ref)
                 if _is_same(repository, tip, commit_id):
                     return
                 _check_loses_nothing(repository, branch, tip, " at origin")
@@ -232,6 +238,13 @@ def push(repository: Repository, commit_id: str, branch: str) -> None:
         repository.ask("push", *options, "origin", f"{commit_id}:{ref}", within_s=REMOTE_PATIENCE_S)
     except GitRefusal as refusal:
         raise _not_pushed(branch, refusal.said) from None
+
+
+def _fetch(repository: Repository, ref: str) -> None:
+    """Have the commit of a reference of origin here, without its history where this clone has none either."""
+    shallow = ["--depth=1"] if repository.told("rev-parse", "--is-shallow-repository") == "true" else []
+    options = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance")
+    repository.ask("fetch", *options, *shallow, "origin", ref, within_s=REMOTE_PATIENCE_S)
 
 
 _REMEDIES = (

@@ -75,7 +75,9 @@ def open_repository(env: Mapping[str, str]) -> Repository:
     """
     variables = {**env, **_QUIET}
     try:
-        top = Path(os.fsdecode(_ask(Path.cwd(), variables, ("rev-parse", "--show-toplevel"), b"", PATIENCE_S)).strip())
+        top = Path(
+            os.fsdecode(_ask(Path.cwd(), variables, ("rev-parse", "--show-toplevel"), b"", PATIENCE_S)).rstrip("\n")
+        )
     except GitRefusal as refusal:
         remedy = "Run this in a checkout; `llmload report` and `llmload baseline update` write the files alone"
         raise UsageError(str(Path.cwd()), f"is in no checkout of git ({refusal.said})", remedy) from None

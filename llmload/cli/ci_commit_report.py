@@ -275,15 +275,20 @@ def _rehearse(task: _Task) -> None:
         print_text(_nothing(task))
         return
     told = [f"{_told(task, commit)}Dry run: nothing was written. This would be committed on {task.branch}:\n\n"]
-    told += [f"    {line}".rstrip() + "\n" for line in task.message.splitlines()]
+    told += _quoted(task.message)
     if task.asked.pushes:
         told.append(f"\nand pushed to origin as {task.branch}.\n")
     if task.asked.proposes:
         title, body = task.proposal
         base = task.asked.base or "the default branch"
-        told.append(f"\nA pull request of {task.asked.repository} into {base} would say:\n\n    {title}\n\n")
-        told += [f"    {line}".rstrip() + "\n" for line in body.splitlines()]
+        told.append(f"\nA pull request of {task.asked.repository} into {base} would say:\n\n")
+        told += _quoted(f"{title}\n\n{body}")
     print_text("".join(told))
+
+
+def _quoted(text: str) -> list[str]:
+    """Lines behind a mark, so that GitHub takes none of them for a command to it."""
+    return [f"  | {line}".rstrip() + "\n" for line in text.splitlines()]
 
 
 def _nothing(task: _Task) -> str:

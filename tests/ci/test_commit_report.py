@@ -369,6 +369,32 @@ def test_a_branch_that_is_checked_out_elsewhere_is_left_alone(checkout: Path) ->
     assert run_git("rev-parse", "llmload/reports") == run_git("rev-parse", "HEAD")
 
 
+def a_file(checkout: Path) -> None:
+    (checkout / "reports").write_text("a file\n")
+
+
+def a_folder(checkout: Path) -> None:
+    (checkout / "reports/chat/steps.csv").mkdir(parents=True)
+    (checkout / "reports/chat/steps.csv/x").write_text("x")
+
+
+def a_submodule(checkout: Path) -> None:
+    run_git("init", "--quiet", "reports")
+    run_git("-C", "reports", "commit", "--quiet", "--allow-empty", "--message", "x")
+
+
+@pytest.mark.parametrize("put", [a_file, a_folder, a_submodule])
+def test_what_stands_in_the_way_of_a_report_is_not_lost(checkout: Path, put: object) -> None:
+    assert callable(put)
+    (checkout / ".gitignore").unlink()
+    put(checkout)
+    commit_all("in the way")
+    finished = record(checkout, "--branch", "llmload/reports")
+    assert finished.returncode == 2
+    assert "where another kind would have to be" in finished.stderr
+    assert run_git("branch", "--list", "llmload/*") == ""
+
+
 def test_outside_of_a_repository_and_before_its_first_commit_it_says_so(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,5 +426,5 @@ def test_a_dry_run_says_everything_and_writes_nothing(checkout: Path) -> None:
     assert everything() == before
     assert "reports/chat/steps.csv" in said
     assert "reports/baselines/chat/" in said
-    assert "    Record baseline and report of chat\n" in said
-    assert "    Why: why not\n" in said
+    assert "  | Record baseline and report of chat\n" in said
+    assert "  | Why: why not\n" in said

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from llmload.ci.proposal import Moved, Recorded, RecordedBaseline, commit_message, pull_request_body, title_of
+from llmload.plain_text import plain
 from tests.ci.scripted_github import REPOSITORY, TOKEN, ScriptedGithub, Trouble, refusal
 from tests.cli.stored_history import fill, many
 from tests.command import here
@@ -280,7 +281,7 @@ def test_a_dry_run_asks_nobody_and_says_what_it_would_ask(checkout: Path, github
         assert github.requests == []
     assert done.returncode == 0, done.stderr
     assert f"A pull request of {REPOSITORY} into the default branch would say:" in done.stdout
-    assert "    **Why:** nightly" in done.stdout
+    assert "  | **Why:** nightly" in done.stdout
     assert at_origin(OURS) == ""
     assert run_git("branch", "--list", OURS) == ""
 
@@ -306,6 +307,9 @@ def test_no_name_or_reason_is_markup_in_a_pull_request_or_a_second_line_in_a_com
     message = commit_message(recorded, title_of(recorded, EVIL), EVIL)
     assert message.count("\n") == 9
     assert "\x1b" not in message
+    names = message.replace(title_of(recorded, EVIL), "").replace(f"Why: {plain(EVIL)}", "").replace(plain(EVIL), "")
+    assert "@" not in names  # the reason and the verdict are words of ours or of the user
+    assert "[" not in names
 
 
 def test_many_scenarios_are_counted_in_the_title() -> None:
