@@ -1,9 +1,11 @@
-"""docs/ci.md: its tables are the action's and its YAML is what GitHub and GitLab read."""
+"""docs/ci.md: its tables are the action's, its YAML is what GitHub and GitLab read, its commands exist."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,9 +16,13 @@ import yaml
 
 from llmload.analysis.conclusions import PRECEDENCE
 from llmload.outcome import Conclusion
+from tests.command import here
 from tests.docs.action_tables import PAGE, ROOT, declared, written
+from tests.docs.command_help import lacks
+from tests.docs.migration_tables import Command
 
 TEXT = PAGE.read_text(encoding="utf-8")
+GROUPS = ("ci", "store", "baseline")
 ACTION = "OWNER/llmload/.github/actions/apply@"
 
 
@@ -127,6 +133,67 @@ def test_no_two_jobs_measure_one_server_of_ours_at_once(block: str) -> None:
         if "self-hosted" in job["runs-on"]:
             assert job["concurrency"] == {"group": "gpu-1", "queue": "max"}
             assert job["timeout-minutes"] <= 120
+
+
+# ---------------------------------------------------------------- its commands
+
+
+def _lines() -> Iterator[str]:
+    """Every piece of the page that may be a command: lines of scripts, texts in quotes, code spans."""
+    for step in (step for block in WORKFLOWS for step in _steps(block)):
+        yield from str(step.get("run", "")).splitlines()
+    for block in GITLAB:
+        (job,) = yaml.safe_load(block).values()
+        yield from (*job["script"], *job["after_script"])
+    for block in _blocks("groovy"):
+        yield from re.findall(r"'(llmload [^']*)'", block)
+    for block in _blocks("sh"):
+        yield from (line.partition("#")[0] for line in block.splitlines())
+    prose = re.sub(r"^```.*?^```", "", TEXT, flags=re.DOTALL | re.MULTILINE)
+    yield from re.findall(r"`(llmload [^`]*)`", " ".join(prose.split("\n")))
+
+
+def _commands() -> Iterator[Command]:
+    for line in _lines():
+        words = shlex.split(line)
+        starts = [place for place, word in enumerate(words[:-1]) if word.rpartition("/")[2] == "llmload"]
+        for verb, *rest in (words[place + 1 :] for place in starts if words[place + 1][0].isalpha()):
+            whole = (verb, *rest[:1]) if verb in GROUPS and rest and not rest[0].startswith("-") else (verb,)
+            options = tuple(word.partition("=")[0] for word in rest if word.startswith("--"))
+            format_ = rest[rest.index("--format") + 1] if "--format" in rest else None
+            yield Command(line.strip(), whole, options, format_)
+
+
+COMMANDS = {command.text: command for command in _commands()}
+
+
+def test_commands_are_found_in_every_kind_of_place() -> None:
+    verbs = {command.verb for command in COMMANDS.values()}
+    assert {("apply",), ("ab",), ("ci", "summary"), ("ci", "annotate"), ("ci", "comment"), ("report",)} <= verbs
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_its_commands_exist_with_their_options(command: Command) -> None:
+    assert lacks(command) is None
+
+
+def test_what_it_says_for_gitlab_tells_of_a_file_that_is_invalid(tmp_path: Path) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios/chat.yaml").write_text("apiVersion: llmload/v1\nkind: Scenario\nspec: {}\n")
+    (job,) = yaml.safe_load(GITLAB[0]).values()
+    (gate,) = (line for line in job["script"] if "llmload apply" in line)
+    done = [_run(line, tmp_path) for line in (gate, *job["after_script"])]
+    assert [each.returncode for each in done] == [2, 0, 0], [each.stderr for each in done]
+    (*_, issue) = json.loads((tmp_path / job["artifacts"]["reports"]["codequality"]).read_bytes())
+    assert issue["location"]["path"] == "scenarios/chat.yaml"
+    assert "scenarios/chat.yaml" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+
+
+def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A line of a script, as its shell would run it in the folder."""
+    _, *words = shlex.split(line)
+    names = [[str(path.relative_to(folder)) for path in folder.glob(word)] if "*" in word else [word] for word in words]
+    return here(*itertools.chain.from_iterable(names), cwd=folder)
 
 
 def test_every_exit_code_is_told_what_to_do_with() -> None:
