@@ -98,7 +98,7 @@ def _more(left: int, texts: Texts) -> str:
 
 
 def _overview(told: Sequence[Told], texts: Texts) -> str:
-    """Verdict, gates, lowest goodput, and the worst gate with what was observed and wanted; the gravest first."""
+    """A row for each scenario, the gravest first; without the last column where every gate holds."""
     if all(each.run is None for each in told) and len(told) < 2:
         return ""  # all that is known of it stands below
     columns = [
@@ -106,29 +106,31 @@ def _overview(told: Sequence[Told], texts: Texts) -> str:
         *(Column(texts[f"summary.column.{each}"]) for each in ("scenario", "verdict", "gates")),
         Column(texts["summary.column.goodput"], Side.RIGHT),
         Column(texts["summary.column.first"]),
-        *(Column(texts[f"column.{each}"], Side.RIGHT) for each in ("observed", "target")),
     ]
-    rows = table(columns, [_row(each, texts) for each in told[:_MOST_ROWS]])
-    return f"{rows}\n{_more(len(told) - _MOST_ROWS, texts)}"
+    rows = [_row(each, texts) for each in told[:_MOST_ROWS]]
+    width = len(columns) if any(row[-1] for row in rows) else len(columns) - 1
+    shown = table(columns[:width], [row[:width] for row in rows])
+    return f"{shown}\n{_more(len(told) - _MOST_ROWS, texts)}"
 
 
 def _row(told: Told, texts: Texts) -> tuple[str, ...]:
     lead = (MARKS[told.conclusion], code(told), word(told.conclusion, texts))
     if told.run is None:
-        return (*lead, "", MISSING, reason_in_brief(told, texts), "", "")
+        return (*lead, "", MISSING, reason_in_brief(told, texts))
     counts = tally(told.run, texts)
     goodput = percent(lowest_goodput(Outcome(Command.APPLY, told.entry.exit_code, (told.entry,))))
-    return (*lead, counts.partition(": ")[2] or counts, goodput, *_worst(told.run, texts))
+    return (*lead, counts.partition(": ")[2] or counts, goodput, _worst(told.run, texts))
 
 
-def _worst(run: RunResult, texts: Texts) -> tuple[str, str, str]:
-    """Nothing of a run whose gates all hold."""
+def _worst(run: RunResult, texts: Texts) -> str:
+    """The gravest gate with what was observed and wanted; nothing of a run whose gates all hold."""
     readings = [read(verdict, run.reference, texts) for verdict in run.verdicts if verdict.status is not Status.PASS]
     if not readings:
-        return ("", "", "")
+        return ""
     worst = min(readings, key=urgency)
     place = fill(texts, "markdown.at", {"step": worst.step})
-    return Markdown(f"{markdown_code(worst.gate, 120)} {place}"), seen(worst, texts), markdown_code(worst.target)
+    figures = fill(texts, "comment.seen", {"observed": seen(worst, texts), "target": worst.target})
+    return Markdown(f"{markdown_code(worst.gate, 120)} {place}<br>{figures}")
 
 
 # ---------------------------------------------------------------- what is broken

@@ -61,19 +61,19 @@ def _lines(lines: Iterator[str] | Sequence[str]) -> bytes:
 
 
 def brief(comparison: Comparison, texts: Texts, most: int) -> str:
-    """Without title, pictures and the figures that are alike: what differs, in so many rows, and by which rule."""
+    """Without title, verdict, pictures and the figures that are alike: what differs, in so many rows, by which rule."""
     return _lines([*_answer(comparison, texts, most), *_tail(comparison, texts)]).decode()
 
 
 def _head(comparison: Comparison, texts: Texts) -> Iterator[str]:
     yield f"# {texts['comparison.title']}"
     yield ""
+    yield f"**{markdown_prose(words.verdict(comparison, texts))}**"
+    yield ""
     yield from _answer(comparison, texts, _MOST_DIFFERENT)
 
 
 def _answer(comparison: Comparison, texts: Texts, most: int) -> Iterator[str]:
-    yield f"**{markdown_prose(words.verdict(comparison, texts))}**"
-    yield ""
     runs = [
         (words.letter(n), markdown_code(run.run_id), markdown_prose(words.about(run, texts)))
         for n, run in enumerate(comparison.runs)

@@ -116,7 +116,20 @@ def test_the_table_has_a_row_for_each_scenario_the_gravest_first() -> None:
         ("scenarios/quickstart.yaml", "could not measure"),
         ("quickstart", "pass"),
     ]
-    assert rows[1][4:] == ["85.1%", "goodput >= 95% at concurrency <= 50 at concurrency 50", "90.68%", ">= 95%"]
+    worst = "goodput >= 95% at concurrency <= 50 at concurrency 50observed 90.68%, target >= 95%"
+    assert rows[1][4:] == ["85.1%", worst]
+
+
+def test_where_every_gate_holds_the_table_names_none() -> None:
+    page = page_of(render(of_runs(CLEAN), FACTS, ENGLISH))
+    head = next(page.iter("table")).find(".//tr")
+    assert [cell.text_content() for cell in head] == ["", "Scenario", "Verdict", "Gates", "Lowest goodput"]
+
+
+def test_a_comparison_tells_what_differs_and_says_its_verdict_once() -> None:
+    text = render(COMPARED, FACTS, ENGLISH)
+    assert text.count("2 worse, 2 better") == 1
+    assert "| concurrency 8 | p50(ttft) | B |" in text
 
 
 def test_an_interruption_is_told_beside_what_was_measured() -> None:
