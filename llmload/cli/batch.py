@@ -54,6 +54,8 @@ def apply_all(
         keep(entry)
         codes.append(entry.exit_code)
         if codes[-1] in (130, 143):
+            for _ in loaders[len(codes) :]:
+                keep(Entry("", codes[-1], message="It was not run: the command was stopped before."))
             break
     return worst_code(codes)
 

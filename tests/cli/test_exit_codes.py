@@ -59,7 +59,7 @@ def test_the_exit_code_is_the_gate(tmp_path: Path, changes: dict[str, object], c
 def test_a_stopped_run_keeps_what_it_measured(tmp_path: Path, number: signal.Signals, code: int) -> None:
     store = tmp_path / "llmload.db"
     name = slow_ladder(tmp_path).name
-    process = start("apply", "--no-progress", "--outcome", "out", name, cwd=tmp_path)
+    process = start("apply", "--no-progress", "--outcome", "out", name, "later.yaml", cwd=tmp_path)
     wait_for(lambda: windows_of(store) == 1)
     time.sleep(0.5)
     process.send_signal(number)
@@ -69,7 +69,8 @@ def test_a_stopped_run_keeps_what_it_measured(tmp_path: Path, number: signal.Sig
     assert rows(store, "select status from runs") == [("interrupted",)]
     assert (tmp_path / "reports/chat/result.json").exists()
     run_id = str(rows(store, "select run_id from runs")[0][0])
-    (entry,) = read_all([tmp_path / "out"]).entries
+    entry, later = read_all([tmp_path / "out"]).entries
+    assert (later.source, later.exit_code, "was not run" in later.message) == ("later.yaml", code, True)
     assert (entry.source, entry.exit_code, "--resume" in entry.message) == (name, code, True)
     assert entry.result is not None
     assert (entry.result.header.run_id, bool(entry.result.steps[0].metrics.ok)) == (run_id, True)
