@@ -27,13 +27,21 @@ _PASSED_ON = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended: the `code` that stands for it (METRICS.md), and the signal that it died of; "" for none."""
+
+    code: int
+    died_of: str = ""
+
+
 def own_command(words: Sequence[str]) -> tuple[str, ...]:
     """`llmload` with these words, by our own interpreter; -P imports nothing from the folder that we stand in."""
     return (sys.executable, "-P", "-m", "llmload", *words)
 
 
-def run_to_end(command: Sequence[str], patience_s: float = KILL_AFTER_S) -> int:
-    """Run a command, its output where ours goes; its exit code, or what it stands for that a signal ended it.
+def run_to_end(command: Sequence[str], patience_s: float = KILL_AFTER_S) -> Ended:
+    """Run a command to its end, its output where ours goes.
 
     Needs the main thread. UsageError where no process can be given such words.
     """
@@ -50,7 +58,7 @@ def run_to_end(command: Sequence[str], patience_s: float = KILL_AFTER_S) -> int:
             code = relay.child.wait()
         finally:
             relay.kill()
-    return _meaning(code, relay.received)
+    return Ended(_meaning(code, relay.received), _name(-code) if code < 0 else "")
 
 
 @dataclass(slots=True)
@@ -108,3 +116,8 @@ def _meaning(code: int, received: Sequence[int]) -> int:
     if signum == signal.SIGINT:
         return _INTERRUPTED
     return _TERMINATED if signum in (signal.SIGTERM, signal.SIGHUP) else _DEFECT
+
+
+def _name(signum: int) -> str:
+    """Not every signal has one."""
+    return signal.Signals(signum).name if signum in set(signal.Signals) else f"signal {signum}"

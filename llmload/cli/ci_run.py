@@ -14,6 +14,7 @@ from llmload.cli.outcomes import DEFAULT_FOLDER
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from llmload.ci.child import Ended
     from llmload.ci.inputs import CommandLine, Inputs
     from llmload.errors import LlmloadError
     from llmload.outcome import FailOn, Outcome
@@ -104,8 +105,8 @@ def _carried_out(inputs: Inputs) -> tuple[Outcome, FailOn]:
     line = command_line(inputs, Path())
     print(plain(f"llmload: {line.command} {', '.join(line.names)}"), file=sys.stderr, flush=True)
     with _no_workflow_commands():
-        code = run_to_end(own_command(line.words))
-    return _left_behind(line, folder, code), policy
+        ended = run_to_end(own_command(line.words))
+    return _left_behind(line, folder, ended), policy
 
 
 @contextmanager
@@ -127,7 +128,7 @@ def _no_workflow_commands() -> Iterator[None]:
         print(f"::{token}::", flush=True)
 
 
-def _left_behind(line: CommandLine, folder: Path, code: int) -> Outcome:
+def _left_behind(line: CommandLine, folder: Path, ended: Ended) -> Outcome:
     """The outcome that the verb wrote, with the code that its process ended with; else one that says why there is none.
 
     Without one neither a 0 nor a 1 says anything: Python ends with 1 where it cannot even start.
@@ -141,18 +142,20 @@ def _left_behind(line: CommandLine, folder: Path, code: int) -> Outcome:
     try:
         found = read_all([folder])
     except LlmloadError as error:
-        meant = 70 if code in (0, 1) else code
-        entry = Entry(f"llmload {line.command}", meant, message=_why_missing(meant, code, error))
-        return _kept(folder, Outcome(line.command, meant, (entry,)))
-    return found if found.exit_code == code else _kept(folder, replace(found, exit_code=code))
+        code = 70 if ended.code in (0, 1) else ended.code
+        entry = Entry(f"llmload {line.command}", code, message=_why_missing(ended, error))
+        return _kept(folder, Outcome(line.command, code, (entry,)))
+    return found if found.exit_code == ended.code else _kept(folder, replace(found, exit_code=ended.code))
 
 
-def _why_missing(meant: int, code: int, error: LlmloadError) -> str:
-    if meant == 2:
-        return "The command line was refused; its log says why. Look at what the inputs args, set and baseline say"
-    if meant in (130, 143):
-        return "It was stopped before it could tell what it came to. Run it again"
-    return f"It ended with exit code {code} and left no outcome that can be read ({error}). Its log may say why"
+def _why_missing(ended: Ended, error: LlmloadError) -> str:
+    if ended.code == 2:
+        return "The command line was refused; its log says why. Look at what the inputs args, set and baseline say."
+    if ended.code in (130, 143):
+        return "It was stopped before it could tell what it came to. Run it again."
+    if ended.died_of:
+        return f"It was ended by {ended.died_of}, as for lack of memory, before it could tell what it came to."
+    return f"It ended with exit code {ended.code}, and its outcome {error.problem}. Its log may say why."
 
 
 def _refused(inputs: Inputs, error: LlmloadError) -> Outcome:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from llmload.ci.child import own_command, run_to_end
+from llmload.ci.child import Ended, own_command, run_to_end
 from llmload.errors import UsageError
 
 LISTENER = """
@@ -67,14 +67,14 @@ def test_a_signal_is_passed_on_once_and_the_code_of_the_child_kept(
 ) -> None:
     file = tmp_path / "heard"
     sender = once_ready(file, sent, to=os.getpid())
-    assert run_to_end([sys.executable, "-c", LISTENER, str(file)]) == code
+    assert run_to_end([sys.executable, "-c", LISTENER, str(file)]).code == code
     sender.join()
     assert file.read_text().split() == [heard]
 
 
 def test_ctrl_c_in_a_terminal_which_goes_to_the_whole_group_is_heard_once(tmp_path: Path) -> None:
     file = tmp_path / "heard"
-    script = "import sys; from llmload.ci.child import run_to_end; sys.exit(run_to_end(sys.argv[1:]))"
+    script = "import sys; from llmload.ci.child import run_to_end; sys.exit(run_to_end(sys.argv[1:]).code)"
     command = [sys.executable, "-c", script, sys.executable, "-c", LISTENER, str(file)]
     with subprocess.Popen(command, start_new_session=True) as group:
         once_ready(file, signal.SIGINT, to=-group.pid).join()
@@ -86,23 +86,26 @@ def test_a_child_that_ignores_signals_is_killed_soon_after_the_second(tmp_path: 
     file = tmp_path / "ready"
     sender = once_ready(file, signal.SIGINT, signal.SIGTERM, to=os.getpid())
     begun = time.monotonic()
-    assert run_to_end([sys.executable, "-c", DEAF, str(file)], patience_s=0.1) == 130
+    assert run_to_end([sys.executable, "-c", DEAF, str(file)], patience_s=0.1) == Ended(130, "SIGKILL")
     sender.join()
     assert time.monotonic() - begun < 20
 
 
 @pytest.mark.parametrize(
-    ("ending", "code"),
+    ("ending", "ended"),
     [
-        pytest.param("sys.exit(0)", 0, id="well"),
-        pytest.param("sys.exit(3)", 3, id="with a verdict"),
-        pytest.param("sys.exit(77)", 70, id="with a code that nobody gave a meaning"),
-        pytest.param("os.kill(os.getpid(), signal.SIGKILL)", 70, id="killed, as for its memory"),
-        pytest.param("os.kill(os.getpid(), signal.SIGTERM)", 143, id="stopped by somebody else"),
+        pytest.param("sys.exit(0)", Ended(0), id="well"),
+        pytest.param("sys.exit(3)", Ended(3), id="with a verdict"),
+        pytest.param("sys.exit(77)", Ended(70), id="with a code that nobody gave a meaning"),
+        pytest.param("os.kill(os.getpid(), signal.SIGKILL)", Ended(70, "SIGKILL"), id="killed, as for its memory"),
+        pytest.param(
+            "os.kill(os.getpid(), signal.SIGRTMIN + 3)", Ended(70, "signal 37"), id="of a signal without a name"
+        ),
+        pytest.param("os.kill(os.getpid(), signal.SIGTERM)", Ended(143, "SIGTERM"), id="stopped by somebody else"),
     ],
 )
-def test_how_the_child_ends_is_told_in_the_codes_of_the_contract(ending: str, code: int) -> None:
-    assert run_to_end([sys.executable, "-c", f"import os, signal, sys; {ending}"]) == code
+def test_how_the_child_ends_is_told_in_the_codes_of_the_contract(ending: str, ended: Ended) -> None:
+    assert run_to_end([sys.executable, "-c", f"import os, signal, sys; {ending}"]) == ended
 
 
 def test_afterwards_signals_are_as_they_were() -> None:
