@@ -32,6 +32,7 @@ PAGE_LIMIT = 30  # of a hundred each: GitHub lets an issue have 2,500 comments
 _CONNECT_S, _READ_S, _ANSWER_S = 10.0, 30.0, 120.0
 _WAITS_S = (1.0, 2.0, 4.0)  # before each further try of what failed on the way
 _PATIENCE_S = 60.0
+_TOO_MANY = 429  # whichever status the limit came with: a 403 of ours is about rights
 _VISIBLE = frozenset(map(chr, range(0x21, 0x7F)))
 
 _RIGHTS = (
@@ -173,7 +174,7 @@ class GithubApi:
             if not self.patience.wait(wait_s):
                 problem = f"GitHub's rate limit is reached, and asks for a pause of {wait_s:,.0f} s"
                 remedy = "Run the job again later; a token of your own (--token-env) has a limit of its own"
-                raise ForgeError(self._where(method, url), problem, remedy, status=answer.status)
+                raise ForgeError(self._where(method, url), problem, remedy, status=_TOO_MANY)
 
     def _once(self, method: Method, url: str, document: Document | None) -> Answer | _Lost:
         content = None if document is None else orjson.dumps(document)

@@ -145,7 +145,7 @@ def _post(asked: _Asked, wanted: Wanted, named: str, token_env: str) -> None:
         except ForgeError as error:
             if error.status != _FORBIDDEN or not chosen.read_only:
                 raise
-            _say(f"no comment: {chosen.read_only}. {_FORK_SAFE}")
+            _say(f"no comment: {chosen.read_only} ({error.problem}). {_FORK_SAFE}")
             return
     _say(f"comment {done.value}: {plain(url)}")
 

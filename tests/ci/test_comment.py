@@ -120,6 +120,7 @@ def test_a_job_that_may_not_write_says_why_and_what_to_use_instead(tmp_path: Pat
         done = Job(tmp_path, github.url).comments(outcome=FAILED, event=event)
     assert done.returncode == 0
     assert "may not write" in done.stderr
+    assert "Resource not accessible by integration" in done.stderr
     assert "workflow_run" in done.stderr
     assert "docs/ci.md" in done.stderr
     assert github.comments == []
@@ -151,6 +152,14 @@ def test_a_fork_excuses_no_other_refusal(tmp_path: Path) -> None:
         done = Job(tmp_path, github.url).comments(outcome=FAILED, event=FORK)
     assert done.returncode == 5
     assert "Validation failed" in done.stderr
+
+
+def test_a_fork_excuses_no_rate_limit(tmp_path: Path) -> None:
+    limit = refusal(403, "API rate limit exceeded", x_ratelimit_remaining="0", x_ratelimit_reset="99999999999")
+    with ScriptedGithub(troubles=[Trouble("POST", limit, path=COMMENTS)]) as github:
+        done = Job(tmp_path, github.url).comments(outcome=FAILED, event=FORK)
+    assert done.returncode == 5
+    assert "rate limit" in done.stderr
 
 
 def test_a_missing_token_is_asked_for_by_its_variable(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_a_limit_that_lasts_longer_than_our_patience_is_not_waited_for() -> None
         _number(github)
     assert github.slept == []
     assert "pause of 2,401 s" in str(found.value)
+    assert found.value.status == 429  # a 403 is about rights
     assert found.value.exit_code == 5
 
 
