@@ -177,12 +177,11 @@ def huge() -> Outcome:
     return of_runs(*runs)
 
 
-@pytest.mark.parametrize("language", list(Language))
-def test_a_huge_comment_stays_within_githubs_limit_and_says_what_it_left_out(language: Language) -> None:
-    text = render(huge(), FACTS, texts_in(language))
+def test_a_huge_comment_stays_within_githubs_limit_and_says_what_it_left_out() -> None:
+    text = render(huge(), FACTS, ENGLISH)
     assert len(text) <= LIMIT
     assert text.count("| cell-") == 64
-    left = [int(count.replace(",", "")) for count in re.findall(r"…(?:and|외) ([\d,]+)", text)]
+    left = [int(count.replace(",", "")) for count in re.findall(r"…and ([\d,]+)", text)]
     items = len(re.findall(r"(?m)^- ❌ ", text))
     assert items + left[0] == 640
     assert text.count("<details>") + left[1] == 64
@@ -220,16 +219,16 @@ EVIL = st.text(st.sampled_from("<>!-@#[]()`*_|\\:/&;~$= \n\tawh1") | st.characte
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(EVIL, EVIL)
 def test_no_text_becomes_markup(name: str, words: str) -> None:
-    first, *others = TROUBLE.steps
+    first = TROUBLE.steps[0]
     verdicts = tuple(replace(each, because=words, remedy=words, step=name) for each in first.verdicts)
     run = replace(
         TROUBLE,
         header=replace(TROUBLE.header, scenario=name, run_id=name),
         because=words,
-        steps=(replace(first, verdicts=verdicts), *others[:1]),
+        steps=(replace(first, verdicts=verdicts[:2]),),
     )
     problem = Problem(name, 3, 4, name, words, words)
     entries = (Entry(name, 3, run), Entry(name, 2, problems=(problem,)), Entry(name, 5, message=words))
