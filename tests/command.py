@@ -46,13 +46,12 @@ def here(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> su
     A new application each time; what only a process has (signals, the last line of defence) is not in it.
     """
     import structlog
-    import typer
     from typer.testing import CliRunner
 
-    from llmload.cli import verbs
+    from llmload.cli import new_app, verbs
     from llmload.errors import LlmloadError
 
-    app = typer.Typer(pretty_exceptions_enable=False)
+    app = new_app()
     verbs.register(app)
     logging = structlog.get_config()
     with chdir(cwd):

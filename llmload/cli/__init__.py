@@ -16,15 +16,21 @@ import typer
 
 from llmload.errors import LlmloadError
 
-app = typer.Typer(
-    name="llmload",
-    help="CI for LLM serving: declare a server and its promises, measure it, fail the build when one is broken.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+
+def new_app() -> typer.Typer:
+    """The application, without its verbs yet."""
+    return typer.Typer(
+        name="llmload",
+        help="CI for LLM serving: declare a server and its promises, measure it, fail the build when one is broken.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+app = new_app()
 
 READER_GONE = 141
 """What a shell shows for a command that wrote to a closed pipe. Verbs that carry a verdict keep the verdict's code."""

@@ -133,7 +133,7 @@ def test_an_interrupted_comparison_keeps_the_pairs_it_has(tmp_path: Path) -> Non
     result = json.loads((tmp_path / "reports/chat/result.json").read_bytes())
     assert result["verdict"] in ("fail", "error")  # error: this machine was too busy
     assert len(result["steps"][0]["repeats"]) >= 4
-    shown = json.loads(llmload("show", result["run_id"], "--json", cwd=tmp_path).stdout)
+    shown = json.loads(here("show", result["run_id"], "--json", cwd=tmp_path).stdout)
     assert shown["steps"][0]["verdicts"] == result["steps"][0]["verdicts"]
 
 

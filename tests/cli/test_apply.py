@@ -87,7 +87,7 @@ def test_kill_9_in_step_three_loses_that_step_only_and_resume_finishes_it(tmp_pa
     wait_for(lambda: windows_of(store) == 2)
     process.kill()
     process.communicate()
-    listed = llmload("runs", "--json", cwd=tmp_path)
+    listed = here("runs", "--json", cwd=tmp_path)
     (aborted,) = json.loads(listed.stdout)
     assert aborted["status"] == "aborted"
     assert windows_of(store) == 2

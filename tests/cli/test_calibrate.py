@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from llmload.store.calibration_file import find_calibrations, read_calibration
 from tests.cli.test_ab import TURNS, chat, free_port
 from tests.cli.test_apply import rows
-from tests.command import llmload, measured
+from tests.command import here, llmload, measured
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "calibration-v1.schema.json").read_text())
 
@@ -29,7 +29,7 @@ def test_a_calibration_is_written_beside_the_baselines_and_read_by_plan(tmp_path
     assert str(path.relative_to(tmp_path)) in done.stdout
     assert "p50(e2e)" in done.stdout
     assert "".join(str(side) for side, _ in rows(tmp_path / "llmload.db", TURNS)[-6:]) == "ABBAAB"
-    planned = llmload("plan", name, cwd=tmp_path)
+    planned = here("plan", name, cwd=tmp_path)
     assert planned.returncode == 0, planned.stderr
     assert "assumed, `llmload calibrate` measures it" not in planned.stdout
 

@@ -18,7 +18,7 @@ import pytest
 
 from llmload.ci.outcome_folder import read_all
 from tests.cli.watching import rows, slow_ladder, wait_for, windows_of
-from tests.command import llmload, measured, start, write_scenario
+from tests.command import here, llmload, measured, start, write_scenario
 from tests.frameworks.packages import install
 
 pytestmark = pytest.mark.measuring
@@ -143,23 +143,23 @@ def test_what_stays_open_is_0_or_4_as_its_policy_says(
     done = measured("apply", write_scenario(tmp_path, **changes, decision=decision).name, cwd=tmp_path)
     assert (done.returncode, words in done.stdout) == (0, True), done.stdout + done.stderr
     strict = write_scenario(tmp_path, **changes, decision={**decision, policy: "fail"}).name
-    again = llmload("gate", "latest", "--scenario", strict, cwd=tmp_path)
+    again = here("gate", "latest", "--scenario", strict, cwd=tmp_path)
     assert (again.returncode, words in again.stdout) == (4, True), again.stdout + again.stderr
 
 
 def test_a_broken_baseline_file_is_bad_input(history: Path, tmp_path: Path) -> None:
     (tmp_path / "baseline.json").write_text('{"scenario": "chat", "runs": [')
-    done = llmload("gate", "latest", "--baseline", str(tmp_path / "baseline.json"), cwd=history)
+    done = here("gate", "latest", "--baseline", str(tmp_path / "baseline.json"), cwd=history)
     assert (done.returncode, done.stdout) == (2, "")
     assert "baseline.json:1:" in done.stderr
 
 
 def test_compare_is_0_where_nothing_differs_and_1_where_something_does(history: Path, tmp_path: Path) -> None:
-    same = llmload("compare", "latest", str(history / "reports" / "chat" / "result.json"), cwd=history)
+    same = here("compare", "latest", str(history / "reports" / "chat" / "result.json"), cwd=history)
     assert same.returncode == 0, same.stdout + same.stderr
     half = {**STEADY, "target__simulator__faults": "{error_rate: 50%}"}
     assert measured("apply", write_scenario(tmp_path, **half).name, cwd=tmp_path).returncode == 0
-    different = llmload("compare", "latest", str(tmp_path / "reports" / "chat" / "result.json"), cwd=history)
+    different = here("compare", "latest", str(tmp_path / "reports" / "chat" / "result.json"), cwd=history)
     assert different.returncode == 1, different.stdout + different.stderr
 
 

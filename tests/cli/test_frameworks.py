@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 from llmload.frameworks.registry import REGISTRY
-from tests.command import llmload
+from tests.command import here
 
 
 def test_it_lists_every_framework_with_its_apis_settings_and_defaults(tmp_path: Path) -> None:
-    done = llmload("frameworks", cwd=tmp_path)
+    done = here("frameworks", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     blocks = {block.split()[0]: block for block in done.stdout.split("\n\n")}
     assert sorted(blocks) == sorted(REGISTRY)
@@ -20,7 +20,7 @@ def test_it_lists_every_framework_with_its_apis_settings_and_defaults(tmp_path: 
 
 
 def test_json_has_the_same_for_programs(tmp_path: Path) -> None:
-    done = llmload("frameworks", "--json", cwd=tmp_path)
+    done = here("frameworks", "--json", cwd=tmp_path)
     found = json.loads(done.stdout)
     assert found["refused"] == []
     assert [each["name"] for each in found["frameworks"]] == sorted(REGISTRY)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import llmload, measured, start, write_scenario
+from tests.command import here, llmload, measured, start, write_scenario
 
 pytestmark = pytest.mark.measuring
 
@@ -55,7 +55,7 @@ def test_a_tripped_guard_ends_the_run_as_not_measured(tmp_path: Path, workers: i
     assert "above 30%" in done.stdout
     assert endings(tmp_path) == [(0, "guard")]
     assert junit_types(tmp_path) == {"GuardTripped"}
-    assert llmload("gate", "latest", "--scenario", scenario.name, cwd=tmp_path).returncode == 5
+    assert here("gate", "latest", "--scenario", scenario.name, cwd=tmp_path).returncode == 5
 
 
 def test_a_guard_ends_the_run_although_no_gate_speaks_of_the_step_where_it_tripped(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_lost_step_sends_no_more_than_it_needs_and_the_next_one_is_measured_al
     assert "window ended as futile" in done.stdout
     for step in result_of(tmp_path)["steps"]:  # type: ignore[attr-defined]  # JSON
         assert 100 <= step["metrics"]["attempts"] < 450
-    assert llmload("gate", "latest", "--scenario", scenario.name, cwd=tmp_path).returncode == 3
+    assert here("gate", "latest", "--scenario", scenario.name, cwd=tmp_path).returncode == 3
 
 
 def test_a_step_that_keeps_its_promise_is_sent_whole(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_a_path_that_is_no_text_is_no_error(tmp_path: Path) -> None:
 
 
 def test_people_read_sections_and_advice_by_number(tmp_path: Path) -> None:
-    done = llmload("info", cwd=tmp_path, env={**os.environ, "LLMLOAD_STORE": "theirs.db"})
+    done = here("info", cwd=tmp_path, env={**os.environ, "LLMLOAD_STORE": "theirs.db"})
     assert done.returncode == 0, done.stderr
     sections = re.findall(r"^(\w+)", done.stdout, flags=re.MULTILINE)
     assert sections == ["versions", "machine", "limits", "client", "gpus", "advice"]

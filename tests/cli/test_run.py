@@ -11,7 +11,7 @@ import yaml
 from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
 from tests.cli.watching import rows
-from tests.command import here, llmload, measured
+from tests.command import here, measured
 
 FLAGS = ("--concurrency", "2", "--num-requests", "30", "--input-len", "32", "--output-len", "8", "--warmup", "2")
 CHEAP = ("--set", "spec.reports.formats=[csv, json]")
@@ -58,7 +58,7 @@ def test_without_streaming_there_is_no_ttft_to_show(tmp_path: Path, server: str)
 
 def test_what_is_saved_is_what_is_run(tmp_path: Path) -> None:
     sets = ("--set", "spec.load.duration=7s", "--save", "saved.yaml", *CHEAP)
-    llmload("run", "--server", "http://127.0.0.1:9", *sets, cwd=tmp_path)
+    here("run", "--server", "http://127.0.0.1:9", *sets, cwd=tmp_path)
     assert "duration: 7s" in (tmp_path / "saved.yaml").read_text()
 
 
@@ -89,7 +89,7 @@ def test_each_way_of_arriving_is_saved_as_the_scenario_that_runs(
     (tmp_path / "sub").mkdir()
     (tmp_path / "t.jsonl").write_text('{"timestamp": 0, "input_length": 8, "output_length": 8}\n')
     saved = tmp_path / "sub" / "saved.yaml"
-    done = llmload("run", "--server", "http://127.0.0.1:9", *flags, *CHEAP, "--save", "sub/saved.yaml", cwd=tmp_path)
+    done = here("run", "--server", "http://127.0.0.1:9", *flags, *CHEAP, "--save", "sub/saved.yaml", cwd=tmp_path)
     assert done.returncode == 5, done.stderr  # nobody listens there
     assert yaml.safe_load(saved.read_text())["spec"]["load"] == load
     assert here("plan", "sub/saved.yaml", cwd=tmp_path).returncode == 0

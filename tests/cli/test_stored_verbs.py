@@ -14,7 +14,7 @@ import pytest
 
 from llmload.store.database import open_store
 from tests.cli.stored_runs import DOWN, document_of, put_run, run_id_of, scenario_of, whole
-from tests.command import LLMLOAD, here, llmload
+from tests.command import LLMLOAD, here
 
 FIRST, SECOND = run_id_of(7), run_id_of(8)
 
@@ -87,7 +87,7 @@ def test_gate_judges_again_and_exits_with_the_verdict(
     if gate is not None:
         (tmp_path / "other.yaml").write_text(document_of(gate=gate))
         options = ["--scenario", str(tmp_path / "other.yaml")]
-    told = llmload("gate", run, *options, cwd=stored)
+    told = here("gate", run, *options, cwd=stored)
     assert told.returncode == code, told.stdout + told.stderr
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
-from tests.command import llmload, measured
+from tests.command import here, measured
 
 pytestmark = pytest.mark.measuring
 
@@ -42,14 +42,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_it_is_stored_as_a_run_of_vllm(run: Path) -> None:
-    (stored, *_) = json.loads(llmload("runs", "--json", cwd=run).stdout)
+    (stored, *_) = json.loads(here("runs", "--json", cwd=run).stdout)
     assert (stored["framework"], stored["status"]) == ("vllm", "finished")
-    assert " vllm " in llmload("runs", cwd=run).stdout
+    assert " vllm " in here("runs", cwd=run).stdout
 
 
 def test_show_and_every_report_say_vllm_and_what_was_declared(run: Path) -> None:
-    assert " on vllm " in " ".join(llmload("show", "latest", cwd=run).stdout.split())
-    target = json.loads(llmload("show", "latest", "--json", cwd=run).stdout)["target"]
+    assert " on vllm " in " ".join(here("show", "latest", cwd=run).stdout.split())
+    target = json.loads(here("show", "latest", "--json", cwd=run).stdout)["target"]
     assert (target["framework"], target["settings"]["gpu_memory_utilization"]) == ("vllm", 0.8)
     assert sorted(target["declared"]) == ["gpu_memory_utilization", "quantization"]
     (reports,) = (run / "reports").iterdir()

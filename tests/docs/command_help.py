@@ -7,14 +7,14 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from tests.command import llmload
+from tests.command import here
 from tests.docs.migration_tables import Command
 
 
 @cache
 def _help_of(verb: tuple[str, ...]) -> str | None:
     """The help of a verb; None where the command line does not know it."""
-    done = llmload(*verb, "--help", cwd=Path(tempfile.gettempdir()))
+    done = here(*verb, "--help", cwd=Path(tempfile.gettempdir()))
     if done.returncode == 2 and "No such command" in done.stderr:
         return None
     assert done.returncode == 0, done.stderr

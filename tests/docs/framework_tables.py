@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.command import llmload
+from tests.command import here
 
 ROOT = Path(__file__).parents[2]
 Framework = Mapping[str, object]
@@ -18,7 +18,7 @@ Framework = Mapping[str, object]
 
 def listed() -> list[Framework]:
     """Our own frameworks, as the command lists them."""
-    done = llmload("frameworks", "--json", cwd=ROOT)
+    done = here("frameworks", "--json", cwd=ROOT)
     found: list[Framework] = json.loads(done.stdout)["frameworks"]
     return found
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.command import here, llmload, measured, write_scenario
+from tests.command import here, measured, write_scenario
 from tests.docs.command_help import lacks
 from tests.docs.migration_tables import Row, command, examples, rows
 
@@ -145,28 +145,28 @@ def test_the_command_line_of_the_example_saves_the_scenario_that_the_page_shows(
     section = "An example: a command line"
     line = examples(section, "sh")[1].replace("\\\n", " ")
     shown = examples(section, "yaml")[0]
-    here = f"127.0.0.1:{_port_where_nothing_listens()}"
+    place = f"127.0.0.1:{_port_where_nothing_listens()}"
 
-    program, *arguments = shlex.split(line.replace("localhost:8000", here))
-    done = llmload(*arguments, "--no-progress", cwd=tmp_path)
+    program, *arguments = shlex.split(line.replace("localhost:8000", place))
+    done = here(*arguments, "--no-progress", cwd=tmp_path)
 
     assert program == "llmload"
     assert done.returncode == 5, done.stderr
     saved = yaml.safe_load((tmp_path / "scenario.yaml").read_text(encoding="utf-8"))
-    assert saved == yaml.safe_load(shown.replace("localhost:8000", here))
+    assert saved == yaml.safe_load(shown.replace("localhost:8000", place))
 
 
 def test_the_saved_scenario_with_the_gate_added_is_valid(tmp_path: Path) -> None:
     saved, gates = examples("An example: a command line", "yaml")
     (tmp_path / "scenario.yaml").write_text(saved + gates, encoding="utf-8")
-    done = llmload("validate", "scenario.yaml", cwd=tmp_path)
+    done = here("validate", "scenario.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_old_document_converts_to_what_the_page_shows(tmp_path: Path) -> None:
     old, converted = examples("An example: an old document", "yaml")
     (tmp_path / "old.yaml").write_text(old, encoding="utf-8")
-    done = llmload("convert", "old.yaml", cwd=tmp_path)
+    done = here("convert", "old.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == converted
     assert "vllm_config is deprecated" in done.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llmload.analysis.conclusions import PRECEDENCE
-from tests.command import llmload
+from tests.command import here
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -21,13 +21,13 @@ def test_its_scenario_is_valid(tmp_path: Path) -> None:
     (scenario,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     (tmp_path / "scenario.yaml").write_text(scenario)
     for verb in ("validate", "plan"):
-        done = llmload(verb, "scenario.yaml", cwd=tmp_path)
+        done = here(verb, "scenario.yaml", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("verb", sorted(set(re.findall(r"llmload ([a-z]+) ", README))))
 def test_its_commands_exist(verb: str, tmp_path: Path) -> None:
-    assert llmload(verb, "--help", cwd=tmp_path).returncode == 0
+    assert here(verb, "--help", cwd=tmp_path).returncode == 0
 
 
 def test_its_exit_codes_are_those_of_the_command() -> None:
