@@ -63,7 +63,7 @@ class Child:
         self._frames: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._packed: bytes | None = None
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "llmload.load.process", str(path), str(os.getpid())],
+            [sys.executable, "-P", "-m", "llmload.load.process", str(path), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,  # out of reach of the terminal's Ctrl-C, from its first instant

@@ -99,7 +99,7 @@ def start(settings: Simulator, *, api_key: str | None) -> SimulatorProcess:
         environment[API_KEY_VARIABLE] = api_key
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
     child = subprocess.Popen(
-        [sys.executable, "-m", "llmload.simulator"],
+        [sys.executable, "-P", "-m", "llmload.simulator"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

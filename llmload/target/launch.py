@@ -131,7 +131,7 @@ class LaunchedServer:
         self._is_ready = False
         self._is_stopped = False
         self._guardian = subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "llmload.target.guardian", str(report)],
+            [sys.executable, "-P", "-m", "llmload.target.guardian", str(report)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
