@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,18 @@ settings.load_profile("shared machine")
 
 MEASURING = ("ci", "cli", "docs", "engines", "load", "simulator", "target")
 """Folders of tests marked `measuring`: `make test` collects no others for them."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and tests stay: to look for garbage among them, again and again, costs each process seconds."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
