@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from llmload.baseline import Estimates, Reference
+from llmload.baseline import SIDE_LABEL, Estimates, Reference
 from llmload.capacity import Knee, Profile, Recommendation
 from llmload.latency import Histogram, LatencySummary
 from llmload.promises import Slo
@@ -328,6 +328,25 @@ class RunHeader:
     labels: Mapping[str, str]
     environment: Mapping[str, str]
 
+    @property
+    def file(self) -> str:
+        """The file alone, as the user named it; "" where flags made the document.
+
+        The source of a side of an A/B, such as `B: chat.yaml --set spec.target.model=m`, tells what is put over it too.
+        """
+        if self.source == COMMAND_LINE:
+            return ""
+        side = f"{self.labels.get(SIDE_LABEL)}: "
+        if not self.source.startswith(side):
+            return self.source
+        return self.source.removeprefix(side).partition(" --set ")[0].removesuffix(AGAINST_ITSELF)
+
+
+COMMAND_LINE = "command line"
+"""The source of a document that flags alone made."""
+
+AGAINST_ITSELF = ", against itself"
+"""Ends the source of both sides where one server is measured twice."""
 
 UNFINISHED = "the run is not complete"
 """Rule of the caveat of a run that ended before its end."""

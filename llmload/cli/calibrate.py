@@ -42,6 +42,7 @@ def calibrate(
     from llmload.cli.execution import Order
     from llmload.cli.pairing import Source, load_side, measure_pairs, scrubber_of, telling_errors
     from llmload.cli.report_files import Written
+    from llmload.domain import AGAINST_ITSELF
 
     env, source = options.environment(env_file), Source(file, sets)
     scenario = load_side(source, pairs, env, USUAL_PAIRS)
@@ -50,7 +51,7 @@ def calibrate(
     with telling_errors(scrub):
         with display(progress and not json) as show:
             order = Order(store, out, None, env, show)
-            names = (scrub(f"{source}, against itself"),) * 2
+            names = (scrub(f"{source}{AGAINST_ITSELF}"),) * 2
             pair = measure_pairs((scenario, scenario), names, order, lambda _: Written())
         _tell(_calibration(pair, scenario), scenario, out, is_json=json)
 

@@ -61,13 +61,20 @@ def _workspace() -> Path:
 
 
 def _locate(root: Path) -> Locate:
-    """By names alone: a scenario that is a link is shown where the repository has it, whatever it leads to."""
+    """By names: a scenario that is a link is shown where the repository has it, whatever it leads to.
+
+    Where the root is a checkout, it must be there: the scenario of an older run may be gone. A job that merely gathers
+    outcomes has no checkout, and names the files of those that had one.
+    """
     top, here = os.path.realpath(root), os.path.realpath(Path.cwd())
+    is_checkout = os.path.lexists(os.path.join(top, ".git"))  # noqa: PTH118 - a folder, or a file in a work tree
 
     def locate(source: str) -> str | None:
         if "\0" in source:
             return None
         path = os.path.normpath(os.path.join(here, source))  # noqa: PTH118 - of names, not of files
+        if is_checkout and not os.path.lexists(path):
+            return None
         for start in (top, os.path.abspath(root)):  # noqa: PTH100
             found = os.path.relpath(path, start)
             if found not in (".", "..") and not found.startswith("../"):

@@ -12,9 +12,10 @@ from pathlib import Path
 import yaml
 
 from llmload.cli.flags import DEFAULT_LADDER, Flag, check_sets, whole_numbers
+from llmload.domain import COMMAND_LINE
 from llmload.errors import UsageError
 from llmload.plain_text import plain
-from llmload.scenario.asked import COMMAND_LINE, ClosedLoop, Scenario
+from llmload.scenario.asked import ClosedLoop, Scenario
 from llmload.scenario.conversion import overridden
 from llmload.scenario.loader import load_resolved, load_runnable, load_runnable_text, read_file
 from llmload.scenario.overrides import override

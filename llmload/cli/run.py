@@ -67,7 +67,7 @@ def run(
     import yaml
 
     from llmload.cli.batch import Batch, apply_all
-    from llmload.scenario.asked import COMMAND_LINE
+    from llmload.domain import COMMAND_LINE
     from llmload.scenario.conversion import overridden
     from llmload.scenario.loader import load_runnable_text
 

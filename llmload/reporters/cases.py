@@ -113,7 +113,7 @@ def _gate_case(run: RunResult, verdict: Verdict) -> Case:
         tag=tag,
         kind=kind,
         text=plain(" ".join(filter(None, parts)), _TEXT_LIMIT) if tag else "",
-        file=plain(run.header.source),
+        file=plain(run.header.file),
         line=verdict.gate.line,
         properties=tuple(told.items()),
     )

@@ -93,7 +93,7 @@ def _of_entry(entry: Entry, command: Command) -> Iterator[Issue]:
     yield from told
     says_why = any(issue.gravity < Gravity.UNDECIDED for issue in told)
     if entry.exit_code in _ENDINGS or (entry.exit_code and not says_why):
-        yield _of_ending(entry, run.header.source, run.header.scenario)
+        yield _of_ending(entry, run.header.file, run.header.scenario)
 
 
 def _of_problem(problem: Problem) -> Issue:
@@ -141,7 +141,7 @@ def _of_verdict(run: RunResult, verdict: Verdict) -> Issue | None:
     told = (sentence(verdict.because), sentence(figures(reading, _ENGLISH)))
     return Issue(
         gravity=gravity,
-        source=run.header.source,
+        source=run.header.file,
         line=verdict.gate.line,
         column=None,
         scenario=run.header.scenario,

@@ -49,7 +49,7 @@ def _suite_element(run: RunResult, suite: Suite) -> ET.Element:
 
 def _case_element(suite: Suite, case: Case) -> ET.Element:
     element = ET.Element("testcase", classname=suite.classname, name=case.name, time=_seconds(case.time_s))
-    if case.line is not None:
+    if case.file and case.line is not None:
         element.set("file", case.file)
         element.set("line", str(case.line))
     _write_properties(element, case.properties)

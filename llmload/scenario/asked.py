@@ -356,10 +356,6 @@ class Reports:
     formats: tuple[str, ...]
 
 
-COMMAND_LINE = "command line"
-"""The source of a document that flags alone made."""
-
-
 @dataclass(frozen=True, slots=True)
 class Document:
     """Where a scenario came from. `resolved` is canonical JSON that loads to the same scenario; both are scrubbed."""

@@ -52,6 +52,16 @@ def test_a_file_is_named_from_the_root(tmp_path: Path, cwd: str, source: str, fi
     assert ("line=31" in done.stdout) == bool(file)
 
 
+def test_a_scenario_that_the_checkout_no_longer_has_is_named_in_the_title(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "there.yaml").touch()
+    for source, files in (("there.yaml", {"there.yaml"}), ("moved.yaml", set[str]())):
+        put_outcome(tmp_path / "llmload-outcome", named(source))
+        done = here("ci", "annotate", cwd=tmp_path, env={**OUTSIDE, "GITHUB_WORKSPACE": str(tmp_path)})
+        assert files_of(done.stdout) == files
+        assert ("title=qwen3-14b-chat" in done.stdout) != bool(files)
+
+
 def test_an_absolute_name_below_a_root_that_is_a_link_is_found(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmload.domain import Step
+from llmload.baseline import SIDE_LABEL
+from llmload.domain import COMMAND_LINE, Step
 from llmload.outcome import Command, Entry, Outcome
 from llmload.promises import Bound, Gate, Level
+from llmload.reporters import junit
 from llmload.reporters.annotations import MOST, annotations_of, render
 from llmload.reporters.workflow_commands import Annotation, command
 from llmload.reporters.workflow_commands import Level as Shown
@@ -179,6 +182,26 @@ def test_a_scenario_outside_of_the_repository_is_named_in_the_title() -> None:
     assert {each.file for each in told} == {""}
     assert all(each.title.startswith("qwen3-14b-chat: ") for each in told)
     assert b"line=" not in render(of_runs(TROUBLE), nowhere)
+
+
+@pytest.mark.parametrize(
+    ("source", "side", "file"),
+    [
+        pytest.param("B: s/chat.yaml --set spec.target.model=m", "B", "s/chat.yaml", id="a side with values over it"),
+        pytest.param("A: s/chat.yaml", "A", "s/chat.yaml", id="a side of its own file"),
+        pytest.param("A: s/chat.yaml, against itself", "A", "s/chat.yaml", id="a server against itself"),
+        pytest.param("s/chat.yaml", "B", "s/chat.yaml", id="a side that another file judged again"),
+        pytest.param("B: s/chat.yaml", None, "B: s/chat.yaml", id="a file that is called like a side"),
+        pytest.param(COMMAND_LINE, None, "", id="flags alone"),
+    ],
+)
+def test_a_gate_is_shown_in_the_file_that_promises_it(source: str, side: str | None, file: str) -> None:
+    labels = {} if side is None else {SIDE_LABEL: side}
+    run = replace(TROUBLE, header=replace(TROUBLE.header, source=source, labels=labels))
+    assert {each.file for each in annotations_of(of_runs(run), as_named)} == {file}
+    told = {case.get("file") for case in ET.fromstring(junit.render(run)).iter("testcase") if case.get("line")}
+    assert told <= {file}
+    assert bool(told) == bool(file)
 
 
 ATTACKS = [

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmload.analysis.judgement import UNMEASURED
-from llmload.domain import IMPORTED, RunResult
-from llmload.scenario.asked import COMMAND_LINE
+from llmload.domain import COMMAND_LINE, IMPORTED, RunResult
 from llmload.store.analyses import keep_analysis
 from llmload.store.database import open_store
 from llmload.store.judgement import cut_short

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from llmload.baseline import SIDE_LABEL
+from llmload.domain import COMMAND_LINE
 from llmload.reporters import html, result_json
 from llmload.reporters.charts import run_charts
 from llmload.reporters.embedding import live_figures
 from llmload.reporters.registry import REPORTERS
 from llmload.reporters.texts import Texts
 from llmload.reporters.written_sections import Written, written
-from llmload.scenario.asked import COMMAND_LINE
 from llmload.site import rendering
 from llmload.site.asking import JSON, Answer, Asked, Freshness, Refused
 from llmload.site.outcome import Unjudged, outcome, why_unjudged
