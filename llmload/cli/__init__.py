@@ -10,16 +10,17 @@ import gc
 import os
 import sys
 import traceback
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from llmload import __version__
 from llmload.errors import LlmloadError
 
 
 def new_app() -> typer.Typer:
     """The application, without its verbs yet."""
-    return typer.Typer(
+    application = typer.Typer(
         name="llmload",
         help="CI for LLM serving: declare a server and its promises, measure it, fail the build when one is broken.",
         no_args_is_help=True,
@@ -28,6 +29,22 @@ def new_app() -> typer.Typer:
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    application.callback()(_before_the_verb)
+    return application
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"llmload {__version__}")
+        raise typer.Exit
+
+
+def _before_the_verb(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 app = new_app()

@@ -81,6 +81,14 @@ def test_a_version_is_asked_of_the_index_as_one_word(tmp_path: Path, version: st
     assert _recorded(tmp_path)[0][4].endswith(f"/llmload-environment-{version}")
 
 
+def test_an_llmload_that_does_not_start_is_told_as_such(tmp_path: Path) -> None:
+    where = _recording(tmp_path)
+    (tmp_path / "programs/llmload").write_text("#!/usr/bin/env bash\necho no module named llmload >&2; exit 1\n")
+    done = apply(where, scenario="*.yaml")
+    assert (done.code, done.outputs["exit-code"], done.steps["Run llmload"].outcome) == (5, "5", "skipped")
+    assert done.commands == ["::error title=llmload::The llmload of this job does not start: the log says why"]
+
+
 @pytest.mark.parametrize("code", ["", "3x", "-1", "0\n1", "$(touch pwned)", "1000"])
 def test_what_is_no_code_ends_as_a_defect(tmp_path: Path, code: str) -> None:
     output = tmp_path / "output"
@@ -107,10 +115,10 @@ def _recording(folder: Path, name: str = "llmload") -> Machine:
 
 
 def _recorded(folder: Path) -> list[list[str]]:
-    """The words of each start, but for that of `info`."""
+    """The words of each start, but for those that only tell what it is."""
     file = folder / "words"
     starts = file.read_text().split("\0\n")[:-1] if file.exists() else []
-    return [words for words in (start.split("\0") for start in starts) if words != ["info"]]
+    return [words for words in (start.split("\0") for start in starts) if words not in (["info"], ["--version"])]
 
 
 def _with_python(where: Machine, python: Path) -> Machine:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import LLMLOAD, UNCOVERED, llmload, start, write_scenario
+from llmload import __version__
+from tests.command import LLMLOAD, UNCOVERED, here, llmload, start, write_scenario
 
 HEAVY = ("pydantic", "rich", "httpx", "datasette", "openpyxl", "scipy", "numpy", "yaml", "jinja2", "sqlite3")
 
 
-def test_help_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize(("option", "shown"), [("--help", "apply"), ("--version", f"llmload {__version__}\n")])
+def test_help_and_version_import_nothing_heavy(option: str, shown: str) -> None:
     program = (
-        "import sys; sys.argv = ['llmload', '--help']\n"
+        f"import sys; sys.argv = ['llmload', {option!r}]\n"
         "from llmload.cli import main\n"
         "try: main()\n"
         f"except SystemExit: print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])"
@@ -24,7 +26,13 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", program], env=UNCOVERED, capture_output=True, text=True, check=True
     ).stdout
     assert "LOADED []" in out
-    assert "apply" in out
+    assert shown in out
+
+
+def test_the_version_is_one_line_of_its_own_whatever_follows(tmp_path: Path) -> None:
+    for words in (["--version"], ["--version", "apply", "no-such-file.yaml"]):
+        done = here(*words, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"llmload {__version__}\n", "")
 
 
 def test_an_env_file_fills_what_the_environment_leaves_open(tmp_path: Path) -> None:

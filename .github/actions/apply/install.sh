@@ -36,4 +36,5 @@ else
   llmload="$scripts/llmload"
 fi
 echo "llmload=$llmload" >>"$GITHUB_OUTPUT"
-"$llmload" info # for the log: versions, and the machine that measures
+"$llmload" --version || give_up "The llmload of this job does not start: the log says why"
+"$llmload" info || true # for the log: libraries, and the machine that measures
