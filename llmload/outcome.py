@@ -62,6 +62,15 @@ class Entry:
     reports: tuple[str, ...] = ()
 
 
+def own_source(verb: str) -> str:
+    """The source of an entry that is about no file, but about a command line of ours: `verb` as in "ci run"."""
+    return f"llmload {verb}"
+
+
+OWN_SOURCES = frozenset(map(own_source, ("ci run", *Command)))
+"""All of them; no annotation can be at a place of these."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One command over all its entries, in the order in which they were named; `exit_code` is that of the command.

@@ -137,13 +137,13 @@ def _left_behind(line: CommandLine, folder: Path, ended: Ended) -> Outcome:
 
     from llmload.ci.outcome_folder import read_all
     from llmload.errors import LlmloadError
-    from llmload.outcome import Entry, Outcome
+    from llmload.outcome import Entry, Outcome, own_source
 
     try:
         found = read_all([folder])
     except LlmloadError as error:
         code = 70 if ended.code in (0, 1) else ended.code
-        entry = Entry(f"llmload {line.command}", code, message=_why_missing(ended, error))
+        entry = Entry(own_source(line.command), code, message=_why_missing(ended, error))
         return _kept(folder, Outcome(line.command, code, (entry,)))
     return found if found.exit_code == ended.code else _kept(folder, replace(found, exit_code=ended.code))
 
@@ -164,13 +164,13 @@ def _refused(inputs: Inputs, error: LlmloadError) -> Outcome:
 
     from llmload.ci.inputs import command_of
     from llmload.errors import UsageError
-    from llmload.outcome import Command, Entry, Outcome
+    from llmload.outcome import Command, Entry, Outcome, own_source
 
     try:
         command = command_of(inputs)
     except UsageError:
         command = Command.APPLY
-    entry = Entry("llmload ci run", error.exit_code, message=str(error))
+    entry = Entry(own_source("ci run"), error.exit_code, message=str(error))
     return _kept(Path(inputs.outcome), Outcome(command, error.exit_code, (entry,)))
 
 

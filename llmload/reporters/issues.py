@@ -13,7 +13,7 @@ from llmload.analysis.comparison import Contrast, Row, compare, of_result
 from llmload.analysis.conclusions import breaks_build
 from llmload.domain import RunResult
 from llmload.errors import Problem
-from llmload.outcome import Command, Entry, Outcome
+from llmload.outcome import OWN_SOURCES, Command, Entry, Outcome
 from llmload.promises import Level
 from llmload.reporters import comparison_wording
 from llmload.reporters.texts import Language, texts_in
@@ -83,7 +83,8 @@ def _of_entry(entry: Entry, command: Command) -> Iterator[Issue]:
     yield from (_of_problem(problem) for problem in entry.problems)
     if entry.result is None:
         if entry.exit_code and not entry.problems:
-            named = entry.source if command in (Command.APPLY, Command.VALIDATE) else ""
+            is_file = command in (Command.APPLY, Command.VALIDATE) and entry.source not in OWN_SOURCES
+            named = entry.source if is_file else ""
             yield _of_ending(entry, named, entry.source)
         return
     if command is Command.COMPARE:

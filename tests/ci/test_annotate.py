@@ -10,7 +10,7 @@ import pytest
 
 from llmload.ci.outcome_folder import put_outcome
 from llmload.domain import RunResult
-from llmload.outcome import Outcome
+from llmload.outcome import Command, Entry, Outcome, own_source
 from tests.command import here
 from tests.recorded_outcomes import INVALID, of_runs
 from tests.recorded_runs import TROUBLE
@@ -75,6 +75,14 @@ def test_problems_of_a_document_are_annotated_from_the_folder(tmp_path: Path) ->
     put_outcome(tmp_path / "llmload-outcome", INVALID)
     first = here("ci", "annotate", cwd=tmp_path, env=OUTSIDE).stdout.splitlines()[0]
     assert first.startswith("::error file=scenarios/chat.yaml,line=7,col=15,title=spec.slo.ttft%3A invalid::")
+
+
+@pytest.mark.parametrize("verb", ["ci run", "apply", "validate"])
+def test_a_command_line_that_was_refused_is_at_no_file(tmp_path: Path, verb: str) -> None:
+    refused = Entry(own_source(verb), 2, message="scenario: is empty. Name scenario files.")
+    put_outcome(tmp_path / "llmload-outcome", Outcome(Command.APPLY, 2, (refused,)))
+    told = here("ci", "annotate", cwd=tmp_path, env=OUTSIDE).stdout
+    assert told == f"::error title=llmload {verb}%3A invalid::scenario: is empty. Name scenario files.\n"
 
 
 def test_code_quality_goes_to_a_file_that_is_replaced(tmp_path: Path) -> None:
