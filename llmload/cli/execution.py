@@ -32,7 +32,7 @@ from llmload.progress import Progress, Waiting
 from llmload.reporters.texts import Language, texts_in
 from llmload.runner import Earlier, Edges, Side, run
 from llmload.scenario.asked import Local, Ray, Scenario
-from llmload.scenario.secrets import Scrubber, secrets_of
+from llmload.scenario.secrets import Scrubber, check_secrets, secrets_of
 from llmload.store.database import Store, new_run_id, open_store
 from llmload.store.judgement import cut_short, judged, remembering
 from llmload.target.identity import identify
@@ -90,6 +90,7 @@ def execute(scenario: Scenario, order: Order) -> Executed:
     in the reports before the exception goes on.
     """
     check_reachable(scenario)
+    check_secrets(scenario, order.env)
     load = scenario.load
     with (
         open_store(order.store) as store,

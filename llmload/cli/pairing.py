@@ -25,7 +25,7 @@ from llmload.progress import Progress, Waiting
 from llmload.runner import Measured, Side, run
 from llmload.scenario.asked import Scenario, Trace
 from llmload.scenario.loader import load_runnable
-from llmload.scenario.secrets import Scrubber, secrets_of
+from llmload.scenario.secrets import Scrubber, check_secrets, secrets_of
 from llmload.store.database import Store, open_store
 from llmload.store.judgement import judged
 from llmload.telemetry.gpu import GpuReader, watched_gpus
@@ -106,6 +106,8 @@ def measure_pairs(scenarios: tuple[Scenario, Scenario], names: tuple[str, str], 
 
     Interrupted or Terminated after the windows that were complete were judged, stored and told.
     """
+    for scenario in scenarios:
+        check_secrets(scenario, order.env)
     with (
         open_store(order.store) as store,
         listening() as stop,

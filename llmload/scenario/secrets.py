@@ -41,6 +41,17 @@ def read_secret(ref: SecretRef, env: Mapping[str, str]) -> str:
     return _sendable(secret, str(path))
 
 
+def check_secrets(scenario: Scenario, env: Mapping[str, str]) -> None:
+    """UsageError for a secret that is missing, before anything of the run is remembered or sent.
+
+    The file of one may be written by the server that is launched for the run, and so is asked for later.
+    """
+    place = scenario.target.place
+    for ref in (scenario.target.api_key, place.api_key if isinstance(place, Simulator) else None):
+        if ref is not None and (ref.env is not None or not isinstance(place, Launch)):
+            read_secret(ref, env)
+
+
 def _env_remedy(name: str) -> str:
     return f"Set it (export {name}=...), or pass --env-file with a line {name}=..."
 

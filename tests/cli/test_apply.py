@@ -59,6 +59,14 @@ def test_a_server_that_is_down_is_named_with_the_remedy_within_the_connect_timeo
     assert suite.find(".//error") is not None
 
 
+def test_a_key_that_is_missing_is_told_before_anything_is_begun(tmp_path: Path) -> None:
+    path = write_scenario(tmp_path, target__simulator="{api_key: {env: NO_SUCH_KEY}}")
+    done = here("apply", path.name, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "llmload: $NO_SUCH_KEY: the environment variable of a secret is not set. Set it" in done.stderr
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_five_at_once_on_one_store_and_one_scenario_all_finish(tmp_path: Path) -> None:
     name = write_scenario(tmp_path, load__requests=60, reports__formats="[markdown, json, junit]").name
     many = [start("apply", "--no-progress", name, cwd=tmp_path) for _ in range(5)]
