@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 PUBLISH = Path(__file__).parents[2] / ".github/workflows/publish.yml"
+FIND = "Find the artifact, and refuse one that is too large"
 
 
 def run_step(name: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -27,30 +28,51 @@ def run_step(name: str, folder: Path, **env: str) -> subprocess.CompletedProcess
     )
 
 
+def listed(number: int, size: int, **more: object) -> dict[str, object]:
+    return {"id": number, "name": "to-publish", "size_in_bytes": size, "expired": False, **more}
+
+
 @pytest.mark.parametrize(
-    ("sizes", "is_taken"),
+    ("artifacts", "taken"),
     [
-        pytest.param("[1000]", True, id="one of a usual size"),
-        pytest.param("[5000000]", True, id="one that is just small enough"),
-        pytest.param("[5000001]", False, id="one that is too large"),
-        pytest.param("[]", False, id="none"),
-        pytest.param("[10, 10]", False, id="two of one name"),
+        pytest.param([listed(7, 1000)], 7, id="one of a usual size"),
+        pytest.param([listed(7, 5_000_000)], 7, id="one that is just small enough"),
+        pytest.param([listed(7, 5_000_001)], None, id="one that is too large"),
+        pytest.param([listed(7, 10**20)], None, id="one beyond what a shell can count"),
+        pytest.param([], None, id="none"),
+        pytest.param([listed(8, 20), listed(9, 30), listed(7, 10)], 9, id="one of each attempt"),
+        pytest.param([listed(7, 10), listed(9, 5_000_001)], None, id="a newest one that is too large"),
+        pytest.param([listed(7, 10), listed(9, 30, expired=True)], 7, id="a newest one that is gone"),
+        pytest.param([listed(7, 10, expired=True)], None, id="one that is gone"),
     ],
 )
-def test_an_artifact_is_downloaded_if_there_is_one_of_a_fair_size(tmp_path: Path, sizes: str, is_taken: bool) -> None:
+def test_the_newest_artifact_is_downloaded_if_it_is_of_a_fair_size(
+    tmp_path: Path, artifacts: list[dict[str, object]], taken: int | None
+) -> None:
     """GitHub's own program asks GitHub; here one stands for it that gives the answer, to the same question only."""
     program = tmp_path / "gh"
     program.write_text(
         "#!/usr/bin/env python3\nimport sys\n"
         "wanted = ['api', 'repos/owner/name/actions/runs/42/artifacts?name=to-publish', '--jq',\n"
-        "          r'[.artifacts[].size_in_bytes] | \"\\(length) \\(add)\"']\n"
-        f"assert sys.argv[1:] == wanted, sys.argv\nsizes = {sizes}\n"
-        "print(len(sizes), sum(sizes) if sizes else 'null')\n"
+        "          r'[.artifacts[] | select(.expired | not)] | max_by(.id) | \"\\(.id) \\(.size_in_bytes)\"']\n"
+        f"assert sys.argv[1:] == wanted, sys.argv\nartifacts = {artifacts}\n"
+        "found = max((each for each in artifacts if not each['expired']), key=lambda each: each['id'], default=None)\n"
+        "print('null null' if found is None else f\"{found['id']} {found['size_in_bytes']}\")\n"
     )
     program.chmod(0o755)
-    done = run_step("Refuse an artifact that is too large", tmp_path, GITHUB_REPOSITORY="owner/name", RUN_ID="42")
-    assert (done.returncode == 0) is is_taken, done.stdout + done.stderr
-    assert done.stdout.startswith("::error::") is not is_taken
+    output = tmp_path / "output"
+    done = run_step(FIND, tmp_path, GITHUB_REPOSITORY="owner/name", RUN_ID="42", GITHUB_OUTPUT=str(output))
+    assert (done.returncode == 0) is (taken is not None), done.stdout + done.stderr
+    assert done.stdout.startswith("::error::") is (taken is None)
+    assert (output.read_text() if output.exists() else None) == (f"id={taken}\n" if taken else None)
+
+
+def test_what_is_downloaded_is_what_was_looked_at() -> None:
+    steps = yaml.safe_load(PUBLISH.read_text(encoding="utf-8"))["jobs"]["publish"]["steps"]
+    (download,) = (step["with"] for step in steps if "download-artifact@" in step.get("uses", ""))
+    (looked,) = (step for step in steps if step.get("name") == FIND)
+    assert download["artifact-ids"] == f"${{{{ steps.{looked['id']}.outputs.id }}}}"
+    assert {"name", "pattern"}.isdisjoint(download)
 
 
 def _file(folder: Path) -> None:

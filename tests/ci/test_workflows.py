@@ -136,8 +136,9 @@ def test_the_pair_agrees_on_what_is_handed_over() -> None:
     download = next(each for each in below(publish) if "download-artifact@" in str(each.get("uses")))["with"]
     assert isinstance(upload, dict)
     assert isinstance(download, dict)
-    assert upload["name"] == download["name"]
+    assert set(download) == {"artifact-ids", "path", "run-id", "github-token"}
     text = (GITHUB / "workflows/publish.yml").read_text(encoding="utf-8")
+    assert f"/artifacts?name={upload['name']}" in text
     assert [path for path in upload["path"].split() if f"$RUNNER_TEMP/measured/{path}" not in text] == []
 
 
