@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import assert_never
 
-from llmload.analysis.comparison import Contrast, compare, of_result
+from llmload.analysis.comparison import Comparison, Contrast, compare, of_result
 from llmload.domain import RunResult
 from llmload.outcome import Command, Conclusion, Entry, FailOn, Outcome
 from llmload.promises import Change, Level
@@ -41,10 +41,11 @@ def worst_code(codes: Collection[int]) -> int:
 
 def conclusion_of(outcome: Outcome) -> Conclusion:
     """The exit code in a word; for 0 what the runs say, and nothing good of an outcome that lacks what it speaks of."""
-    if outcome.exit_code == DIFFERENT and outcome.command is Command.COMPARE:
+    code = _code(outcome)
+    if code == DIFFERENT and outcome.command is Command.COMPARE:
         return Conclusion.DIFFERENT
-    if outcome.exit_code != 0:
-        return _MEANINGS.get(outcome.exit_code, Conclusion.DEFECT)
+    if code != 0:
+        return _MEANINGS.get(code, Conclusion.DEFECT)
     match outcome.command:
         case Command.APPLY | Command.GATE:
             return _of_runs(outcome.entries)
@@ -64,7 +65,7 @@ def job_code(outcome: Outcome, fail_on: FailOn) -> int:
     Bad input, defects and interruptions (2, 70, 130, 143) always stay. A 0 without any data is none.
     """
     conclusion = conclusion_of(outcome)
-    code = outcome.exit_code or _CODE_WITHOUT_DATA.get(conclusion, 0)
+    code = _code(outcome) or _CODE_WITHOUT_DATA.get(conclusion, 0)
     match fail_on:
         case FailOn.GATE:
             return code
@@ -74,6 +75,14 @@ def job_code(outcome: Outcome, fail_on: FailOn) -> int:
             return 0 if code in _VERDICTS and conclusion is not Conclusion.DEFECT else code
         case _:
             assert_never(fail_on)
+
+
+def comparison_of(outcome: Outcome) -> Comparison | None:
+    """What `compare` found, made again from the results; None without that of the first run and of another one."""
+    sides = [of_result(entry.source, entry.result) for entry in outcome.entries if entry.result is not None]
+    if outcome.command is not Command.COMPARE or len(sides) < 2 or outcome.entries[0].result is None:
+        return None
+    return compare(sides)
 
 
 def lowest_goodput(outcome: Outcome) -> float | None:
@@ -94,7 +103,9 @@ def failed_gates(outcome: Outcome) -> int:
 def regressions(outcome: Outcome) -> int:
     """How many relative gates failed, and not as mere advice; of a comparison, how many figures surely became worse."""
     if outcome.command is Command.COMPARE:
-        return _worsened(outcome.entries)
+        comparison = comparison_of(outcome)
+        cells = [] if comparison is None else [cell for row in comparison.rows for cell in row.cells]
+        return sum(cell.contrast is Contrast.WORSE for cell in cells)
     verdicts = (verdict for run in _runs(outcome.entries) for verdict in run.verdicts)
     return sum(
         verdict.status is Status.FAIL and isinstance(verdict.gate.promise, Change) and verdict.kind != ADVISORY
@@ -113,6 +124,11 @@ def breaks_build(verdict: Verdict, fails_on: Sequence[str]) -> bool:
 
 
 # ---------------------------------------------------------------- the runs of an outcome
+
+
+def _code(outcome: Outcome) -> int:
+    """That of the command; where it is 0, the worst of its entries: none of them counts for less than it says."""
+    return outcome.exit_code or worst_code({0, *(entry.exit_code for entry in outcome.entries)})
 
 
 def _of_runs(entries: Sequence[Entry]) -> Conclusion:
@@ -151,11 +167,3 @@ def _goodputs(entries: Sequence[Entry]) -> Iterator[float]:
             is_valid = step.metrics.attempts and not any(caveat.is_fatal for caveat in step.caveats)
             if is_valid and step.metrics.goodput is not None:
                 yield step.metrics.goodput
-
-
-def _worsened(entries: Sequence[Entry]) -> int:
-    """Cells of the comparison with the first run; 0 where there are no two runs."""
-    sides = [of_result(entry.source, entry.result) for entry in entries if entry.result is not None]
-    if len(sides) < max(2, len(entries)):
-        return 0
-    return sum(cell.contrast is Contrast.WORSE for row in compare(sides).rows for cell in row.cells)

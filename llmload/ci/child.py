@@ -11,14 +11,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 
+from llmload.analysis.conclusions import DIFFERENT, PRECEDENCE
 from llmload.errors import UsageError
 
 KILL_AFTER_S = 2.0
 """How long the child may take to end after the second signal. GitHub kills everything 2.5 s after its second one."""
 
 _DEFECT, _INTERRUPTED, _TERMINATED = 70, 130, 143
-_MEANT = frozenset({0, 1, 2, 3, 4, 5, _DEFECT, _INTERRUPTED, _TERMINATED})
-"""Exit codes that say something (METRICS.md); 1 is one of `compare`, and of an interpreter that cannot start."""
+_MEANT = frozenset({*PRECEDENCE, DIFFERENT})
+"""Exit codes that say something; 1 is one of `compare`, and of an interpreter that cannot start."""
 
 _PASSED_ON = {
     signal.SIGINT: signal.SIGINT,

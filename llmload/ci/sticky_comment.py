@@ -15,7 +15,7 @@ from enum import StrEnum
 
 import orjson
 
-from llmload.analysis.conclusions import conclusion_of
+from llmload.analysis.conclusions import comparison_of, conclusion_of
 from llmload.ci.github_api import GithubApi
 from llmload.ci.github_resources import Account, Comment, acting_account, add_comment, comments_of, rewrite_comment
 from llmload.domain import RunResult
@@ -23,7 +23,6 @@ from llmload.errors import Problem, UsageError
 from llmload.outcome import Command, Entry, Outcome
 from llmload.plain_text import plain
 from llmload.reporters.comment import Rewriting
-from llmload.reporters.step_summary import comparison_of
 
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MARKER = re.compile(r"<!-- llmload:comment key=([A-Za-z0-9._-]{1,64}) digest=([0-9a-f]{64}) -->[ \t]*(?:\r?\n|\Z)")

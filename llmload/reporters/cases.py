@@ -27,13 +27,17 @@ from llmload.verdict import NO_BASELINE, Caveat, Status, Verdict
 _MEASUREMENT = "measurement"
 _ENGLISH = texts_in(Language.EN)
 _TEXT_LIMIT = 2_000
-_DEFAULT_TYPES = {
+
+KINDS = {
     Status.FAIL: "SloViolation",
     Status.ERROR: "NotMeasured",
     Status.INCONCLUSIVE: "Inconclusive",
     Status.INCOMPARABLE: "Incomparable",
 }
-_ENDINGS = {70: "InternalError", 130: "Interrupted", 143: "Terminated"}
+"""The type of a verdict that has no kind of its own."""
+
+ENDINGS = {70: "InternalError", 130: "Interrupted", 143: "Terminated"}
+"""The type of a run that ended early, by its exit code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def suites_of(run: RunResult) -> list[Suite]:
     """A suite per step; one more for the run as a whole where no step can tell why it is red."""
     suites = [_step_suite(run, step) for step in run.steps]
     is_red = any(suite.count("failure") + suite.count("error") for suite in suites)
-    if not suites or run.exit_code in _ENDINGS or (run.exit_code and not is_red):
+    if not suites or run.exit_code in ENDINGS or (run.exit_code and not is_red):
         suites.append(_run_suite(run))
     return suites
 
@@ -86,7 +90,7 @@ def _run_suite(run: RunResult) -> Suite:
     scenario = plain(run.header.scenario)
     fatal = next((caveat.kind for caveat in run.caveats if caveat.is_fatal and caveat.kind), "NotMeasured")
     text = " ".join((sentence(run.because), *(_caveat_text(caveat) for caveat in run.caveats)))
-    tag, kind = ("failure", "Inconclusive") if run.exit_code == 4 else ("error", _ENDINGS.get(run.exit_code, fatal))
+    tag, kind = ("failure", "Inconclusive") if run.exit_code == 4 else ("error", ENDINGS.get(run.exit_code, fatal))
     case = Case(_MEASUREMENT, tag, plain(kind), plain(text, _TEXT_LIMIT))
     return Suite(scenario, scenario, (case,), _provenance(run))
 
@@ -121,7 +125,7 @@ def _gate_case(run: RunResult, verdict: Verdict) -> Case:
 
 def _outcome(run: RunResult, verdict: Verdict) -> tuple[str, str]:
     """Tag and type: what the policy turned into a failure says which policy, whatever left it open."""
-    kind = plain(verdict.kind) or _DEFAULT_TYPES.get(verdict.status, "")
+    kind = plain(verdict.kind) or KINDS.get(verdict.status, "")
     if verdict.status in (Status.PASS, Status.NOT_GATED):
         return "", ""
     if not breaks_build(verdict, run.fails_on):
@@ -129,7 +133,7 @@ def _outcome(run: RunResult, verdict: Verdict) -> tuple[str, str]:
     if verdict.status is Status.ERROR:
         return "error", kind
     is_its_own = verdict.status is Status.FAIL or verdict.kind == NO_BASELINE
-    return "failure", kind if is_its_own else _DEFAULT_TYPES[verdict.status]
+    return "failure", kind if is_its_own else KINDS[verdict.status]
 
 
 def _measurement_case(run: RunResult, step: StepResult) -> Case:

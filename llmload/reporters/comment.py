@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llmload.analysis.comparison import Comparison
-from llmload.analysis.conclusions import breaks_build, lowest_goodput
+from llmload.analysis.conclusions import breaks_build, comparison_of, lowest_goodput
 from llmload.domain import RunResult
 from llmload.outcome import Command, Outcome
 from llmload.promises import Level
@@ -19,7 +19,7 @@ from llmload.reporters import comparison_markdown
 from llmload.reporters.aligned_table import Column, Side, table
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_html, markdown_prose
 from llmload.reporters.figures import MISSING, percent
-from llmload.reporters.step_summary import GRAVEST, comparison_of, head_of
+from llmload.reporters.step_summary import GRAVEST, head_of
 from llmload.reporters.summary_sections import (
     MARKS,
     ROOMS,

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from llmload.analysis.comparison import Contrast, Row, compare, of_result
-from llmload.analysis.conclusions import breaks_build
+from llmload.analysis.comparison import Contrast, Row
+from llmload.analysis.conclusions import breaks_build, comparison_of, conclusion_of, job_code
 from llmload.domain import RunResult
 from llmload.errors import Problem
-from llmload.outcome import OWN_SOURCES, Command, Entry, Outcome
+from llmload.outcome import OWN_SOURCES, Command, Conclusion, Entry, FailOn, Outcome
 from llmload.promises import Level
 from llmload.reporters import comparison_wording
+from llmload.reporters.cases import ENDINGS, KINDS
 from llmload.reporters.texts import Language, texts_in
 from llmload.reporters.wording import figures, gate_name, read, sentence, status_word
 from llmload.verdict import Status, Verdict
@@ -54,21 +55,15 @@ class Issue:
     lines: tuple[str, ...]
 
 
-_ENDINGS = {70: "InternalError", 130: "Interrupted", 143: "Terminated"}
 _BY_CODE = {3: Gravity.BROKEN, 4: Gravity.OPEN, 5: Gravity.UNMEASURED, 1: Gravity.BROKEN}
 _KINDS = {
     2: "InvalidScenario",
-    4: "Inconclusive",
-    5: "NotMeasured",
-    **_ENDINGS,
+    3: KINDS[Status.FAIL],
+    4: KINDS[Status.INCONCLUSIVE],
+    5: KINDS[Status.ERROR],
+    **ENDINGS,
 }
 _WORDS = {2: "invalid", 3: "fail", 4: "inconclusive", 5: "could not measure", 70: "defect of llmload"}
-_STATUS_KINDS = {
-    Status.FAIL: "SloViolation",
-    Status.ERROR: "NotMeasured",
-    Status.INCONCLUSIVE: "Inconclusive",
-    Status.INCOMPARABLE: "Incomparable",
-}
 
 
 def issues_of(outcome: Outcome) -> list[Issue]:
@@ -76,6 +71,8 @@ def issues_of(outcome: Outcome) -> list[Issue]:
     found = [issue for entry in outcome.entries for issue in _of_entry(entry, outcome.command)]
     if outcome.command is Command.COMPARE:
         found += _of_comparison(outcome)
+    if all(issue.gravity >= Gravity.UNDECIDED for issue in found):
+        found += _of_whole(outcome)
     return sorted(found, key=lambda issue: issue.gravity)
 
 
@@ -93,8 +90,30 @@ def _of_entry(entry: Entry, command: Command) -> Iterator[Issue]:
     told = [issue for verdict in run.verdicts if (issue := _of_verdict(run, verdict)) is not None]
     yield from told
     says_why = any(issue.gravity < Gravity.UNDECIDED for issue in told)
-    if entry.exit_code in _ENDINGS or (entry.exit_code and not says_why):
+    if entry.exit_code in ENDINGS or (entry.exit_code and not says_why):
         yield _of_ending(entry, run.header.file, run.header.scenario)
+
+
+def _of_whole(outcome: Outcome) -> Iterator[Issue]:
+    """That the job fails, where no entry says why; a comparison may differ for the better alone."""
+    code = job_code(outcome, FailOn.GATE)
+    if code == 0 or conclusion_of(outcome) is Conclusion.DIFFERENT:
+        return
+    yield Issue(
+        gravity=_BY_CODE.get(code, Gravity.STOPPED),
+        source="",
+        line=None,
+        column=None,
+        scenario=f"llmload {outcome.command}",
+        subject="",
+        word=_WORDS.get(code, "interrupted"),
+        step="",
+        kind=_KINDS.get(code, KINDS[Status.ERROR]),
+        lines=(
+            f"It comes to exit code {code}, and none of its entries says why.",
+            _todo("See the log of the job, and run it again"),
+        ),
+    )
 
 
 def _of_problem(problem: Problem) -> Issue:
@@ -118,7 +137,7 @@ def _of_ending(entry: Entry, source: str, scenario: str) -> Issue:
     caveats = () if entry.result is None else entry.result.caveats
     fatal = next((caveat for caveat in caveats if caveat.is_fatal), None)
     remedy = (_todo(fatal.remedy),) if fatal is not None and fatal.remedy else ()
-    kind = _KINDS.get(entry.exit_code, "NotMeasured")
+    kind = _KINDS.get(entry.exit_code, KINDS[Status.ERROR])
     return Issue(
         gravity=_BY_CODE.get(entry.exit_code, Gravity.STOPPED),
         source=source,
@@ -149,7 +168,7 @@ def _of_verdict(run: RunResult, verdict: Verdict) -> Issue | None:
         subject=gate_name(verdict.gate),
         word=status_word(verdict.status, _ENGLISH),
         step=verdict.step,
-        kind=verdict.kind or _STATUS_KINDS[verdict.status],
+        kind=verdict.kind or KINDS[verdict.status],
         lines=(
             *((excuse,) if gravity is Gravity.ADVISED else ()),
             *told,
@@ -181,10 +200,10 @@ def _ended(text: str) -> str:
 
 def _of_comparison(outcome: Outcome) -> Iterator[Issue]:
     """What became worse beyond noise, and what could not be compared since it could not be measured."""
-    runs = [of_result(entry.source, entry.result) for entry in outcome.entries if entry.result is not None]
-    if len(runs) < 2 or outcome.entries[0].result is None:
+    comparison = comparison_of(outcome)
+    if comparison is None:
         return
-    comparison = compare(runs)
+    runs = comparison.runs
     of_run = Issue(Gravity.BROKEN, "", None, None, "", "", "worse", "", "Regression", ())
     for row in comparison.rows:
         for place, cell in enumerate(row.cells, start=1):

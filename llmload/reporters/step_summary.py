@@ -12,8 +12,8 @@ from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 
-from llmload.analysis.comparison import Comparison, Contrast, compare, of_result
-from llmload.analysis.conclusions import conclusion_of, lowest_goodput
+from llmload.analysis.comparison import Comparison, Contrast
+from llmload.analysis.conclusions import comparison_of, conclusion_of, lowest_goodput
 from llmload.domain import RunResult
 from llmload.outcome import Command, Conclusion, Outcome
 from llmload.promises import Level
@@ -77,14 +77,6 @@ def render(outcome: Outcome, texts: Texts, artifact: str = "", limit: int = SIZE
     if outcome.command is Command.COMPARE:
         return (head + _compared(told, comparison, room, texts) + foot).encode()
     return (head + _body(told, room, texts) + foot).encode()
-
-
-def comparison_of(outcome: Outcome) -> Comparison | None:
-    """Of `compare`, where the first run and another one have results."""
-    sides = [of_result(entry.source, entry.result) for entry in outcome.entries if entry.result is not None]
-    if outcome.command is not Command.COMPARE or len(sides) < 2 or outcome.entries[0].result is None:
-        return None
-    return compare(sides)
 
 
 def _size(text: str) -> int:

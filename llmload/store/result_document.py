@@ -12,6 +12,7 @@ from pathlib import Path
 
 import orjson
 
+from llmload.analysis.conclusions import PRECEDENCE
 from llmload.baseline import Baseline, Design, Difference, Incomparable, NoBaseline, PastRun, Reference
 from llmload.capacity import Knee, Recommendation
 from llmload.domain import (
@@ -35,9 +36,6 @@ from llmload.store.result_file import API_VERSION, AXES, LARGEST, MOST_STEPS, RE
 from llmload.store.result_gates import verdict_of, verdicts_of
 from llmload.store.typed_json import of_text
 from llmload.verdict import Finding, Status
-
-EXIT_CODES = (0, 2, 3, 4, 5, 70, 130, 143)
-"""What a run may have ended with (METRICS.md)."""
 
 _MOST = 1_000
 """Members of any list: findings, notices, runs of a baseline."""
@@ -97,8 +95,8 @@ def _header(document: Place) -> RunHeader:
 
 def _exit_code(place: Place) -> int:
     code = place.count()
-    if code not in EXIT_CODES:
-        place.wrong(f"is none of {', '.join(map(str, EXIT_CODES))}")
+    if code not in PRECEDENCE:
+        place.wrong(f"is none of {', '.join(map(str, sorted(PRECEDENCE)))}")
     return code
 
 

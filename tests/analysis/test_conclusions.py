@@ -83,6 +83,7 @@ WRONG = Entry("b.yaml", 2, problems=(Problem("b.yaml", 1, 1, "spec", "is missing
         pytest.param(outcome(FALSE), "fail", 3, 3, id="a broken gate beside a 0 is no pass"),
         pytest.param(outcome(judged(KEPT, status=Status.FAIL)), "fail", 3, 3, id="a run that failed beside a 0"),
         pytest.param(outcome(judged(KEPT, status=Status.ERROR)), "not-measured", 5, 5, id="an error beside a 0"),
+        pytest.param(outcome(judged(KEPT, code=5), code=0), "not-measured", 5, 5, id="an entry of 5 beside a 0"),
         pytest.param(outcome(None, command=VALIDATE, code=0), "valid", 0, 0, id="a valid document"),
         pytest.param(outcome(command=VALIDATE, code=0), "invalid", 2, 2, id="no document"),
         pytest.param(Outcome(VALIDATE, 2, (WRONG,)), "invalid", 2, 2, id="a document with a problem"),
@@ -98,6 +99,31 @@ def test_an_outcome_comes_to_one_word_and_one_code(of: Outcome, word: str, code:
     assert job_code(of, FailOn.GATE) == code
     assert job_code(of, FailOn.INCONCLUSIVE) == strict
     assert job_code(of, FailOn.NEVER) == (0 if code in (0, 1, 3, 4, 5) and word != "defect" else code)
+
+
+GOOD = (Conclusion.PASS, Conclusion.VALID, Conclusion.SAME, Conclusion.NOT_GATED)
+CODES = st.sampled_from(PRECEDENCE)
+ENTRIES = st.builds(
+    lambda code, run: Entry("a.yaml", code, None if run is None else replace(run, exit_code=code)),
+    CODES,
+    st.sampled_from([None, PASSED, UNDECIDED, UNGATED, EMPTY, NEW, WARNED, FALSE]),
+)
+
+
+@given(st.sampled_from(Command), CODES, st.lists(ENTRIES, max_size=4))
+def test_no_outcome_is_better_than_its_worst_entry_and_none_without_data_is_good(
+    command: Command, code: int, entries: list[Entry]
+) -> None:
+    of = Outcome(command, code, tuple(entries))
+    if job_code(of, FailOn.GATE) != 0:
+        assert conclusion_of(of) not in GOOD
+        return
+    assert (code, *(entry.exit_code for entry in entries)) == (0,) * (len(entries) + 1)
+    assert entries
+    if command is not VALIDATE:
+        assert all(entry.result is not None and entry.result.steps for entry in entries)
+    if command in (Command.APPLY, GATE):
+        assert failed_gates(of) == 0
 
 
 @given(st.sets(st.sampled_from(PRECEDENCE), min_size=1))
@@ -156,6 +182,8 @@ def test_regressions_of_a_comparison_are_figures_that_surely_became_worse() -> N
     assert regressions(outcome(fast, slow, command=COMPARE, code=1)) == 1
     assert regressions(outcome(slow, fast, command=COMPARE, code=1)) == 0
     assert regressions(outcome(CLEAN, None, command=COMPARE, code=5)) == 0
+    assert regressions(outcome(fast, None, slow, command=COMPARE, code=5)) == 1
+    assert regressions(outcome(None, fast, slow, command=COMPARE, code=5)) == 0
 
 
 @pytest.mark.parametrize("run", [CLEAN, TROUBLE, REGRESSED, ADVISED], ids=["clean", "trouble", "regressed", "advised"])

@@ -150,6 +150,20 @@ def test_a_run_that_no_gate_can_speak_for_is_annotated_as_a_whole(outcome: Outco
     assert (only.level, only.title, only.file) == (Shown.ERROR, title, "scenarios/quickstart.yaml")
 
 
+@pytest.mark.parametrize(
+    ("outcome", "title"),
+    [
+        pytest.param(Outcome(Command.APPLY, 0, ()), "llmload apply: could not measure", id="an outcome of nothing"),
+        pytest.param(Outcome(Command.VALIDATE, 0, ()), "llmload validate: invalid", id="no document"),
+        pytest.param(Outcome(Command.COMPARE, 0, ()), "llmload compare: could not measure", id="no runs"),
+        pytest.param(replace(of_runs(CLEAN), exit_code=70), "llmload apply: defect of llmload", id="died at its end"),
+    ],
+)
+def test_a_job_that_fails_for_no_entrys_sake_is_annotated_all_the_same(outcome: Outcome, title: str) -> None:
+    (told,) = annotations_of(outcome, as_named)
+    assert (told.level, told.title, told.file) == (Shown.ERROR, title, "")
+
+
 def test_a_run_of_the_store_that_is_not_there_names_no_file() -> None:
     outcome = Outcome(Command.GATE, 2, (Entry("latest", 2, message="there is no run yet"),))
     (only,) = annotations_of(outcome, as_named)
