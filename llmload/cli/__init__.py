@@ -63,6 +63,10 @@ def main() -> None:
     """
     gc.set_threshold(50_000)  # start-up makes objects that stay; collecting among them took a fifth of `validate`
     _open_what_is_closed()
+    if "GITHUB_ACTIONS" in os.environ:
+        from llmload.cli.runner_log import keep_commands_out
+
+        keep_commands_out()
     from llmload.cli import verbs
 
     verbs.register(app)

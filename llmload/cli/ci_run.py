@@ -117,15 +117,17 @@ def _no_workflow_commands() -> Iterator[None]:
     import os
     import secrets
 
+    from llmload.cli.stored import print_bytes
+
     if os.environ.get("GITHUB_ACTIONS") != "true":
         yield
         return
     token = secrets.token_hex(16)
-    print(f"::stop-commands::{token}", flush=True)
+    print_bytes(f"::stop-commands::{token}\n".encode())
     try:
         yield
     finally:
-        print(f"::{token}::", flush=True)
+        print_bytes(f"::{token}::\n".encode())
 
 
 def _left_behind(line: CommandLine, folder: Path, ended: Ended) -> Outcome:

@@ -35,17 +35,20 @@ def summary(
     Example: llmload ci summary shard-1 shard-2 --output summary.md --lang ko
     """
     from llmload.ci.github_job import github_job
-    from llmload.cli import ci_files
+    from llmload.cli import ci_files, stored
     from llmload.reporters.step_summary import render
     from llmload.reporters.texts import texts_in
+    from llmload.reporters.workflow_commands import inert
 
     texts = texts_in(options.language(lang, os.environ))
     outcome = outcomes.read_outcome(paths)
     job = github_job(os.environ)
     if output is None and job.summary is not None:
         _add(outcome, texts, artifact, job.summary)
-    else:
+    elif output is not None:
         ci_files.put(render(outcome, texts, artifact), output)
+    else:
+        stored.print_bytes(inert(render(outcome, texts, artifact).decode()).encode())
 
 
 def _add(outcome: Outcome, texts: Texts, artifact: str, summary: Path) -> None:

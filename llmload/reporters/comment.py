@@ -36,6 +36,7 @@ from llmload.reporters.summary_sections import (
 )
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import Reading, read, seen, tally, urgency
+from llmload.reporters.workflow_commands import inert
 from llmload.verdict import NO_BASELINE, Status, Verdict
 
 LIMIT = 60_000
@@ -45,8 +46,6 @@ _ROOM = ROOMS[-1]
 _MOST_ROWS = 64
 _MOST_DIFFERENT = 50
 _FOR_LOOKING = 30_000  # characters of what is broken, so that the folded rest is not left out for it
-_COMMAND = re.compile(r"(?m)^([ \t]*)(?=::)")
-"""Where a runner of GitHub finds a command in what is printed, as `--dry-run` prints the comment."""
 _OPEN = (Status.INCONCLUSIVE, Status.INCOMPARABLE)
 
 Rewriting = Literal["on-change", "always"]
@@ -75,7 +74,7 @@ def render(outcome: Outcome, facts: Facts, texts: Texts, limit: int = LIMIT) -> 
     else:
         blocks = [_overview(told, texts), _looked_at(told, texts), *(_folded(each, texts) for each in told)]
     body = "".join(_within(blocks, limit - len(head) - len(foot), texts))
-    return _COMMAND.sub("\\1\u200b", f"{head}{body}{foot}")
+    return inert(f"{head}{body}{foot}")  # since `--dry-run` prints it in a job
 
 
 def _within(blocks: Sequence[str], room: int, texts: Texts) -> Iterator[str]:

@@ -6,6 +6,7 @@ what is escaped, `ActionCommand.cs` of github.com/actions/runner.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,6 +39,8 @@ class Annotation:
 _TITLE = 250  # characters
 _LINE = 2_000
 _OLDER = "##["
+_ENDS = r"\r\n\v\f\x85\u2028\u2029"  # of lines, for whoever reads the log
+_START = re.compile(rf"(?:^|(?<=[{_ENDS}]))([^\S{_ENDS}]*)(?=::)")
 
 
 def command(annotation: Annotation) -> str:
@@ -47,6 +50,14 @@ def command(annotation: Annotation) -> str:
     properties = ",".join(f"{name}={_property(value)}" for name, value in named if value)
     message = "\n".join(plain(line, _LINE) for line in annotation.lines)
     return f"::{annotation.level.value}{' ' if properties else ''}{properties}::{_message(message)}"
+
+
+def inert(text: str) -> str:
+    """Text of any number of lines in which the runner finds no command, wherever it is printed; it reads the same.
+
+    The runner takes off the white space that a line begins with.
+    """
+    return _unlike_older(_START.sub("\\1\u200b", text))
 
 
 def _place(annotation: Annotation) -> list[tuple[str, str]]:
@@ -60,9 +71,13 @@ def names_file(name: str) -> bool:
 
 
 def _message(text: str) -> str:
-    """The runner reads these three back; what began a command in its older syntax does so anywhere in a line."""
-    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return escaped.replace(_OLDER, "#\u200b#[")
+    """The runner reads these three back."""
+    return _unlike_older(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
+
+
+def _unlike_older(text: str) -> str:
+    """What begins a command in the runner's older syntax does so anywhere in a line."""
+    return text.replace(_OLDER, "#\u200b#[")
 
 
 def _property(text: str) -> str:
