@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import assert_never
 
+from llmload.ci.outcome_document import MOST_ENTRIES
 from llmload.errors import UsageError
 from llmload.outcome import Command, FailOn
 
@@ -107,6 +108,9 @@ def command_line(inputs: Inputs, root: Path) -> CommandLine:
     match command:
         case Command.APPLY | Command.VALIDATE:
             files = _share(expand(inputs.scenario, root), shard_of(inputs))
+            if len(files) > MOST_ENTRIES:
+                problem = f"matches {len(files):,} files, and one job takes {MOST_ENTRIES:,} at most"
+                raise UsageError("scenario", problem, "Share them among jobs: shard")
             return CommandLine(command, (command, *_options(command, inputs), *words, "--", *files), files)
         case Command.GATE:
             runs = words if words and not words[0].startswith("-") else (LATEST, *words)

@@ -6,8 +6,11 @@ fork): it is read in bounds and strictly, and nothing in it names a file outside
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,8 +45,40 @@ def put_outcome(folder: Path, outcome: Outcome) -> None:
     try:
         _put(folder, documents, told)
     except OSError as error:
-        problem = f"the outcome cannot be written ({error.strerror})"
-        raise StoreError(plain(str(folder)), problem, "Make room or name another --outcome") from error
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> StoreError:
+    problem = f"the outcome cannot be written ({error.strerror})"
+    return StoreError(plain(str(folder)), problem, "Make room or name another --outcome")
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Have an outcome's folder to oneself from the first step to the last, so that what is read is what was written.
+
+    `put_outcome` of another process still goes through. UsageError where somebody else holds it, StoreError where it
+    cannot be made.
+    """
+    results = folder / RESULTS
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(results, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        _lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        remedy = "Wait for it, or name another --outcome"
+        raise UsageError(plain(str(folder)), "another `llmload ci run` is at work there", remedy) from None
 
 
 def clear_outcome(folder: Path) -> None:

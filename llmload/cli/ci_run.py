@@ -64,8 +64,10 @@ def run(
     Example: llmload ci run --command compare --args 'reports/main/result.json latest'
     """
     import sys
+    from pathlib import Path
 
     from llmload.ci.inputs import Inputs
+    from llmload.ci.outcome_folder import held
     from llmload.errors import LlmloadError
     from llmload.outcome import FailOn
 
@@ -82,11 +84,27 @@ def run(
         outcome=outcome.strip() or str(DEFAULT_FOLDER),
     )
     try:
-        done, policy = _carried_out(inputs)
-    except LlmloadError as error:
+        with held(Path(inputs.outcome)):
+            done, policy = _begun(inputs)
+    except LlmloadError as error:  # the folder is not ours to write
         print(f"llmload: {error}", file=sys.stderr)
         done, policy = _refused(inputs, error), FailOn.GATE
     _tell_outputs(inputs, done, policy)
+
+
+def _begun(inputs: Inputs) -> tuple[Outcome, FailOn]:
+    """What the verb came to, or why it could not be begun, and what of it fails the job."""
+    import sys
+    from pathlib import Path
+
+    from llmload.errors import LlmloadError
+    from llmload.outcome import FailOn
+
+    try:
+        return _carried_out(inputs)
+    except LlmloadError as error:
+        print(f"llmload: {error}", file=sys.stderr)
+        return _kept(Path(inputs.outcome), _refused(inputs, error)), FailOn.GATE
 
 
 def _carried_out(inputs: Inputs) -> tuple[Outcome, FailOn]:
@@ -103,8 +121,8 @@ def _carried_out(inputs: Inputs) -> tuple[Outcome, FailOn]:
     clear_outcome(folder)  # an old one must never count
     policy = fail_on_of(inputs)
     line = command_line(inputs, Path())
-    print(plain(f"llmload: {line.command} {', '.join(line.names)}"), file=sys.stderr, flush=True)
     with _no_workflow_commands():
+        print(plain(f"llmload: {line.command} {', '.join(line.names)}"), file=sys.stderr, flush=True)
         ended = run_to_end(own_command(line.words))
     return _left_behind(line, folder, ended), policy
 
@@ -147,7 +165,8 @@ def _left_behind(line: CommandLine, folder: Path, ended: Ended) -> Outcome:
         code = 70 if ended.code in (0, 1) else ended.code
         entry = Entry(own_source(line.command), code, message=_why_missing(ended, error))
         return _kept(folder, Outcome(line.command, code, (entry,)))
-    return found if found.exit_code == ended.code else _kept(folder, replace(found, exit_code=ended.code))
+    code = ended.code or found.exit_code  # a process that ended well makes no outcome better
+    return found if found.exit_code == code else _kept(folder, replace(found, exit_code=code))
 
 
 def _why_missing(ended: Ended, error: LlmloadError) -> str:
@@ -162,8 +181,6 @@ def _why_missing(ended: Ended, error: LlmloadError) -> str:
 
 def _refused(inputs: Inputs, error: LlmloadError) -> Outcome:
     """The outcome of a verb that could not be begun."""
-    from pathlib import Path
-
     from llmload.ci.inputs import command_of
     from llmload.errors import UsageError
     from llmload.outcome import Command, Entry, Outcome, own_source
@@ -173,7 +190,7 @@ def _refused(inputs: Inputs, error: LlmloadError) -> Outcome:
     except UsageError:
         command = Command.APPLY
     entry = Entry(own_source("ci run"), error.exit_code, message=str(error))
-    return _kept(Path(inputs.outcome), Outcome(command, error.exit_code, (entry,)))
+    return Outcome(command, error.exit_code, (entry,))
 
 
 def _kept(folder: Path, outcome: Outcome) -> Outcome:

@@ -13,7 +13,7 @@ from llmload.analysis.comparison import Contrast, Row
 from llmload.analysis.conclusions import breaks_build, comparison_of, conclusion_of, job_code
 from llmload.domain import RunResult
 from llmload.errors import Problem
-from llmload.outcome import OWN_SOURCES, Command, Conclusion, Entry, FailOn, Outcome
+from llmload.outcome import OWN_SOURCES, Command, Conclusion, Entry, FailOn, Outcome, own_source
 from llmload.promises import Level
 from llmload.reporters import comparison_wording
 from llmload.reporters.cases import ENDINGS, KINDS
@@ -104,7 +104,7 @@ def _of_whole(outcome: Outcome) -> Iterator[Issue]:
         source="",
         line=None,
         column=None,
-        scenario=f"llmload {outcome.command}",
+        scenario=own_source(outcome.command),
         subject="",
         word=_WORDS.get(code, "interrupted"),
         step="",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from llmload.ci.outcome_folder import put_outcome, read_all
+from llmload.ci.outcome_folder import held, put_outcome, read_all
 from llmload.outcome import Command, Entry, Outcome
 from llmload.store.database import open_store
 from tests.ci.test_job_outputs import read_outputs
@@ -102,8 +102,22 @@ def test_an_outcome_that_cannot_be_written_is_said_before_any_load(tmp_path: Pat
     (tmp_path / "file").write_text("mine")
     code, outputs, err = asked_here(tmp_path, "--scenario=chat.yaml", "--outcome=file")
     assert (code, outputs["verdict"]) == (5, "not-measured")
-    assert "outcome of an earlier command cannot be removed" in err
+    assert "the outcome cannot be written" in err
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_two_jobs_in_one_folder_never_read_the_outcome_of_one_another(tmp_path: Path) -> None:
+    write_scenario(tmp_path)
+    put_outcome(tmp_path / FOLDER, Outcome(Command.APPLY, 0, (Entry("chat.yaml", 0, CLEAN),)))
+    with held(tmp_path / FOLDER):
+        code, outputs, err = asked_here(tmp_path, "--command=validate", "--scenario=chat.yaml")
+        assert (code, outputs["verdict"], outputs["job-code"]) == (2, "invalid", "2")
+        assert "llmload-outcome: another `llmload ci run` is at work there" in err
+        assert told(tmp_path).entries[0].result is not None  # that of the job that holds it
+        (tmp_path / "outputs").unlink()
+        assert asked_here(tmp_path, "--command=validate", "--scenario=chat.yaml", "--outcome=mine")[0] == 0
+    (tmp_path / "outputs").unlink()
+    assert asked_here(tmp_path, "--command=validate", "--scenario=chat.yaml")[0] == 0
 
 
 def test_outputs_that_cannot_be_written_change_no_code(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmload.ci.inputs import Inputs, Shard, command_line, command_of, expand, fail_on_of, shard_of
+from llmload.ci.outcome_document import MOST_ENTRIES
 from llmload.errors import UsageError
 from llmload.outcome import Command, FailOn
 
@@ -183,6 +184,14 @@ def test_files_are_dealt_out_like_cards(tree: Path) -> None:
         ("a.yaml", "deep/c.yaml"),
         ("a[1].yaml", "deep/er/d.yaml"),
     ]
+
+
+def test_a_job_takes_no_more_files_than_an_outcome_can_tell(tmp_path: Path) -> None:
+    for number in range(MOST_ENTRIES + 1):
+        (tmp_path / f"{number}.yaml").touch()
+    with pytest.raises(UsageError, match=r"matches 1,001 files, and one job takes 1,000 at most. Share them"):
+        command_line(Inputs(scenario="*.yaml"), tmp_path)
+    assert len(command_line(Inputs(scenario="*.yaml", shard="1/2"), tmp_path).names) == 501
 
 
 @given(count=st.integers(1, 9))
