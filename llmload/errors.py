@@ -56,7 +56,8 @@ class Problem:
     source_line: str = ""
 
     def __str__(self) -> str:
-        at = f"{self.file}:{self.line}:{self.column}: {self.path}: {self.message}. {self.hint}"
+        name = self.file if self.file.isprintable() else repr(self.file)  # one line, whatever a file is called
+        at = f"{name}:{self.line}:{self.column}: {self.path}: {self.message}. {self.hint}"
         if not self.source_line:
             return at
         return f"{at}\n  {self.source_line}\n  {' ' * (self.column - 1)}^"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmload.cli import options
+from llmload.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,9 +89,9 @@ def _check(path: Path, sets: Sequence[str], env: Mapping[str, str], *, schema: b
 
 def _tell_text(checked: Mapping[str, _Checked]) -> None:
     for name, (problems, notices) in checked.items():
-        print("\n".join(str(problem) for problem in problems) if problems else f"{name}: valid")
+        print("\n".join(str(problem) for problem in problems) if problems else f"{plain(name)}: valid")
         for notice in notices:
-            print(f"  note: {notice}")
+            print(f"  note: {plain(notice)}")
 
 
 def _tell_json(checked: Mapping[str, _Checked]) -> None:

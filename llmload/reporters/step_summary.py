@@ -230,7 +230,7 @@ def _unnamed(left: Sequence[Told], room: int, texts: Texts) -> str:
 
 def _overview(told: Sequence[Told], room: int, texts: Texts) -> str:
     """A row for each scenario, the gravest first; none for one alone, of which all else speaks."""
-    if len(told) == 1:
+    if len(told) < 2:
         return ""
     rows = [_row(each, texts) for each in told[: _MOST_ROWS[0]]]
     columns = [

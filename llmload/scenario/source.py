@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from llmload.errors import Problem
+from llmload.plain_text import plain_lines
 from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.tree import Node, Trouble
 
@@ -33,12 +34,14 @@ class Source:
         quoted = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
         if len(quoted) > 200 or place.column > 200:
             quoted = ""
+        quoted = "".join(each if each.isprintable() or each == "\t" else "\ufffd" for each in quoted)  # columns stay
         path, message, hint = _short(trouble.path), _short(trouble.message), _short(trouble.hint)
         return Problem(place.file, place.line, place.column, path, message, hint, quoted)
 
 
 def _short(text: str) -> str:
-    """What a hostile file says at length is told in brief."""
+    """What a hostile file says at length is told in brief, and what is not to be seen not at all."""
+    text = plain_lines(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 

@@ -132,6 +132,13 @@ def test_what_passes_is_folded_and_what_fails_is_open() -> None:
     ]
 
 
+def test_an_outcome_of_nothing_has_no_table_of_scenarios() -> None:
+    for command in Command:
+        told = render(Outcome(command, 0, ()), texts_in(Language.EN)).decode()
+        assert told.startswith("## ⛔ ")
+        assert "|" not in told
+
+
 def test_one_scenario_needs_no_table_of_scenarios() -> None:
     assert "Lowest goodput" not in told(of_runs(TROUBLE))
     assert "Lowest goodput" in told(MIXED)

@@ -46,6 +46,17 @@ def test_the_caret_stands_under_what_is_wrong(path):
             assert 1 <= problem.column <= len(problem.source_line) + 1
 
 
+def test_no_document_and_no_name_of_one_writes_to_a_terminal(tmp_path):
+    path = tmp_path / "red\x1b[31m\n::error::x.yaml"
+    path.write_text("a: [\x1b[31m, \u202eb", encoding="utf-8")
+    with pytest.raises(ScenarioError) as caught:
+        load(path, env={})
+    lines = str(caught.value).splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert not any(line.startswith("::") for line in lines)
+    assert "a: [\ufffd[31m, \ufffdb" in str(caught.value)
+
+
 def test_a_problem_is_told_in_one_line_with_its_source_and_a_caret():
     with pytest.raises(ScenarioError) as caught:
         load(Path(__file__).parent / "bad" / "slo-without-unit.yaml", env={})
