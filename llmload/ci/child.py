@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
@@ -36,6 +36,10 @@ class Ended:
     died_of: str = ""
 
 
+_FOR_STEPS = frozenset({"GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"})
+"""Files by which a step of GitHub Actions tells later ones what to run with: not for what a scenario starts."""
+
+
 def own_command(words: Sequence[str]) -> tuple[str, ...]:
     """`llmload` with these words, by our own interpreter; -P imports nothing from the folder that we stand in."""
     return (sys.executable, "-P", "-m", "llmload", *words)
@@ -50,7 +54,9 @@ def run_to_end(command: Sequence[str], patience_s: float = KILL_AFTER_S) -> Ende
     with relay.listening():
         try:
             # a group of its own: Ctrl-C in a terminal comes to us alone, and the child hears it once
-            relay.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603 - no shell
+            relay.child = subprocess.Popen(  # noqa: S603 - no shell
+                command, env=_for_child(os.environ), stdin=subprocess.DEVNULL, process_group=0
+            )
         except OSError as error:
             problem = f"the command cannot be started ({error.strerror})"
             raise UsageError("inputs", problem, "Name fewer scenario files or values, or use shards") from None
@@ -107,6 +113,11 @@ class _Relay:
         if self.child is not None and self.child.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self.child.pid, signal.SIGKILL)
+
+
+def _for_child(env: Mapping[str, str]) -> dict[str, str]:
+    """A program that wants to find those files finds them; one that only uses its environment changes no later step."""
+    return {name: value for name, value in env.items() if name not in _FOR_STEPS}
 
 
 def _meaning(code: int, received: Sequence[int]) -> int:

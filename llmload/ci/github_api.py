@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from math import inf
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 import orjson
@@ -274,9 +274,14 @@ def _checked_url(url: str) -> str:
         raise UsageError(where, "is no address", remedy) from None
     if not host or parts.username is not None or parts.query or parts.fragment or not _VISIBLE.issuperset(url):
         raise UsageError(where, "is no address of an API", remedy)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(host)):
+    if not is_private(parts):
         raise UsageError(where, f"{plain(url, 100)} is not https, and a token must not be sent there", remedy)
     return url.rstrip("/")
+
+
+def is_private(address: SplitResult) -> bool:
+    """Whether nobody on the way reads what is sent there: by https, or by http on this machine."""
+    return address.scheme == "https" or (address.scheme == "http" and _is_here(address.hostname or ""))
 
 
 def _is_here(host: str) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
+from llmload.ci.github_api import is_private
 from llmload.ci.repository import REMOTE_PATIENCE_S, GitRefusal, Repository
 from llmload.errors import ForgeError, UsageError
 from llmload.plain_text import plain
@@ -196,7 +197,11 @@ def with_token(repository: Repository, token: str, server_url: str) -> Repositor
     """
     url = repository.told("remote", "get-url", "--push", "origin")
     asked, server = urlsplit(url or ""), urlsplit(server_url)
-    if not token or (asked.scheme, asked.hostname, asked.port) != (server.scheme, server.hostname, server.port):
+    if (
+        not token
+        or not is_private(server)
+        or (asked.scheme, asked.hostname, asked.port) != (server.scheme, server.hostname, server.port)
+    ):
         return repository
     shown = base64.b64encode(f"x-access-token:{token}".encode()).decode()
     header = f"http.{server.scheme}://{asked.netloc.rpartition('@')[2]}/.extraheader"

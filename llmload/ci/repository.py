@@ -23,6 +23,8 @@ PATIENCE_S = 60.0
 REMOTE_PATIENCE_S = 180.0
 
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C", "LANGUAGE": ""}
+_TOLD_BY_GIT = ("GIT_TRACE", "GIT_CURL_VERBOSE")
+"""Variables that begin so make git write down what it does, its environment and headers with a token among it."""
 _BOT = {"NAME": "github-actions[bot]", "EMAIL": "41898282+github-actions[bot]@users.noreply.github.com"}
 """Who GitHub says commits with a job's own token: https://github.com/actions/checkout#push-a-commit-using-the-built-in-token"""
 _ENDING_S = 2.0
@@ -73,7 +75,7 @@ def open_repository(env: Mapping[str, str]) -> Repository:
 
     Without an identity in the settings of git, a job of GitHub Actions commits as github-actions[bot].
     """
-    variables = {**env, **_QUIET}
+    variables = {name: value for name, value in env.items() if not name.startswith(_TOLD_BY_GIT)} | _QUIET
     try:
         top = Path(
             os.fsdecode(_ask(Path.cwd(), variables, ("rev-parse", "--show-toplevel"), b"", PATIENCE_S)).rstrip("\n")

@@ -125,3 +125,20 @@ def test_our_own_command_imports_nothing_from_the_folder_that_it_stands_in(tmp_p
     command = own_command(["validate", "--format", "json", "none.yaml"])
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, "imported from" in done.stderr) == (2, False), done.stderr
+
+
+def test_the_files_by_which_steps_change_later_ones_are_not_handed_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a scenario launches has the environment of the verb."""
+    for name in ("ENV", "OUTPUT", "PATH", "STATE", "STEP_SUMMARY"):
+        monkeypatch.setenv(f"GITHUB_{name}", str(tmp_path / name))
+    monkeypatch.setenv("GITHUB_SHA", "0" * 40)
+    script = (
+        "import os, sys; print(*sorted(n for n in os.environ if n.startswith('GITHUB_')), file=open(sys.argv[1], 'w'))"
+    )
+    seen = tmp_path / "seen"
+    assert run_to_end((sys.executable, "-c", script, str(seen))) == Ended(0)
+    names = set(seen.read_text().split())
+    assert "GITHUB_SHA" in names
+    assert not names & {"GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"}

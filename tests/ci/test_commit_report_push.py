@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from llmload.ci.proposal import Moved, Recorded, RecordedBaseline, commit_message, pull_request_body, title_of
+from llmload.ci.report_commit import with_token
+from llmload.ci.repository import open_repository
 from llmload.plain_text import plain
 from tests.ci.scripted_github import REPOSITORY, TOKEN, ScriptedGithub, Trouble, refusal
 from tests.cli.stored_history import fill, many
@@ -202,6 +204,32 @@ def test_another_server_is_not_shown_the_token(checkout: Path, monkeypatch: pyte
         monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
         assert record(checkout).returncode == 5
         assert [headers_of(request) for request in server.requests] == [[]]
+
+
+@pytest.mark.parametrize("tracing", ["GIT_CURL_VERBOSE", "GIT_TRACE_CURL", "GIT_TRACE2_EVENT", "GIT_TRACE"])
+def test_no_trace_of_git_has_the_token(checkout: Path, monkeypatch: pytest.MonkeyPatch, tracing: str) -> None:
+    shown = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
+    trace = checkout.parent / "trace"
+    with ScriptedServer(not_allowed) as server:
+        run_git("remote", "set-url", "origin", f"{server.url}/acme/serving.git")
+        monkeypatch.setenv("GITHUB_SERVER_URL", server.url)
+        monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+        monkeypatch.setenv(tracing, "1" if tracing == "GIT_CURL_VERBOSE" else str(trace))
+        monkeypatch.setenv("GIT_TRACE_REDACT", "0")
+        monkeypatch.setenv("GIT_TRACE2_ENV_VARS", "GIT_CONFIG_VALUE_0,GIT_CONFIG_VALUE_1,GIT_CONFIG_VALUE_2")
+        done = record(checkout)
+        assert server.requests
+    assert done.returncode == 5
+    told = done.stdout + done.stderr + (trace.read_text() if trace.exists() else "")
+    assert shown not in told
+    assert "authorization" not in told.lower()
+
+
+@pytest.mark.parametrize("server", ["http://git.example", "http://192.0.2.1:8080", "git://git.example"])
+def test_no_token_is_shown_where_others_on_the_way_could_read_it(checkout: Path, server: str) -> None:
+    run_git("remote", "set-url", "origin", f"{server}/acme/serving.git")
+    repository = open_repository(os.environ)
+    assert with_token(repository, TOKEN, server).env == repository.env
 
 
 def test_credentials_in_the_address_of_origin_are_not_told(checkout: Path) -> None:
