@@ -32,6 +32,7 @@ PAGE_LIMIT = 30  # of a hundred each: GitHub lets an issue have 2,500 comments
 _CONNECT_S, _READ_S, _ANSWER_S = 10.0, 30.0, 120.0
 _WAITS_S = (1.0, 2.0, 4.0)  # before each further try of what failed on the way
 _PATIENCE_S = 60.0
+_EMPTY, _GONE = 204, 404
 _TOO_MANY = 429  # whichever status the limit came with: a 403 of ours is about rights
 _VISIBLE = frozenset(map(chr, range(0x21, 0x7F)))
 
@@ -47,7 +48,7 @@ _REMEDIES = {
     422: "GitHub understood the request and refuses its content: see what it says",
 }
 
-Method = Literal["GET", "POST", "PATCH"]
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Document = Mapping[str, object]
 
 
@@ -113,6 +114,14 @@ class GithubApi:
     def patch(self, path: str, document: Document) -> object:
         """Change what is there. Twice is as good as once, so it is tried again where its answer was lost."""
         return self._until_heard("PATCH", self.url + path, document).document
+
+    def delete(self, path: str) -> None:
+        """Remove what is there. What is gone already is as good, since an answer may be lost on the way."""
+        try:
+            self._until_heard("DELETE", self.url + path, None)
+        except ForgeError as error:
+            if error.status != _GONE:
+                raise
 
     def post(self, path: str, document: Document, made: Callable[[], object | None]) -> object:
         """Make something. Where the answer was lost it may be there: `made` looks, before it is made again."""
@@ -208,7 +217,7 @@ class GithubApi:
         """The answer, where it is a success with a document."""
         status, where = answer.status, self._where(method, url)
         if 200 <= status < 300:
-            if answer.document is None:
+            if answer.document is None and status != _EMPTY:
                 raise ForgeError(where, "the answer is no JSON", "Check the API's address", status=status)
             return answer
         if 300 <= status < 400:

@@ -106,6 +106,11 @@ def rewrite_comment(api: GithubApi, repository: str, comment: Comment, body: str
     return _comment(api.patch(f"/repos/{repository}/issues/comments/{comment.number}", {"body": body}))
 
 
+def remove_comment(api: GithubApi, repository: str, comment: Comment) -> None:
+    """Take back a comment."""
+    api.delete(f"/repos/{repository}/issues/comments/{comment.number}")
+
+
 def pull_request(api: GithubApi, repository: str, number: int) -> PullRequest:
     """One pull request; ForgeError where there is none."""
     return _pull_request(api.get(f"/repos/{repository}/pulls/{number}"))

@@ -17,7 +17,15 @@ import orjson
 
 from llmload.analysis.conclusions import comparison_of, conclusion_of
 from llmload.ci.github_api import GithubApi
-from llmload.ci.github_resources import Account, Comment, acting_account, add_comment, comments_of, rewrite_comment
+from llmload.ci.github_resources import (
+    Account,
+    Comment,
+    acting_account,
+    add_comment,
+    comments_of,
+    remove_comment,
+    rewrite_comment,
+)
 from llmload.domain import RunResult
 from llmload.errors import Problem, UsageError
 from llmload.outcome import Command, Entry, Outcome
@@ -65,7 +73,11 @@ def checked_key(key: str) -> str:
 
 
 def settle(api: GithubApi, repository: str, number: int, wanted: Sticky, rewriting: Rewriting) -> tuple[Done, str]:
-    """Post the comment, or rewrite the one that is there where it has to be; what was done, and the comment's page."""
+    """Post the comment, or rewrite the one that is there where it has to be; what was done, and the comment's page.
+
+    Of jobs that post at once, the one whose comment is the oldest was first. The others take theirs back, which nobody
+    would ever rewrite.
+    """
     account = acting_account(api)
 
     def standing() -> Comment | None:
@@ -73,7 +85,11 @@ def settle(api: GithubApi, repository: str, number: int, wanted: Sticky, rewriti
 
     found = standing()
     if found is None:
-        return Done.POSTED, add_comment(api, repository, number, wanted.body, standing).url
+        posted = add_comment(api, repository, number, wanted.body, standing)
+        found = standing() or posted
+        if found.number == posted.number:
+            return Done.POSTED, posted.url
+        remove_comment(api, repository, posted)
     if rewriting == "on-change" and _digest_in(found.body) == wanted.digest:
         return Done.LEFT, found.url
     return Done.REWRITTEN, rewrite_comment(api, repository, found, wanted.body).url

@@ -78,6 +78,7 @@ class ScriptedGithub:
     user: dict[str, object] | None = None  # what GET /user says; a bot's token is refused
     viewer: str | None = "github-actions[bot]"
     slept: list[float] = field(default_factory=list)
+    meanwhile: list[str] = field(default_factory=list)  # bodies of comments that another job posts just before ours
 
     def __enter__(self) -> Self:
         self._server = ScriptedServer(self._script).__enter__()
@@ -146,6 +147,8 @@ class ScriptedGithub:
             case "GET", "/issues/7/comments":
                 return self._page(self.comments, address.path, query)
             case "POST", "/issues/7/comments":
+                while self.meanwhile:
+                    self.comment(self.meanwhile.pop(0), self.user or BOT)
                 return answer(201, self.comment(str(request.document["body"]), self.user or BOT))
             case "GET", "/pulls":
                 return self._page([each for each in self.pulls if _matches(each, query)], address.path, query)
@@ -164,6 +167,9 @@ class ScriptedGithub:
         item = next((each for each in items if each[key] == int(found[1])), None)
         if item is None:
             return refusal(404, "Not Found")
+        if method == "DELETE":
+            items.remove(item)
+            return Script([Piece(0, head("204 No Content", "text/plain", "Content-Length: 0\r\n"))])
         if method == "PATCH":
             item |= request.document
         return answer(200, item)

@@ -152,6 +152,20 @@ def test_a_lost_answer_posts_no_second_comment(trouble: Trouble) -> None:
     assert len(github.written()) == 1
 
 
+@pytest.mark.parametrize(
+    ("theirs", "done"),
+    [
+        pytest.param(OTHER, Done.REWRITTEN, id="another conclusion"),
+        pytest.param(ONE, Done.LEFT, id="the same conclusion"),
+    ],
+)
+def test_two_jobs_that_post_at_once_leave_one_comment(theirs: Sticky, done: Done) -> None:
+    gone = Trouble("DELETE", LOST, is_done=True)
+    with ScriptedGithub(meanwhile=[theirs.body], troubles=[gone]) as github:
+        assert settled(github, ONE) is done
+    assert [(each["id"], each["body"]) for each in github.comments] == [(1_000, ONE.body)]
+
+
 def test_a_lost_rewriting_is_repeated() -> None:
     with ScriptedGithub() as github:
         github.comment(ONE.body)
