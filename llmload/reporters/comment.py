@@ -11,22 +11,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llmload.analysis.comparison import Comparison
-from llmload.analysis.conclusions import breaks_build, comparison_of, lowest_goodput
+from llmload.analysis.conclusions import comparison_of, lowest_goodput
 from llmload.domain import RunResult
 from llmload.outcome import Command, Outcome
-from llmload.promises import Level
 from llmload.reporters import comparison_markdown
 from llmload.reporters.aligned_table import Column, Side, table
-from llmload.reporters.escaping import Markdown, markdown_code, markdown_html, markdown_prose
-from llmload.reporters.figures import MISSING, percent
+from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
+from llmload.reporters.figures import percent
+from llmload.reporters.rooms import ROOMS, fill
 from llmload.reporters.step_summary import GRAVEST, head_of
 from llmload.reporters.summary_sections import (
     MARKS,
-    ROOMS,
     Told,
     code,
     figures_folded,
-    fill,
     items,
     line,
     name,
@@ -35,9 +33,9 @@ from llmload.reporters.summary_sections import (
     word,
 )
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import Reading, read, seen, tally, urgency
+from llmload.reporters.wording import Reading, readings, seen, tally
 from llmload.reporters.workflow_commands import inert
-from llmload.verdict import NO_BASELINE, Status, Verdict
+from llmload.verdict import Status
 
 LIMIT = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""
@@ -46,7 +44,6 @@ _ROOM = ROOMS[-1]
 _MOST_ROWS = 64
 _MOST_DIFFERENT = 50
 _FOR_LOOKING = 30_000  # characters of what is broken, so that the folded rest is not left out for it
-_OPEN = (Status.INCONCLUSIVE, Status.INCOMPARABLE)
 
 Rewriting = Literal["on-change", "always"]
 """When a comment that is there already is written anew: when what it says has changed, or after each run."""
@@ -98,8 +95,8 @@ def _more(left: int, texts: Texts) -> str:
 
 def _overview(told: Sequence[Told], texts: Texts) -> str:
     """A row for each scenario, the gravest first; without the last column where every gate holds."""
-    if all(each.run is None for each in told) and len(told) < 2:
-        return ""  # all that is known of it stands below
+    if len(told) < 2:
+        return ""  # all that is known of it stands above and below
     columns = [
         Column("", Side.CENTRE),
         *(Column(texts[f"summary.column.{each}"]) for each in ("scenario", "verdict", "gates")),
@@ -115,7 +112,7 @@ def _overview(told: Sequence[Told], texts: Texts) -> str:
 def _row(told: Told, texts: Texts) -> tuple[str, ...]:
     lead = (MARKS[told.conclusion], code(told), word(told.conclusion, texts))
     if told.run is None:
-        return (*lead, "", MISSING, reason_in_brief(told, texts))
+        return (*lead, "", "", reason_in_brief(told, texts))
     counts = tally(told.run, texts)
     goodput = percent(lowest_goodput(Outcome(Command.APPLY, told.entry.exit_code, (told.entry,))))
     return (*lead, counts.partition(": ")[2] or counts, goodput, _worst(told.run, texts))
@@ -123,10 +120,10 @@ def _row(told: Told, texts: Texts) -> tuple[str, ...]:
 
 def _worst(run: RunResult, texts: Texts) -> str:
     """The gravest gate with what was observed and wanted; nothing of a run whose gates all hold."""
-    readings = [read(verdict, run.reference, texts) for verdict in run.verdicts if verdict.status is not Status.PASS]
-    if not readings:
+    open_ones = _open_readings(run, texts)
+    if not open_ones:
         return ""
-    worst = min(readings, key=urgency)
+    worst = open_ones[0]
     place = fill(texts, "markdown.at", {"step": worst.step})
     figures = fill(texts, "comment.seen", {"observed": seen(worst, texts), "target": worst.target})
     return Markdown(f"{markdown_code(worst.gate, 120)} {place}<br>{figures}")
@@ -152,18 +149,10 @@ def _looked_at(told: Sequence[Told], texts: Texts) -> str:
 
 
 def _open_readings(run: RunResult | None, texts: Texts) -> list[Reading]:
-    """Nothing where there is no run."""
+    """Every gate that does not hold, one that only warns too; nothing where there is no run."""
     if run is None:
         return []
-    open_ones = (read(verdict, run.reference, texts) for verdict in run.verdicts if _needs_reader(verdict, run))
-    return sorted(open_ones, key=urgency)
-
-
-def _needs_reader(verdict: Verdict, run: RunResult) -> bool:
-    """Whether this verdict alone keeps the run from a pass: it breaks the build, or is open and could."""
-    if breaks_build(verdict, run.fails_on):
-        return True
-    return verdict.status in _OPEN and verdict.gate.level is Level.FAIL and verdict.kind != NO_BASELINE
+    return [reading for reading in readings(run, texts) if reading.status is not Status.PASS]
 
 
 # ---------------------------------------------------------------- folded
@@ -171,10 +160,9 @@ def _needs_reader(verdict: Verdict, run: RunResult) -> bool:
 
 def _folded(told: Told, texts: Texts) -> str:
     """Every gate and load of a scenario behind its name; nothing where none was measured."""
-    if told.run is None or not told.run.steps:
+    if told.run is None:
         return ""
-    about = texts["comment.details"].format(scenario=f"<b>{markdown_html(name(told), 160)}</b>")
-    return figures_folded(told.run, Markdown(about), _ROOM, texts) + "\n"
+    return f"{figures_folded(told.run, _ROOM, texts)}\n".lstrip()
 
 
 def _compared(told: Sequence[Told], comparison: Comparison | None, texts: Texts) -> list[str]:

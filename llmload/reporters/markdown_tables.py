@@ -25,14 +25,15 @@ MARKS = {
 
 
 def gates(readings: Sequence[Reading], texts: Texts) -> Markdown:
-    """Each verdict with all its figures."""
+    """Each verdict with all its figures; what requests were worth only where that is known of one."""
+    worth = ("deff", "effective_n") if any(reading.effective_n != MISSING for reading in readings) else ()
     columns = [
         Column("", Side.CENTRE),
         *(Column(texts[f"column.{name}"]) for name in ("gate", "step")),
         *(Column(texts[f"column.{name}"], Side.RIGHT) for name in ("observed", "target", "interval")),
-        *(Column(texts[f"column.{name}"], Side.RIGHT) for name in ("n", "deff", "effective_n")),
+        *(Column(texts[f"column.{name}"], Side.RIGHT) for name in ("n", *worth)),
     ]
-    return table(columns, [tuple(_gate(reading, texts)) for reading in readings])
+    return table(columns, [tuple(_gate(reading, texts))[: len(columns)] for reading in readings])
 
 
 def _gate(reading: Reading, texts: Texts) -> Iterator[str]:

@@ -7,7 +7,7 @@ then figures, then reasons. The conclusion stays, and the names of broken gates 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
@@ -20,18 +20,16 @@ from llmload.promises import Level
 from llmload.reporters import comparison_markdown, comparison_wording
 from llmload.reporters.aligned_table import Column, Side, table
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
-from llmload.reporters.figures import MISSING, percent
+from llmload.reporters.figures import percent
+from llmload.reporters.open_gates import gate_names, gates_with_steps
+from llmload.reporters.rooms import ROOMS, fill
 from llmload.reporters.summary_sections import (
     FINE,
     MARKS,
-    ROOMS,
     Told,
     code,
-    fill,
     folded,
     folded_of_one,
-    gate_names,
-    gates_with_steps,
     line,
     reason_in_brief,
     section,
@@ -59,7 +57,6 @@ _OPEN = {
     Status.INCOMPARABLE: Conclusion.INCONCLUSIVE,
 }
 _MOST_ROWS = (100, 30, 10)
-_ID = 40  # characters of the id of a run
 _MOST_KINDS = (40, 10, 3, 0)  # of gates, where the scenarios themselves have no room
 
 
@@ -99,12 +96,12 @@ def head_of(outcome: Outcome, told: Sequence[Told], comparison: Comparison | Non
         occurring = {conclusion, *(each.conclusion for each in told)}
     means = [each for each in GRAVEST if each in occurring and each not in FINE] or [conclusion]
     mark = _mark(conclusion, comparison)
-    return f"## {mark} {lead}\n\n{gates}{_meaning(means, texts)}"
+    return f"## {mark} {lead}\n\n{gates}{_meaning(means, texts, {conclusion: mark})}"
 
 
-def _meaning(conclusions: Sequence[Conclusion], texts: Texts) -> str:
+def _meaning(conclusions: Sequence[Conclusion], texts: Texts, marks: Mapping[Conclusion, str] = MARKS) -> str:
     """A sentence for each, what it means for the pull request and what to do."""
-    lines = [f"{MARKS[each]} {texts[f'meaning.{each.name.lower()}']}" for each in conclusions]
+    lines = [f"{marks.get(each, MARKS[each])} {texts[f'meaning.{each.name.lower()}']}" for each in conclusions]
     return "<br>\n".join(lines) + "\n\n" if lines else ""
 
 
@@ -156,7 +153,8 @@ def _foot(outcome: Outcome, told: Sequence[Told], artifact: str, texts: Texts) -
     binding = (verdict.status for verdict in verdicts if verdict.gate.level is Level.FAIL)
     single = {_OPEN[status] for status in binding if status in _OPEN} - {each.conclusion for each in told}
     meaning = _meaning([each for each in GRAVEST if each in single], texts)
-    columns = f"\n<sub>{texts['markdown.interval']}. {texts['markdown.effective_n']}</sub>\n" if verdicts else ""
+    has_figures = any(verdict.evidence is not None for verdict in verdicts)
+    columns = f"\n<sub>{texts['markdown.interval']}. {texts['markdown.effective_n']}</sub>\n" if has_figures else ""
     return f"{meaning}{further}\n{columns}"
 
 
@@ -237,7 +235,7 @@ def _overview(told: Sequence[Told], room: int, texts: Texts) -> str:
         Column("", Side.CENTRE),
         *(Column(texts[f"summary.column.{each}"]) for each in ("scenario", "verdict", "gates")),
         Column(texts["summary.column.goodput"], Side.RIGHT),
-        *(Column(texts[f"summary.column.{each}"]) for each in ("first", "run")),
+        Column(texts["summary.column.first"]),
     ]
     for most in _MOST_ROWS:
         left = len(told) - most
@@ -251,15 +249,12 @@ def _overview(told: Sequence[Told], room: int, texts: Texts) -> str:
 def _row(told: Told, texts: Texts) -> tuple[str, ...]:
     run, mark, verdict = told.run, MARKS[told.conclusion], word(told.conclusion, texts)
     if run is None:
-        return mark, code(told), verdict, "", MISSING, reason_in_brief(told, texts), ""
+        return mark, code(told), verdict, "", "", reason_in_brief(told, texts)
     alone = Outcome(Command.APPLY, told.entry.exit_code, (told.entry,))
     worst = next(iter(gates_with_steps(run, texts)), Markdown())
     counts = tally(run, texts)
     gates = counts.partition(": ")[2] or counts
-    return (
-        *(mark, code(told), verdict, gates, percent(lowest_goodput(alone))),
-        *(worst, markdown_code(run.header.run_id, _ID)),
-    )
+    return mark, code(told), verdict, gates, percent(lowest_goodput(alone)), worst
 
 
 # ---------------------------------------------------------------- a comparison

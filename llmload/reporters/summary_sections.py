@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from llmload.analysis.conclusions import conclusion_of
-from llmload.domain import RunResult
+from llmload.baseline import NoBaseline
+from llmload.domain import RunResult, StepResult
 from llmload.errors import Problem
 from llmload.outcome import Command, Conclusion, Entry, Outcome
-from llmload.plain_text import display_width, plain_lines
 from llmload.reporters import capacity_sections, markdown_tables, sections
-from llmload.reporters.aligned_table import escaped
 from llmload.reporters.changes import compared_with
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_html, markdown_prose
+from llmload.reporters.figures import MISSING
+from llmload.reporters.open_gates import MOST_NAMES, details, gates_with_steps, look_at, not_kept
 from llmload.reporters.reasons import in_language
+from llmload.reporters.rooms import NAME, Room, fill, said, todo
+from llmload.reporters.source_excerpt import fenced, pointed_at
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import (
     Reading,
     capital,
     caveats,
-    figures,
     finding_cause,
     finding_figures,
     finding_kind,
     finding_remedy,
     place_of,
     readings,
-    sentence,
-    status_word,
     tally,
 )
-from llmload.verdict import Status
+from llmload.verdict import Caveat, Status
 
 MARKS = {
     Conclusion.PASS: "✅",
@@ -50,26 +50,6 @@ MARKS = {
 
 FINE = frozenset((Conclusion.PASS, Conclusion.NOT_GATED, Conclusion.VALID, Conclusion.SAME))
 """Nothing to look at: told folded."""
-
-_NAME = 80  # characters of a scenario, a gate or a file where names alone are told
-_MOST_NAMES = 12
-_MOST_VALUES = 6  # of the steps of one gate
-_CODE_WIDTH = 160  # characters of a line of a document
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How many of each a section tells before it says how many more there are; `letters` of one foreign text."""
-
-    details: int
-    gates: int
-    steps: int
-    lines: int
-    letters: int
-
-
-ROOMS = (Room(1, 0, 0, 1, 300), Room(3, 20, 10, 3, 450), Room(10, 50, 30, 10, 450))
-"""From the least to the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +76,6 @@ def word(conclusion: Conclusion, texts: Texts) -> str:
     return texts[f"conclusion.{conclusion.name.lower()}"]
 
 
-def fill(texts: Texts, key: str, values: Mapping[str, object]) -> Markdown:
-    """A sentence of the catalogue around values, of which some may be Markdown."""
-    return Markdown(texts[key].format(**{name: escaped(value) for name, value in values.items()}))
-
-
 def name(told: Told) -> str:
     """The scenario; where it was not loaded, the file or the run as it was named."""
     return told.entry.source if told.run is None else told.run.header.scenario
@@ -108,7 +83,7 @@ def name(told: Told) -> str:
 
 def code(told: Told) -> Markdown:
     """The same for a table."""
-    return markdown_prose(name(told), _NAME) if told.run is not None else markdown_code(name(told), _NAME)
+    return markdown_prose(name(told), NAME) if told.run is not None else markdown_code(name(told), NAME)
 
 
 # ---------------------------------------------------------------- names alone
@@ -119,45 +94,9 @@ def line(told: Told, texts: Texts) -> str:
     names = gates_with_steps(told.run, texts) if told.run is not None else []
     if not names:
         names = [reason_in_brief(told, texts)]
-    left = len(names) - _MOST_NAMES
+    left = len(names) - MOST_NAMES
     more = f"; {fill(texts, 'summary.more', {'count': f'{left:,}'})}" if left > 0 else ""
-    return f"- {MARKS[told.conclusion]} **{code(told)}** {'; '.join(names[:_MOST_NAMES])}{more}\n"
-
-
-def gates_with_steps(run: RunResult, texts: Texts) -> list[Markdown]:
-    """Every gate that is not kept, the gravest first, with the steps at which it is not."""
-    found: dict[Markdown, list[str]] = {}
-    for reading in _to_look_at(readings(run, texts)):
-        found.setdefault(_named(reading), []).append(reading.step)
-    return [
-        Markdown(f"{gate} {fill(texts, 'markdown.at', {'step': steps_in_brief(steps, texts)})}")
-        for gate, steps in found.items()
-    ]
-
-
-def gate_names(run: RunResult, texts: Texts) -> list[Markdown]:
-    """The same without the steps."""
-    return list(dict.fromkeys(_named(reading) for reading in _to_look_at(readings(run, texts))))
-
-
-def _to_look_at(every: Sequence[Reading]) -> list[Reading]:
-    return [reading for reading in every if reading.status is not Status.PASS]
-
-
-def _named(reading: Reading) -> Markdown:
-    return Markdown(f"{markdown_tables.MARKS[reading.status]} {_gate(reading, _NAME)}")
-
-
-def _gate(reading: Reading, letters: int) -> Markdown:
-    """With its name, unless that leaves no room for the promise itself."""
-    return markdown_code(reading.gate if len(reading.gate) <= letters else reading.promise, letters)
-
-
-def steps_in_brief(steps: Sequence[str], texts: Texts) -> str:
-    """The first few steps, and how many more."""
-    named = ", ".join(steps[:_MOST_VALUES])
-    left = len(steps) - _MOST_VALUES
-    return named if left <= 0 else f"{named}, {texts['summary.more'].format(count=f'{left:,}')}"
+    return f"- {MARKS[told.conclusion]} **{code(told)}** {'; '.join(names[:MOST_NAMES])}{more}\n"
 
 
 def reason_in_brief(told: Told, texts: Texts) -> Markdown:
@@ -165,8 +104,8 @@ def reason_in_brief(told: Told, texts: Texts) -> Markdown:
     problems = told.entry.problems
     if problems:
         first = problems[0]
-        return markdown_prose(f"{first.file}:{first.line}: {first.message}", 2 * _NAME)
-    return markdown_prose(_because(told, texts), 2 * _NAME)
+        return markdown_prose(f"{first.file}:{first.line}: {first.message}", 2 * NAME)
+    return markdown_prose(_because(told, texts), 2 * NAME)
 
 
 def _because(told: Told, texts: Texts) -> str:
@@ -179,9 +118,8 @@ def _because(told: Told, texts: Texts) -> str:
 
 def section(told: Told, room: Room, texts: Texts) -> str:
     """An entry that somebody has to look at, open."""
-    head = f"### {MARKS[told.conclusion]} {markdown_prose(name(told), 2 * _NAME)}: {word(told.conclusion, texts)}"
-    counts = [] if told.run is None else [markdown_prose(sentence(tally(told.run, texts)))]
-    return _joined([head, *counts, *_blocks(told, room, texts)])
+    head = f"### {MARKS[told.conclusion]} {markdown_prose(name(told), 2 * NAME)}: {word(told.conclusion, texts)}"
+    return _joined([head, *_blocks(told, room, texts)])
 
 
 def section_of_one(told: Told, room: Room, texts: Texts) -> str:
@@ -192,38 +130,57 @@ def section_of_one(told: Told, room: Room, texts: Texts) -> str:
 def _blocks(told: Told, room: Room, texts: Texts) -> list[str]:
     blocks = list(_problems(told.entry.problems, room, texts))
     if told.run is None:
-        return blocks or [_said(_because(told, texts), room)]
-    return [*blocks, *_of_run(told, told.run, room, texts)]
+        return blocks or [said(_because(told, texts), room)]
+    return [*blocks, *_of_run(told, told.run, room, texts), _full(told.run, room, texts)]
 
 
 def folded(told: Told, room: Room, texts: Texts) -> str:
     """An entry that is fine, as a fold; "" where nothing is to be told of it."""
     if told.run is None:
         return ""
-    about = f"<b>{markdown_html(name(told), 2 * _NAME)}</b>: {word(told.conclusion, texts)}"
-    return _fold(f"{MARKS[told.conclusion]} {about} · {tally(told.run, texts)}", _of_run(told, told.run, room, texts))
+    about = f"<b>{markdown_html(name(told), 2 * NAME)}</b>: {word(told.conclusion, texts)}"
+    blocks = [*_of_run(told, told.run, room, texts), *_figures(told.run, room, texts)]
+    return _fold(f"{MARKS[told.conclusion]} {about} · {tally(told.run, texts)}", blocks)
 
 
 def folded_of_one(told: Told, room: Room, texts: Texts) -> str:
     """An entry that is fine and alone: what it advises is read without opening the fold."""
     if told.run is None:
         return ""
-    advised = f"{_recommended(told.run, room, texts)}\n\n".lstrip()
-    return advised + _fold(texts["summary.figures"], _of_run(told, told.run, room, texts))
+    return _joined(_of_run(told, told.run, room, texts)) + _full(told.run, room, texts)
 
 
 def items(told: Told, to_tell: Sequence[Reading], room: Room, texts: Texts) -> Iterator[str]:
     """Of an entry its problems, why there is no verdict, and these readings in full, one block each."""
     yield from _problems(told.entry.problems, room, texts)
-    if told.entry.exit_code and (told.entry.message or not (to_tell or told.entry.problems)):
-        yield _said(_because(told, texts), room)
-    yield from (_detail(reading, room, texts) for reading in to_tell)
+    if told.entry.exit_code and not told.entry.problems and (told.entry.message or not to_tell):
+        yield said(_because(told, texts), room)
+    yield from details(to_tell, room, texts)
 
 
-def figures_folded(run: RunResult, summary: Markdown, room: Room, texts: Texts) -> str:
-    """Every gate and step of a run, and what was noted beside them, behind a summary that is HTML already."""
-    tables = _tables(run, readings(run, texts), room, texts)
-    return _fold(summary, [*tables, *_caveats(run, room, texts), *_findings(run, room, texts)])
+def figures_folded(run: RunResult, room: Room, texts: Texts) -> str:
+    """The same behind the name of the scenario and the number of its gate checks, steps, caveats and findings."""
+    scenario = f"<b>{markdown_html(run.header.scenario, 2 * NAME)}</b>"
+    about = texts["summary.scenario_in_full"].format(scenario=scenario, contents=_contents(run, texts))
+    blocks = list(_figures(run, room, texts))
+    return _fold(about, blocks) if blocks else ""
+
+
+def _full(run: RunResult, room: Room, texts: Texts) -> str:
+    """The same where a heading has the name; "" where there is no room for any of it."""
+    blocks = list(_figures(run, room, texts))
+    return _fold(texts["summary.in_full"].format(contents=_contents(run, texts)), blocks) if blocks else ""
+
+
+def _contents(run: RunResult, texts: Texts) -> str:
+    """How much a fold has of what: "9 gate checks, 3 steps, 1 caveat"."""
+    counts = {
+        "gate_check": len(_measured(run, texts)),
+        "step": len(_steps(run)),
+        "caveat": len(_unsaid(run, texts)),
+        "finding": len(run.findings),
+    }
+    return ", ".join(texts.counted(f"counted.{each}", count) for each, count in counts.items() if count)
 
 
 def _fold(summary: str, blocks: Iterable[str]) -> str:
@@ -234,20 +191,25 @@ def _joined(blocks: Iterable[str]) -> str:
     return "".join(f"{block.rstrip()}\n\n" for block in blocks if block.strip())
 
 
-def _said(text: str, room: Room) -> Markdown:
-    return markdown_prose(sentence(text), room.letters)
-
-
 def _of_run(told: Told, run: RunResult, room: Room, texts: Texts) -> Iterator[str]:
-    every = readings(run, texts)
-    to_look_at = _to_look_at(every)
-    if told.entry.message or not to_look_at:
-        yield _said(_because(told, texts), room)
-    yield from _look_at(to_look_at, room, texts)
+    found = not_kept(readings(run, texts))
+    if told.entry.message or not (found or told.conclusion in FINE):
+        yield said(_because(told, texts), room)
+    yield from look_at(found, room, texts)
     yield _recommended(run, room, texts)
-    yield from _tables(run, every, room, texts)
-    yield from _caveats(run, room, texts)
-    yield from _findings(run, room, texts)
+
+
+def _figures(run: RunResult, room: Room, texts: Texts) -> Iterator[str]:
+    """Which run it is, every gate and step of it, and what was noted beside them."""
+    measured = _measured(run, texts)
+    blocks = [
+        *_tables(run, measured, room, texts),
+        *_caveats(run, room, texts),
+        *_findings(run, room, texts),
+    ]
+    if blocks:
+        yield fill(texts, "summary.run", {"run": markdown_code(run.header.run_id, NAME)})
+    yield from blocks
 
 
 def _recommended(run: RunResult, room: Room, texts: Texts) -> str:
@@ -255,48 +217,36 @@ def _recommended(run: RunResult, room: Room, texts: Texts) -> str:
     advised = capacity_sections.recommendation(run, texts)
     if advised is None:
         return ""
-    return f"**{texts['heading.recommendation']}:** {_said(advised.headline, room)}"
+    return f"**{texts['heading.recommendation']}:** {said(advised.headline, room)}"
 
 
-def _look_at(found: Sequence[Reading], room: Room, texts: Texts) -> Iterator[str]:
-    """What broke first in full, then the others; what there is no room for by name."""
-    if not found:
-        return
-    yield "\n".join(_detail(reading, room, texts) for reading in found[: room.details])
-    if left := found[room.details :]:
-        distinct: list[str] = list(dict.fromkeys(_named(each) for each in left))
-        more = len(distinct) - 2 * _MOST_NAMES
-        count = [str(fill(texts, "summary.more", {"count": f"{more:,}"}))] if more > 0 else []
-        lead = fill(texts, "summary.also", {"count": f"{len(left):,}"})
-        yield f"{lead} {', '.join([*distinct[: 2 * _MOST_NAMES], *count])}"
+def _measured(run: RunResult, texts: Texts) -> list[Reading]:
+    """Gates that have a figure; why the others have none is told of them already."""
+    return [reading for reading in readings(run, texts) if reading.observed != MISSING]
 
 
-def _detail(reading: Reading, room: Room, texts: Texts) -> str:
-    status = status_word(reading.status, texts) + (f", {reading.weight}" if reading.weight else "")
-    at = fill(texts, "markdown.at", {"step": reading.step})
-    lines = [
-        f"- {markdown_tables.MARKS[reading.status]} **{status}** {at}: {_gate(reading, room.letters)}",
-        _said(in_language(reading.because, texts), room),
-        markdown_prose(sentence(figures(reading, texts))),
-    ]
-    return "<br>\n  ".join([*lines, *_todo(in_language(reading.remedy, texts), room, texts)])
+def _steps(run: RunResult) -> list[StepResult]:
+    """Those that requests were sent at."""
+    return [step for step in run.steps if step.metrics.attempts]
 
 
-def _todo(remedy: str, room: Room, texts: Texts) -> list[str]:
-    return [f"**{texts['label.to_do']}:** {_said(remedy, room)}"] if remedy else []
+def _unsaid(run: RunResult, texts: Texts) -> list[tuple[str, Caveat]]:
+    """Caveats that no gate has for its reason."""
+    reasons = {verdict.because for verdict in run.verdicts if verdict.status is Status.ERROR}
+    return [(where, each) for where, each in caveats(run, texts) if not any(each.figure in told for told in reasons)]
 
 
 def _caveats(run: RunResult, room: Room, texts: Texts) -> Iterator[str]:
-    told = caveats(run, texts)
+    told = _unsaid(run, texts)
     if not told or (not room.gates and not any(caveat.is_fatal for _, caveat in told)):
         return
     yield f"**{texts['heading.caveats']}**"
     lines = [
         "<br>\n  ".join(
             [
-                f"- {'⛔' if caveat.is_fatal else '⚠️'} **{markdown_prose(in_language(caveat.rule, texts), _NAME)}** "
-                f"({markdown_prose(where)}): {_said(in_language(caveat.figure, texts), room)}",
-                *_todo(in_language(caveat.remedy, texts), room, texts),
+                f"- {'⛔' if caveat.is_fatal else '⚠️'} **{markdown_prose(in_language(caveat.rule, texts), NAME)}** "
+                f"({markdown_prose(where)}): {said(in_language(caveat.figure, texts), room)}",
+                *todo(in_language(caveat.remedy, texts), room, texts),
             ]
         )
         for where, caveat in told[: room.lines]
@@ -314,10 +264,10 @@ def _findings(run: RunResult, room: Room, texts: Texts) -> Iterator[str]:
         kind = finding_kind(finding, texts) or subject
         told = subject if finding.kind in ("", "declared") else capital(subject)  # names of settings stay as they are
         figured = f"{told}: {finding_figures(finding, texts)}"
-        cause = _said(finding_cause(finding, texts), room)
-        lead = f"- **{markdown_prose(kind, _NAME)}** ({markdown_prose(place_of(finding, texts))}): {cause}"
-        todo = _todo(finding_remedy(finding, texts), room, texts)
-        lines.append("<br>\n  ".join([lead, _said(figured, room), *todo]))
+        cause = said(finding_cause(finding, texts), room)
+        lead = f"- **{markdown_prose(kind, NAME)}** ({markdown_prose(place_of(finding, texts))}): {cause}"
+        advice = todo(finding_remedy(finding, texts), room, texts)
+        lines.append("<br>\n  ".join([lead, said(figured, room), *advice]))
     yield "\n".join(lines) + _more(len(run.findings) - room.lines, texts)
 
 
@@ -325,13 +275,13 @@ def _tables(run: RunResult, every: Sequence[Reading], room: Room, texts: Texts) 
     if every and room.gates:
         yield f"**{texts['heading.gates']}**"
         yield markdown_tables.gates(every[: room.gates], texts) + _more(len(every) - room.gates, texts)
-        if words := compared_with(run, texts):
-            yield _said(words, room)
-    if run.steps and room.steps:
+        if not isinstance(run.reference, NoBaseline) and (words := compared_with(run, texts)):  # else said above
+            yield said(words, room)
+    if (steps := _steps(run)) and room.steps:
         yield f"**{texts['heading.steps']}**"
-        yield markdown_tables.steps(run.steps[: room.steps], texts) + _more(len(run.steps) - room.steps, texts)
+        yield markdown_tables.steps(steps[: room.steps], texts) + _more(len(steps) - room.steps, texts)
         if words := sections.knee(run, texts):
-            yield _said(words, room)
+            yield said(words, room)
 
 
 def _more(left: int, texts: Texts) -> str:
@@ -347,28 +297,11 @@ def _problems(problems: Sequence[Problem], room: Room, texts: Texts) -> Iterator
     for problem in problems[: room.lines]:
         path = markdown_code(problem.path, room.letters)
         place = markdown_code(f"{problem.file}:{problem.line}:{problem.column}", room.letters)
-        yield f"{place} · **{path}**: {_said(problem.message, room)}<br>\n{markdown_prose(problem.hint, room.letters)}"
+        yield f"{place} · **{path}**: {said(problem.message, room)}<br>\n{markdown_prose(problem.hint, room.letters)}"
         if problem.source_line:
-            yield _fenced(_pointed_at(problem))
+            yield fenced(pointed_at(problem))
     left = len(problems) - room.lines
     if left > 0:
         yield fill(
-            texts, "summary.more_problems", {"count": f"{left:,}", "file": markdown_code(problems[0].file, _NAME)}
+            texts, "summary.more_problems", {"count": f"{left:,}", "file": markdown_code(problems[0].file, NAME)}
         )
-
-
-def _pointed_at(problem: Problem) -> list[str]:
-    """The line of the document with a caret below the place, cut where it is long."""
-    whole = plain_lines(problem.source_line.expandtabs(1)).replace("\n", " ")
-    column = min(max(problem.column, 1), len(whole) + 1) - 1
-    start = max(0, column - _CODE_WIDTH // 2)
-    shown = whole[start : start + _CODE_WIDTH]
-    return [shown.rstrip(), " " * display_width(shown[: column - start]) + "^"]
-
-
-def _fenced(lines: Sequence[str]) -> str:
-    """A block of code that no line of it ends."""
-    fence = "```"
-    while any(fence in each for each in lines):
-        fence += "`"
-    return "\n".join((f"{fence}text", *lines, fence))

@@ -187,6 +187,8 @@ def figures(reading: Reading, texts: Texts) -> str:
     if reading.is_relative:
         return told
     looks = texts.counted("counted.look", reading.looks)
+    if reading.effective_n == MISSING:
+        return f"{told}, {looks}"
     return told + texts["evidence.worth"].format(effective_n=reading.effective_n, deff=reading.deff, looks=looks)
 
 

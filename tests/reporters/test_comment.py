@@ -121,7 +121,7 @@ def test_the_table_has_a_row_for_each_scenario_the_gravest_first() -> None:
 
 
 def test_where_every_gate_holds_the_table_names_none() -> None:
-    page = page_of(render(of_runs(CLEAN), FACTS, ENGLISH))
+    page = page_of(render(of_runs(CLEAN, CLEAN), FACTS, ENGLISH))
     head = next(page.iter("table")).find(".//tr")
     assert [cell.text_content() for cell in head] == ["", "Scenario", "Verdict", "Gates", "Lowest goodput"]
 
@@ -136,7 +136,17 @@ def test_an_interruption_is_told_beside_what_was_measured() -> None:
     text = render(INTERRUPTED, FACTS, ENGLISH)
     assert "## ⛔ INTERRUPTED: quickstart" in text
     assert "\n\ninterrupted by Ctrl-C.\n\n" in text
-    assert "<b>quickstart</b>: every gate and load" in text
+    assert "<summary><b>quickstart</b> in full: 13 gate checks, 6 steps</summary>" in text
+
+
+def test_a_gate_that_only_warns_is_told_too_where_it_fails() -> None:
+    opened, _, _ = render(of_runs(TROUBLE), FACTS, ENGLISH).partition("<details>")
+    assert "**fail, warning only** at concurrency 50: `output_tps >= 1800 tok/s`" in opened
+
+
+def test_one_scenario_needs_no_table_of_scenarios() -> None:
+    assert "Lowest goodput" not in render(of_runs(TROUBLE), FACTS, ENGLISH)
+    assert "Lowest goodput" in render(MIXED, FACTS, ENGLISH)
 
 
 # ---------------------------------------------------------------- its foot

@@ -123,7 +123,11 @@ def test_what_broke_is_read_before_any_table() -> None:
 def test_what_passes_is_folded_and_what_fails_is_open() -> None:
     text = told(MIXED)
     folds = re.findall(r"<summary>(.*?)</summary>", text)
-    assert folds == ["✅ <b>quickstart</b>: pass · 13 gate checks: 13 passed"]
+    assert folds == [
+        "In full: 8 gate checks, 4 steps, 6 caveats, 8 findings",
+        "In full: 3 gate checks, 1 step",
+        "✅ <b>quickstart</b>: pass · 13 gate checks: 13 passed",
+    ]
     assert [line for line in text.splitlines() if line.startswith("### ")] == [
         "### ⛔ scenarios/chat.yaml: invalid",
         "### ❌ qwen3-14b-chat: fail",
@@ -142,6 +146,41 @@ def test_an_outcome_of_nothing_has_no_table_of_scenarios() -> None:
 def test_one_scenario_needs_no_table_of_scenarios() -> None:
     assert "Lowest goodput" not in told(of_runs(TROUBLE))
     assert "Lowest goodput" in told(MIXED)
+
+
+def test_tables_of_figures_are_folded_and_the_fold_says_what_is_in_it() -> None:
+    page = page_of(told(of_runs(TROUBLE)))
+    assert page.findall("./table") == []
+    assert [fold.find("summary").text for fold in page.iter("details")] == [
+        "In full: 8 gate checks, 4 steps, 6 caveats, 8 findings"
+    ]
+
+
+def test_what_to_do_about_a_gate_is_said_once_and_not_for_each_of_its_loads() -> None:
+    run = cell(0, FAILS, "")
+    (step,) = run.steps
+    again = replace(step, step=Step(1, "concurrency", 16), verdicts=step.verdicts[:1])
+    text = told(of_runs(replace(run, steps=(replace(step, verdicts=step.verdicts[:1]), again))))
+    assert text.count("**fail** at concurrency") == 2
+    assert text.count("**To do:**") == 1
+
+
+def test_a_gate_that_could_not_be_measured_says_so_once_and_tells_no_figure() -> None:
+    text = told(of_runs(TROUBLE))
+    assert "could not measure: " not in text[: text.index("<details>")]
+    assert "n/a" not in text[: text.index("<details>")]
+
+
+def test_one_cause_for_many_gates_is_told_once_and_nothing_that_was_not_measured_has_a_row() -> None:
+    """The server was down: no gate has a figure, and all for one reason."""
+    run = cell(0, (Status.ERROR,), "")
+    (step,) = run.steps
+    verdicts = tuple(replace(each, evidence=None, because="cannot connect") for each in step.verdicts)
+    untouched = replace(step, verdicts=verdicts, metrics=replace(step.metrics, attempts=0))
+    text = told(of_runs(replace(run, steps=(untouched,))))
+    assert text.count("cannot connect") == 1
+    assert "\n|" not in text
+    assert all(f"`goodput >= {90 + n / 10:g}%` at concurrency 8" in text for n in range(10))
 
 
 def test_a_recommendation_of_a_lone_run_is_read_without_opening_anything() -> None:
@@ -185,7 +224,7 @@ def test_it_says_where_to_look_next() -> None:
 
 
 def test_a_comparison_that_is_worse_is_marked_so() -> None:
-    assert told(COMPARED).startswith("## ❌ Different: 2 worse, 2 better, 2 same\n")
+    assert told(COMPARED).startswith("## ❌ Different: 2 worse, 2 better, 2 same\n\n❌ Figures differ beyond noise")
     better = replace(COMPARED, entries=(COMPARED.entries[0], replace(COMPARED.entries[0], source="again")))
     assert told(replace(better, exit_code=0)).startswith(
         "## ✅ No difference beyond noise: 0 worse, 0 better, 6 same\n"
@@ -269,7 +308,7 @@ def test_what_there_is_no_room_for_is_counted() -> None:
 
 def test_what_passes_loses_its_details_before_what_fails_does() -> None:
     text = told(matrix(64, FAILS, PASSES), limit=120_000)
-    assert "<details>" not in text
+    assert "cell-1</b>" not in text
     assert text.count("### ❌") == 32
 
 
