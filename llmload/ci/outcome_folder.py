@@ -173,7 +173,11 @@ def _of_folder(folder: Path) -> Outcome:
 
 def _inside(folder: Path, path: Path) -> Path:
     """The path, which no link leads out of the folder."""
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        is_inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a link to itself; which of the two it is depends on Python's version
+        is_inside = False
+    if not is_inside:
         raise DataFileError(plain(str(path)), "is a link that leaves the folder", REMEDY)
     return path
 

@@ -6,6 +6,7 @@ An input comes from a workflow, and there often from a title, a branch or a labe
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -57,18 +58,53 @@ def test_an_input_that_is_passed_on_is_one_word(tmp_path: Path, text: str) -> No
 @hostile
 def test_names_of_folders_are_paths_and_nothing_else(tmp_path: Path, text: str) -> None:
     """A report lies wherever the scenario says, which a pull request may change."""
-    folder = tmp_path / "folder"
+    names = [line for line in ["llmload-outcome", *text.splitlines()] if line]
+    assert _listed(tmp_path, text, *names) == [_pattern(f"{tmp_path}/folder/{name}") for name in names]
+    assert {path.name for path in (tmp_path / "folder").iterdir()} == {name.partition("/")[0] for name in names}
+
+
+@pytest.mark.parametrize(
+    ("told", "there", "kept"),
+    [
+        pytest.param("reports", ["reports"], ["reports"], id="one below"),
+        pytest.param("../reports", ["../reports"], ["../reports"], id="one beside"),
+        pytest.param("./a/../reports", ["a", "reports"], ["reports"], id="one by a detour"),
+        pytest.param(".", [], [], id="the checkout"),
+        pytest.param("..\n/\n../folder", [], [], id="all above it"),
+        pytest.param("gone", [], [], id="one that is not there"),
+        pytest.param("[a]*?", ["[a]*?", "ab"], ["[a]*?"], id="one that reads as a pattern"),
+        pytest.param("a\\b", ["a\\b", "ab"], ["a\\b"], id="one with a backslash"),
+        pytest.param(
+            "~\n!x\n#y\n-", ["~", "!x", "#y", "-"], ["~", "!x", "#y", "-"], id="marks of the uploading action"
+        ),
+    ],
+)
+def test_a_folder_is_kept_that_is_there_and_is_no_checkout(
+    tmp_path: Path, told: str, there: list[str], kept: list[str]
+) -> None:
+    wanted = [_pattern(os.path.normpath(f"{tmp_path}/folder/{name}")) for name in kept]
+    assert _listed(tmp_path, told, *there) == wanted
+
+
+def _listed(top: Path, told: str, *there: str) -> list[str]:
+    """The paths that are listed in a folder where these ones are."""
+    folder, output = top / "folder", top / "output"
     folder.mkdir()
-    output = tmp_path / "output"
+    for name in there:
+        (folder / name).mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         ["bash", str(ACTION / "list_artifact.sh")],
-        env={"PATH": os.environ["PATH"], "REPORT_DIR": text, "GITHUB_OUTPUT": str(output)},
+        env={"PATH": os.environ["PATH"], "REPORT_DIR": told, "GITHUB_OUTPUT": str(output), "HOME": "/"},
         cwd=folder, capture_output=True, text=True, check=True, timeout=10,
     )  # fmt: skip
     first, *paths, last = output.read_text().splitlines()
     assert (done.stdout, first.removeprefix("paths<<")) == ("", last)
-    assert paths == [f"{folder}/{line}" for line in ["llmload-outcome", *text.splitlines()] if line]
-    assert list(folder.iterdir()) == []
+    return paths
+
+
+def _pattern(path: str) -> str:
+    """What the uploading action takes for this very path: https://github.com/actions/toolkit/tree/main/packages/glob."""
+    return re.sub(r"[\[*?]", r"[\g<0>]", path.replace("\\", "\\\\"))
 
 
 @pytest.mark.parametrize("version", ["1.2.3", "1!2.0", "2.0rc1", "0.1.0.post1.dev2", "1.0+cpu.1", "2026.11"])

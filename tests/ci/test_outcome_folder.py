@@ -207,6 +207,15 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, name: str) -> 
         read_all([folder])
 
 
+@pytest.mark.parametrize("name", ["outcome.json", "results/01-quickstart.json", "results"])
+def test_a_link_to_itself_is_refused(tmp_path: Path, name: str) -> None:
+    folder = put(tmp_path / "out")
+    (folder / name).rename(tmp_path / "elsewhere")
+    (folder / name).symlink_to((folder / name).name)
+    with pytest.raises(DataFileError):
+        read_all([folder])
+
+
 def test_a_result_that_is_missing_or_none_is_refused(tmp_path: Path) -> None:
     result = put(tmp_path) / "results" / "03-quickstart.json"
     result.write_text("{}")
