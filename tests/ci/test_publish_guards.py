@@ -75,6 +75,14 @@ def test_what_is_downloaded_is_what_was_looked_at() -> None:
     assert {"name", "pattern"}.isdisjoint(download)
 
 
+def test_what_was_refused_is_read_by_no_step() -> None:
+    steps = yaml.safe_load(PUBLISH.read_text(encoding="utf-8"))["jobs"]["publish"]["steps"]
+    guard = next(place for place, step in enumerate(steps) if step.get("name", "").startswith("Refuse what is large"))
+    assert not [step for step in steps[:guard] if "llmload-outcome" in step.get("run", "")]
+    conditions = [step["if"] for step in steps[guard:] if "if" in step]
+    assert conditions == [f"always() && steps.{steps[guard]['id']}.outcome == 'success'"]
+
+
 def _file(folder: Path) -> None:
     (folder / "outcome.json").write_text("{}")
 
