@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -105,3 +106,17 @@ def test_where_there_is_no_git_that_is_all_it_says(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)
     assert ["no git checkout" in warning for warning in fetch()] == [True]
+
+
+def test_no_program_that_bounds_the_time_is_needed(
+    remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS, where coreutils are not there unless somebody installed them."""
+    checkout(remote, tmp_path / "here", "--depth=1")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("bash", "git"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    monkeypatch.setenv("PATH", str(programs))
+    assert fetch() == []
+    assert git.merge_base() == run_git("rev-parse", f"origin/{BASE}").strip()

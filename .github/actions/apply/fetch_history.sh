@@ -8,6 +8,11 @@ warn() {
   echo "::warning title=llmload::$1. $remedy"
   exit 0
 }
+fetch() { # in bounded time; macOS has no program for that unless somebody installed one
+  local bound=()
+  if command -v timeout >/dev/null; then bound=(timeout 300); fi
+  GIT_TERMINAL_PROMPT=0 ${bound[@]+"${bound[@]}"} git fetch --quiet --no-tags "$@"
+}
 knows_merge_base() { git merge-base HEAD "$tracked" >/dev/null 2>&1; }
 
 [[ -z $BASELINE || $BASELINE == auto ]] || exit 0 # whatever else it names is there, or is an error
@@ -19,7 +24,7 @@ git check-ref-format "$tracked" || warn "The base branch has an impossible name"
 if [[ $(git rev-parse --is-shallow-repository) == true ]]; then
   for depth in --deepen=100 --deepen=1000 --unshallow; do
     if knows_merge_base && git rev-parse --verify --quiet "$tracked" >/dev/null; then break; fi
-    GIT_TERMINAL_PROMPT=0 timeout 300 git fetch --quiet --no-tags "$depth" origin "$head" "+refs/heads/$BASE_BRANCH:$tracked" ||
+    fetch "$depth" origin "$head" "+refs/heads/$BASE_BRANCH:$tracked" ||
       warn "The history of the base branch could not be fetched"
   done
 fi
