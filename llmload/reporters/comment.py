@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llmload.analysis.comparison import Comparison
-from llmload.analysis.conclusions import comparison_of, lowest_goodput
+from llmload.analysis.conclusions import comparison_of
 from llmload.domain import RunResult
 from llmload.outcome import Command, Outcome
 from llmload.reporters import comparison_markdown
@@ -114,8 +114,7 @@ def _row(told: Told, texts: Texts) -> tuple[str, ...]:
     if told.run is None:
         return (*lead, "", "", reason_in_brief(told, texts))
     counts = tally(told.run, texts)
-    goodput = percent(lowest_goodput(Outcome(Command.APPLY, told.entry.exit_code, (told.entry,))))
-    return (*lead, counts.partition(": ")[2] or counts, goodput, _worst(told.run, texts))
+    return (*lead, counts.partition(": ")[2] or counts, percent(told.goodput), _worst(told.run, texts))
 
 
 def _worst(run: RunResult, texts: Texts) -> str:

@@ -63,7 +63,6 @@ _KINDS = {
     5: KINDS[Status.ERROR],
     **ENDINGS,
 }
-_WORDS = {2: "invalid", 3: "fail", 4: "inconclusive", 5: "could not measure", 70: "defect of llmload"}
 
 
 def issues_of(outcome: Outcome) -> list[Issue]:
@@ -106,7 +105,7 @@ def _of_whole(outcome: Outcome) -> Iterator[Issue]:
         column=None,
         scenario=own_source(outcome.command),
         subject="",
-        word=_WORDS.get(code, "interrupted"),
+        word=_word(code),
         step="",
         kind=_KINDS.get(code, KINDS[Status.ERROR]),
         lines=(
@@ -145,7 +144,7 @@ def _of_ending(entry: Entry, source: str, scenario: str) -> Issue:
         column=None,
         scenario=scenario,
         subject="",
-        word=_WORDS.get(entry.exit_code, "interrupted"),
+        word=_word(entry.exit_code),
         step="",
         kind=fatal.kind if fatal is not None and fatal.kind and entry.exit_code == 5 else kind,
         lines=(sentence(because) or f"Exit code {entry.exit_code}.", *remedy),
@@ -184,6 +183,11 @@ def _gravity(run: RunResult, verdict: Verdict) -> Gravity | None:
     if not breaks_build(verdict, run.fails_on):
         return Gravity.ADVISED if verdict.gate.level is Level.WARN else Gravity.UNDECIDED
     return {Status.FAIL: Gravity.BROKEN, Status.ERROR: Gravity.UNMEASURED}.get(verdict.status, Gravity.OPEN)
+
+
+def _word(code: int) -> str:
+    """What an exit code means, as the summary says it."""
+    return _ENGLISH[f"conclusion.{conclusion_of(Outcome(Command.APPLY, code, ())).name.lower()}"]
 
 
 def _todo(remedy: str) -> str:

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import accumulate
 
 from llmload.analysis.comparison import Comparison, Contrast
-from llmload.analysis.conclusions import comparison_of, conclusion_of, lowest_goodput
+from llmload.analysis.conclusions import comparison_of, conclusion_of
 from llmload.domain import RunResult
 from llmload.outcome import Command, Conclusion, Outcome
 from llmload.promises import Level
@@ -250,11 +250,10 @@ def _row(told: Told, texts: Texts) -> tuple[str, ...]:
     run, mark, verdict = told.run, MARKS[told.conclusion], word(told.conclusion, texts)
     if run is None:
         return mark, code(told), verdict, "", "", reason_in_brief(told, texts)
-    alone = Outcome(Command.APPLY, told.entry.exit_code, (told.entry,))
     worst = next(iter(gates_with_steps(run, texts)), Markdown())
     counts = tally(run, texts)
     gates = counts.partition(": ")[2] or counts
-    return mark, code(told), verdict, gates, percent(lowest_goodput(alone)), worst
+    return mark, code(told), verdict, gates, percent(told.goodput), worst
 
 
 # ---------------------------------------------------------------- a comparison

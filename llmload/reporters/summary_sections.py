@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from llmload.analysis.conclusions import conclusion_of
+from llmload.analysis.conclusions import conclusion_of, lowest_goodput
 from llmload.baseline import NoBaseline
 from llmload.domain import RunResult, StepResult
 from llmload.errors import Problem
@@ -63,6 +63,11 @@ class Told:
     def run(self) -> RunResult | None:
         """Its result, where there is one."""
         return self.entry.result
+
+    @property
+    def goodput(self) -> float | None:
+        """The share (0..1) of good requests at its worst step; None where nothing was measured."""
+        return lowest_goodput(Outcome(Command.APPLY, self.entry.exit_code, (self.entry,)))
 
 
 def told_of(outcome: Outcome) -> list[Told]:
