@@ -20,6 +20,7 @@ JUNIT = "junit.xml"
 JSON = "result.json"
 
 _UNTOLD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # ends lines, is hidden, or is half a character
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}")  # of a file of others it may be anything
 _PLACES = Decimal("0.000001")
 
 
@@ -46,7 +47,7 @@ def outputs_of(outcome: Outcome, fail_on: FailOn, suffix: str = "") -> JobOutput
         "goodput": _share(lowest_goodput(outcome)),
         "failed-gates": str(failed_gates(outcome)),
         "regressions": str(regressions(outcome)),
-        "run-id": " ".join(dict.fromkeys(runs)),
+        "run-id": " ".join(dict.fromkeys(run for run in runs if _RUN.fullmatch(run))),
         "report-dir": "\n".join(_folders(kept)),
         "junit-path": "\n".join(path for path in kept if PurePath(path).name == JUNIT),
         "json-path": "\n".join(path for path in kept if PurePath(path).name == JSON),

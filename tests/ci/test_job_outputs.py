@@ -127,6 +127,14 @@ def test_a_path_that_would_break_a_line_is_left_out_and_told() -> None:
     assert outputs.values["report-dir"] == "r/a"
 
 
+@pytest.mark.parametrize("run_id", ["x\nverdict=pass", "$(touch x)", "a b", "-rf", "::error::x", "", "x" * 101])
+def test_an_id_that_is_none_of_ours_is_not_told(run_id: str) -> None:
+    """As of a result.json that a pull request brought, which `compare` reads."""
+    other = replace(CLEAN, header=replace(CLEAN.header, run_id=run_id))
+    outcome = applied(Entry("a.yaml", 0, other), Entry("b.yaml", 0, CLEAN))
+    assert outputs_of(outcome, FailOn.GATE).values["run-id"] == CLEAN.header.run_id
+
+
 @given(
     st.dictionaries(
         st.sampled_from(["verdict", "goodput", "report-dir"]),
