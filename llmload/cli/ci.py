@@ -18,7 +18,7 @@ ci = typer.Typer(
 )
 
 ci.command("run")(run)
-ci.command("annotate")(annotate)
-ci.command("commit-report")(commit_report)
 ci.command("summary")(summary)
+ci.command("annotate")(annotate)
 ci.command("comment")(comment)
+ci.command("commit-report")(commit_report)

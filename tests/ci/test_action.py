@@ -110,6 +110,14 @@ def test_paths_are_those_of_the_working_directory_and_the_artifact_finds_them(tm
     assert "load tests/reports/chat/result.json" in done.steps[KEEP].files
     assert "load tests/llmload-outcome/outcome.json" in done.steps[KEEP].files
     assert done.steps[KEEP].inputs["name"] == "llmload-1-of-1"
+    assert "reports of the artifact `llmload-1-of-1`" in done.summary
+
+
+def test_a_summary_names_no_artifact_where_none_is_kept(tmp_path: Path) -> None:
+    done = job(machine(tmp_path), {}, artifact_name="", shard="1/1")
+    assert done.code == 0, done.log
+    assert "PASS" in done.summary
+    assert "artifact" not in done.summary
 
 
 # ---------------------------------------------------------------- hostile inputs, to the real llmload
