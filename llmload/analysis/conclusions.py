@@ -94,7 +94,7 @@ def lowest_goodput(outcome: Outcome) -> float | None:
 
 
 def failed_gates(outcome: Outcome) -> int:
-    """How many verdicts break the build; none of a comparison, which judges no gate."""
+    """How many verdicts break the build, unmeasured ones too; none of a comparison, which judges no gate."""
     if outcome.command is Command.COMPARE:
         return 0
     return sum(breaks_build(verdict, run.fails_on) for run in _runs(outcome.entries) for verdict in run.verdicts)
