@@ -145,7 +145,9 @@ def _foot(outcome: Outcome, told: Sequence[Told], artifact: str, texts: Texts) -
     if not runs:
         return ""
     shown = markdown_code(f"llmload show {runs[0].header.run_id if len(runs) == 1 else 'RUN'}")
-    reports = fill(texts, "summary.in_artifact", {"artifact": markdown_code(artifact)}) if artifact else ""
+    has_reports = outcome.command is Command.APPLY or any(entry.reports for entry in outcome.entries)
+    kept = artifact if has_reports else ""
+    reports = fill(texts, "summary.in_artifact", {"artifact": markdown_code(kept)}) if kept else ""
     further = " ".join(filter(None, (reports, fill(texts, "summary.show", {"command": shown}))))
     if outcome.command is Command.COMPARE:
         return f"{further}\n"

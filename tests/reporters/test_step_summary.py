@@ -221,6 +221,10 @@ def test_it_says_where_to_look_next() -> None:
     assert f"`llmload show {CLEAN.header.run_id}`" in told(of_runs(CLEAN))
     assert "`llmload show RUN`" in told(MIXED)
     assert "artifact" not in render(MIXED, ENGLISH).decode()
+    judged_again = replace(of_runs(CLEAN), command=Command.GATE)
+    assert "artifact" not in told(judged_again)  # it wrote no reports
+    judged_again = replace(judged_again, entries=(replace(judged_again.entries[0], reports=("r/report.md",)),))
+    assert "artifact `llmload-reports`" in told(judged_again)
 
 
 def test_a_comparison_that_is_worse_is_marked_so() -> None:
