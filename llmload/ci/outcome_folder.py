@@ -147,6 +147,8 @@ def _read(path: Path) -> tuple[Command | None, Outcome]:
         outcome = _of_folder(path)
     elif path.name == DOCUMENT:
         outcome = _of_folder(path.parent)
+    elif not path.exists():
+        raise DataFileError(str(path), "there is no such file or folder", f"Give a verb --outcome first. {REMEDY}")
     else:
         return None, _of_result(path)
     return outcome.command, outcome

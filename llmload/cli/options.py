@@ -73,7 +73,9 @@ def environment(env_file: Path | None) -> Mapping[str, str]:
     try:
         lines = env_file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(str(env_file), f"cannot be read ({type(error).__name__})", "Name a text file") from None
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        problem = f"the file of variables cannot be read ({reason})"
+        raise UsageError(f"--env-file {env_file}", problem, "Name a file of NAME=value lines") from None
     return {**_read_variables(env_file, lines), **os.environ}
 
 

@@ -178,7 +178,9 @@ def document_of(path: Path, version: str, largest: int, remedy: str) -> Place:
     told = document.at("apiVersion").value
     if told != version:
         seen = f"is {plain(told, 60)!r}" if isinstance(told, str) else "is missing"
-        raise DataFileError(f"{name}: apiVersion", f"{seen}, and not {version!r}", remedy)
+        is_other = isinstance(told, str) and told.rpartition("/")[0] == version.rpartition("/")[0]
+        todo = "Another llmload wrote it: read it with that version, or write it again with this one"
+        raise DataFileError(f"{name}: apiVersion", f"{seen}, and not {version!r}", todo if is_other else remedy)
     return document
 
 

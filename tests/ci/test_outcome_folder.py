@@ -216,6 +216,19 @@ def test_a_link_to_itself_is_refused(tmp_path: Path, name: str) -> None:
         read_all([folder])
 
 
+def test_where_no_outcome_was_left_the_message_says_what_leaves_one(tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match=r"nowhere: there is no such file or folder\. Give a verb --outcome"):
+        read_all([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize("version", ["llmload/outcome/v0", "llmload/outcome/v2"])
+def test_an_outcome_of_another_version_says_whose_it_is(tmp_path: Path, version: str) -> None:
+    document = put(tmp_path) / "outcome.json"
+    document.write_text(document.read_text().replace("llmload/outcome/v1", version))
+    with pytest.raises(DataFileError, match="Another llmload wrote it: read it with that version"):
+        read_all([tmp_path])
+
+
 def test_a_result_that_is_missing_or_none_is_refused(tmp_path: Path) -> None:
     result = put(tmp_path) / "results" / "03-quickstart.json"
     result.write_text("{}")

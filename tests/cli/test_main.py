@@ -43,6 +43,12 @@ def test_an_env_file_fills_what_the_environment_leaves_open(tmp_path: Path) -> N
     assert ".env:3" in done.stderr
 
 
+def test_an_env_file_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
+    done = here("apply", "--env-file", "no.env", write_scenario(tmp_path).name, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--env-file no.env: the file of variables cannot be read (No such file or directory)." in done.stderr
+
+
 @pytest.mark.parametrize("verb", ["info", "gpu"])
 def test_an_output_without_room_is_no_defect_of_ours(verb: str, tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
