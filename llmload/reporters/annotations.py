@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from llmload.outcome import Outcome
 from llmload.reporters.issues import Gravity, Issue, issues_of
+from llmload.reporters.wording import at_loads
 from llmload.reporters.workflow_commands import Annotation, Level, command, names_file
 
 MOST = 8
@@ -78,9 +79,5 @@ def _became(issues: Sequence[Issue]) -> str:
 def _steps(labels: Sequence[str]) -> str:
     """Loads of one axis under one name."""
     named = [label for label in dict.fromkeys(labels) if label]
-    axes: dict[str, list[str]] = {}
-    for label in named[:_MOST_STEPS]:
-        axis, _, value = label.partition(" ")
-        axes.setdefault(axis, []).append(value)
-    told = ", ".join(" ".join(filter(None, (axis, ", ".join(values)))) for axis, values in axes.items())
+    told = at_loads(named[:_MOST_STEPS])
     return told + (f" and {len(named) - _MOST_STEPS:,} more" if len(named) > _MOST_STEPS else "")

@@ -12,7 +12,7 @@ from llmload.reporters.figures import MISSING
 from llmload.reporters.reasons import in_language
 from llmload.reporters.rooms import NAME, Room, fill, said, todo
 from llmload.reporters.texts import Texts
-from llmload.reporters.wording import Reading, figures, readings, sentence, status_word
+from llmload.reporters.wording import Reading, at_loads, figures, readings, sentence, status_word
 from llmload.verdict import Status
 
 MOST_NAMES = 12
@@ -60,7 +60,7 @@ def _gate(reading: Reading, letters: int) -> Markdown:
 
 def _steps_in_brief(steps: Sequence[str], texts: Texts) -> str:
     """The first few steps, and how many more."""
-    named = ", ".join(steps[:_MOST_STEPS])
+    named = at_loads(steps[:_MOST_STEPS])
     left = len(steps) - _MOST_STEPS
     return named if left <= 0 else f"{named}, {texts['summary.more'].format(count=f'{left:,}')}"
 

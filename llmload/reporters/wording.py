@@ -192,6 +192,15 @@ def figures(reading: Reading, texts: Texts) -> str:
     return told + texts["evidence.worth"].format(effective_n=reading.effective_n, deff=reading.deff, looks=looks)
 
 
+def at_loads(labels: Sequence[str]) -> str:
+    """Steps in a line, those of one axis under one name: "concurrency 4, 8, rate 40/s"."""
+    axes: dict[str, list[str]] = {}
+    for label in labels:
+        axis, _, value = label.partition(" ")
+        axes.setdefault(axis, []).append(value)
+    return ", ".join(" ".join(filter(None, (axis, ", ".join(values)))) for axis, values in axes.items())
+
+
 def sentence(text: str) -> str:
     """The text with exactly one full stop, whoever wrote it."""
     return f"{text.strip().rstrip('.')}." if text.strip() else ""

@@ -165,6 +165,14 @@ def test_what_to_do_about_a_gate_is_said_once_and_not_for_each_of_its_loads() ->
     assert text.count("**To do:**") == 1
 
 
+def test_loads_of_one_axis_are_named_together() -> None:
+    run = cell(0, FAILS, "")
+    (step,) = run.steps
+    shown = replace(step, verdicts=tuple(replace(step.verdicts[0], step=f"concurrency {n}") for n in (4, 8)))
+    both = of_runs(replace(run, steps=(shown,)), CLEAN)
+    assert "`goodput >= 90%` at concurrency 4, 8 |" in re.sub(" +", " ", told(both))
+
+
 def test_a_gate_that_could_not_be_measured_says_so_once_and_tells_no_figure() -> None:
     text = told(of_runs(TROUBLE))
     assert "could not measure: " not in text[: text.index("<details>")]
