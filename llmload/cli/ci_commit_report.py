@@ -170,7 +170,7 @@ def _check(asked: _Asked, has_baseline: bool) -> None:
     if asked.reason is not None and not has_baseline:
         raise UsageError("--reason", "is that of a baseline, which is not asked for", "Add --baseline")
     if asked.proposes and not asked.pushes:
-        raise UsageError("--pull-request", "is of a branch that GitHub has", "Add --push")
+        raise UsageError("--pull-request", "needs the branch on GitHub", "Add --push")
     for option, value in (("--title", asked.title), ("--base", asked.base), ("--repo", asked.repo)):
         if value is not None and not asked.proposes:
             raise UsageError(option, "is of a pull request, which is not asked for", "Add --pull-request")
