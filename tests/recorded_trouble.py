@@ -99,7 +99,7 @@ def _failing_step() -> StepResult:
             Status.INCONCLUSIVE,
             "p95(ttft) was 800.4ms, 1520 of 1,600 requests within 800ms (94.99%);"
             " at 95% confidence between 93.11% and 96.52% are, 95% wanted",
-            "Raise decision.max_requests or load.requests, or repeat the run; more concurrency does not help",
+            "Raise decision.max_requests or load.requests; more concurrency does not help",
             "TooCloseToCall",
             nearly,
         ),

@@ -23,6 +23,9 @@ from llmload.promises import RATES, Bound, Change, Gate
 from llmload.scenario.asked import ClosedLoop, Scenario, Trace
 from llmload.verdict import Caveat, Evidence, Status, Verdict
 
+READ_ERRORS = "Read the error counts of this step; the server may refuse this load"
+"""The remedy where a promise broke for requests that failed, more than for slow ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -109,8 +112,7 @@ def _without_figure(gate: Gate, sample: Sample) -> Verdict | None:
         return no_data(gate, sample.step, "no request was measured")
     if not attempts.is_ok.any() and _wants_success(gate):
         because = f"none of {counted(len(attempts), 'request')} at {label} succeeded"
-        remedy = "Read the error counts of this step; the server may refuse this load"
-        return Verdict(gate, label, Status.FAIL, because, remedy, "SloViolation", _count_evidence(gate, sample))
+        return Verdict(gate, label, Status.FAIL, because, READ_ERRORS, "SloViolation", _count_evidence(gate, sample))
     slo = sample.scenario.slo
     if attempts.is_ok.any() and (missing := missing_data(gate, attempts, slo)):
         return no_data(gate, sample.step, f"the completed requests have no {missing}")
@@ -171,11 +173,21 @@ def _judge_claim(gate: Gate, bound: Bound, claim: Claim, sample: Sample) -> Verd
             return Verdict(gate, sample.step.label, Status.PASS, because, evidence=evidence)
         case Status.FAIL:
             because += _what_broke(gate, bound, sample)
-            remedy = "Lower the load, or give the server more capacity"
+            remedy = _remedy(claim, sample)
             return Verdict(gate, sample.step.label, Status.FAIL, because, remedy, "SloViolation", evidence)
         case _:
             remedy, kind = _undecided(decision, sample)
             return Verdict(gate, sample.step.label, Status.INCONCLUSIVE, because, remedy, kind, evidence)
+
+
+def _remedy(claim: Claim, sample: Sample) -> str:
+    """What to do about a broken share: where most of what broke it is errors, capacity is not the first thing."""
+    attempts = sample.attempts
+    broken = ~claim.holds & claim.among
+    errors = int((broken & ~attempts.is_ok).sum()) - attempts.dropped
+    if 2 * errors > int(broken.sum()):
+        return READ_ERRORS
+    return "Lower the load, or give the server more capacity"
 
 
 def _observed(gate: Gate, decision: ShareDecision, claim: Claim, sample: Sample) -> str:
@@ -221,10 +233,10 @@ def _longer(sample: Sample) -> str:
     """How this load gives more evidence."""
     load = sample.scenario.load
     if isinstance(load.shape, Trace):
-        return "Replay more of the trace, or a longer one, or repeat the run"
+        return "Replay more of the trace, or a longer one"
     more = "load.duration" if load.requests is None else "decision.max_requests or load.requests"
     no_more = "; more concurrency does not help" if isinstance(load.shape, ClosedLoop) else ""
-    return f"Raise {more}, or repeat the run{no_more}"
+    return f"Raise {more}{no_more}"
 
 
 def _what_broke(gate: Gate, bound: Bound, sample: Sample) -> str:

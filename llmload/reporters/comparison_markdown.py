@@ -19,7 +19,7 @@ _FOR_PICTURES = SIZE_LIMIT // 2
 
 _FIRST = words.letter(0)
 
-_MARKS = {Contrast.BETTER: "✅ ", Contrast.WORSE: "❌ ", Contrast.UNDECIDED: "❔ "}
+_MARKS = {Contrast.BETTER: "✅ ", Contrast.WORSE: "❌ ", Contrast.UNDECIDED: "🟡 "}
 _COLUMNS = ("figure", "run", "own", "difference", "interval", "verdict", "basis")
 
 

@@ -17,8 +17,8 @@ MARKS = {
     Status.PASS: "✅",
     Status.FAIL: "❌",
     Status.ERROR: "⛔",
-    Status.INCONCLUSIVE: "❔",
-    Status.INCOMPARABLE: "❔",
+    Status.INCONCLUSIVE: "🟡",
+    Status.INCOMPARABLE: "🟡",
     Status.NOT_GATED: "⚪",
 }
 """What a reader sees before any word."""

@@ -36,7 +36,7 @@ from llmload.verdict import Caveat, Status
 MARKS = {
     Conclusion.PASS: "✅",
     Conclusion.FAIL: "❌",
-    Conclusion.INCONCLUSIVE: "❔",
+    Conclusion.INCONCLUSIVE: "🟡",
     Conclusion.NOT_GATED: "⚪",
     Conclusion.NOT_MEASURED: "⛔",
     Conclusion.INVALID: "⛔",

@@ -111,6 +111,20 @@ def test_the_reason_names_figures_confidence_and_what_broke() -> None:
     assert (verdict.kind, verdict.step) == ("SloViolation", "concurrency 8")
 
 
+@pytest.mark.parametrize(
+    ("what", "advice"),
+    [
+        pytest.param([50.0, NEVER] * 100, "error counts", id="broken by failures"),
+        pytest.param([50.0, 900.0] * 100, "Lower the load", id="broken by slow answers"),
+        pytest.param([50.0, 900.0, 900.0, NEVER] * 50, "Lower the load", id="most of what broke it was slow"),
+    ],
+)
+def test_what_to_do_about_a_broken_promise_depends_on_what_broke_it(what: list[float], advice: str) -> None:
+    verdict = judged(GOODPUT_95, paced(what))
+    assert verdict.status is Status.FAIL
+    assert advice in verdict.remedy
+
+
 def test_the_evidence_carries_n_deff_and_effective_n() -> None:
     evidence = judged(GOODPUT_95, good_and_bad(200, 0)).evidence
     assert evidence is not None

@@ -94,7 +94,7 @@ def test_a_comment_mentions_nobody_and_hides_nothing(name: str, language: Langua
 @every_outcome
 def test_the_verdict_is_the_first_line(name: str, language: Language) -> None:
     first = render(OUTCOMES[name], FACTS, texts_in(language)).splitlines()[0]
-    assert re.match(r"## (✅|❌|❔|⚪|⛔|⚠️) \S", first)
+    assert re.match(r"## (✅|❌|🟡|⚪|⛔|⚠️) \S", first)
 
 
 def test_broken_gates_are_told_in_full_and_what_passed_is_folded() -> None:
