@@ -134,6 +134,15 @@ def test_an_input_that_means_nothing_is_refused_and_harms_nobody(tmp_path: Path,
     assert_harmless(tmp_path, done)
 
 
+def test_a_name_of_the_artifact_is_text_wherever_it_is_told(tmp_path: Path) -> None:
+    where = machine(tmp_path)
+    write_scenario(where.workspace)
+    done = apply(where, command="validate", scenario="chat.yaml", artifact_name=" ".join(HOSTILE.values()))
+    assert (done.outputs["verdict"], done.code) == ("valid", 0), done.log
+    assert done.steps[SUMMARY].outcome == "success"
+    assert_harmless(tmp_path, done)
+
+
 # ---------------------------------------------------------------- what else may break
 
 

@@ -45,8 +45,9 @@ def test_an_input_that_is_checked_first_is_refused_before_anything_is_run(tmp_pa
 @hostile
 def test_an_input_that_is_passed_on_is_one_word(tmp_path: Path, text: str) -> None:
     done = apply(
-        _recording(tmp_path), **dict.fromkeys(map(keyword, PASSED_ON), text), comment="always", comment_key=text
-    )
+        _recording(tmp_path), **dict.fromkeys(map(keyword, PASSED_ON), text), comment="always", comment_key=text,
+        artifact_name=text,
+    )  # fmt: skip
     run, comment = (
         [words for words in _recorded(tmp_path) if words[:2] == ["ci", verb]] for verb in ("run", "comment")
     )
