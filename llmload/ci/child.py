@@ -79,8 +79,9 @@ class _Relay:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Receive signals inside the block, but for those that whoever started us wants ignored."""
-        actions = {number: self.receive for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN}
+        """Receive signals inside the block. A terminal that is gone is ignored where `nohup` says so."""
+        is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        actions = {number: self.receive for number in _PASSED_ON if number is not signal.SIGHUP or not is_nohup}
         former = {number: signal.signal(number, action) for number, action in actions.items()}
         former[signal.SIGALRM] = signal.signal(signal.SIGALRM, self.lose_patience)
         try:

@@ -117,15 +117,20 @@ def _scrubbed(problem: Problem, scrub: Callable[[str], str]) -> Problem:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the block as errors of ours, also where no run is going on that heeds them."""
+    """Let Ctrl-C and SIGTERM end the block as errors of ours, also where no run is going on that heeds them.
+
+    What a shell began in the background would ignore Ctrl-C, which a run does not (`stopping.listening`).
+    """
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         raise Terminated("llmload", "stopped by SIGTERM", _AGAIN)
 
-    former = signal.signal(signal.SIGTERM, stop)
+    actions = {signal.SIGTERM: stop, signal.SIGINT: signal.default_int_handler}
+    former = {number: signal.signal(number, action) for number, action in actions.items()}
     try:
         yield
     except KeyboardInterrupt:
         raise Interrupted("llmload", "stopped by Ctrl-C", _AGAIN) from None
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for number, action in former.items():
+            signal.signal(number, action)

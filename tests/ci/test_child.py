@@ -66,10 +66,26 @@ def test_a_signal_is_passed_on_once_and_the_code_of_the_child_kept(
     tmp_path: Path, sent: signal.Signals, heard: str, code: int
 ) -> None:
     file = tmp_path / "heard"
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup make test` has it ignored
     sender = once_ready(file, sent, to=os.getpid())
-    assert run_to_end([sys.executable, "-c", LISTENER, str(file)]).code == code
+    try:
+        assert run_to_end([sys.executable, "-c", LISTENER, str(file)]).code == code
+    finally:
+        signal.signal(signal.SIGHUP, before)
     sender.join()
     assert file.read_text().split() == [heard]
+
+
+def test_a_terminal_that_is_gone_is_ignored_under_nohup(tmp_path: Path) -> None:
+    file = tmp_path / "heard"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    sender = once_ready(file, signal.SIGHUP, signal.SIGTERM, to=os.getpid())
+    try:
+        assert run_to_end([sys.executable, "-c", LISTENER, str(file)]).code == 143
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    sender.join()
+    assert file.read_text().split() == ["SIGTERM"]
 
 
 def test_ctrl_c_in_a_terminal_which_goes_to_the_whole_group_is_heard_once(tmp_path: Path) -> None:
