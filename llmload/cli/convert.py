@@ -20,7 +20,7 @@ def convert(
     Example: llmload convert old.yaml --output scenarios/new.yaml
     """
     from llmload.scenario.conversion import convert_text
-    from llmload.scenario.loader import read_file
+    from llmload.scenario.text_file import read_file
 
     text, notices = convert_text(read_file(file), str(file))
     for notice in notices:

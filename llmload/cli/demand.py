@@ -17,10 +17,9 @@ from llmload.errors import UsageError
 from llmload.plain_text import plain
 from llmload.scenario.asked import ClosedLoop, Scenario
 from llmload.scenario.conversion import overridden
-from llmload.scenario.loader import load_resolved, load_runnable, load_runnable_text, read_file
-from llmload.scenario.overrides import override
-from llmload.scenario.tree import Node, find, read
-from llmload.scenario.versions import to_current
+from llmload.scenario.loader import load_resolved, load_runnable, load_runnable_text, merged_text
+from llmload.scenario.text_file import read_file
+from llmload.scenario.tree import Node, find
 
 FIRST_LOOK = 50
 """Measured requests of the first look at each load; adaptive looks go on from there."""
@@ -79,7 +78,7 @@ def _of_flags(asked: Asked) -> Callable[[], Scenario]:
 
 
 def _of_file(file: Path, asked: Asked) -> Callable[[], Scenario]:
-    root = _root(file, asked.sets)
+    root = merged_text(read_file(file), str(file), sets=asked.sets, env=asked.env, directory=file.parent)
     flags = tuple(_beside(flag, file) for flag in asked.flags)
     if root is not None:  # where it cannot be read, the loader tells all that is wrong
         _check_server(root, file, asked)
@@ -89,13 +88,6 @@ def _of_file(file: Path, asked: Asked) -> Callable[[], Scenario]:
             flags = (*flags, *_other_terms(flags))
     sets = [*(flag.assignment for flag in flags), *asked.sets]
     return partial(load_runnable, file, sets=sets, env=asked.env)
-
-
-def _root(file: Path, sets: Sequence[str]) -> Node | None:
-    """The document as it is written, of the newest version, with `--set` over it; None where it is none."""
-    root, troubles = read(read_file(file), str(file))
-    current = None if root is None or troubles else to_current(root)[0]
-    return None if current is None else override(current, sets)[0]
 
 
 def _beside(flag: Flag, file: Path) -> Flag:

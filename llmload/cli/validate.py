@@ -26,14 +26,14 @@ class Format(StrEnum):
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(help="Scenario files.")],
+    files: Annotated[list[Path], typer.Argument(help="Scenario files, or presets.")],
     format: Annotated[Format, typer.Option(help="text, json, or github annotations.")] = Format.TEXT,  # noqa: A002
     schema: Annotated[bool, typer.Option("--schema", help="Hold it against the JSON Schema too.")] = False,
     sets: options.Sets = [],  # noqa: B006 - typer copies it
     env_file: options.EnvFile = None,
     outcome: options.Outcome = None,
 ) -> None:
-    """Check scenario files without touching a server; exit code 2 when one is wrong.
+    """Check scenarios and presets without touching a server; exit code 2 when one is wrong.
 
     Example: llmload validate scenarios/*.yaml
     """
@@ -66,10 +66,15 @@ _Checked = tuple["Sequence[Problem]", "Sequence[str]"]
 def _check(path: Path, sets: Sequence[str], env: Mapping[str, str], *, schema: bool) -> _Checked:
     """The problems of one file, and the sentences that its author should read."""
     from llmload.errors import NotBuiltError, Problem, ScenarioError, UsageError
+    from llmload.scenario.base_document import preset_in
     from llmload.scenario.features import refuse_unbuilt
     from llmload.scenario.loader import read_document
+    from llmload.scenario.text_file import read_file
 
     try:
+        preset = preset_in(path, read_file(path), env)
+        if preset is not None:
+            return preset.problems, ()
         loaded = read_document(path, sets=sets, env=env)
     except ScenarioError as error:
         return error.problems, ()

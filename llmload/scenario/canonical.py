@@ -24,11 +24,15 @@ ORIGIN = "x-origin"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What is known of a document beside itself; `sha256` is its fingerprint before file names were led back."""
+    """What is known of a document beside itself; `sha256` is its fingerprint before file names were led back.
+
+    `extended` names what was merged into it, which is not needed again.
+    """
 
     source: str
     sha256: str
     notices: tuple[str, ...]
+    extended: tuple[str, ...] = ()
 
 
 def canonical(document: ScenarioDocument, gates: Sequence[Gate], origin: Origin) -> str:
@@ -38,6 +42,7 @@ def canonical(document: ScenarioDocument, gates: Sequence[Gate], origin: Origin)
         "sha256": origin.sha256,
         "notices": list(origin.notices),
         "gate_lines": [gate.line for gate in gates],
+        **({"extends": list(origin.extended)} if origin.extended else {}),
     }
     return _dump({**_written_out(document), ORIGIN: beside})
 

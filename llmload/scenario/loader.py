@@ -1,6 +1,7 @@
 """From YAML text to a `Scenario`, or every problem of it at once.
 
-The order: tree, apiVersion and conversion to v1, `--set`, variables, schema, rules between sections, resolution.
+The order: tree, apiVersion and conversion to v1, what it extends, `--set`, variables, schema, rules between sections,
+resolution.
 """
 
 from __future__ import annotations
@@ -17,19 +18,22 @@ from llmload.scenario.canonical import ORIGIN, Origin, canonical, fingerprint
 from llmload.scenario.demand import settle_demand
 from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.document.settings import settings_model
+from llmload.scenario.extension import EXTENDS, Extended, extend
 from llmload.scenario.features import refuse_unbuilt
 from llmload.scenario.files import beside
 from llmload.scenario.gate_form import gate_of
 from llmload.scenario.interpolation import interpolate
 from llmload.scenario.masking import quotable_lines, quotable_sets, scrub_text
+from llmload.scenario.named_files import named_from
 from llmload.scenario.overrides import FILE as SETS
 from llmload.scenario.overrides import override
 from llmload.scenario.replay import settle
 from llmload.scenario.resolve import resolve_scenario
 from llmload.scenario.rules import check
-from llmload.scenario.source import Loaded, Source
-from llmload.scenario.tree import MAX_BYTES, Place, Trouble, find, read
-from llmload.scenario.validation import validate
+from llmload.scenario.source import Basis, Loaded, Source
+from llmload.scenario.text_file import read_file
+from llmload.scenario.tree import Entries, Node, Place, Scalar, Trouble, find, read
+from llmload.scenario.validation import Judged, validate, validate_part
 from llmload.scenario.versions import to_current
 
 
@@ -45,7 +49,7 @@ def load_text(
     text: str, source: str, *, sets: Sequence[str] = (), env: Mapping[str, str], directory: Path
 ) -> asked.Scenario:
     """As `load`, of text that is not a file; `source` names it in errors, files it names lie in `directory`."""
-    return _scenario(check_text(text, source, sets=sets, env=env), directory)
+    return _scenario(check_text(text, source, sets=sets, env=env, directory=directory), directory)
 
 
 def load_runnable(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> asked.Scenario:
@@ -57,7 +61,13 @@ def load_runnable_text(
     text: str, source: str, *, sets: Sequence[str] = (), env: Mapping[str, str], directory: Path
 ) -> asked.Scenario:
     """As `load_runnable`, of text that is not a file."""
-    return _scenario(_runnable(check_text(text, source, sets=sets, env=env)), directory)
+    return _scenario(_runnable(check_text(text, source, sets=sets, env=env, directory=directory)), directory)
+
+
+def load_explained(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> tuple[asked.Scenario, Loaded]:
+    """As `load_runnable`, with the tree that says where each value was written."""
+    loaded = _runnable(read_document(path, sets=sets, env=env))
+    return _scenario(loaded, path.parent), loaded
 
 
 def load_resolved(resolved: str) -> asked.Scenario:
@@ -91,50 +101,75 @@ def _forget_what_is_gone(target: dict[str, object]) -> None:
 
 def read_document(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> Loaded:
     """The valid document in a file; ScenarioError otherwise."""
-    return check_text(read_file(path), str(path), sets=sets, env=env)
+    return check_text(read_file(path), str(path), sets=sets, env=env, directory=path.parent)
 
 
-def read_file(path: Path) -> str:
-    """The text of a scenario file; UsageError where there is none, ScenarioError where it is not UTF-8."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 4)
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise UsageError(str(path), f"cannot be read: {reason}", "Name a scenario file") from None
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if len(raw) > MAX_BYTES:
-            return raw.decode("utf-8", "replace")  # cut inside a character: its size is what is refused
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = len(raw[: error.start].rpartition(b"\n")[2].decode("utf-8")) + 1
-        where = Place(str(path), line, column)
-        trouble = Trouble(where, "document", "not UTF-8 text", "Save the file in UTF-8")
-        raise ScenarioError(Source({}).problems([trouble])) from None
-
-
-def check_text(text: str, source: str, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> Loaded:
-    """The valid v1 document that a text means; ScenarioError with every problem of it."""
+def merged_text(text: str, source: str, *, sets: Sequence[str], env: Mapping[str, str], directory: Path) -> Node | None:
+    """The document as it is written, over what it extends and with `--set` over it; None where it cannot be read."""
     root, troubles = read(text, source)
-    origins = Source({source: quotable_lines(text, root), SETS: quotable_sets(sets)})
+    current = None if root is None or troubles else to_current(root)[0]
+    return None if current is None else override(_extended(current, sets, env, directory).root, sets)[0]
+
+
+def check_text(
+    text: str, source: str, *, sets: Sequence[str] = (), env: Mapping[str, str], directory: Path = Path()
+) -> Loaded:
+    """The valid v1 document that a text means; ScenarioError with every problem of it, and of what it extends.
+
+    Files that it extends lie in `directory`.
+    """
+    root, troubles = read(text, source)
+    lines = {source: quotable_lines(text, root)}
+    origins = Source({**lines, SETS: quotable_sets(sets)})
     if root is None and not troubles:
         troubles = [Trouble(Place(source, 1, 1), "document", "the document is empty", "Start with `llmload init`")]
     if root is None or troubles:
         raise ScenarioError(origins.problems(troubles))
     current, notices, troubles = to_current(root)
-    if current is None:
+    if current is None or (troubles := list(_preset(current))):
         raise ScenarioError(origins.problems(troubles))
-    current, found = override(current, sets)
-    troubles += found
-    current, found = interpolate(current, env)
-    troubles += found
-    judged = validate(ScenarioDocument, current)
-    unset = {trouble.path for trouble in troubles}  # what an unset variable leaves behind is not a second problem
-    troubles += [each for each in (*judged.troubles, *check(judged.node, judged.value)) if each.path not in unset]
-    if troubles or judged.value is None:
-        raise ScenarioError(origins.problems(troubles))
-    return Loaded(judged.value, judged.node, origins, source, scrub_text(text, root), notices)
+    extended = _extended(current, sets, env, directory)
+    origins = Source({**lines, **extended.lines, SETS: quotable_sets(sets)})
+    judged = _judge(current, extended, sets, env, directory)
+    if judged.troubles or judged.value is None:
+        raise ScenarioError(origins.problems(judged.troubles))
+    kept = scrub_text(text, root)
+    bases = tuple(Basis(base.name, base.file, base.asked) for base in extended.bases)
+    return Loaded(judged.value, judged.node, origins, source, kept, notices, bases)
+
+
+def _preset(root: Node) -> Iterator[Trouble]:
+    kind = find(root, ("kind",))
+    if isinstance(kind, Scalar) and kind.value == "Preset":
+        hint = "Write a scenario that extends it, or check it with llmload validate"
+        yield Trouble(kind.place, "kind", "a preset is a part of a scenario, and cannot be run by itself", hint)
+
+
+def _extended(current: Node, sets: Sequence[str], env: Mapping[str, str], directory: Path) -> Extended:
+    """`--set extends=[...]` says what is extended; every other one acts on what has come of it."""
+    asked = find(override(current, sets)[0], (EXTENDS,))
+    return extend(current, asked, directory, env) if isinstance(current, Entries) else Extended(current)
+
+
+def _judge(
+    current: Node, extended: Extended, sets: Sequence[str], env: Mapping[str, str], directory: Path
+) -> Judged[ScenarioDocument]:
+    """The document behind its merge, with every trouble of it and of what it extends."""
+    merged, troubles = override(extended.root, sets)
+    merged, found = interpolate(extended.settle(merged), env)
+    merged = named_from(merged, extended.folders, directory)
+    alone = interpolate(current, env)[0]
+    own = (*extended.troubles, *troubles, *found)
+    unset = {trouble.path for trouble in (*troubles, *found)}  # what an unset variable leaves is no second problem
+    if not extended.is_whole:
+        part = [each for each in validate_part(ScenarioDocument, alone) if each.path not in unset]
+        return Judged(None, merged, [extended.told(each) for each in (*own, *part)])
+    judged = validate(ScenarioDocument, merged)
+    rest = [each for each in (*judged.troubles, *check(judged.node, judged.value)) if each.path not in unset]
+    by_itself = {*own, *validate_part(ScenarioDocument, alone)} if rest and extended.bases else set(rest)
+    combined = [extended.combined(each, judged.node) for each in rest if each not in by_itself]
+    told = [extended.told(each) for each in (*own, *(each for each in rest if each in by_itself))]
+    return Judged(judged.value, judged.node, [*told, *combined])
 
 
 def _runnable(loaded: Loaded) -> Loaded:
@@ -146,13 +181,16 @@ def _scenario(loaded: Loaded, directory: Path) -> asked.Scenario:
     loaded = settle_demand(settle(loaded, directory), directory)
     document = beside(loaded.document, directory)
     gates = tuple(_read_gates(loaded))
-    origin = Origin(loaded.name, fingerprint(loaded.document), loaded.notices)
+    extended = tuple(base.name for base in loaded.bases)
+    origin = Origin(loaded.name, fingerprint(loaded.document), loaded.notices, extended)
     kept = asked.Document(loaded.name, loaded.text, canonical(document, gates, origin), origin.sha256)
     return resolve_scenario(document, gates, kept, loaded.notices)
 
 
 def _read_gates(loaded: Loaded) -> Iterator[Gate]:
+    """Gates with the line of the scenario file that they come from: their own, or that of the `extends` with them."""
     for index, item in enumerate(loaded.document.spec.gates):
         node = find(loaded.root, ("spec", "gates", index))
-        is_in_file = node is not None and node.place.file == loaded.name
-        yield gate_of(item, node.place.line if node and is_in_file else None)
+        places = {} if node is None else {base.file: base.asked for base in loaded.bases} | {loaded.name: node.place}
+        place = places.get(node.place.file) if node is not None else None
+        yield gate_of(item, place.line if place is not None and place.file == loaded.name else None)

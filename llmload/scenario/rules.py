@@ -103,6 +103,11 @@ def at_path(root: Node, path: tuple[Step, ...], message: str, hint: str, offset:
     return Trouble(place, format_path(path), message, hint)
 
 
+def gate_troubles(root: Node) -> list[Trouble]:
+    """What is wrong with each gate by itself, whatever the scenario around it."""
+    return _gates(find(root, ("spec", "gates")))[1]
+
+
 def _gates(node: Node | None) -> tuple[tuple[tuple[int, Gate], ...], list[Trouble]]:
     gates: list[tuple[int, Gate]] = []
     troubles: list[Trouble] = []

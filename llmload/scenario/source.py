@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from llmload.errors import Problem
 from llmload.plain_text import plain_lines
 from llmload.scenario.document.root import ScenarioDocument
-from llmload.scenario.tree import Node, Trouble
+from llmload.scenario.tree import Node, Place, Trouble
 
 _LONGEST = 500
 
@@ -46,6 +46,15 @@ def _short(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """A document that was merged into a scenario: as `extends` names it, its file in errors, and where it is named."""
+
+    name: str
+    file: str
+    asked: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """A valid document with the tree it was read from; `text` is scrubbed, `name` is the file as the user named it."""
 
@@ -55,3 +64,4 @@ class Loaded:
     name: str
     text: str
     notices: tuple[str, ...]
+    bases: tuple[Basis, ...] = ()

@@ -38,14 +38,36 @@ class Judged(Generic[Model]):
 
 def validate(model: type[Model], node: Node, path: tuple[Step, ...] = ()) -> Judged[Model]:
     """Judge `node`, which stands at `path`; a refused value with a second reading is tried with that."""
+    value, node, errors = _read(model, node)
+    return Judged(value, node, [_trouble(model, error, node, path) for error in errors])
+
+
+def validate_part(model: type[BaseModel], node: Node) -> list[Trouble]:
+    """What is wrong with a document that others complete: what none of them could mend by what it adds or erases."""
+    _, node, errors = _read(model, node)
+    return [_trouble(model, error, node, ()) for error in errors if not _can_be_mended(model, error, node)]
+
+
+def _read(model: type[Model], node: Node) -> tuple[Model | None, Node, list[ErrorDetails]]:
     try:
-        return Judged(model.model_validate(plain(node)), node, ())
+        return model.model_validate(plain(node)), node, []
     except ValidationError as refused:
         second = _second_reading(node, refused)
         if second is not node:
-            return validate(model, second, path)
-        errors = refused.errors(include_url=False, include_input=True)
-        return Judged(None, node, [_trouble(model, error, node, path) for error in errors])
+            return _read(model, second)
+        return None, node, refused.errors(include_url=False, include_input=True)
+
+
+def _can_be_mended(model: type[BaseModel], error: ErrorDetails, root: Node) -> bool:
+    """Whether the fault may lie in what a map does not say, or in what it says beside something else."""
+    path = written_path(root, error["loc"])
+    node = find(root, path)
+    if any(isinstance(step, int) for step in path):
+        return False  # lists are replaced as a whole
+    if isinstance(node, Scalar) and node.value is None:
+        return True  # it erases what another document says
+    is_of_a_section = isinstance(node, Entries) and bool(known_keys(model, path))
+    return is_of_a_section and path[:1] == ("spec",) and error["type"] in ("missing", "llmload")
 
 
 def _second_reading(node: Node, refused: ValidationError) -> Node:

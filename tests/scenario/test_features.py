@@ -44,7 +44,7 @@ def test_everything_unbuilt_is_told_at_once():
     with pytest.raises(NotBuiltError) as caught:
         load_runnable(everything, env={})
     assert [problem.path for problem in caught.value.problems] == [
-        *("extends", "spec.workload.prompts.file", "spec.workload.mixture", "spec.workload.sessions"),
+        *("spec.workload.prompts.file", "spec.workload.mixture", "spec.workload.sessions"),
         *("spec.gates[2].class", "spec.matrix"),
     ]
     assert caught.value.exit_code == 2

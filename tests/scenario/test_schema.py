@@ -11,7 +11,15 @@ from jsonschema import Draft202012Validator
 from llmload.errors import ScenarioError
 from llmload.frameworks.registry import REGISTRY
 from llmload.scenario.loader import read_document
-from llmload.scenario.schema import FILE_NAME, against_schema, scenario_schema, schema_text
+from llmload.scenario.schema import (
+    FILE_NAME,
+    PRESET_FILE_NAME,
+    against_schema,
+    preset_schema,
+    preset_schema_text,
+    scenario_schema,
+    schema_text,
+)
 from llmload.scenario.starters import starter
 from llmload.scenario.tree import plain, read
 
@@ -22,6 +30,53 @@ GOOD = [*sorted((HERE / "good").glob("*.yaml")), *sorted((ROOT / "scenarios").gl
 
 def test_the_committed_schema_is_the_generated_one():
     assert (ROOT / "schemas" / FILE_NAME).read_text(encoding="utf-8") == schema_text(), "run `make docs`"
+
+
+def test_the_committed_schema_of_presets_is_the_generated_one():
+    assert (ROOT / "schemas" / PRESET_FILE_NAME).read_text(encoding="utf-8") == preset_schema_text(), "run `make docs`"
+    Draft202012Validator.check_schema(preset_schema())
+
+
+PART = "apiVersion: llmload/v1\nkind: Preset\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_fine"),
+    [
+        pytest.param(PART + "spec: {load: {requests: 5}, recommend: {headroom: 5%}}\n", True, id="parts of sections"),
+        pytest.param(PART + "spec: {target: {framework: vllm, framework_config: {max_num_seqs: 9}}}\n", True,
+                     id="settings of a framework"),
+        pytest.param(PART + "spec: {target: {framework_config: {max_num_seqs: 9}}}\n", True, id="of one unsaid"),
+        pytest.param(PART + "spec: {target: {framework: vllm, framework_config: {seqs: 9}}}\n", False, id="unknown"),
+        pytest.param(PART + "spec: {load: {request: 5}}\n", False, id="a key nobody knows"),
+        pytest.param(PART + "spec: {gates: [{min: 5%}]}\n", False, id="half a gate"),
+        pytest.param(PART.replace("Preset", "Scenario") + "spec: {}\n", False, id="another kind"),
+        pytest.param(PART + "extends: ['preset:rag']\nspec: {}\n", False, id="a second level"),
+    ],
+)  # fmt: skip
+def test_editors_know_presets(text, is_fine):
+    root, _ = read(text, "f")
+    assert root is not None
+    assert Draft202012Validator(preset_schema()).is_valid(plain(root)) == is_fine
+
+
+@pytest.mark.parametrize(
+    ("rest", "is_fine"),
+    [
+        pytest.param("spec: {}\n", False, id="nothing said of the server"),
+        pytest.param("extends: [base.yaml]\n", True, id="all of it may be inherited"),
+        pytest.param("extends: [base.yaml]\nspec: {target: {framework_config: {max_num_seqs: 1}}}\n", True,
+                     id="settings of an inherited framework"),
+        pytest.param("extends: base.yaml\nspec: {}\n", False, id="no list"),
+        pytest.param("extends: null\nspec: {}\n", False, id="nothing is inherited"),
+        pytest.param("spec: {target: {url: 'http://a', framework_config: {max_num_seqs: 1}}}\n", False,
+                     id="settings of no framework"),
+    ],
+)  # fmt: skip
+def test_editors_know_what_may_be_inherited(rest, is_fine):
+    root, _ = read(f"apiVersion: llmload/v1\nkind: Scenario\nmetadata: {{name: s}}\n{rest}", "f")
+    assert root is not None
+    assert Draft202012Validator(scenario_schema()).is_valid(plain(root)) == is_fine
 
 
 def test_it_is_sound_and_of_the_draft_that_editors_know():

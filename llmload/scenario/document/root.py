@@ -24,6 +24,8 @@ from llmload.scenario.document.target import Target, Url
 from llmload.scenario.document.workload import Workload
 
 FormatName = Literal["markdown", "html", "junit", "excel", "csv", "json"]
+MAX_EXTENDED = 10
+"""Documents that one scenario may extend."""
 FORMATS: tuple[FormatName, ...] = ("markdown", "html", "junit", "excel", "csv", "json")
 
 
@@ -134,5 +136,21 @@ class ScenarioDocument(Section):
     apiVersion: Literal["llmload/v1"]  # noqa: N815 - the name in the file
     kind: Literal["Scenario"]
     metadata: Metadata
-    extends: list[Text] | None = None
+    extends: Annotated[
+        list[Text] | None,
+        Field(
+            max_length=MAX_EXTENDED,
+            description="What this scenario is laid over: preset:NAME, or files beside it; the later ones win",
+            examples=[["preset:chat-short"], ["base.yaml"]],
+        ),
+    ] = None
+    spec: Spec
+
+
+class BaseDocument(Section):
+    """What scenarios extend: a part of a scenario, of kind Preset where it is made for that. Others complete it."""
+
+    apiVersion: Literal["llmload/v1"]  # noqa: N815 - the name in the file
+    kind: Literal["Preset", "Scenario"]
+    metadata: Metadata | None = None
     spec: Spec
