@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from llmload.analysis.sample_size import Outlook
     from llmload.cli.capacity_plan import CapacityPlan
     from llmload.scenario.asked import Scenario
+    from llmload.scenario.explanation import Explained
+
+
+_WIDEST = 60
+"""Characters of a value in the table of --explain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,15 @@ class _Plan:
     gates: Sequence[Outlook]
     relative: Sequence[RelativeOutlook]
     capacity: CapacityPlan | None
+    explained: Sequence[Explained] | None
+    """Where each value comes from; None where nobody asked."""
 
 
 def plan(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Scenario file.")],
     sets: options.Sets = [],  # noqa: B006 - typer copies it
     env_file: options.EnvFile = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say where each value comes from.")] = False,
     json: options.Json = False,
 ) -> None:
     """Show the resolved document, steps, requests, time and tokens, and what each gate's sample can decide.
@@ -45,6 +53,8 @@ def plan(
     Sends nothing. Exit code 2 if the scenario is invalid, or if a gate can never pass with the planned sample.
 
     Example: llmload plan scenarios/quickstart.yaml
+
+    Example: llmload plan scenarios/quickstart.yaml --explain --set spec.load.requests=400
     """
     from dataclasses import replace
 
@@ -54,10 +64,11 @@ def plan(
     from llmload.cli.capacity_plan import capacity_plan
     from llmload.cli.variations import variations_of
     from llmload.scenario.asked import Trace
-    from llmload.scenario.loader import load_runnable
+    from llmload.scenario.explanation import explain as explained
+    from llmload.scenario.loader import load_explained
     from llmload.workload.planning import recording_of
 
-    scenario = load_runnable(file, sets=sets, env=options.environment(env_file))
+    scenario, loaded = load_explained(file, sets=sets, env=options.environment(env_file))
     steps, gates, shape = forecast(scenario), outlooks(scenario), scenario.load.shape
     trace = forecast_trace(scenario, recording_of(shape)) if isinstance(shape, Trace) else None
     if trace is not None:
@@ -65,7 +76,8 @@ def plan(
         warmup, span_s = climbs * trace.warmup, climbs * trace.span_s
         steps = tuple(replace(step, warmup=warmup, arrivals_s=span_s) for step in steps)
     relative = relative_outlooks(scenario, variations_of(scenario))
-    found = _Plan(scenario, steps, trace, gates, relative, capacity_plan(scenario))
+    origins = explained(loaded, scenario) if explain else None
+    found = _Plan(scenario, steps, trace, gates, relative, capacity_plan(scenario), origins)
     print(_as_json(found) if json else "\n".join(_as_text(found)))
     check_reachable(scenario)
 
@@ -97,6 +109,8 @@ def _as_json(found: _Plan) -> str:
         "capacity": None if found.capacity is None else as_document(found.capacity),
         "notices": scenario.notices,
     }
+    if found.explained is not None:
+        document["explanation"] = [{**asdict(each), "source": each.source} for each in found.explained]
     return dumps(document, indent=2, sort_keys=True)
 
 
@@ -146,7 +160,10 @@ def _as_text(found: _Plan) -> Iterator[str]:
 
     scenario = found.scenario
     yield f"# {scenario.document.source}, with every default filled in"
-    yield yaml.safe_dump(_resolved(scenario), sort_keys=False).rstrip()
+    if found.explained is None:
+        yield yaml.safe_dump(_resolved(scenario), sort_keys=False).rstrip()
+    else:
+        yield from _explanation(found.explained)
     yield ""
     yield from _steps(scenario, found.steps)
     if found.trace is not None:
@@ -159,6 +176,22 @@ def _as_text(found: _Plan) -> Iterator[str]:
         yield from as_text(found.capacity, _span)
     for notice in scenario.notices:
         yield f"note: {notice}"
+
+
+def _explanation(explained: Sequence[Explained]) -> Iterator[str]:
+    """A line for each value: its path, what it is, and where it was written."""
+    from json import dumps
+
+    from llmload.plain_text import display_width, plain
+
+    rows = [
+        (plain(each.path), plain(dumps(each.value, ensure_ascii=False), _WIDEST), plain(each.source))
+        for each in explained
+    ]
+    widths = [max(display_width(row[column]) for row in rows) for column in (0, 1)]
+    for path, value, source in rows:
+        first = path + " " * (widths[0] - display_width(path))
+        yield f"{first}  {value}{' ' * (widths[1] - display_width(value))}  {source}"
 
 
 def _steps(scenario: Scenario, steps: Sequence[StepForecast]) -> Iterator[str]:

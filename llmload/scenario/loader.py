@@ -104,6 +104,25 @@ def read_document(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str
     return check_text(read_file(path), str(path), sets=sets, env=env, directory=path.parent)
 
 
+def written_document(path: Path, *, env: Mapping[str, str]) -> Node:
+    """The document of a file as it is written, over what it extends; ScenarioError where one of them cannot be read.
+
+    Its values are not judged, and its variables are left. Files are named as from its own folder.
+    """
+    text, source = read_file(path), str(path)
+    root, troubles = read(text, source)
+    current = None
+    if root is not None and not troubles:
+        current, _, troubles = to_current(root)
+    extended = None if current is None else _extended(current, (), env, path.parent)
+    if extended is None or extended.troubles:
+        found = troubles if extended is None else [extended.told(each) for each in extended.troubles]
+        empty = Trouble(Place(source, 1, 1), "document", "the document is empty", "Start with `llmload init`")
+        lines = {source: quotable_lines(text, root), **({} if extended is None else extended.lines)}
+        raise ScenarioError(Source(lines).problems(found or [empty]))
+    return named_from(extended.settle(extended.root), extended.folders, path.parent)
+
+
 def merged_text(text: str, source: str, *, sets: Sequence[str], env: Mapping[str, str], directory: Path) -> Node | None:
     """The document as it is written, over what it extends and with `--set` over it; None where it cannot be read."""
     root, troubles = read(text, source)
