@@ -19,6 +19,7 @@ from llmload.cli.gpu import gpu
 from llmload.cli.info import info
 from llmload.cli.init import init
 from llmload.cli.plan import plan
+from llmload.cli.preset import preset
 from llmload.cli.profiles import profiles
 from llmload.cli.publish import publish
 from llmload.cli.recommend import recommend
@@ -66,4 +67,5 @@ def register(app: typer.Typer) -> None:
         app.command()(verb)
     app.add_typer(baseline)
     app.add_typer(ci)
+    app.add_typer(preset)
     app.add_typer(store)

@@ -50,4 +50,9 @@ def overridden(text: str, source: str, sets: Sequence[str]) -> str:
 
 
 def _written(root: Node) -> str:
-    return yaml.dump(plain(root), Dumper=_Indented, sort_keys=False, allow_unicode=True, width=120)
+    return as_yaml(plain(root))
+
+
+def as_yaml(document: object) -> str:
+    """The text of a document as people write it."""
+    return yaml.dump(document, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=120)
