@@ -42,6 +42,7 @@ def list_(
 
     Example: llmload preset list
     """
+    from llmload.plain_text import plain
     from llmload.scenario.preset_folders import known_presets
 
     folders = _folders()
@@ -52,7 +53,8 @@ def list_(
         _print_json(rows)
         return
     _print_text(rows)
-    print("\nFolders, nearest first: " + ", ".join(f"{folder.path} ({folder.origin})" for folder in folders))
+    looked = ", ".join(f"{plain(str(folder.path))} ({folder.origin})" for folder in folders)
+    print(f"\nFolders, nearest first: {looked}")
 
 
 _Row = tuple["Preset", "Base", "Preset"]  # with the one that its name means
@@ -101,7 +103,7 @@ def show(
     import sys
 
     from llmload.errors import ScenarioError
-    from llmload.plain_text import plain
+    from llmload.plain_text import plain, plain_lines
 
     found, *others = _named(name, None if where is None else where.value)
     base = _read(found)
@@ -110,7 +112,7 @@ def show(
     print(f"{plain(str(found.path))} ({found.folder.origin})", file=sys.stderr)
     for other in others:
         print(f"it shadows {plain(str(other.path))} ({other.folder.origin})", file=sys.stderr)
-    print(base.text, end="" if base.text.endswith("\n") else "\n")
+    print(plain_lines(base.text).rstrip("\n"))
 
 
 preset.command()(save)

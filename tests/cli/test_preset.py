@@ -71,7 +71,8 @@ def test_show_prints_the_text_and_aside_where_it_lies(typed: Typed, project: Pat
     done = typed("preset", "show", "chat-short")
     assert yaml.safe_load(done.stdout)["metadata"]["name"] == "chat-short"
     assert done.stderr.endswith("llmload/presets/chat-short.yaml (package)\n")
-    typed("preset", "save", "chat-short", str(write_scenario(project)))
+    saved = typed("preset", "save", "chat-short", str(write_scenario(project)))
+    assert saved.stdout.splitlines()[1:] == [f"note: it shadows {done.stderr.removesuffix(' (package)' + chr(10))}"]
     again = typed("preset", "show", "chat-short")
     assert again.stdout == own(project, "chat-short").read_text()
     assert "it shadows" in again.stderr
@@ -83,6 +84,19 @@ def test_a_name_that_nobody_knows_is_refused_with_the_nearest(typed: Typed, verb
     done = typed("preset", verb, "chat-shrot")
     assert done.returncode == 2
     assert "chat-shrot: is no preset. Did you mean chat-short?" in done.stderr
+
+
+def test_show_writes_nothing_hidden(typed: Typed, project: Path) -> None:
+    own(project, "odd").parent.mkdir(parents=True)
+    own(project, "odd").write_text(
+        "apiVersion: llmload/v1\nkind: Preset\nmetadata: {name: odd, description: a\u202eb}\nspec: {}\n"
+    )
+    assert "description: ab}" in typed("preset", "show", "odd").stdout
+    own(project, "odd").write_text("apiVersion: llmload/v1\nkind: Preset\n# \x1b[2J\nspec: {}\n")
+    done = typed("preset", "show", "odd")
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr + done.stdout
+    assert "\x1b" not in typed("preset", "list").stdout
 
 
 # ---------------------------------------------------------------- save and delete

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "migration.md"
-GROUPS = ("store",)
+GROUPS = ("store", "preset")
 COLUMNS = ["old", "llmload", "state", "remark"]
 
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
@@ -39,11 +39,6 @@ class Row:
     def code(self) -> list[str]:
         """What the llmload column names, span by span."""
         return _CODE.findall(self.llmload)
-
-    @property
-    def named(self) -> list[str]:
-        """Everything that the row promises: the llmload column, and what the remark says it comes with."""
-        return self.code + _CODE.findall(self.remark)
 
     def __str__(self) -> str:
         return f"{self.old} is {self.llmload}".replace("`", "")

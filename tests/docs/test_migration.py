@@ -1,4 +1,4 @@
-"""docs/migration.md says what the command line does: each row that is `now` works, no row that is `later` does yet."""
+"""docs/migration.md says what the command line does: each of its rows works."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from tests.docs.command_help import lacks
 from tests.docs.migration_tables import Row, command, examples, rows
 
 ROWS = rows()
-NOW = [row for row in ROWS if row.state == "now"]
-LATER = [row for row in ROWS if row.state == "later"]
 
 OLD_NAMES = {
     "Commands": [
@@ -59,15 +57,6 @@ OLD_NAMES = {
 """What llm-loadtest has (its documentation, command line and API), and what is known of llm-benchmark from there."""
 
 
-def _is_refused(code: str, directory: Path) -> bool:
-    """Whether a scenario with this line under spec is valid, and yet asks for what this version does not have."""
-    path, _, value = code.removeprefix("spec.").partition(": ")
-    scenario = write_scenario(directory, **{path.replace(".", "__"): value})
-    valid = here("validate", str(scenario), cwd=directory)
-    assert valid.returncode == 0, valid.stdout + valid.stderr
-    return here("plan", str(scenario), cwd=directory).returncode == 2
-
-
 def _find(document: object, path: str) -> list[object]:
     """Every value at a dotted path, where `[]` stands for each member of a list. KeyError where there is none."""
     found = [document]
@@ -92,8 +81,8 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 # ---------------------------------------------------------------- the tables
 
 
-def test_every_row_is_either_now_or_later() -> None:
-    assert {row.state for row in ROWS} == {"now", "later"}
+def test_every_row_says_that_it_works_now() -> None:
+    assert {row.state for row in ROWS} == {"now"}
 
 
 @pytest.mark.parametrize("section", OLD_NAMES)
@@ -102,29 +91,19 @@ def test_no_old_name_is_left_without_a_row(section: str) -> None:
     assert set(OLD_NAMES[section]) - told == set()
 
 
-@pytest.mark.parametrize("row", [row for row in NOW if any(map(command, row.code))], ids=str)
+@pytest.mark.parametrize("row", [row for row in ROWS if any(map(command, row.code))], ids=str)
 def test_a_command_said_to_work_now_exists_with_its_options(row: Row) -> None:
     lacking = [lack for code in row.code if (asked := command(code)) and (lack := lacks(asked))]
     assert lacking == []
 
 
-@pytest.mark.parametrize("row", LATER, ids=str)
-def test_what_is_said_to_come_later_is_not_there_yet_so_that_its_row_must_move_when_it_comes(
-    row: Row, tmp_path: Path
-) -> None:
-    commands = [asked for code in row.named if (asked := command(code))]
-    fields = [code for code in row.named if code.startswith("spec.")]
-    assert commands or fields, "the row names no command and no field that it comes with"
-    assert any(map(lacks, commands)) or any(_is_refused(code, tmp_path) for code in fields)
-
-
-@pytest.mark.parametrize("row", [row for row in NOW if row.section == "Result fields"], ids=str)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.section == "Result fields"], ids=str)
 def test_a_result_field_is_in_the_result_of_a_real_run(row: Row, result: dict[str, object]) -> None:
     for path in row.code:
         assert _find(result, path) != []
 
 
-@pytest.mark.parametrize("row", [row for row in NOW if row.section == "Document fields"], ids=str)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.section == "Document fields"], ids=str)
 def test_a_document_field_is_in_the_converted_example(row: Row) -> None:
     _, converted = examples("An example: an old document", "yaml")
     for path in row.code:

@@ -299,6 +299,14 @@ def test_more_documents_than_anybody_needs_are_refused(tmp_path: Path) -> None:
     assert problems(path) == ["s.yaml:4:10 extends: longer than 10. Shorten it"]
 
 
+def test_a_document_of_the_old_shape_extends_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "apiVersion: llmload/v1alpha1\nserver_url: http://a\nmodel: m\nconcurrency: [1]\nextends: ['preset:rag']\n"
+    )
+    assert problems(path)[0].startswith("s.yaml:5:1 extends: unknown key 'extends'")
+
+
 # ---------------------------------------------------------------- what is stored
 
 
