@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,8 +52,8 @@ def test_without_streaming_there_is_no_ttft_to_show(tmp_path: Path, server: str)
         env={"KEY": "sk-9d1f"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    header, row = (tmp_path / "reports/run/steps.csv").read_text().splitlines()
-    cells = dict(zip(header.split(","), row.split(","), strict=True))
+    with (tmp_path / "reports/run/steps.csv").open(newline="") as file:
+        (cells,) = csv.DictReader(file)
     assert (cells["TTFT p50 (ms)"], cells["TPOT p50 (ms)"], float(cells["E2E p50 (ms)"]) > 0) == ("", "", True)
 
 
