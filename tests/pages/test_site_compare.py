@@ -42,6 +42,7 @@ def test_another_run_is_made_the_first_without_any_script(open_site: OpenSite) -
     page.get_by_label(f"reference: {SECOND}").check()
     page.locator(f'input[name="runs"][value="{THIRD}"]').check()
     page.get_by_role("button", name="Compare").click()
+    page.wait_for_url(f"**runs={THIRD}**")
     rows = page.locator('[aria-labelledby="runs"] tbody tr')
     assert [row.locator("a").inner_text() for row in rows.all()] == [SECOND, FIRST, THIRD]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -40,13 +41,13 @@ def test_filters_and_comparisons_need_no_script(open_site: OpenSite, site: str) 
     page = open_site("?lang=ko", java_script_enabled=False)
     page.get_by_label("시나리오").select_option("quickstart")
     page.get_by_role("button", name="보기").click()
-    assert "scenario=quickstart" in page.url
+    page.wait_for_url("**scenario=quickstart**")
     assert page.locator("html").get_attribute("lang") == "ko"
     assert page.locator("tbody tr").count() == 16
     page.locator(f'input[value="{CLEAN.header.run_id}"]').check()
     page.locator('input[value="20260201-080000-00000001"]').check()
     page.get_by_role("button", name="비교").click()
-    assert page.url.startswith(f"{site}compare?lang=ko&runs=") or "&lang=ko" in page.url
+    page.wait_for_url(re.compile(re.escape(f"{site}compare?") + ".*lang=ko"))
 
 
 def test_a_filter_leaves_a_short_address_and_is_removed_by_its_chip(open_site: OpenSite, site: str) -> None:
@@ -90,5 +91,7 @@ def test_no_width_hides_a_figure(open_site: OpenSite, width: int) -> None:
 
 def test_looking_changes_nothing_in_the_store(open_site: OpenSite, site_store: Path) -> None:
     before = hashlib.sha256(site_store.read_bytes()).digest()
-    open_site("?label=tier%3Dpr").get_by_role("link", name=CLEAN.header.run_id).click()
+    page = open_site("?label=tier%3Dpr")
+    page.get_by_role("link", name=CLEAN.header.run_id).click()
+    page.wait_for_url(f"**/benchmark/{CLEAN.header.run_id}*")
     assert hashlib.sha256(site_store.read_bytes()).digest() == before

@@ -154,7 +154,7 @@ def test_without_a_script_the_page_shows_how_it_stood_and_can_be_loaded_again(
     assert figure(page, "done") == f"{PROGRESS.done} / {PROGRESS.planned}"
     store.progress(header.run_id, replace(PROGRESS, done=99, planned=100))
     page.get_by_role("link", name="Reload").click()
-    assert figure(page, "done") == "99 / 100"
+    expect(page.locator("[data-told=done]")).to_have_text("99 / 100", timeout=WITHIN_MS)
     store.finish(header.run_id, replace(CLEAN, header=header), "finished")
 
 

@@ -115,5 +115,5 @@ def test_without_a_script_there_is_a_plain_link_to_what_is_shared(open_site: Ope
     page = open_site(f"benchmark/{CLEAN_ID}", java_script_enabled=False)
     assert not page.get_by_role("button", name="Share", exact=True).is_visible()
     page.get_by_role("link", name="View to share").click()
-    assert page.url == f"{site}benchmark/{CLEAN_ID}?shared=true"
+    page.wait_for_url(f"{site}benchmark/{CLEAN_ID}?shared=true")  # to its end: a click waits for its start only
     assert page.get_by_text("Shared benchmark result").is_visible()
