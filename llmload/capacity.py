@@ -99,7 +99,7 @@ class Demand:
 
     peak_concurrency: float
     requests_per_user_per_day: float
-    avg_input_tokens: float
+    avg_input_tokens: float | None  # None where prompts come from a file, whose tokens nobody counted beforehand
     avg_output_tokens: float
     ttft_target_ms: float | None
     tpot_target_ms: float | None

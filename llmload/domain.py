@@ -6,7 +6,7 @@ Instants are machine-wide `monotonic_ns` in whole microseconds, which is what th
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -53,10 +53,28 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRequest:
-    """What one request will say. Token lengths are what the scenario asks for, not what the server will count."""
+    """What one request will say: a bare prompt of a user or, for chat APIs only, the messages of a conversation.
+
+    `messages` have the shape of OpenAI's; where there are any, `prompt` is empty. Token lengths are what the scenario
+    asks for, not what the server will count; `input_tokens` is None where it names a text instead of a length.
+    """
 
     index: int
     prompt: str
+    input_tokens: int | None
+    output_tokens: int
+    messages: tuple[Mapping[str, object], ...] = ()
+
+    @property
+    def conversation(self) -> Sequence[Mapping[str, object]]:
+        """What a chat API is sent."""
+        return self.messages or ({"role": "user", "content": self.prompt},)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The longest prompt and the longest answer of one request, in tokens."""
+
     input_tokens: int
     output_tokens: int
 
@@ -128,7 +146,7 @@ class RequestRecord:
     sent_ns: int | None
     done_ns: int
     event_ns: array[int]
-    asked_input_tokens: int
+    asked_input_tokens: int | None  # None where a text was asked for, and no length
     asked_output_tokens: int
     answer_ns: int | None = None
     connect_ns: int = 0

@@ -17,6 +17,7 @@ from llmload.analysis.declared import disagreements, written
 from llmload.analysis.futility import futile_below
 from llmload.analysis.judgement import judge
 from llmload.analysis.metrics import measure as fold
+from llmload.analysis.row_use import stretch_of
 from llmload.analysis.turns import NextTurn, Turn
 from llmload.domain import Ending, Look, Observation, RequestRecord, RunHeader, RunResult, StepMetrics, TargetFacts
 from llmload.endpoint import Endpoint
@@ -202,7 +203,7 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
         Window(
             look=look,
             endpoint=probed.endpoint,
-            plan=plan_look(scenario, look, fit, run=run_id),
+            plan=plan_look(scenario, look, fit, run=run_id, rows=stretch_of(scenario, look)),
             slo=scenario.slo,
             pace=pace_of(scenario, look),
             warmup=warmup_of(scenario, look),

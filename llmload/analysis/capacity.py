@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from llmload.analysis.forecast import mean_length
+from llmload.analysis.forecast import mean_input, mean_output
 from llmload.analysis.hints import hints_of
 from llmload.analysis.prices import cost_of, usd_per_gpu_hour
 from llmload.analysis.reasoning import NOT_OVER, reasoning_of
@@ -178,8 +178,8 @@ def _demand(run: RunResult, scenario: Scenario, recommend: Recommend) -> Demand:
     return Demand(
         peak_concurrency=recommend.peak_concurrency,
         requests_per_user_per_day=recommend.requests_per_user_per_day,
-        avg_input_tokens=mean_length(workload.input_tokens),
-        avg_output_tokens=mean_length(workload.output_tokens),
+        avg_input_tokens=mean_input(workload),
+        avg_output_tokens=mean_output(workload),
         ttft_target_ms=None if slo is None else slo.ttft_ms,
         tpot_target_ms=None if slo is None else slo.tpot_ms,
         goodput_target_percent=float(100 * exact(recommend.goodput_target)),

@@ -102,12 +102,18 @@ def _is_refused(record: RequestRecord) -> bool:
 
 def _input_tokens(sent: Sequence[RequestRecord], answered: Sequence[RequestRecord]) -> Amount | None:
     """A prompt of which nothing came back yet may or may not have been read."""
-    per_asked = _ratio(answered, lambda r: r.input_tokens, lambda r: r.asked_input_tokens)
+    names_lengths = all(record.asked_input_tokens is not None for record in sent)
+
+    def weight(record: RequestRecord) -> int:
+        """Where texts were asked for, and no lengths, one prompt is taken to be as long as another."""
+        return (record.asked_input_tokens or 0) if names_lengths else 1
+
+    per_asked = _ratio(answered, lambda r: r.input_tokens, weight)
     if per_asked is None:
         return None
 
     def amount(record: RequestRecord) -> Amount:
-        tokens = float(record.input_tokens or record.asked_input_tokens * per_asked)
+        tokens = float(record.input_tokens or weight(record) * per_asked)
         if record.outcome is Outcome.OK:
             return Amount(tokens, tokens, tokens)
         return Amount(0.0, tokens if record.event_ns else 0.0, tokens)

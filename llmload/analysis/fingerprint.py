@@ -8,7 +8,17 @@ from dataclasses import asdict
 from typing import assert_never
 
 from llmload.domain import RunHeader, TargetFacts
-from llmload.scenario.asked import ClosedLoop, Load, OpenLoop, Scenario, Simulator, Trace
+from llmload.scenario.asked import (
+    ClosedLoop,
+    Load,
+    OpenLoop,
+    PromptFile,
+    Scenario,
+    Simulator,
+    Synthetic,
+    Trace,
+    Workload,
+)
 
 _OF_THE_MACHINE = ("gpu", "gpu_count", "driver", "model_revision")
 
@@ -23,7 +33,7 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
         found = {"gpu": f"simulated {place.profile}", "gpu_count": str(place.replicas)}
     else:
         found = {key: header.environment[key] for key in _OF_THE_MACHINE if header.environment.get(key)}
-    found["workload"] = hashlib.sha256(_canonical(asdict(scenario.workload)).encode()).hexdigest()[:16]
+    found["workload"] = hashlib.sha256(_canonical(workload_terms(scenario.workload)).encode()).hexdigest()[:16]
     found["load"] = _canonical(_shape(scenario.load))
     found["llmload"] = header.version.split(".")[0]
     if facts is not None:
@@ -34,6 +44,20 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
         if facts.version:
             found["framework_version"] = facts.version
     return dict(sorted(found.items()))
+
+
+def workload_terms(workload: Workload) -> dict[str, object]:
+    """What is asked, by name. A file of prompts is known by what it holds, not by where it lies."""
+    terms = asdict(workload)
+    prompts = terms.pop("prompts")
+    match workload.prompts:
+        case Synthetic():
+            return {**terms, **prompts}
+        case PromptFile():
+            del prompts["reading"]["path"]
+            return {**terms, "file": prompts}
+        case _:
+            assert_never(workload.prompts)
 
 
 def _shape(load: Load) -> dict[str, object]:

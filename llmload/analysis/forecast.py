@@ -10,7 +10,8 @@ from llmload.analysis.looks import first_sizes, gates_at, planned_sizes, steps_o
 from llmload.analysis.search import cap_of, capacity_gate, most_loads
 from llmload.domain import Step
 from llmload.promises import Bound, Slo
-from llmload.scenario.asked import ClosedLoop, Fixed, Lengths, Lognormal, Normal, OpenLoop, Scenario, Trace, Uniform
+from llmload.scenario.asked import ClosedLoop, OpenLoop, PromptFile, Scenario, Synthetic, Trace, Workload
+from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
 from llmload.scenario.recording import Recording
 
 
@@ -126,14 +127,14 @@ def _forecast_step(scenario: Scenario, step: Step) -> StepForecast:
     more = sum(planned_sizes(scenario, step)) if can_go_on and load.requests else 0
     sent = None if first is None else first + warmup
     is_drawn = not isinstance(load.shape, Trace)  # a trace has its own lengths, see forecast_trace
-    output_mean = mean_length(scenario.workload.output_tokens)
+    input_mean, output_mean = mean_input(scenario.workload), mean_output(scenario.workload)
     at_slo_s = _at_slo_s(scenario, step, sent, _seconds_at_slo(scenario.slo, output_mean))
     return StepForecast(
         step=step,
         warmup=climbs * warmup,
         requests=None if first is None else climbs * first,
         most_requests=None if first is None else max(climbs * first, more),
-        input_tokens=climbs * sent * mean_length(scenario.workload.input_tokens) if sent and is_drawn else None,
+        input_tokens=climbs * sent * input_mean if sent and is_drawn and input_mean is not None else None,
         output_tokens=climbs * sent * output_mean if sent and is_drawn else None,
         at_slo_s=None if at_slo_s is None else climbs * at_slo_s,
         # another look begins only before max_duration is spent, and lasts no longer than that itself
@@ -147,6 +148,23 @@ def _at_slo_s(scenario: Scenario, step: Step, sent: int | None, each_s: float | 
     if not isinstance(scenario.load.shape, ClosedLoop) or sent is None or each_s is None:
         return None
     return math.ceil(sent / step.value) * each_s
+
+
+def mean_input(workload: Workload) -> float | None:
+    """Mean tokens of a prompt as asked; None where a file says what prompts are, and not how many tokens."""
+    return mean_length(workload.prompts.input_tokens) if isinstance(workload.prompts, Synthetic) else None
+
+
+def mean_output(workload: Workload) -> float:
+    """Mean tokens of an answer as asked."""
+    match workload.prompts:
+        case PromptFile(output_tokens=None, found=found):
+            return found.output_tokens
+        case Synthetic(output_tokens=lengths) | PromptFile(output_tokens=lengths):
+            assert lengths is not None  # noqa: S101 - the first case
+            return mean_length(lengths)
+        case _:
+            assert_never(workload.prompts)
 
 
 def mean_length(lengths: Lengths) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import assert_never
 
+from llmload.analysis.fingerprint import workload_terms
 from llmload.analysis.looks import steps_of
 from llmload.analysis.ratios import growth, of_pairs
 from llmload.analysis.wording import name
@@ -83,8 +84,8 @@ def unlike(a: Scenario, b: Scenario) -> tuple[Difference, ...]:
 
     The server, its settings, gates and how sure they must be are free to differ.
     """
-    ours, theirs = asdict(a.workload), asdict(b.workload)
-    found = [(f"workload.{key}", ours[key], theirs[key]) for key in sorted(ours)]
+    ours, theirs = workload_terms(a.workload), workload_terms(b.workload)
+    found = [(f"workload.{key}", ours.get(key), theirs.get(key)) for key in sorted({*ours, *theirs})]
     found += [(f"load.{key}", getattr(a.load, key), getattr(b.load, key)) for key in _OF_THE_LOAD]
     found += [("load", _ladder(a), _ladder(b)), ("slo", a.slo, b.slo)]
     return tuple(Difference(key, str(one), str(other)) for key, one, other in found if one != other)

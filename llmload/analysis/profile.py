@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import NormalDist
 
+from llmload.analysis.fingerprint import workload_terms
 from llmload.analysis.knee import breaks, tells
 from llmload.analysis.prices import usd_per_gpu_hour
 from llmload.capacity import Carried, Profile, SaturationPoint
@@ -99,7 +100,7 @@ def _saturation(result: StepResult) -> SaturationPoint:
 
 def traffic_of(scenario: Scenario) -> str:
     """What the workload asks for, in canonical JSON: equal texts are like workloads. The seed says nothing of it."""
-    workload = asdict(scenario.workload)
+    workload = workload_terms(scenario.workload)
     del workload["seed"]
     return json.dumps(workload, sort_keys=True, separators=(",", ":"), default=str)
 

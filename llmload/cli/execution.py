@@ -16,6 +16,7 @@ from llmload.analysis.baselines import Refer
 from llmload.analysis.futility import is_futile
 from llmload.analysis.judgement import STOPPED
 from llmload.analysis.looks import steps_of
+from llmload.analysis.row_use import check_rows
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import alone
 from llmload.baseline import SIDE_LABEL
@@ -90,6 +91,7 @@ def execute(scenario: Scenario, order: Order) -> Executed:
     in the reports before the exception goes on.
     """
     check_reachable(scenario)
+    check_rows(scenario)
     check_secrets(scenario, order.env)
     load = scenario.load
     with (
@@ -254,9 +256,13 @@ class Session:
             error.add_note(f"and what was measured could not be kept whole: {second}")
 
     def _probe(self, server: Opened) -> Probed:
-        target, workload, env = self._scenario.target, longest_request(self._scenario), self._order.env
+        scenario, env = self._scenario, self._order.env
+        longest = longest_request(scenario)
         with self._stop.interruptible():
-            return server.when_ready(lambda: probe(target, server.url, workload=workload, env=env), self._order.show)
+            return server.when_ready(
+                lambda: probe(scenario.target, server.url, workload=scenario.workload, env=env, longest=longest),
+                self._order.show,
+            )
 
     def _observe(self, window: Window) -> Observation:
         return self._pool.observe(window, on_progress=self._show, stop=self._stop.event, is_futile=is_futile)

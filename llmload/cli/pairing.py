@@ -12,6 +12,7 @@ import typer
 
 from llmload.analysis.baselines import Refer
 from llmload.analysis.pairs import nothing_for_a, paired_with, unlike
+from llmload.analysis.row_use import check_rows
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import in_pairs
 from llmload.baseline import SIDE_LABEL
@@ -80,6 +81,7 @@ def check_sides(a: Scenario, b: Scenario) -> None:
         raise UsageError("A and B", f"do not measure the same thing: {told}", remedy)
     try:
         check_reachable(b)
+        check_rows(b)
     except ScenarioError as error:
         hint = "Each pair brings one window: raise load.requests or --pairs, or take the gate out"
         raise ScenarioError([replace(problem, hint=hint) for problem in error.problems]) from None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmload.analysis.relative_outlook import Prospect, RelativeOutlook, Variation
     from llmload.analysis.sample_size import Outlook
     from llmload.cli.capacity_plan import CapacityPlan
+    from llmload.cli.rows_plan import RowsPlan
     from llmload.scenario.asked import Scenario
     from llmload.scenario.explanation import Explained
 
@@ -32,6 +33,7 @@ class _Plan:
     scenario: Scenario
     steps: Sequence[StepForecast]
     trace: TraceForecast | None
+    rows: RowsPlan | None
     gates: Sequence[Outlook]
     relative: Sequence[RelativeOutlook]
     capacity: CapacityPlan | None
@@ -60,8 +62,10 @@ def plan(
 
     from llmload.analysis.forecast import forecast, forecast_trace
     from llmload.analysis.relative_outlook import relative_outlooks
+    from llmload.analysis.row_use import check_rows
     from llmload.analysis.sample_size import check_reachable, outlooks
     from llmload.cli.capacity_plan import capacity_plan
+    from llmload.cli.rows_plan import rows_plan
     from llmload.cli.variations import variations_of
     from llmload.scenario.asked import Trace
     from llmload.scenario.explanation import explain as explained
@@ -77,9 +81,10 @@ def plan(
         steps = tuple(replace(step, warmup=warmup, arrivals_s=span_s) for step in steps)
     relative = relative_outlooks(scenario, variations_of(scenario))
     origins = explained(loaded, scenario) if explain else None
-    found = _Plan(scenario, steps, trace, gates, relative, capacity_plan(scenario), origins)
+    found = _Plan(scenario, steps, trace, rows_plan(scenario), gates, relative, capacity_plan(scenario), origins)
     print(_as_json(found) if json else "\n".join(_as_text(found)))
     check_reachable(scenario)
+    check_rows(scenario)
 
 
 def _resolved(scenario: Scenario) -> dict[str, object]:
@@ -104,6 +109,7 @@ def _as_json(found: _Plan) -> str:
         "document": _resolved(scenario),
         "steps": [{**asdict(step), "step": step.step.label} for step in found.steps],
         "trace": None if trace is None else {**asdict(trace), "rate_per_s": trace.rate_per_s},
+        "prompts": None if found.rows is None else asdict(found.rows),
         "gates": [_gate_document(outlook) for outlook in found.gates],
         "relative_gates": [_relative_document(outlook) for outlook in found.relative],
         "capacity": None if found.capacity is None else as_document(found.capacity),
@@ -157,6 +163,7 @@ def _as_text(found: _Plan) -> Iterator[str]:
     import yaml
 
     from llmload.cli.capacity_plan import as_text
+    from llmload.cli.rows_plan import as_text as rows_as_text
 
     scenario = found.scenario
     yield f"# {scenario.document.source}, with every default filled in"
@@ -168,6 +175,8 @@ def _as_text(found: _Plan) -> Iterator[str]:
     yield from _steps(scenario, found.steps)
     if found.trace is not None:
         yield from _trace(found.trace)
+    if found.rows is not None:
+        yield from rows_as_text(found.rows)
     yield ""
     yield from _gates(scenario, found.gates)
     yield from _relative(found.relative)
@@ -209,8 +218,10 @@ def _sent(scenario: Scenario, step: StepForecast) -> str:
     asked = (scenario.load.requests or 0) * scenario.decision.repeats
     about = "about " if step.arrivals_s is not None and step.requests != asked else ""
     sent = f"{step.warmup:,} warm-up and {about}{step.requests:,} measured requests{more}"
-    if step.input_tokens is None or step.output_tokens is None:
+    if step.output_tokens is None:
         return sent
+    if step.input_tokens is None:
+        return f"{sent}, about {step.output_tokens:,.0f} tokens out"
     return f"{sent}, about {step.input_tokens:,.0f} tokens in, {step.output_tokens:,.0f} out"
 
 

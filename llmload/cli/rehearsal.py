@@ -11,6 +11,7 @@ from typing import Literal
 
 from llmload.analysis.conclusions import worst_code
 from llmload.analysis.declared import disagreements, written
+from llmload.analysis.row_use import check_rows
 from llmload.analysis.sample_size import check_reachable
 from llmload.cli.display import display
 from llmload.cli.execution import SERVER_LOG, directory_of
@@ -58,6 +59,7 @@ def _rehearse_one(load: Callable[[], Scenario], rehearsal: Rehearsal) -> Entry:
         scenario = load()
         scrub = Scrubber(secrets_of(scenario, rehearsal.env)).scrub
         check_reachable(scenario)
+        check_rows(scenario)
         check_reference(scenario, rehearsal.baseline, rehearsal.store)
         print(f"{scenario.name}: valid, and every gate can reach a verdict")
         if rehearsal.stop_before == "load":
@@ -75,8 +77,9 @@ def _probe(scenario: Scenario, rehearsal: Rehearsal, scrub: Callable[[str], str]
     log = directory_of(scenario, rehearsal.out) / SERVER_LOG
     with open_target(target, env=env, log=log, scrub=scrub) as server:
         with display(rehearsal.is_shown) as show:
+            longest = longest_request(scenario)
             probed = server.when_ready(
-                lambda: probe(target, server.url, workload=longest_request(scenario), env=env), show
+                lambda: probe(target, server.url, workload=scenario.workload, env=env, longest=longest), show
             )
         with watched_gpus(telemetry.gpu, target) as gpus, watch_server(telemetry, probed.endpoint, gpus) as watch:
             watch.begin()

@@ -84,7 +84,8 @@ class Dialect:
     for a whole non-streamed body. `tells_finish`: every complete answer says why it stopped, so that one which does
     not is truncated. `memory` wraps `read_event` anew for each answer whose events make sense only with the earlier
     ones. `unknown_sampling` names the fields of the endpoint's sampling that have no place in a body; they are left
-    out and reported.
+    out and reported. `takes_messages`: bodies carry whole conversations (`PlannedRequest.conversation`); otherwise a
+    scenario with such prompts is refused.
     """
 
     path: str
@@ -96,6 +97,7 @@ class Dialect:
     whole_path: str | None = None
     memory: Callable[[ReadEvent], ReadEvent] | None = None
     unknown_sampling: Callable[[Endpoint], tuple[str, ...]] = _nothing_unknown
+    takes_messages: bool = False
 
     def path_for(self, endpoint: Endpoint) -> str:
         """Where `endpoint` takes its requests."""

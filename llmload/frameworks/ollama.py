@@ -60,8 +60,15 @@ class OllamaSettings:
 
 
 def chat_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
-    """The request of `/api/chat`: one user message."""
-    return _body(endpoint, request, {"messages": [{"role": "user", "content": request.prompt}]})
+    """The request of `/api/chat`: one user message, or a conversation. Contents are texts here, no lists of parts."""
+    messages = [{**message, "content": _one_text(message["content"])} for message in request.conversation]
+    return _body(endpoint, request, {"messages": messages})
+
+
+def _one_text(content: object) -> object:
+    if not isinstance(content, list):
+        return content
+    return "".join(part["text"] for part in content)
 
 
 def generate_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
@@ -165,7 +172,15 @@ def read_actual(replies: Replies) -> Mapping[str, object]:
 
 
 DIALECTS: Mapping[str, Dialect] = {
-    "chat": Dialect("/api/chat", chat_body, read_event, read_answer, framing="ndjson", unknown_sampling=_no_option),
+    "chat": Dialect(
+        "/api/chat",
+        chat_body,
+        read_event,
+        read_answer,
+        framing="ndjson",
+        unknown_sampling=_no_option,
+        takes_messages=True,
+    ),
     "generate": Dialect(
         "/api/generate", generate_body, read_event, read_answer, framing="ndjson", unknown_sampling=_no_option
     ),

@@ -42,8 +42,8 @@ class OpenAISettings:
 
 
 def chat_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
-    """The request of `/v1/chat/completions`: one user message."""
-    return _body(endpoint, request, {"messages": [{"role": "user", "content": request.prompt}]})
+    """The request of `/v1/chat/completions`: one user message, or a conversation."""
+    return _body(endpoint, request, {"messages": request.conversation})
 
 
 def completions_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
@@ -166,7 +166,7 @@ MODELS = Listing((Question(MODELS_PATH),), read_models)
 VERSION = Versioning((Question(VERSION_PATH),), read_version)
 
 DIALECTS: Mapping[str, Dialect] = {
-    "chat": Dialect("/v1/chat/completions", chat_body, read_event, read_answer),
+    "chat": Dialect("/v1/chat/completions", chat_body, read_event, read_answer, takes_messages=True),
     "completions": Dialect("/v1/completions", completions_body, read_event, read_answer),
 }
 

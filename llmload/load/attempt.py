@@ -21,7 +21,7 @@ class Job:
     look: int
     phase: Phase
     body: bytes
-    input_tokens: int
+    input_tokens: int | None
     output_tokens: int
     keeps_text: bool
 

@@ -48,7 +48,7 @@ class Course:
         self._heartbeat = Heartbeat(self._look_around)
         self._ticks = 0
         self._indices = window.shard.indices()
-        self._bodies: deque[tuple[int, bytes, int, int]] = deque()
+        self._bodies: deque[tuple[int, bytes, int | None, int]] = deque()
         self._keep_texts = -(-window.keep_texts // window.shard.of)
         self._records: list[RequestRecord] = []
         self._warmup_done = self._measured_done = self._events_done = 0

@@ -49,7 +49,8 @@ def choose_crew(window: Window, *, asked: int | None, cpus: int) -> Crew:
 def shards_of(window: Window, count: int) -> list[Window]:
     """The window as each of `count` workers is to observe it."""
     width = window.pace.concurrency if isinstance(window.pace, Slots) else count
-    return [replace(window, shard=Shard(number, count, width)) for number in range(count)]
+    shards = [Shard(number, count, width) for number in range(count)]
+    return [replace(window, shard=shard, plan=window.plan.of_shard(shard)) for shard in shards]
 
 
 def surely_open(window: Window) -> int:

@@ -8,6 +8,7 @@ from llmload.domain import Look
 from llmload.endpoint import Endpoint
 from llmload.promises import Slo
 from llmload.scenario.asked import UNGUARDED, Guards
+from llmload.workload.file_plan import FilePlan
 from llmload.workload.pace import Pace
 from llmload.workload.plan import Plan
 from llmload.workload.shard import WHOLE, Shard
@@ -23,7 +24,7 @@ class Window:
 
     look: Look
     endpoint: Endpoint
-    plan: Plan
+    plan: Plan | FilePlan
     slo: Slo | None  # for the figures shown while it runs, and for `futile_below`
     pace: Pace
     warmup: int

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from llmload.promises import Gate, Slo
+from llmload.scenario.corpus import Found, Order, Reading
+from llmload.scenario.lengths import Lengths
 
 # ---------------------------------------------------------------- target
 
@@ -118,54 +120,45 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
-    """Every length the same."""
-
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Normal:
-    """Normal lengths, cut to minimum..maximum."""
-
-    mean: float
-    stdev: float
-    minimum: int
-    maximum: int
-
-
-@dataclass(frozen=True, slots=True)
-class Uniform:
-    """Whole lengths from low to high, both included."""
-
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lognormal:
-    """Lengths whose logarithm is normal; `mean` and `stdev` are of the lengths themselves, cut to minimum..maximum."""
-
-    mean: float
-    stdev: float
-    minimum: int
-    maximum: int
-
-
-Lengths = Fixed | Normal | Uniform | Lognormal
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """What requests say. With `unique`, every prompt begins with its own salt, so that prefix caches cannot help."""
+class Synthetic:
+    """Prompts made of seeded words. With `unique`, each begins with its own salt, so that prefix caches cannot help."""
 
     input_tokens: Lengths
     output_tokens: Lengths
     unique: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFile:
+    """Prompts from the rows of a file, in an `order` that the seed decides.
+
+    Rows come once in a run, unless `reuse` lets them begin again; "random" draws each anew. `output_tokens` None: as
+    each row asks. With `unique`, each prompt begins with a salt of its own. `found` is what the file held when the
+    scenario was read.
+    """
+
+    reading: Reading
+    order: Order
+    reuse: bool
+    unique: bool
+    output_tokens: Lengths | None
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What requests say."""
+
+    prompts: Synthetic | PromptFile
     sampling: Mapping[str, object]
     stream: bool
     seed: int
     tokenizer_file: str | None = None
+
+    @property
+    def unique(self) -> bool:
+        """Whether no prompt of the run begins as another one does."""
+        return self.prompts.unique
 
 
 # ---------------------------------------------------------------- load

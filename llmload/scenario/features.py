@@ -32,7 +32,6 @@ def _has_prefix(value: object) -> bool:
 _DELETE = "Delete it, or wait for the version that has it"
 _UNBUILT = (
     Unbuilt(("spec", "matrix"), "a matrix of runs", "Write one file per cell", _always),
-    Unbuilt(("spec", "workload", "prompts", "file"), "prompts from files", "Use synthetic prompts", _always),
     Unbuilt(
         ("spec", "workload", "prompts", "synthetic", "shared_prefix"), "shared prefixes", "Write tokens: 0", _has_prefix
     ),

@@ -15,6 +15,9 @@ def beside(document: ScenarioDocument, directory: Path) -> ScenarioDocument:
     if workload.tokenizer is not None:
         tokenizer = workload.tokenizer.model_copy(update={"file": lead(workload.tokenizer.file, directory)})
         workload = workload.model_copy(update={"tokenizer": tokenizer})
+    if (file := workload.prompts.file) is not None:
+        file = file.model_copy(update={"path": lead(file.path, directory)})
+        workload = workload.model_copy(update={"prompts": workload.prompts.model_copy(update={"file": file})})
     if load.trace is not None:
         trace = load.trace.model_copy(update={"file": lead(load.trace.file, directory)})
         load = load.model_copy(update={"trace": trace})

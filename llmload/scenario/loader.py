@@ -27,6 +27,7 @@ from llmload.scenario.masking import quotable_lines, quotable_sets, scrub_text
 from llmload.scenario.named_files import named_from
 from llmload.scenario.overrides import FILE as SETS
 from llmload.scenario.overrides import override
+from llmload.scenario.prompt_facts import settle_prompts
 from llmload.scenario.replay import settle
 from llmload.scenario.resolve import resolve_scenario
 from llmload.scenario.rules import check
@@ -40,7 +41,7 @@ from llmload.scenario.versions import to_current
 def load(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> asked.Scenario:
     """The scenario in a file, of whatever version; ScenarioError carries all its problems.
 
-    DataFileError: a trace or a list of prices that it names cannot be used.
+    DataFileError: a trace, a file of prompts or a list of prices that it names cannot be used.
     """
     return _scenario(read_document(path, sets=sets, env=env), path.parent)
 
@@ -197,7 +198,7 @@ def _runnable(loaded: Loaded) -> Loaded:
 
 
 def _scenario(loaded: Loaded, directory: Path) -> asked.Scenario:
-    loaded = settle_demand(settle(loaded, directory), directory)
+    loaded = settle_demand(settle_prompts(settle(loaded, directory), directory), directory)
     document = beside(loaded.document, directory)
     gates = tuple(_read_gates(loaded))
     extended = tuple(base.name for base in loaded.bases)

@@ -45,7 +45,7 @@ class Detail:
     event_ns: array[int]
     reads: int
     connect_us: int
-    asked_in: int
+    asked_in: int | None
     asked_out: int
     answer_us: int | None
 
@@ -70,7 +70,7 @@ def _block(records: Sequence[RequestRecord]) -> Block:
         counts,
         [record.reads for record in records],
         [record.connect_ns // 1000 for record in records],
-        [record.asked_input_tokens for record in records],
+        [_NONE if record.asked_input_tokens is None else record.asked_input_tokens for record in records],
         [record.asked_output_tokens for record in records],
         [_answer_us(record) for record in records],
     ]
@@ -127,6 +127,7 @@ def details_of(
     since[lasts[many]] = (starts + np.asarray(spans_us, dtype=np.int64))[many]
     events, at = array("q", (since * 1000).tobytes()), 0
     for count, reads, connect_us, asked_in, asked_out, answer_us in table.T.tolist():
+        length = None if asked_in == _NONE else asked_in
         known = None if answer_us == _NONE else answer_us
-        yield Detail(events[at : at + count], reads, connect_us, asked_in, asked_out, known)
+        yield Detail(events[at : at + count], reads, connect_us, length, asked_out, known)
         at += count

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
 
-from llmload.domain import TargetFacts
+from llmload.domain import PlannedRequest, Room, TargetFacts
 from llmload.endpoint import Endpoint
 from llmload.errors import LlmloadError, TargetError
 from llmload.frameworks.adapter import Adapter, ServedModel
@@ -18,10 +18,12 @@ from llmload.target.fitting import ONE_WORD, fit_words
 from llmload.target.models import ask, choose_model, list_models, read_version, wait_until_ready
 from llmload.target.route import route_to, without_login
 from llmload.target.server import connected
-from llmload.target.trial import Trial, settle_sampling
+from llmload.target.trial import Refused, Trial, settle_sampling
 from llmload.target.verification import read_settings
-from llmload.workload.lengths import longest
 from llmload.workload.tokens import counter_for
+
+Longest = PlannedRequest | Room
+"""What a server must have room for: lengths, or a request whose tokens only the server can count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,17 @@ class Probed:
     endpoint: Endpoint
 
 
-def probe(target: Target, url: str, *, workload: Workload, env: Mapping[str, str]) -> Probed:
-    """Ask the server at `url` who it is, and fit our words to its tokens.
+def probe(
+    target: Target, url: str, *, workload: Workload, env: Mapping[str, str], longest: Longest | None = None
+) -> Probed:
+    """Ask the server at `url` who it is, fit our words to its tokens, and see that the `longest` request has room.
 
     TargetError, within the connect timeout when nothing listens: cannot be reached, is not ready, wants a key, does
     not serve the model, or cannot answer a plain request. UsageError: a secret or certificate file is missing, or the
     environment names a proxy that we cannot use.
     """
     try:
-        return _probe(target, url, workload, env)
+        return _probe(target, url, workload, env, longest)
     except LlmloadError:
         raise
     except Exception as error:
@@ -54,7 +58,7 @@ def probe(target: Target, url: str, *, workload: Workload, env: Mapping[str, str
         ) from error
 
 
-def _probe(target: Target, url: str, workload: Workload, env: Mapping[str, str]) -> Probed:
+def _probe(target: Target, url: str, workload: Workload, env: Mapping[str, str], longest: Longest | None) -> Probed:
     adapter = adapter_for(target.framework)
     endpoint = _endpoint(target, url, workload, env)
     with connected(endpoint) as server:
@@ -72,7 +76,8 @@ def _probe(target: Target, url: str, workload: Workload, env: Mapping[str, str])
             context,
             lambda: counter_for(trial.endpoint.model, workload.tokenizer_file),
         )
-        _check_context(server.name, context, workload)
+        if longest is not None:
+            _check_context(trial, context, longest)
         facts = TargetFacts(
             url=scrub_url(url),
             framework=target.framework,
@@ -130,16 +135,37 @@ def _context(endpoint: Endpoint, adapter: Adapter, model: ServedModel) -> int | 
     return declared if isinstance(declared, int) else model.max_model_len
 
 
-def _check_context(name: str, max_model_len: int | None, workload: Workload) -> None:
-    """Refuse a workload whose longest request the server would refuse, since its failures would say nothing."""
-    prompt, answer = longest(workload.input_tokens), longest(workload.output_tokens)
-    if max_model_len is not None and prompt + answer > max_model_len:
+def _check_context(trial: Trial, max_model_len: int | None, longest: Longest) -> None:
+    """Refuse a workload whose longest request the server would refuse, since its failures would say nothing.
+
+    How many tokens a text of a file has, nobody knows as well as the server: it is asked that very prompt.
+    """
+    answer = longest.output_tokens
+    match longest:
+        case Room(prompt, _):
+            told: int | None = prompt
+        case PlannedRequest():
+            told = _counted(trial, longest)
+    if max_model_len is not None and told is not None and told + answer > max_model_len:
         raise TargetError(
-            name,
-            f"its context is {max_model_len} tokens, and requests may ask for {prompt} in and {answer} out",
-            "Shorten input_tokens or output_tokens (or drop such rows of a trace), or serve with a longer context",
+            trial.server.name,
+            f"its context is {max_model_len} tokens, and requests may ask for {told} in and {answer} out",
+            "Shorten input_tokens or output_tokens (or drop such rows of a file), or serve with a longer context",
             kind="ContextTooShort",
         )
+
+
+def _counted(trial: Trial, longest: PlannedRequest) -> int | None:
+    """The server's own count of the longest prompt; TargetError where it does not take it."""
+    answer = trial.send(longest)
+    if isinstance(answer, Refused):
+        raise TargetError(
+            trial.server.name,
+            f"it refuses the longest prompt of the file with {answer.words}",
+            "Leave such rows out (prompts.file.max_characters), or serve with a longer context",
+            kind="ContextTooShort",
+        )
+    return answer.input_tokens
 
 
 def _settings(settings: object) -> Mapping[str, object]:

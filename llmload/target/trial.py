@@ -39,11 +39,17 @@ class Trial:
     endpoint: Endpoint
 
     def ask(self, prompt: str) -> Answered | Refused:
-        """Send one short request. Failures that may pass (5xx, 429, a broken stream) are tried again, five times.
+        """As `send`, for a bare prompt."""
+        return self.send(PlannedRequest(index=0, prompt=prompt, input_tokens=None, output_tokens=2))
+
+    def send(self, request: PlannedRequest) -> Answered | Refused:
+        """Send one request, for a short answer whatever it asks for.
+
+        Failures that may pass (5xx, 429, a broken stream) are tried again, five times.
 
         TargetError: no answer even so, or one that another try cannot mend (credentials, path, model).
         """
-        body = self.dialect.body(self.endpoint, self._request(prompt))
+        body = self.dialect.body(self.endpoint, replace(request, output_tokens=self._short))
         trouble, pause = "", _FIRST_PAUSE_S
         give_up = time.monotonic() + self.endpoint.total_timeout_s
         for attempt in range(ATTEMPTS):
@@ -71,10 +77,10 @@ class Trial:
             kind="TrialFailed",
         )
 
-    def _request(self, prompt: str) -> PlannedRequest:
+    @property
+    def _short(self) -> int:
         least = self.endpoint.sampling.get("min_tokens")
-        answer = max(2, least) if isinstance(least, int) else 2  # min_tokens above max_tokens would be refused
-        return PlannedRequest(index=0, prompt=prompt, input_tokens=len(prompt.split()), output_tokens=answer)
+        return max(2, least) if isinstance(least, int) else 2  # min_tokens above max_tokens would be refused
 
     def _read(self, reply: Reply) -> Answered:
         if self.endpoint.stream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import assert_never
 
-from llmload.scenario.asked import Fixed, Lengths, Lognormal, Normal, Uniform
+from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
 
 
 def draw(lengths: Lengths, first: float, second: float) -> int:

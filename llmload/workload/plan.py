@@ -8,10 +8,11 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from llmload.domain import PlannedRequest, TokenFit
-from llmload.scenario.asked import Lengths
+from llmload.scenario.lengths import Lengths
 from llmload.scenario.recording import BLOCK_TOKENS, Recording
 from llmload.workload.lengths import draw
 from llmload.workload.prompts import SALT_WORDS, blocks_text, plain_text, salt
+from llmload.workload.shard import Shard
 
 _NUMBERS = struct.Struct("<5Q")
 _ONE = 2.0**-64
@@ -53,12 +54,9 @@ class Plan:
 
     def request(self, index: int) -> PlannedRequest:
         """The `index`-th request of the window, counting warm-up, measured and filler requests alike."""
-        # A hash, not `random`: it draws the same on every version of Python, and in a tenth of the time.
-        drawn = blake2b(index.to_bytes(8, "little"), key=_key(self.seed, self.step, self.look), digest_size=40).digest()
-        place, *numbers = _NUMBERS.unpack(drawn)
+        place, first, second, third, fourth = draws(self.seed, self.step, self.look, index)
         if self.rows is not None:
             return self._recorded(self.rows, index, place)
-        first, second, third, fourth = ((number + 1) * _ONE for number in numbers)
         input_tokens = draw(self.input_tokens, first, second)
         words = self._words(input_tokens)
         return PlannedRequest(
@@ -68,11 +66,15 @@ class Plan:
             output_tokens=draw(self.output_tokens, third, fourth),
         )
 
+    def of_shard(self, _shard: Shard) -> Plan:
+        """What one worker needs of it: all of it, which is little."""
+        return self
+
     def _words(self, input_tokens: int) -> int:
         return max(1, round((input_tokens - self.fit.template) / self.fit.per_word))
 
     def _salted(self, index: int, words: int, place: int) -> str:
-        opening = salt(_key(self.seed, self.step, self.look, self.run), index)[:words]
+        opening = salt(window_key(self.seed, self.step, self.look, self.run), index)[:words]
         if words <= SALT_WORDS:
             return " ".join(opening)
         return " ".join(opening) + " " + plain_text(words - SALT_WORDS, place)
@@ -91,7 +93,7 @@ class Plan:
 
     def _of_blocks(self, recording: Recording, row: int, words: int, index: int, place: int) -> str:
         """The row's blocks as far as the words go, the last one in part; what has no block is this prompt's own."""
-        window = int.from_bytes(_key(self.seed, self.step, self.look, self.run)[:8], "little")
+        window = int.from_bytes(window_key(self.seed, self.step, self.look, self.run)[:8], "little")
         size = max(1, round(BLOCK_TOKENS / self.fit.per_word))
         text, lacking = blocks_text(window, recording.blocks(row), size, words)
         if not lacking:
@@ -100,6 +102,15 @@ class Plan:
         return f"{text} {own}" if text else own
 
 
+def draws(seed: int, step: int, look: int, index: int) -> tuple[int, float, float, float, float]:
+    """A number of 64 bits, and four that are independent and uniform in (0, 1], for one request of a look."""
+    # A hash, not `random`: it draws the same on every version of Python, and in a tenth of the time.
+    drawn = blake2b(index.to_bytes(8, "little"), key=window_key(seed, step, look), digest_size=40).digest()
+    place, first, second, third, fourth = _NUMBERS.unpack(drawn)
+    return place, (first + 1) * _ONE, (second + 1) * _ONE, (third + 1) * _ONE, (fourth + 1) * _ONE
+
+
 @lru_cache(maxsize=64)
-def _key(seed: int, step: int, look: int, run: str = "") -> bytes:
+def window_key(seed: int, step: int, look: int, run: str = "") -> bytes:
+    """32 bytes that stand for one look at one step; with `run`, for that of one run."""
     return blake2b(f"{seed}/{step}/{look}/{run}".encode(), digest_size=32).digest()

@@ -7,27 +7,40 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
-from llmload.domain import Look, TokenFit
+from llmload.domain import Look, PlannedRequest, Room, TokenFit
 from llmload.errors import DataFileError
-from llmload.scenario.asked import ClosedLoop, Fixed, OpenLoop, Scenario, Trace, Workload
+from llmload.scenario.asked import ClosedLoop, OpenLoop, PromptFile, Scenario, Trace
+from llmload.scenario.corpus import Stretch
 from llmload.scenario.recording import Recording
 from llmload.scenario.trace_file import open_recording
+from llmload.workload.choosing import choose, longest_row
+from llmload.workload.file_plan import FilePlan
+from llmload.workload.lengths import longest
 from llmload.workload.pace import Arrivals, Pace, Ramp, Replay, Slots
 from llmload.workload.plan import Plan, Rows
 
 _LONGEST_LEAD_GAP_NS = 250_000_000
 
 
-def plan_look(scenario: Scenario, look: Look, fit: TokenFit, *, run: str = "") -> Plan:
-    """Every request of `look`. `run` (the run's id) keeps its prompts apart from those of earlier runs."""
-    workload, shape = scenario.workload, scenario.load.shape
+def plan_look(
+    scenario: Scenario, look: Look, fit: TokenFit, *, run: str = "", rows: Stretch | None = None
+) -> Plan | FilePlan:
+    """Every request of `look`. `run` (the run's id) keeps its prompts apart from those of earlier runs.
+
+    `rows` are those of a file that this window is given; without them, it begins with the first.
+    """
+    workload, shape, prompts = scenario.workload, scenario.load.shape, scenario.workload.prompts
+    if isinstance(prompts, PromptFile):
+        given = rows or Stretch(0, look.requests + _warmup(scenario, look))
+        chosen = choose(workload, prompts, look, given.first, given.count)
+        return FilePlan(workload.seed, look.step.index, look.number, chosen, prompts.output_tokens, prompts.unique, run)
     return Plan(
         seed=workload.seed,
         step=look.step.index,
         look=look.number,
-        input_tokens=workload.input_tokens,
-        output_tokens=workload.output_tokens,
-        unique=workload.unique,
+        input_tokens=prompts.input_tokens,
+        output_tokens=prompts.output_tokens,
+        unique=prompts.unique,
         fit=fit,
         run=run,
         rows=Rows(recording_of(shape), _warmup(scenario, look)) if isinstance(shape, Trace) else None,
@@ -63,15 +76,18 @@ def recording_of(trace: Trace) -> Recording:
     return recording
 
 
-def longest_request(scenario: Scenario) -> Workload:
-    """The workload with the lengths that a server must have room for: of a trace, those of its longest measured one."""
-    shape = scenario.load.shape
+def longest_request(scenario: Scenario) -> PlannedRequest | Room:
+    """What a server must have room for: of a file its longest row, of a trace its longest measured request."""
+    shape, prompts = scenario.load.shape, scenario.workload.prompts
+    if isinstance(prompts, PromptFile):
+        row = longest_row(scenario.workload, prompts)
+        return row if prompts.output_tokens is None else replace(row, output_tokens=longest(prompts.output_tokens))
     if not isinstance(shape, Trace):
-        return scenario.workload
+        return Room(longest(prompts.input_tokens), longest(prompts.output_tokens))
     recording, requests = recording_of(shape), scenario.load.requests
     lengths = zip(recording.input_tokens[:requests], recording.output_tokens[:requests], strict=True)
     prompt, answer = max(lengths, key=lambda each: each[0] + each[1])
-    return replace(scenario.workload, input_tokens=Fixed(prompt), output_tokens=Fixed(answer))
+    return Room(prompt, answer)
 
 
 def _warmup(scenario: Scenario, look: Look) -> int:

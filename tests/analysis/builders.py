@@ -25,16 +25,17 @@ from llmload.scenario.asked import (
     ClosedLoop,
     Decision,
     Document,
-    Fixed,
     Load,
     Reports,
     Scenario,
     ServerUrl,
+    Synthetic,
     Target,
     Timeouts,
     Tls,
     Workload,
 )
+from llmload.scenario.lengths import Fixed
 
 MS = 1_000_000
 STEP = Step(0, "concurrency", 8.0)
@@ -187,7 +188,7 @@ def scenario(
             tls=Tls(),
             timeouts=Timeouts(),
         ),
-        workload=Workload(Fixed(100), Fixed(11), unique, {}, True, 42),
+        workload=Workload(Synthetic(Fixed(100), Fixed(11), unique), {}, True, 42),
         load=Load(ClosedLoop(tuple(concurrency)), requests, None, None, 0.0, 300.0, 1000, None),
         slo=slo,
         gates=gates,

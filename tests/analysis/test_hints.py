@@ -25,7 +25,7 @@ from tests.recorded_runs import CLEAN
 from tests.recorded_steps import looks_of, metrics_of
 
 SCENARIO = builders.scenario()
-SHARED = replace(SCENARIO, workload=replace(SCENARIO.workload, unique=False))
+SHARED = replace(SCENARIO, workload=builders.scenario(unique=False).workload)
 DEMAND = Demand(500, 10, 256, 512, 500, 50, 95)
 VLLM: dict[str, object] = {
     "gpu_memory_utilization": 0.9,

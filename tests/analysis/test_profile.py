@@ -93,8 +93,7 @@ def test_the_gpus_of_a_replica(settings: Mapping[str, object], actual: Mapping[s
 def test_the_seed_is_no_part_of_the_traffic() -> None:
     other = replace(scenario(), workload=replace(scenario().workload, seed=7))
     assert traffic_of(other) == traffic_of(scenario())
-    longer = replace(scenario(), workload=replace(scenario().workload, unique=False))
-    assert traffic_of(longer) != traffic_of(scenario())
+    assert traffic_of(scenario(unique=False)) != traffic_of(scenario())
 
 
 def queueing(asked: Scenario, *loads: tuple[float, float]) -> RunResult:

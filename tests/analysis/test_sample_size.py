@@ -16,17 +16,8 @@ from llmload.analysis.gates import judge_step
 from llmload.analysis.sample_size import BAD_COUNTS, check_reachable, outlooks, smallest_sample
 from llmload.errors import ScenarioError
 from llmload.promises import At, Bound, Change, Gate, Slo
-from llmload.scenario.asked import (
-    Document,
-    Fixed,
-    Lognormal,
-    Normal,
-    OpenLoop,
-    Poisson,
-    Scenario,
-    Trace,
-    Uniform,
-)
+from llmload.scenario.asked import Document, OpenLoop, Poisson, Scenario, Trace
+from llmload.scenario.lengths import Fixed, Lognormal, Normal, Uniform
 from llmload.scenario.recording import Recording
 from llmload.verdict import Status
 from tests.analysis.builders import GOODPUT_95, STEP, good_and_bad, scenario, window
@@ -273,7 +264,7 @@ def test_at_a_rate_a_duration_says_how_many_requests_come(requests: int | None, 
 def test_a_trace_is_forecast_as_far_as_it_is_replayed() -> None:
     lengths, answers, ids = array("i", [600, 600, 1000]), array("i", [5, 6, 7]), array("q", [1, 2, 1, 2, 1, 3])
     recording = Recording(array("q", [0, 4 * 10**9, 6 * 10**9]), lengths, answers, ids, array("q", [2, 4, 6]), "")
-    whole = replace(replaying(requests=3), workload=replace(scenario().workload, unique=False))
+    whole = replace(replaying(requests=3), workload=scenario(unique=False).workload)
     found = forecast_trace(whole, recording)
     assert (found.recorded, found.requests, found.span_s, found.rate_per_s) == (3, 3, 3.0, pytest.approx(2 / 3))
     assert (found.input_tokens, found.output_tokens, found.warmup) == (2200, 18, 8)

@@ -227,7 +227,9 @@ def climbed(kind: Kind, replicas: int, peaks: Sequence[int]) -> Mapping[int, flo
     shares: dict[int, float] = {}
     with served(kind, replicas) as server, tempfile.TemporaryDirectory() as folder, Pool(1) as pool:
         scenario = scenario_of(kind, server.url, replicas, Path(folder))
-        probed = probe(scenario.target, server.url, workload=longest_request(scenario), env={})
+        probed = probe(
+            scenario.target, server.url, workload=scenario.workload, env={}, longest=longest_request(scenario)
+        )
         for index, peak in enumerate(peaks):
             shares[peak] = sampled(pool, scenario, probed, Step(index, "concurrency", peak))
             if shares[peak] < TARGET:

@@ -11,7 +11,7 @@ import pytest
 
 from llmload.domain import Outcome, Phase, RequestRecord, TargetFacts, TokenSource
 from llmload.errors import TargetError
-from llmload.scenario.asked import Fixed
+from llmload.scenario.lengths import Fixed
 from llmload.store.database import open_existing
 from llmload.target.probe import probe
 from llmload.workload.plan import Plan

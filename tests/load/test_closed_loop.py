@@ -21,7 +21,7 @@ from llmload.load.window import Window
 from llmload.load.worker import observe_window
 from llmload.progress import Progress
 from llmload.promises import Slo
-from llmload.scenario.asked import Fixed
+from llmload.scenario.lengths import Fixed
 from llmload.workload.plan import Plan
 from tests.load.windows import FIT, endpoint, window
 from tests.scripted_server import Piece, Request, Script, ScriptedServer, stream

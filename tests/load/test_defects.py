@@ -12,7 +12,8 @@ import pytest
 from llmload.domain import Look, PlannedRequest, Step
 from llmload.load.live import Live
 from llmload.load.worker import observe_window
-from llmload.scenario.asked import Constant, Fixed
+from llmload.scenario.asked import Constant
+from llmload.scenario.lengths import Fixed
 from llmload.workload.pace import Arrivals, Pace, Slots
 from llmload.workload.plan import Plan
 from tests.load.windows import FIT, endpoint, window

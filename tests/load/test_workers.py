@@ -18,7 +18,8 @@ from llmload.errors import LlmloadError
 from llmload.load.crew import EVENTS_PER_WORKER, choose_crew, shards_of
 from llmload.load.pool import Pool
 from llmload.load.window import Window
-from llmload.scenario.asked import Fixed, Poisson
+from llmload.scenario.asked import Poisson
+from llmload.scenario.lengths import Fixed
 from llmload.workload.pace import Arrivals, Pace, Ramp, Slots
 from tests.load.windows import endpoint, window
 from tests.scripted_server import Request, Script, ScriptedServer, stream

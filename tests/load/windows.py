@@ -9,7 +9,7 @@ from llmload.domain import Look, Observation, Step, TokenFit, TokenSource
 from llmload.endpoint import Endpoint
 from llmload.load.pool import Pool
 from llmload.load.window import Window
-from llmload.scenario.asked import Fixed
+from llmload.scenario.lengths import Fixed
 from llmload.workload.pace import Slots
 from llmload.workload.plan import Plan
 

@@ -14,6 +14,7 @@ from llmload.frameworks.registry import REGISTRY
 from llmload.promises import Slo
 from llmload.scenario import asked
 from llmload.scenario.document.target import PROFILES
+from llmload.scenario.lengths import Fixed, Lognormal, Normal, Uniform
 from llmload.scenario.loader import load, load_resolved, load_runnable, load_text, read_document
 from llmload.simulator.profiles import PROFILES as SIMULATED
 
@@ -49,7 +50,7 @@ def test_what_is_not_written_has_the_documented_default():
         max_in_flight=1000,
         workers=None,
     )
-    assert found.workload == asked.Workload(asked.Fixed(256), asked.Fixed(512), True, {"temperature": 0}, True, 42)
+    assert found.workload == asked.Workload(asked.Synthetic(Fixed(256), Fixed(512), True), {"temperature": 0}, True, 42)
     assert found.decision == asked.Decision(0.95, 1600, 1, "warn", "warn", "warn")
     assert found.reports == asked.Reports("reports", ("markdown", "html", "junit", "excel", "csv", "json"))
     assert (found.slo, found.gates, found.recommend, found.notices) == (None, (), None, ())
@@ -71,16 +72,16 @@ def test_a_duration_alone_leaves_the_number_of_requests_open():
 @pytest.mark.parametrize(
     ("written", "lengths"),
     [
-        pytest.param("300", asked.Fixed(300), id="fixed"),
-        pytest.param("{mean: 256, stdev: 64}", asked.Normal(256.0, 64.0, 1, 512), id="normal, bounds derived"),
-        pytest.param("{mean: 9, stdev: 2, min: 8, max: 10}", asked.Normal(9.0, 2.0, 8, 10), id="normal"),
-        pytest.param("{uniform: [64, 512]}", asked.Uniform(64, 512), id="uniform"),
-        pytest.param("{lognormal: {mean: 9, stdev: 2, max: 40}}", asked.Lognormal(9.0, 2.0, 1, 40), id="lognormal"),
+        pytest.param("300", Fixed(300), id="fixed"),
+        pytest.param("{mean: 256, stdev: 64}", Normal(256.0, 64.0, 1, 512), id="normal, bounds derived"),
+        pytest.param("{mean: 9, stdev: 2, min: 8, max: 10}", Normal(9.0, 2.0, 8, 10), id="normal"),
+        pytest.param("{uniform: [64, 512]}", Uniform(64, 512), id="uniform"),
+        pytest.param("{lognormal: {mean: 9, stdev: 2, max: 40}}", Lognormal(9.0, 2.0, 1, 40), id="lognormal"),
     ],
 )
 def test_lengths_come_in_four_shapes(written, lengths):
     found = scenario(f"  workload: {{prompts: {{synthetic: {{input_tokens: {written}}}}}}}\n")
-    assert found.workload.input_tokens == lengths
+    assert found.workload.prompts.input_tokens == lengths
 
 
 def test_slo_terms_are_milliseconds():

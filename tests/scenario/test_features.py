@@ -28,8 +28,6 @@ def refused(text: str) -> list[str]:
         pytest.param("  workload: {mixture: []}\n", "6:14 spec.workload.mixture", id="mixture"),
         pytest.param("  workload: {sessions: {}}\n", "6:14 spec.workload.sessions", id="sessions"),
         pytest.param("  workload: {api: embeddings}\n", "6:14 spec.workload.api", id="embeddings"),
-        pytest.param("  workload: {prompts: {file: {path: a, format: csv}}}\n",
-                     "6:24 spec.workload.prompts.file", id="prompts from a file"),
         pytest.param("  workload: {prompts: {synthetic: {shared_prefix: {tokens: 9}}}}\n",
                      "6:36 spec.workload.prompts.synthetic.shared_prefix", id="shared prefix"),
         pytest.param("  gates: [{metric: goodput, min: 5%, class: chat}]\n", "6:38 spec.gates[0].class", id="class"),
@@ -44,7 +42,7 @@ def test_everything_unbuilt_is_told_at_once():
     with pytest.raises(NotBuiltError) as caught:
         load_runnable(everything, env={})
     assert [problem.path for problem in caught.value.problems] == [
-        *("spec.workload.prompts.file", "spec.workload.mixture", "spec.workload.sessions"),
+        *("spec.workload.mixture", "spec.workload.sessions"),
         *("spec.gates[2].class", "spec.matrix"),
     ]
     assert caught.value.exit_code == 2

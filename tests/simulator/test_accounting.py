@@ -15,7 +15,8 @@ from llmload.domain import Look, Observation, Outcome, Phase, RequestRecord, Ste
 from llmload.frameworks.registry import adapter_for
 from llmload.load.pool import Pool
 from llmload.load.window import Window
-from llmload.scenario.asked import Faults, Fixed, Poisson, Simulator
+from llmload.scenario.asked import Faults, Poisson, Simulator
+from llmload.scenario.lengths import Fixed
 from llmload.simulator.process import SimulatorProcess, start
 from llmload.simulator.truth import RequestTruth, Truth, body_hash
 from llmload.workload.pace import Arrivals, Pace, Slots

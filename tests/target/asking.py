@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llmload.scenario.asked import Fixed, SecretRef, ServerUrl, Target, Timeouts, Tls, Workload
+from llmload.scenario.asked import SecretRef, ServerUrl, Synthetic, Target, Timeouts, Tls, Workload
+from llmload.scenario.lengths import Fixed
 
 
 def a_target(
@@ -42,9 +43,7 @@ def a_workload(
 ) -> Workload:
     """Synthetic prompts of one length."""
     return Workload(
-        input_tokens=Fixed(input_tokens),
-        output_tokens=Fixed(output_tokens),
-        unique=True,
+        prompts=Synthetic(Fixed(input_tokens), Fixed(output_tokens), unique=True),
         sampling={"temperature": 0} if sampling is None else sampling,
         stream=stream,
         seed=42,

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from llmload.domain import TokenSource
+from llmload.domain import Room, TokenSource
 from llmload.errors import TargetError
 from llmload.frameworks.vllm import VllmSettings
-from llmload.scenario.asked import Fixed
+from llmload.scenario.lengths import Fixed
 from llmload.target.probe import Probed, probe
 from llmload.workload.plan import Plan
 from tests.target.asking import a_target, a_workload
@@ -36,7 +36,8 @@ CHAT = "/v1/chat/completions"
 def probe_of(script: Script, **changes: object) -> Probed:
     """Probe the scripted server; `changes` are of the target."""
     with serving(script):
-        return probe(a_target(script.url, **changes), script.url, workload=a_workload(), env={})  # type: ignore[arg-type]  # each test names fields of the target
+        target = a_target(script.url, **changes)  # type: ignore[arg-type]  # each test names fields of the target
+        return probe(target, script.url, workload=a_workload(), env={}, longest=Room(64, 16))
 
 
 def refusal_of(script: Script, **changes: object) -> TargetError:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmload.domain import TokenFit, TokenSource
-from llmload.scenario.asked import Fixed, Lengths, Lognormal, Normal, Uniform
+from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
 from llmload.workload.lengths import draw, longest
 from llmload.workload.plan import Plan
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmload.domain import Look, Step, TokenFit, TokenSource
+from llmload.domain import Look, Room, Step, TokenFit, TokenSource
 from llmload.errors import DataFileError
-from llmload.scenario.asked import Fixed, Scenario
+from llmload.scenario.asked import Scenario
+from llmload.scenario.lengths import Fixed
 from llmload.scenario.loader import load_text
 from llmload.scenario.recording import BLOCK_TOKENS, Recording
 from llmload.workload.pace import Replay
@@ -192,9 +193,9 @@ def test_the_plan_of_a_trace_leads_as_its_pace_does(replayed: Scenario) -> None:
 
 def test_a_server_must_have_room_for_the_longest_request_of_the_trace(replayed: Scenario) -> None:
     found = longest_request(replayed)
-    assert (found.input_tokens, found.output_tokens) == (Fixed(609), Fixed(5000))
+    assert found == Room(609, 5000)
     part = replace(replayed, load=replace(replayed.load, requests=1))
-    assert longest_request(part).output_tokens == Fixed(8)
+    assert longest_request(part) == Room(609, 8)
 
 
 def test_a_trace_that_changes_before_it_is_sent_is_noticed(replayed: Scenario, tmp_path: Path) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from llmload.scenario.document.quantities import (
     Count,
@@ -14,6 +13,7 @@ from llmload.scenario.document.quantities import (
     Patience,
     RequestRate,
     Section,
+    Sha256,
     Share,
     Text,
     Whole,
@@ -69,15 +69,6 @@ Arrival = Annotated[
     Annotated[Literal["poisson", "constant"], Tag("arrival:named")] | Annotated[Gamma, Tag("arrival:gamma")],
     Discriminator(_arrival),
 ]
-
-
-def _hexadecimal(text: str) -> str:
-    if re.fullmatch(r"[0-9a-f]{64}", text) is None:
-        raise wrong("not a SHA-256", "Write its 64 hexadecimal digits, as sha256sum prints them")
-    return text
-
-
-Sha256 = Annotated[str, AfterValidator(_hexadecimal), WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{64}$"})]
 
 
 class Trace(Section):

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from llmload.units import (
@@ -116,3 +125,12 @@ Positive = Annotated[float, Gt(0)]
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
 """One line of text, not empty."""
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+def _hexadecimal(text: str) -> str:
+    if re.fullmatch(r"[0-9a-f]{64}", text) is None:
+        raise wrong("not a SHA-256", "Write its 64 hexadecimal digits, as sha256sum prints them")
+    return text
+
+
+Sha256 = Annotated[str, AfterValidator(_hexadecimal), WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{64}$"})]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from annotated_types import Ge
 from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model_validator
 
-from llmload.scenario.document.quantities import Count, Positive, Section, Text, Whole, wrong
+from llmload.scenario.document.quantities import Count, Positive, Section, Sha256, Text, Whole, wrong
 
 _OUR_FIELDS = ("model", "messages", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n")
 
@@ -87,13 +87,47 @@ class Synthetic(Section):
     unique: bool = True
 
 
+class Found(Section):
+    """What the file held when it was read; written by llmload into the resolved document."""
+
+    sha256: Sha256
+    rows: Whole
+    skipped: Whole
+    filtered: Whole
+    output_tokens: Annotated[float, Ge(0)]
+
+
 class PromptFile(Section):
-    """Prompts from a data file beside the scenario."""
+    """Prompts from the rows of a data file beside the scenario."""
 
     path: Text
     format: Literal["openai", "sharegpt", "prompts", "csv"]
-    output_tokens: Length | None = None
-    column: Text | None = None
+    column: Annotated[Text | None, Field(description="Of a CSV file; left out, the column prompt")] = None
+    output_tokens: Annotated[
+        Length | None, Field(description="Of every answer; left out, what its row says, else 512")
+    ] = None
+    order: Annotated[
+        Literal["shuffle", "sequential", "random"],
+        Field(description="shuffle and sequential send each row once; random draws a row for each request anew"),
+    ] = "shuffle"
+    reuse: Annotated[bool, Field(description="Begin again with the first row when all were sent")] = False
+    unique: Annotated[bool, Field(description="Put a salt before each prompt, so that no prefix cache helps")] = False
+    min_characters: Whole = 0
+    max_characters: Count | None = None
+    on_bad_row: Annotated[Literal["error", "skip"], Field(description="skip leaves bad rows out and counts them")] = (
+        "error"
+    )
+    sha256: Annotated[Sha256 | None, Field(description="The file's; another file is refused")] = None
+    found: Annotated[Found | None, Field(description="Written by llmload; leave it out")] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.max_characters is not None and self.max_characters < self.min_characters:
+            message = f"max_characters {self.max_characters} is below min_characters {self.min_characters}"
+            raise wrong(message, "Write a larger max_characters", "max_characters")
+        if self.column is not None and self.format != "csv":
+            raise wrong(f"{self.format} has no columns", "Delete column, or write format: csv", "column")
+        return self
 
 
 class Prompts(Section):

@@ -1,0 +1,84 @@
+"""Prompts that lie in a file: how it is read, what it came to, and where each of its rows is."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import Literal
+
+RowFormat = Literal["openai", "sharegpt", "prompts", "csv"]
+Order = Literal["shuffle", "sequential", "random"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How rows are made of a file. Lengths in characters are of all the text of a prompt, both bounds included."""
+
+    path: str
+    format: RowFormat
+    column: str | None = None
+    skips_bad_rows: bool = False
+    min_characters: int = 0
+    max_characters: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What reading a file came to: usable rows, those left out as bad, and those left out by their length.
+
+    `output_tokens` is the mean of the lengths that the rows ask of their answers, after the default for the others.
+    """
+
+    sha256: str
+    rows: int
+    skipped: int
+    filtered: int
+    output_tokens: float
+
+
+NOT_READ = Found("", 0, 0, 0, 0.0)
+"""Before the file was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The rows of a file that one window is given: `count` of them from the `first` of the run on."""
+
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the file system says of a file that stayed the same."""
+
+    inode: int
+    size: int
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The usable rows of a file, a column each, 16 bytes a row: row i is `sizes[i]` bytes from `offsets[i]`.
+
+    `output_tokens` are those that the row asks for, 0 where it asks for none. `columns` are those of a CSV file.
+    `longest` is the row that asks for most room, which stands on line `longest_line`; `conversation_line` is that of
+    the first row that is more than one text of a user, None where there is none.
+    """
+
+    reading: Reading
+    stamp: Stamp
+    sha256: str
+    offsets: array[int]
+    sizes: array[int]
+    output_tokens: array[int]
+    columns: tuple[str, ...]
+    skipped: int
+    filtered: int
+    first_bad: str
+    longest: int
+    longest_line: int
+    conversation_line: int | None
+
+    def __len__(self) -> int:
+        return len(self.offsets)

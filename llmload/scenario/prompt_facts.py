@@ -1,0 +1,91 @@
+"""What a file of prompts settles in the document that names it: which file it was and what it held.
+
+The stored document says all of it, so that a run can be judged again when the file is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from llmload.errors import ScenarioError
+from llmload.frameworks.registry import adapter_for
+from llmload.scenario.corpus import Corpus, Found
+from llmload.scenario.document import workload as written
+from llmload.scenario.document.root import Spec
+from llmload.scenario.files import lead
+from llmload.scenario.prompt_file import open_corpus
+from llmload.scenario.prompt_rows import CHARACTERS_PER_TOKEN, DEFAULT_OUTPUT_TOKENS
+from llmload.scenario.resolve import default_api, reading_of
+from llmload.scenario.rules import at_path
+from llmload.scenario.source import Loaded
+from llmload.scenario.tree import Node, Step, Trouble
+
+_FILE: tuple[Step, ...] = ("spec", "workload", "prompts", "file")
+_RECORDED = ("openai", "sharegpt")
+
+
+def settle_prompts(loaded: Loaded, directory: Path) -> Loaded:
+    """The document with what only its file of prompts knows; as it was, where it names none.
+
+    DataFileError: the file cannot be used. ScenarioError: it does not suit what else is asked.
+    """
+    spec = loaded.document.spec
+    file = spec.workload.prompts.file
+    if file is None:
+        return loaded
+    if troubles := list(_contradictions(spec, loaded.root)):
+        raise ScenarioError(loaded.source.problems(troubles))
+    corpus = open_corpus(replace(reading_of(file), path=lead(file.path, directory)))
+    if troubles := list(_troubles(spec, file, corpus, loaded.root)):
+        raise ScenarioError(loaded.source.problems(troubles))
+    found = written.Found(**asdict(found_in(corpus)))
+    prompts = written.Prompts(file=file.model_copy(update={"sha256": corpus.sha256, "found": found}))
+    workload = spec.workload.model_copy(update={"prompts": prompts})
+    document = loaded.document.model_copy(update={"spec": spec.model_copy(update={"workload": workload})})
+    return replace(loaded, document=document, notices=(*loaded.notices, *_notices(file, corpus)))
+
+
+def found_in(corpus: Corpus) -> Found:
+    """What reading the file came to."""
+    untold = sum(1 for tokens in corpus.output_tokens if not tokens)
+    mean = (sum(corpus.output_tokens) + untold * DEFAULT_OUTPUT_TOKENS) / len(corpus)
+    return Found(corpus.sha256, len(corpus), corpus.skipped, corpus.filtered, round(mean, 3))
+
+
+def _contradictions(spec: Spec, root: Node) -> Iterator[Trouble]:
+    if spec.load.trace is not None:
+        message = "a trace says how long each prompt is, and a file says what it is"
+        yield at_path(root, _FILE, message, "Keep one: delete prompts.file, or write a concurrency or a rate")
+
+
+def _troubles(spec: Spec, file: written.PromptFile, corpus: Corpus, root: Node) -> Iterator[Trouble]:
+    if file.sha256 not in (None, corpus.sha256):
+        message = f"the file's is {corpus.sha256}: it is another one, or was changed"
+        yield at_path(root, (*_FILE, "sha256"), message, "Bring back the file that was meant, or correct it")
+    api = spec.target.api or default_api(spec.target.framework)
+    dialect = adapter_for(spec.target.framework).dialects.get(api)
+    if corpus.conversation_line is not None and dialect is not None and not dialect.takes_messages:
+        where = f"{corpus.reading.path}:{corpus.conversation_line}"
+        message = f"{where} is a conversation, and the API {api} takes one bare prompt"
+        yield at_path(root, (*_FILE, "path"), message, "Write target.api: chat, or rows of one message of the user")
+
+
+def _notices(file: written.PromptFile, corpus: Corpus) -> Iterator[str]:
+    name = corpus.reading.path
+    if corpus.skipped:
+        rows = "bad row is" if corpus.skipped == 1 else "bad rows are"
+        yield f"{name}: {corpus.skipped:,} {rows} left out (on_bad_row: skip), the first at {corpus.first_bad}"
+    if corpus.filtered:
+        rows = "row is" if corpus.filtered == 1 else "rows are"
+        yield f"{name}: {corpus.filtered:,} {rows} left out by min_characters and max_characters"
+    untold = sum(1 for tokens in corpus.output_tokens if not tokens)
+    if file.output_tokens is None and file.format in _RECORDED and untold < len(corpus):
+        yield (
+            f"{name}: where a row does not say how long its answer is to be, it is asked to be as long as the recorded"
+            f" one, at {CHARACTERS_PER_TOKEN} characters a token."
+        )
+    if file.output_tokens is None and untold:
+        rows = f"{untold:,} of {len(corpus):,} rows say"
+        yield f"{name}: {rows} nothing of their answers' length, and ask for {DEFAULT_OUTPUT_TOKENS} tokens"

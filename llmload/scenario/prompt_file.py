@@ -1,0 +1,201 @@
+"""A file of prompts is read once from beginning to end: what is kept of a row is where it lies.
+
+16 bytes a row (16 MB for a million of them) and one row at a time, however large the file is. Rows are read again,
+where they lie, by whoever plans a window of requests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from array import array
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from llmload.errors import DataFileError
+from llmload.plain_text import plain
+from llmload.scenario.corpus import Corpus, Reading, Stamp
+from llmload.scenario.prompt_rows import (
+    CHARACTERS_PER_TOKEN,
+    DEFAULT_OUTPUT_TOKENS,
+    BadRowError,
+    Row,
+    read_record,
+    row_reader,
+)
+from llmload.scenario.row_spans import BrokenFileError, Spans, element_spans, line_spans, record_spans
+
+MOST_ROWS = 10_000_000
+_MOST_TOLD = 20
+_REMEDY = "Correct the row or delete it, or write on_bad_row: skip to leave such rows out"
+_NAME_ONE = "Name a file of prompts; its path is relative to the scenario"
+_CHANGED = "Start again, and leave it alone while it is read"
+_FOREIGN = (
+    (b"\x1f\x8b", "gzip", "Unpack it"),
+    (b"PK\x03\x04", "a ZIP archive", "Unpack it"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard", "Unpack it"),
+    (b"PAR1", "Parquet", "Write it as JSON lines"),
+    (b"ARROW1", "Arrow", "Write it as JSON lines"),
+    (b"\xff\xfe", "UTF-16", "Save it in UTF-8"),
+    (b"\xfe\xff", "UTF-16", "Save it in UTF-8"),
+)
+
+
+def open_corpus(reading: Reading) -> Corpus:
+    """The rows of a file. DataFileError, at file:line where a row is bad, if they cannot be used."""
+    try:
+        found = Path(reading.path).stat()
+        if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for whoever writes it
+            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no ordinary file"
+            raise DataFileError(reading.path, f"is {kind}", _NAME_ONE)
+        return _index(reading, stamp_of(found))
+    except OSError as error:
+        raise DataFileError(reading.path, f"cannot be read: {_reason(error)}", _NAME_ONE) from None
+
+
+def stamp_of(found: os.stat_result) -> Stamp:
+    """What tells a changed file from the same one, short of reading it."""
+    return Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def changed(path: str) -> DataFileError:
+    """The file is another one than was checked."""
+    return DataFileError(path, "changed since the scenario was read", _CHANGED)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "unreadable").lower()
+
+
+@lru_cache(maxsize=4)
+def _index(reading: Reading, stamp: Stamp) -> Corpus:
+    """It is read when its scenario is loaded and asked for again at each step; it is read once while it stays."""
+    with Path(reading.path).open("rb") as file:
+        corpus = _Rows(reading, stamp).read(file)
+        if stamp_of(os.fstat(file.fileno())) != stamp:
+            raise changed(reading.path)
+    return corpus
+
+
+class _Rows:
+    """The rows read so far, and what was wrong with others."""
+
+    def __init__(self, reading: Reading, stamp: Stamp) -> None:
+        self._reading, self._stamp = reading, stamp
+        self._offsets, self._sizes, self._outputs = array("q"), array("i"), array("i")
+        self._bad: list[str] = []
+        self._bad_count = self._filtered = 0
+        self._longest = self._longest_line = self._most_room = 0
+        self._conversation_line: int | None = None
+
+    def read(self, file: IO[bytes]) -> Corpus:
+        """All of it."""
+        name, digest = self._reading.path, hashlib.sha256()
+        head = file.read(64)
+        file.seek(0)
+        self._check_head(head)
+        spans = _spans_of(self._reading, head)(file, digest)
+        try:
+            columns = self._header(spans) if self._reading.format == "csv" else ()
+            self._take_all(spans, columns)
+        except BrokenFileError as error:
+            raise DataFileError(
+                f"{name}:{error.line}", str(error), "Correct the file from there on", self._told()
+            ) from None
+        self._check()
+        return Corpus(
+            reading=self._reading,
+            stamp=self._stamp,
+            sha256=digest.hexdigest(),
+            offsets=self._offsets,
+            sizes=self._sizes,
+            output_tokens=self._outputs,
+            columns=columns,
+            skipped=self._bad_count,
+            filtered=self._filtered,
+            first_bad=self._bad[0] if self._bad else "",
+            longest=self._longest,
+            longest_line=self._longest_line,
+            conversation_line=self._conversation_line,
+        )
+
+    def _check_head(self, head: bytes) -> None:
+        if not head:
+            raise DataFileError(self._reading.path, "is empty", "Write at least one row")
+        for sign, kind, remedy in _FOREIGN:
+            if head.startswith(sign):
+                raise DataFileError(self._reading.path, f"is {kind}, not text in UTF-8", remedy)
+
+    def _header(self, spans: Iterator[tuple[int, int, bytes]]) -> tuple[str, ...]:
+        line, _, raw = next(spans, (1, 0, b""))
+        try:
+            columns = tuple(cell.strip() for cell in read_record(raw))
+            row_reader(self._reading, columns)
+        except BadRowError as error:
+            remedy = "Name the column of the prompts: column: NAME"
+            raise DataFileError(f"{self._reading.path}:{line}", plain(str(error)), remedy) from None
+        return columns
+
+    def _take_all(self, spans: Iterator[tuple[int, int, bytes]], columns: Sequence[str]) -> None:
+        read, reading = row_reader(self._reading, columns), self._reading
+        least, most = reading.min_characters, reading.max_characters or MOST_ROWS * MOST_ROWS
+        for line, offset, raw in spans:
+            try:
+                row = read(raw)
+            except BadRowError as error:
+                self._note_bad(line, str(error))
+                continue
+            if not least <= row.characters <= most:
+                self._filtered += 1
+                continue
+            if len(self._offsets) == MOST_ROWS:
+                problem = f"more than {MOST_ROWS:,} rows"
+                raise DataFileError(f"{reading.path}:{line}", problem, "Cut it to the part that you send")
+            self._keep(line, row)
+            self._offsets.append(offset)
+            self._sizes.append(len(raw))
+            self._outputs.append(row.output_tokens)
+
+    def _keep(self, line: int, row: Row) -> None:
+        if row.messages and self._conversation_line is None:
+            self._conversation_line = line
+        room = row.characters // CHARACTERS_PER_TOKEN + (row.output_tokens or DEFAULT_OUTPUT_TOKENS)
+        if room > self._most_room:
+            self._longest, self._longest_line, self._most_room = len(self._offsets), line, room
+
+    def _note_bad(self, line: int, problem: str) -> None:
+        self._bad_count += 1
+        if len(self._bad) < _MOST_TOLD:
+            self._bad.append(f"{self._reading.path}:{line}: {plain(problem)}")
+
+    def _told(self) -> list[str]:
+        rest = self._bad_count - len(self._bad)
+        return [*self._bad, *([f"and {rest:,} more bad rows"] if rest else [])]
+
+    def _check(self) -> None:
+        name = self._reading.path
+        if self._bad and not self._reading.skips_bad_rows:
+            first, *more = self._told()
+            where, _, problem = first.removeprefix(f"{name}:").partition(": ")
+            raise DataFileError(f"{name}:{where}", problem, _REMEDY, more)
+        if self._offsets:
+            return
+        if not self._bad_count and not self._filtered:
+            raise DataFileError(name, "has no rows", "Write at least one row")
+        why = f"{self._bad_count:,} are bad and {self._filtered:,} are not as long as asked"
+        raise DataFileError(
+            name, f"has no row that can be used: {why}", "Correct it, or ask for other lengths", self._bad
+        )
+
+
+def _spans_of(reading: Reading, head: bytes) -> Spans:
+    """JSON lines, or one array where the name does not say that they are lines."""
+    if reading.format == "csv":
+        return record_spans
+    name = reading.path.lower()
+    is_lines = name.endswith((".jsonl", ".ndjson")) or (reading.format == "prompts" and name.endswith(".txt"))
+    begins = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return element_spans if begins.startswith(b"[") and not is_lines else line_spans

@@ -1,0 +1,244 @@
+"""What one row of a file of prompts asks: OpenAI's messages, ShareGPT's conversations, plain prompts, cells of CSV.
+
+A row that ends with an answer asks what came before it, and its answer says how long the new one is to be
+(characters / 4, rounded up), unless the row says so itself.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, cast
+
+import orjson
+
+from llmload.scenario.corpus import Reading
+from llmload.scenario.row_spans import MOST_ROW_BYTES
+
+CHARACTERS_PER_TOKEN = 4
+DEFAULT_OUTPUT_TOKENS = 512
+"""Asked of the answer where neither the scenario nor the row says how long it is to be."""
+
+_MOST_TOKENS = 10_000_000
+_LENGTHS = ("output_tokens", "max_tokens", "max_completion_tokens")
+_ROLES = ("system", "developer", "user", "assistant")
+_SPEAKERS = {
+    **dict.fromkeys(("human", "user"), "user"),
+    **dict.fromkeys(("gpt", "chatgpt", "assistant", "bing", "bard", "model"), "assistant"),
+    "system": "system",
+}
+DEFAULT_COLUMN = "prompt"
+
+Message = Mapping[str, object]
+"""A message as OpenAI's chat API takes it."""
+
+
+class Row(NamedTuple):
+    """One row: a bare `prompt` of a user, or the `messages` of a conversation that ends with one.
+
+    `output_tokens` is how long its answer is to be, 0 where it does not say; `characters` counts all its text.
+    """
+
+    prompt: str
+    messages: tuple[Message, ...]
+    output_tokens: int
+    characters: int
+
+
+ReadRow = Callable[[bytes], Row]
+"""What one row asks; BadRowError where it cannot be asked."""
+
+
+class BadRowError(ValueError):
+    """What is wrong with one row."""
+
+
+def row_reader(reading: Reading, columns: Sequence[str] = ()) -> ReadRow:
+    """The reader of one file's rows; `columns` are those of a CSV file. BadRowError: it lacks the one that is asked."""
+    match reading.format:
+        case "openai":
+            return _read_openai
+        case "sharegpt":
+            return _read_sharegpt
+        case "prompts":
+            return _read_line if reading.path.lower().endswith(".txt") else _read_prompt
+        case "csv":
+            return _cells(reading.column, columns)
+
+
+def _read_openai(raw: bytes) -> Row:
+    row = _json(raw)
+    told = row.get("messages") if isinstance(row, dict) else row
+    if not isinstance(told, list):
+        raise BadRowError('no list of messages; write {"messages": [{"role": "user", "content": "..."}]}')
+    messages = [_message(message, place) for place, message in enumerate(told, start=1)]
+    return _conversation(messages, _length(row) if isinstance(row, dict) else 0)
+
+
+def _message(message: object, place: int) -> Message:
+    where = f"message {place}"
+    if not isinstance(message, dict):
+        raise BadRowError(f"{where} is not an object")
+    role = message.get("role")
+    if role not in _ROLES:
+        later = " (tools: a later version)" if role in ("tool", "function") else ""
+        raise BadRowError(f"{where} has the role {_shown(role)}, and roles are {', '.join(_ROLES)}{later}")
+    if message.get("tool_calls") or message.get("function_call"):
+        raise BadRowError(f"{where} calls tools, which this version cannot send")
+    kept = {"role": role, "content": _content(message.get("content"), where)}
+    name = message.get("name")
+    return {**kept, "name": name} if isinstance(name, str) else kept
+
+
+def _content(content: object, where: str) -> object:
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list) or not content:
+        raise BadRowError(f"{where} has no text")
+    for part in content:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind != "text":
+            raise BadRowError(f"{where} has a part of type {_shown(kind)}, and this version sends text only")
+        if not isinstance(part.get("text"), str):
+            raise BadRowError(f"{where} has a part of text without text")
+    return [{"type": "text", "text": part["text"]} for part in content]
+
+
+def _read_sharegpt(raw: bytes) -> Row:
+    row = _json(raw)
+    turns = row.get("conversations", row.get("conversation")) if isinstance(row, dict) else None
+    if not isinstance(row, dict) or not isinstance(turns, list):
+        raise BadRowError('no list of turns; write {"conversations": [{"from": "human", "value": "..."}]}')
+    messages: list[Message] = []
+    for place, turn in enumerate(turns, start=1):
+        message = _turn(turn, place)
+        is_answer = message["role"] == "assistant"
+        is_asked = any(earlier["role"] == "user" for earlier in messages)
+        if not is_answer or is_asked:  # an answer to nothing, which the published file has, is left out
+            messages.append(message)
+        if is_answer and is_asked:
+            break
+    return _conversation(messages, _length(row))
+
+
+def _turn(turn: object, place: int) -> Message:
+    if not isinstance(turn, dict) or not isinstance(turn.get("value"), str):
+        raise BadRowError(f"turn {place} has no value that is text")
+    speaker = turn.get("from")
+    role = _SPEAKERS.get(speaker) if isinstance(speaker, str) else None
+    if role is None:
+        raise BadRowError(f"turn {place} is from {_shown(speaker)}, and speakers are {', '.join(_SPEAKERS)}")
+    return {"role": role, "content": turn["value"]}
+
+
+def _conversation(messages: Sequence[Message], output_tokens: int) -> Row:
+    """What is asked before the last answer, and how long that answer was."""
+    asked = list(messages)
+    if asked and asked[-1]["role"] == "assistant":
+        answer = text_of(asked.pop())
+        output_tokens = output_tokens or -(-len(answer) // CHARACTERS_PER_TOKEN)
+    if not asked or asked[-1]["role"] != "user":
+        raise BadRowError("no message of a user to be answered")
+    if not text_of(asked[-1]).strip():
+        raise BadRowError("the last message of the user is empty")
+    characters = sum(len(text_of(message)) for message in asked)
+    content = asked[0]["content"]
+    if len(asked) == 1 and len(asked[0]) == 2 and isinstance(content, str):
+        return Row(content, (), output_tokens, characters)
+    return Row("", tuple(asked), output_tokens, characters)
+
+
+def text_of(message: Message) -> str:
+    """All text of a message, its parts one after the other."""
+    content = message["content"]
+    if isinstance(content, str):
+        return content
+    return "".join(part["text"] for part in cast("list[dict[str, str]]", content))
+
+
+def _read_prompt(raw: bytes) -> Row:
+    row = _json(raw)
+    if isinstance(row, str):
+        return _bare(row, 0)
+    if isinstance(row, dict) and isinstance(prompt := row.get("prompt"), str):
+        return _bare(prompt, _length(row))
+    raise BadRowError('neither a text nor an object with one; write "..." or {"prompt": "..."}')
+
+
+def _read_line(raw: bytes) -> Row:
+    return _bare(_text(raw), 0)
+
+
+def _cells(column: str | None, columns: Sequence[str]) -> ReadRow:
+    name = column or DEFAULT_COLUMN
+    if columns.count(name) != 1:
+        times = "no column" if name not in columns else "more than one column"
+        raise BadRowError(f"{times} {_shown(name)} in the header; it has {', '.join(columns)[:200]}")
+    place, width = columns.index(name), len(columns)
+    length = next((columns.index(each) for each in _LENGTHS if each in columns), None)
+
+    def read(raw: bytes) -> Row:
+        cells = read_record(raw)
+        if len(cells) != width:
+            raise BadRowError(f"{len(cells)} columns, and the header has {width}")
+        tokens = 0 if length is None or not cells[length].strip() else _whole(cells[length], columns[length])
+        return _bare(cells[place], tokens)
+
+    return read
+
+
+def read_record(raw: bytes) -> list[str]:
+    """The cells of one record of CSV; BadRowError where it is none, or more than one."""
+    csv.field_size_limit(MOST_ROW_BYTES)
+    try:
+        records = [record for record in csv.reader(io.StringIO(_text(raw), newline=""), strict=True) if record]
+    except csv.Error as error:
+        raise BadRowError(f"not CSV ({error})") from None
+    if len(records) != 1:
+        raise BadRowError("a quote in a cell without quotes; write the cell in quotes, and quotes in it twice")
+    return records[0]
+
+
+def _bare(prompt: str, output_tokens: int) -> Row:
+    if not prompt.strip():
+        raise BadRowError("the prompt is empty")
+    return Row(prompt, (), output_tokens, len(prompt))
+
+
+def _length(row: Mapping[str, object]) -> int:
+    """How long the row asks its answer to be, by whichever name; 0 where it does not say."""
+    for name in _LENGTHS:
+        tokens = row.get(name)
+        if tokens is None:
+            continue
+        if type(tokens) is not int or not 1 <= tokens <= _MOST_TOKENS:
+            raise BadRowError(f"{name} is {_shown(tokens)}, not a number of tokens")
+        return tokens
+    return 0
+
+
+def _whole(cell: str, name: str) -> int:
+    text = cell.strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 8 and 1 <= int(text) <= _MOST_TOKENS):
+        raise BadRowError(f"{name} is {_shown(text)}, not a number of tokens")
+    return int(text)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRowError(f"not UTF-8 text (byte {error.start + 1} of the row)") from None
+
+
+def _json(raw: bytes) -> object:
+    try:
+        return orjson.loads(raw)
+    except ValueError as error:
+        raise BadRowError(f"not JSON ({str(error)[:100]})") from None
+
+
+def _shown(value: object) -> str:
+    text = "missing" if value is None else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

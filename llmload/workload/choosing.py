@@ -1,0 +1,84 @@
+"""Which rows of a file a window asks, and their text."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+from typing import assert_never
+
+from llmload.domain import Look, PlannedRequest
+from llmload.errors import DataFileError
+from llmload.scenario.asked import PromptFile, Workload
+from llmload.scenario.corpus import Corpus
+from llmload.scenario.prompt_file import changed, open_corpus, stamp_of
+from llmload.workload.file_plan import ChosenRows, FilePlan, random_row
+from llmload.workload.permutation import permutation_of
+
+_MOST_BYTES = 256 * 2**20
+
+
+def corpus_of(prompts: PromptFile) -> Corpus:
+    """The file as it was checked; DataFileError where it is gone, or another one by now."""
+    corpus = open_corpus(prompts.reading)
+    if prompts.found.sha256 not in ("", corpus.sha256):
+        raise changed(prompts.reading.path)
+    return corpus
+
+
+def rows_of(workload: Workload, prompts: PromptFile, look: Look, first: int, count: int) -> Iterator[int]:
+    """The rows of the first `count` requests of a look whose rows begin at the `first` of the run, from 0."""
+    total = prompts.found.rows
+    match prompts.order:
+        case "sequential":
+            yield from ((first + number) % total for number in range(count))
+        case "shuffle":
+            order = permutation_of(total, workload.seed)
+            yield from (order[(first + number) % total] for number in range(count))
+        case "random":
+            window = (look.step.index, look.number)
+            yield from (random_row(workload.seed, window, number, total) for number in range(count))
+        case _:
+            assert_never(prompts.order)
+
+
+def choose(workload: Workload, prompts: PromptFile, look: Look, first: int, count: int) -> ChosenRows:
+    """Those rows, read where they lie. DataFileError: more than a window may hold, or the file is another one."""
+    corpus = corpus_of(prompts)
+    rows = array("q", rows_of(workload, prompts, look, first, count))
+    ends = array("q", accumulate(corpus.sizes[row] for row in rows))
+    if ends and ends[-1] > _MOST_BYTES:
+        megabytes = f"the {count:,} rows of one window have {ends[-1] // 2**20} MB"
+        remedy = f"A window may hold {_MOST_BYTES // 2**20}: send fewer requests a window, or write max_characters"
+        raise DataFileError(prompts.reading.path, megabytes, remedy)
+    text = _read(corpus, rows, ends)
+    return ChosenRows(prompts.reading, corpus.columns, text, ends, period=max(1, count))
+
+
+def longest_row(workload: Workload, prompts: PromptFile) -> PlannedRequest:
+    """The request that asks for most room, with a salt that no window has: asking it warms no cache."""
+    corpus = corpus_of(prompts)
+    rows = array("q", [corpus.longest])
+    ends = array("q", [corpus.sizes[corpus.longest]])
+    chosen = ChosenRows(prompts.reading, corpus.columns, _read(corpus, rows, ends), ends, period=1)
+    return FilePlan(workload.seed, 0, 0, chosen, None, unique=True, run="longest").request(0)
+
+
+def _read(corpus: Corpus, rows: array[int], ends: array[int]) -> bytearray:
+    """The text of the rows, one after the other, each ending where `ends` says."""
+    path, text = corpus.reading.path, bytearray(ends[-1] if ends else 0)
+    into = memoryview(text)
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            descriptor, begin = file.fileno(), 0
+            for row, end in zip(rows, ends, strict=True):
+                if os.preadv(descriptor, [into[begin:end]], corpus.offsets[row]) != end - begin:
+                    raise changed(path)
+                begin = end
+            if stamp_of(os.fstat(descriptor)) != corpus.stamp:
+                raise changed(path)
+    except OSError:
+        raise changed(path) from None
+    return text
