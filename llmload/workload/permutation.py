@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import isqrt
 
 _ROUNDS = 4
 _WORD = 2**64 - 1
@@ -13,25 +14,25 @@ _WORD = 2**64 - 1
 class Permutation:
     """A permutation of 0..size-1 that the seed decides, the same on every machine.
 
-    A Feistel network over the next even number of bits, walked on until it lands inside (Black and Rogaway, "Ciphers
-    with Arbitrary Finite Domains", 2002): each place is met once, and fewer than four steps are taken on average. Its
-    round function is the finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
+    Places are pairs of numbers below `width` and `height`, of which each in turn is moved on by a function of the
+    other (a generalized Feistel network); those few that land beyond `size` go through it again (Black and Rogaway,
+    "Ciphers with Arbitrary Finite Domains", 2002). The function is the finalizer of SplitMix64 (Steele, Lea and Flood,
+    2014).
     """
 
     size: int
+    width: int
+    height: int
     keys: tuple[int, ...]
 
     def __getitem__(self, place: int) -> int:
-        half = max(1, ((self.size - 1).bit_length() + 1) // 2)
-        mask = (1 << half) - 1
+        width, height = self.width, self.height
         while True:
-            left, right = place >> half, place & mask
-            for key in self.keys:
-                mixed = (right + key) & _WORD
-                mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 & _WORD
-                mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB & _WORD
-                left, right = right, left ^ ((mixed ^ (mixed >> 31)) & mask)
-            place = left << half | right
+            left, right = place % width, place // width
+            for even, odd in zip(self.keys[::2], self.keys[1::2], strict=True):
+                left = (left + _mixed(right + even)) % width
+                right = (right + _mixed(left + odd)) % height
+            place = right * width + left
             if place < self.size:
                 return place
 
@@ -39,4 +40,13 @@ class Permutation:
 def permutation_of(size: int, seed: int) -> Permutation:
     """The order of `size` rows under `seed`."""
     drawn = blake2b(f"rows/{seed}".encode(), digest_size=8 * _ROUNDS).digest()
-    return Permutation(size, tuple(int.from_bytes(drawn[at : at + 8], "little") for at in range(0, len(drawn), 8)))
+    keys = tuple(int.from_bytes(drawn[at : at + 8], "little") for at in range(0, len(drawn), 8))
+    width = isqrt(size - 1) + 1
+    return Permutation(size, width, -(-size // width), keys)
+
+
+def _mixed(number: int) -> int:
+    number &= _WORD
+    number = (number ^ (number >> 30)) * 0xBF58476D1CE4E5B9 & _WORD
+    number = (number ^ (number >> 27)) * 0x94D049BB133111EB & _WORD
+    return number ^ (number >> 31)
