@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 from dataclasses import dataclass
@@ -151,3 +152,49 @@ def test_a_gateway_that_holds_requests_back_is_found(llama_cpp: Engine, tmp_path
         sides = the_sides(tmp_path, proxy.url, load=load)
     assert set(sides.causes) == {"network"}
     assert 35 <= sides.told_ms("network") <= 65
+
+
+def test_conversations_of_a_file_are_answered_and_with_a_salt_never_from_the_cache(
+    llama_cpp: Engine, tmp_path: Path
+) -> None:
+    """Eight rows come again and again; their system prompt, which all have, is behind the salt too."""
+    with (tmp_path / "rows.jsonl").open("w") as file:
+        for row in range(8):
+            messages = [{"role": "system", "content": "be brief " * 20}, {"role": "user", "content": f"what of {row}"}]
+            file.write(json.dumps({"messages": messages, "max_tokens": 4}) + "\n")
+    cached = {}
+    for unique in (True, False):
+        scenario = write_scenario(
+            tmp_path,
+            target={"url": llama_cpp.url, "model": "tiny"},
+            workload__prompts={"file": {"path": "rows.jsonl", "format": "openai", "reuse": True, "unique": unique}},
+            load={"concurrency": [2], "requests": 40, "warmup": {"requests": 16}},
+            gates=["error_rate <= 20%"],
+        )
+        done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        with open_existing(tmp_path / "runs.db") as store:
+            stored = store.load(store.find("latest"))
+        assert stored.facts is not None
+        told = [record for window in stored.observations for record in window.records if record.phase is Phase.MEASURED]
+        assert {(record.outcome, record.output_tokens) for record in told} == {(Outcome.OK, 4)}
+        beyond = sum(max(0, (record.cached_tokens or 0) - stored.facts.fit.template) for record in told)
+        cached[unique] = beyond / sum(record.input_tokens or 0 for record in told)
+    assert cached[True] < 0.05
+    assert cached[False] > 0.5
+
+
+def test_a_row_that_does_not_fit_the_context_is_told_by_the_servers_own_count(
+    llama_cpp: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.txt").write_text("short\n" + "the of and to in is that " * 200 + "\n")
+    scenario = write_scenario(
+        tmp_path,
+        target={"url": llama_cpp.url, "model": "tiny"},
+        workload__prompts={"file": {"path": "rows.txt", "format": "prompts", "reuse": True, "output_tokens": 8}},
+    )
+    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    assert done.returncode == 5, done.stdout
+    assert (
+        "prompts.file.max_characters" in done.stdout + done.stderr or "its context is 1024" in done.stdout + done.stderr
+    )

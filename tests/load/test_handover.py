@@ -25,7 +25,7 @@ RECORDS = st.builds(
     sent_ns=st.none() | _INSTANT,
     done_ns=_INSTANT,
     event_ns=st.lists(_INSTANT, max_size=8).map(lambda values: array("q", values)),
-    asked_input_tokens=st.integers(0, 10**6),
+    asked_input_tokens=st.none() | st.integers(0, 10**6),
     asked_output_tokens=st.integers(0, 10**6),
     output_tokens=_OPTIONAL_INT,
     token_source=st.none() | st.sampled_from(TokenSource),

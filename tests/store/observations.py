@@ -55,7 +55,7 @@ def _records(draw: st.DrawFn) -> RequestRecord:
         sent_ns=draw(st.none() | _instants),
         done_ns=draw(_instants),
         event_ns=array("q", draw(st.lists(_instants, max_size=6))),
-        asked_input_tokens=draw(_small),
+        asked_input_tokens=draw(st.none() | _small),
         asked_output_tokens=draw(_small),
         answer_ns=draw(st.none() | _instants),
         connect_ns=draw(_small) * 1000,
