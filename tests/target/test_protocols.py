@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from llmload.domain import TokenSource
+from llmload.domain import Room, TokenSource
 from llmload.errors import TargetError
 from llmload.frameworks.ollama import OllamaSettings
 from llmload.frameworks.registry import REGISTRY
 from llmload.scenario.asked import Target
 from llmload.target.identity import identify
-from llmload.target.probe import Probed, probe
+from llmload.target.probe import Longest, Probed, probe
 from tests.frameworks.captured import body_of
 from tests.target.asking import a_target, a_workload
 from tests.target.openai_server import Answer, Document, Script, as_json, serving
@@ -24,13 +24,14 @@ CONFIG = body_of("triton/get-v2-models-vllm_like-config.txt")
 
 def _probe(script: Script, framework: str, api: str, **changes: object) -> Probed:
     workload = a_workload(**changes.pop("workload", {}))  # type: ignore[arg-type]  # each test names its fields
+    longest: Longest | None = changes.pop("longest", None)  # type: ignore[assignment]  # each test names its fields
     with serving(script):
         target: Target = replace(
             a_target(script.url, api=api),
             framework=framework,
             **{"settings": REGISTRY[framework].settings(), **changes},  # type: ignore[arg-type]  # as above
         )
-        return probe(target, script.url, workload=workload, env={})
+        return probe(target, script.url, workload=workload, env={}, longest=longest)
 
 
 def _lines(*documents: Mapping[str, object]) -> Answer:
@@ -86,7 +87,7 @@ def test_ollama_is_fitted_by_its_own_counts_and_told_how_to_load() -> None:
 def test_the_context_of_a_loaded_model_is_known_where_none_is_declared() -> None:
     assert _probe(an_ollama(), "ollama", "chat", model="llama3").facts.max_model_len == 4096
     with pytest.raises(TargetError, match="its context is 4096 tokens"):
-        _probe(an_ollama(), "ollama", "chat", model="llama3", workload={"input_tokens": 5000})
+        _probe(an_ollama(), "ollama", "chat", model="llama3", longest=Room(5000, 16))
 
 
 def test_several_models_of_ollama_are_told_so_that_one_can_be_named() -> None:
