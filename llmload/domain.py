@@ -6,92 +6,21 @@ Instants are machine-wide `monotonic_ns` in whole microseconds, which is what th
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from llmload.baseline import SIDE_LABEL, Estimates, Reference
 from llmload.capacity import Knee, Profile, Recommendation
 from llmload.latency import Histogram, LatencySummary
+from llmload.planned import NO_PART, Look, Part, Step
 from llmload.promises import Slo
 from llmload.samples import UNWATCHED, Watched
 from llmload.serving import Check, GpuFigures, ServerFigures
 from llmload.timeline import GpuSeries, ServerSeries, Timeline
-from llmload.units import format_number
 from llmload.verdict import Caveat, Finding, Status, Verdict
 from llmload.written_analysis import WrittenAnalysis
-
-# ---------------------------------------------------------------- planned
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One load level. `axis` is "concurrency", "rate" or "speed"; `index` is its place in the ladder, from 0."""
-
-    index: int
-    axis: str
-    value: float
-
-    @property
-    def label(self) -> str:
-        """The words every output uses, such as `concurrency 50`."""
-        return f"{self.axis} {format_number(self.value)}" + ("/s" if self.axis == "rate" else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One measured window to observe: the `number`-th of its step (from 0), of `requests` measured requests.
-
-    `repeat` says in which climb of the ladder (from 0); numbers go on from one climb to the next.
-    """
-
-    step: Step
-    number: int
-    requests: int
-    repeat: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRequest:
-    """What one request will say: a bare prompt of a user or, for chat APIs only, the messages of a conversation.
-
-    `messages` have the shape of OpenAI's; where there are any, `prompt` is empty. Token lengths are what the scenario
-    asks for, not what the server will count; `input_tokens` is None where it names a text instead of a length.
-    """
-
-    index: int
-    prompt: str
-    input_tokens: int | None
-    output_tokens: int
-    messages: tuple[Mapping[str, object], ...] = ()
-
-    @property
-    def conversation(self) -> Sequence[Mapping[str, object]]:
-        """What a chat API is sent."""
-        return self.messages or ({"role": "user", "content": self.prompt},)
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """The longest prompt and the longest answer of one request, in tokens."""
-
-    input_tokens: int
-    output_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class TokenFit:
-    """How words become the server's tokens: tokens = template + per_word x words (+ salt), found by `target.probe`.
-
-    `template` is what the server adds around an empty prompt; `residual` the largest relative error of the fit
-    on the probing requests; `source` says who counted.
-    """
-
-    template: float
-    per_word: float
-    residual: float
-    source: TokenSource
-
 
 # ---------------------------------------------------------------- observed
 
@@ -125,6 +54,20 @@ class TokenSource(StrEnum):
     TOKENIZER = "tokenizer"
     TIKTOKEN = "tiktoken"
     ESTIMATE = "estimate"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFit:
+    """How words become the server's tokens: tokens = template + per_word x words (+ salt), found by `target.probe`.
+
+    `template` is what the server adds around an empty prompt; `residual` the largest relative error of the fit
+    on the probing requests; `source` says who counted.
+    """
+
+    template: float
+    per_word: float
+    residual: float
+    source: TokenSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +105,7 @@ class RequestRecord:
     error_text: str | None = None
     retried: bool = False
     text: str | None = None
+    part: Part = NO_PART
 
     @property
     def first_ns(self) -> int | None:
@@ -307,6 +251,19 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True)
+class PartFigures:
+    """The figures of one part of a step's traffic: of one class of a mixture, or of one turn of conversations.
+
+    `axis` is "class" or "turn", `name` the class, or the turn's number from 1. Windows and errors are those of this
+    part's requests alone; `metrics` has no histograms.
+    """
+
+    axis: Literal["class", "turn"]
+    name: str
+    metrics: StepMetrics
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """One step: its figures, the windows they came from, its verdicts and what speaks against trusting them.
 
@@ -326,6 +283,7 @@ class StepResult:
     server: ServerFigures | None = None  # None where the server told nothing of itself
     checks: tuple[Check, ...] = ()  # client against server
     capacity: Verdict | None = None  # on the goodput that `recommend` asks for; it changes no exit code
+    parts: tuple[PartFigures, ...] = ()  # classes first, then turns, each in their order
 
 
 # ---------------------------------------------------------------- told

@@ -19,10 +19,11 @@ from llmload.analysis.judgement import judge
 from llmload.analysis.metrics import measure as fold
 from llmload.analysis.row_use import stretch_of
 from llmload.analysis.turns import NextTurn, Turn
-from llmload.domain import Ending, Look, Observation, RequestRecord, RunHeader, RunResult, StepMetrics, TargetFacts
+from llmload.domain import Ending, Observation, RequestRecord, RunHeader, RunResult, StepMetrics, TargetFacts
 from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
 from llmload.load.window import Window
+from llmload.planned import Look
 from llmload.samples import Watched
 from llmload.scenario.asked import Scenario
 from llmload.target.identity import Identity, change

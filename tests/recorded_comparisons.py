@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from llmload.baseline import Baseline, Design, Difference, Estimate, Estimates, Incomparable, PastRun
-from llmload.domain import Look, RunResult, StepResult
+from llmload.domain import RunResult, StepResult
+from llmload.planned import Look
 from llmload.promises import At, Change, Gate, Level
 from llmload.verdict import Evidence, Status, Verdict
 from tests.recorded_runs import CLEAN, HOSTILE

@@ -5,13 +5,8 @@ from __future__ import annotations
 from math import floor
 
 from llmload.analysis.wording import figure, milliseconds
-from llmload.domain import (
-    Look,
-    Step,
-    StepMetrics,
-    StepResult,
-    Workers,
-)
+from llmload.domain import StepMetrics, StepResult, Workers
+from llmload.planned import Look, Step
 from llmload.promises import At, Bound, Gate, Level, Slo
 from llmload.verdict import Evidence, Status, Verdict
 from tests.recorded_latencies import histogram, summary

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from llmload.domain import (
-    RunHeader,
-    RunResult,
-    Step,
-    StepMetrics,
-    StepResult,
-    TargetFacts,
-    TokenFit,
-    TokenSource,
-    Workers,
-)
+from llmload.domain import RunHeader, RunResult, StepMetrics, StepResult, TargetFacts, TokenFit, TokenSource, Workers
+from llmload.planned import Step
 from llmload.promises import At, Bound, Gate, Level, Slo
 from llmload.samples import Source
 from llmload.serving import Check, GpuFigures, ServerFigures

@@ -16,7 +16,8 @@ from llmload.analysis.baselines import differences
 from llmload.analysis.differences import Basis, Spread, interval_of, spread_between
 from llmload.analysis.summaries import estimates_or_summaries
 from llmload.baseline import Difference, Estimate
-from llmload.domain import RunResult, Step, StepResult
+from llmload.domain import RunResult, StepResult
+from llmload.planned import Step
 from llmload.promises import SHARES
 from llmload.scenario.gates import falls_when_worse
 from llmload.verdict import Status

@@ -26,7 +26,8 @@ from llmload.analysis.claims import PERCENTILES
 from llmload.analysis.stats import LEAST_BLOCKS, MOST_BLOCKS, clopper_pearson, t_quantile
 from llmload.analysis.summaries import estimates_or_summaries
 from llmload.baseline import Estimates
-from llmload.domain import Step, StepMetrics, StepResult
+from llmload.domain import StepMetrics, StepResult
+from llmload.planned import Step
 from llmload.promises import RATES, SHARES
 
 _SHOWN_LEVEL = 0.05

@@ -8,17 +8,8 @@ from dataclasses import asdict
 from typing import assert_never
 
 from llmload.domain import RunHeader, TargetFacts
-from llmload.scenario.asked import (
-    ClosedLoop,
-    Load,
-    OpenLoop,
-    PromptFile,
-    Scenario,
-    Simulator,
-    Synthetic,
-    Trace,
-    Workload,
-)
+from llmload.scenario.asked import ClosedLoop, Load, OpenLoop, Scenario, Simulator, Trace
+from llmload.scenario.traffic import PromptFile, Synthetic, Workload
 
 _OF_THE_MACHINE = ("gpu", "gpu_count", "driver", "model_revision")
 

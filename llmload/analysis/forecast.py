@@ -8,11 +8,12 @@ from typing import assert_never
 
 from llmload.analysis.looks import first_sizes, gates_at, planned_sizes, steps_of
 from llmload.analysis.search import cap_of, capacity_gate, most_loads
-from llmload.domain import Step
+from llmload.planned import Step
 from llmload.promises import Bound, Slo
-from llmload.scenario.asked import ClosedLoop, OpenLoop, PromptFile, Scenario, Synthetic, Trace, Workload
+from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
 from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
 from llmload.scenario.recording import Recording
+from llmload.scenario.traffic import PromptFile, Synthetic, Workload
 
 
 @dataclass(frozen=True, slots=True)

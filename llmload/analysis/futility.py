@@ -14,7 +14,7 @@ import numpy as np
 from llmload.analysis.looks import gates_of
 from llmload.analysis.search import capacity_gate
 from llmload.analysis.stats import LEAST_BLOCKS, MOST_BLOCKS, Blocks, clopper_pearson, design_effect
-from llmload.domain import Look
+from llmload.planned import Look
 from llmload.progress import Tally
 from llmload.promises import Bound, Level
 from llmload.scenario.asked import Scenario

@@ -18,7 +18,8 @@ from llmload.analysis.slices import SLICES, Sliced, rate_amounts, sliced_mean, s
 from llmload.analysis.stats import LEAST_BLOCKS, percentiles
 from llmload.analysis.traffic import Amounts
 from llmload.analysis.wording import counted, figure, level, name, percent
-from llmload.domain import Observation, Step
+from llmload.domain import Observation
+from llmload.planned import Step
 from llmload.promises import RATES, Bound, Change, Gate
 from llmload.scenario.asked import ClosedLoop, Scenario, Trace
 from llmload.verdict import Caveat, Evidence, Status, Verdict

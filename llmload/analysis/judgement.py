@@ -19,6 +19,7 @@ from llmload.analysis.knee import knee_of
 from llmload.analysis.looks import gates_of, steps_of, windows_at
 from llmload.analysis.measured import Measured
 from llmload.analysis.metrics import measure_folded
+from llmload.analysis.parts import parts_of
 from llmload.analysis.profile import profile_of
 from llmload.analysis.relative import Candidate, Relate, judge_change, no_relation
 from llmload.analysis.search import capacity_gate
@@ -29,19 +30,9 @@ from llmload.analysis.validity import check_measured
 from llmload.analysis.wording import counted
 from llmload.baseline import Reference
 from llmload.capacity import Knee
-from llmload.domain import (
-    Ending,
-    Observation,
-    Outcome,
-    Phase,
-    RunHeader,
-    RunResult,
-    Step,
-    StepResult,
-    TargetFacts,
-    Workers,
-)
+from llmload.domain import Ending, Observation, Outcome, Phase, RunHeader, RunResult, StepResult, TargetFacts, Workers
 from llmload.errors import TargetError
+from llmload.planned import Step
 from llmload.promises import Change, Level
 from llmload.scenario.asked import Decision, Policy, Scenario
 from llmload.verdict import ADVISORY, GUARD_TRIPPED, NO_BASELINE, Caveat, Finding, Status, Verdict
@@ -233,6 +224,7 @@ def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> Step
         server=server_figures_of(mine),
         checks=checks_of(mine),
         capacity=_capacity(sample, against),
+        parts=parts_of(mine, scenario.slo),
     )
 
 

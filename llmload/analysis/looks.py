@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import assert_never
 
-from llmload.domain import Observation, Step
+from llmload.domain import Observation
+from llmload.planned import Step
 from llmload.promises import Gate
 from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
 

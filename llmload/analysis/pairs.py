@@ -12,7 +12,8 @@ from llmload.analysis.looks import steps_of
 from llmload.analysis.ratios import growth, of_pairs
 from llmload.analysis.wording import name
 from llmload.baseline import Baseline, Design, Difference, Estimates, NoBaseline, PastRun, Reference
-from llmload.domain import RunResult, Step, StepResult
+from llmload.domain import RunResult, StepResult
+from llmload.planned import Step
 from llmload.promises import Change
 from llmload.scenario.asked import Arrival, ClosedLoop, Gamma, OpenLoop, Scenario, Trace
 from llmload.verdict import Verdict

@@ -20,8 +20,8 @@ from llmload.analysis.ratios import (
 )
 from llmload.analysis.relative_wording import advice, because_of, nothing_to_compare
 from llmload.baseline import Baseline, Design, Estimates, Incomparable, NoBaseline, Reference
-from llmload.domain import Step
 from llmload.plain_text import plain
+from llmload.planned import Step
 from llmload.promises import SHARES, Change, Gate, Level
 from llmload.verdict import ADVISORY, NO_BASELINE, Evidence, Status, Verdict
 

@@ -24,7 +24,7 @@ from llmload.analysis.power import (
     reachable_margin,
 )
 from llmload.baseline import Design
-from llmload.domain import Step
+from llmload.planned import Step
 from llmload.promises import Change, Gate
 from llmload.scenario.asked import Scenario
 from llmload.scenario.gates import falls_when_worse

@@ -9,7 +9,8 @@ import numpy as np
 
 from llmload.analysis.attempts import attempts_of
 from llmload.analysis.stats import Floats
-from llmload.domain import Observation, Outcome, Step, TokenSource
+from llmload.domain import Observation, Outcome, TokenSource
+from llmload.planned import Step
 from llmload.promises import Slo
 
 _NS_PER_S = 1e9

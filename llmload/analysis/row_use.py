@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from llmload.analysis.looks import first_sizes, gates_at, planned_sizes, steps_of
-from llmload.domain import Look, Step
 from llmload.errors import DataFileError
+from llmload.planned import Look, Step
 from llmload.promises import Bound
-from llmload.scenario.asked import PromptFile, Scenario
+from llmload.scenario.asked import Scenario
 from llmload.scenario.corpus import Stretch
+from llmload.scenario.traffic import PromptFile
 
 ROWS_OF_A_DURATION = 20_000
 """Rows that a window is given whose length is a time; it begins again with its own ones when they are used up."""

@@ -14,8 +14,8 @@ from llmload.analysis.search import capacity_gate
 from llmload.analysis.shares import LEAST_EFFECTIVE, ShareDecision, decide_share
 from llmload.analysis.stats import LEAST_BLOCKS, Bools, clopper_pearson
 from llmload.analysis.wording import percent
-from llmload.domain import Step
 from llmload.errors import Problem, ScenarioError
+from llmload.planned import Step
 from llmload.promises import Bound, Gate
 from llmload.scenario.asked import Scenario, Trace
 from llmload.scenario.tree import find, lines_of, read

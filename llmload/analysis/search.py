@@ -10,7 +10,8 @@ from llmload.analysis.gates import judge_gate, sample_of
 from llmload.analysis.gpu_series import gpus_in
 from llmload.analysis.looks import steps_of, windows_at
 from llmload.analysis.wholes import exact
-from llmload.domain import Observation, Step
+from llmload.domain import Observation
+from llmload.planned import Step
 from llmload.promises import Bound, Gate, Level
 from llmload.scenario.asked import ClosedLoop, Scenario, Simulator, Target
 from llmload.verdict import Status, Verdict

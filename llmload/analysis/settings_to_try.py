@@ -16,7 +16,7 @@ from llmload.analysis.wording import milliseconds, percent
 from llmload.capacity import Profile
 from llmload.domain import StepResult, TargetFacts
 from llmload.promises import Slo
-from llmload.scenario.asked import Workload
+from llmload.scenario.traffic import Workload
 from llmload.units import format_number
 
 _REACHED = 0.95

@@ -10,7 +10,7 @@ import numpy as np
 
 from llmload.analysis.attempts import Attempts
 from llmload.analysis.stats import Bools, clopper_pearson, cut_blocks, design_effect, percentiles
-from llmload.domain import Step
+from llmload.planned import Step
 from llmload.verdict import Status
 
 LEAST_EFFECTIVE = 59

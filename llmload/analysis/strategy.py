@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from llmload.analysis.gates import judge_gate, sample_of
 from llmload.analysis.looks import first_sizes, gates_of, steps_of, windows_at
 from llmload.analysis.search import capacity_gate, search_step
-from llmload.domain import Ending, Look, Observation, Step
+from llmload.domain import Ending, Observation
+from llmload.planned import Look, Step
 from llmload.promises import Bound, Level
 from llmload.scenario.asked import Scenario
 from llmload.verdict import Status

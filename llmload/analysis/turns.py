@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from llmload.analysis.strategy import next_look
-from llmload.domain import Ending, Look, Observation
+from llmload.domain import Ending, Observation
+from llmload.planned import Look
 from llmload.scenario.asked import Scenario
 
 

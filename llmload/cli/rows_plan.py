@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from llmload.analysis.looks import first_sizes, steps_of
 from llmload.analysis.row_use import rows_needed, stretch_of
-from llmload.domain import Look
-from llmload.scenario.asked import PromptFile, Scenario
+from llmload.planned import Look
+from llmload.scenario.asked import Scenario
+from llmload.scenario.traffic import PromptFile
 from llmload.workload.choosing import choose
 from llmload.workload.file_plan import FilePlan
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from urllib.parse import quote
 
-from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
 from llmload.frameworks.metric_names import MetricNames
+from llmload.planned import PlannedRequest
 
 
 @dataclass(frozen=True, slots=True)

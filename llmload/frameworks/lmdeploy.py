@@ -11,10 +11,10 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
-from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
 from llmload.frameworks import metric_names, openai
 from llmload.frameworks.adapter import Adapter
+from llmload.planned import PlannedRequest
 
 _MINIMUM, _ITS_MINIMUM = "min_tokens", "min_new_tokens"
 

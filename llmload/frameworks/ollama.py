@@ -14,7 +14,6 @@ from typing import Annotated
 import orjson
 from annotated_types import Ge
 
-from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
 from llmload.frameworks import openai
 from llmload.frameworks.adapter import (
@@ -30,6 +29,7 @@ from llmload.frameworks.adapter import (
 )
 from llmload.frameworks.error_body import found_error
 from llmload.frameworks.replies import count, document, items, member, whole, word
+from llmload.planned import PlannedRequest
 
 _TAGS, _LOADED, _VERSION = "/api/tags", "/api/ps", "/api/version"
 _LATEST = ":latest"

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import orjson
 
-from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
 from llmload.frameworks import metric_names
 from llmload.frameworks.adapter import (
@@ -27,6 +26,7 @@ from llmload.frameworks.adapter import (
 )
 from llmload.frameworks.error_body import error_message, found_error
 from llmload.frameworks.replies import count, document, items, member, whole, word
+from llmload.planned import PlannedRequest
 
 __all__ = ["ADAPTER", "DIALECTS", "MODELS", "VERSION", "OpenAISettings", "error_message", "read_answer", "read_event"]
 

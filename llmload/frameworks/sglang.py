@@ -14,12 +14,12 @@ from typing import Annotated
 import orjson
 from annotated_types import Ge, Gt, Le
 
-from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
 from llmload.frameworks import metric_names, openai
 from llmload.frameworks.adapter import Adapter, Dialect, Event, Question, Replies, Unrepeated, Usage, Versioning
 from llmload.frameworks.error_body import found_error
 from llmload.frameworks.replies import count, document, member, word
+from llmload.planned import PlannedRequest
 
 _INFO = ("/server_info", "/get_server_info")  # its present name, and the older one
 _NAMES = {"max_tokens": "max_new_tokens", "min_tokens": "min_new_tokens", "seed": "sampling_seed"}

@@ -17,7 +17,6 @@ from typing import Annotated, Literal
 import orjson
 from annotated_types import Ge
 
-from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
 from llmload.frameworks import metric_names
 from llmload.frameworks.adapter import (
@@ -35,6 +34,7 @@ from llmload.frameworks.adapter import (
 )
 from llmload.frameworks.error_body import found_error
 from llmload.frameworks.replies import count, document, items, member, whole, word
+from llmload.planned import PlannedRequest
 
 _CONFIG, _INDEX, _SERVER = "/v2/models/{model}/config", "/v2/repository/index", "/v2"
 _PROMPT = "text_input"

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from llmload.domain import Phase
 from llmload.load.answer import Answer, Failure
+from llmload.planned import NO_PART, Part
 
 DEAD_SHOWS_WITHIN_NS = 500_000_000
 """How soon a dead kept-alive connection shows: a round trip to the other side of the world, and some."""
@@ -24,6 +25,7 @@ class Job:
     input_tokens: int | None
     output_tokens: int
     keeps_text: bool
+    part: Part = NO_PART
 
 
 @dataclass(slots=True)

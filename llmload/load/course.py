@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 from time import monotonic
 
@@ -18,6 +19,7 @@ from llmload.load.live import Cell, Live
 from llmload.load.sender import sender_for
 from llmload.load.transport import now_ns
 from llmload.load.window import Window
+from llmload.planned import PlannedRequest
 from llmload.workload.pace import Replay, Slots
 
 _TICKS_PER_SHOW = 20
@@ -48,7 +50,7 @@ class Course:
         self._heartbeat = Heartbeat(self._look_around)
         self._ticks = 0
         self._indices = window.shard.indices()
-        self._bodies: deque[tuple[int, bytes, int | None, int]] = deque()
+        self._bodies: deque[tuple[PlannedRequest, bytes]] = deque()
         self._keep_texts = -(-window.keep_texts // window.shard.of)
         self._records: list[RequestRecord] = []
         self._warmup_done = self._measured_done = self._events_done = 0
@@ -82,13 +84,14 @@ class Course:
         """The next request of our shard, begun now."""
         if not self._bodies:
             self._make_body()
-        index, body, input_tokens, output_tokens = self._bodies.popleft()
+        request, body = self._bodies.popleft()
         is_measured = phase is Phase.MEASURED
         self._begun += 1
         self.measured_begun += is_measured
         self.measured_open += is_measured
         keeps_text = is_measured and self.measured_begun <= self._keep_texts
-        return Job(index, self.window.look.number, phase, body, input_tokens, output_tokens, keeps_text)
+        number, lengths = self.window.look.number, (request.input_tokens, request.output_tokens)
+        return Job(request.index, number, phase, body, *lengths, keeps_text, request.part)
 
     def begin_measuring(self, at_ns: int) -> None:
         """The first measured request is due: from here on everything counts. No effect on a window that does."""
@@ -169,7 +172,7 @@ class Course:
         """One more body at the end of those prepared; its bytes."""
         request = self.window.plan.request(next(self._indices))
         body = self.sender.dialect.body(self.window.endpoint, request)
-        self._bodies.append((request.index, body, request.input_tokens, request.output_tokens))
+        self._bodies.append((replace(request, prompt="", messages=()), body))
         return len(body)
 
     def _observation(self) -> Observation:

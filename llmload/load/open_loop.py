@@ -155,6 +155,7 @@ def _dropped(job: Job, due_ns: int, most: int) -> RequestRecord:
         asked_output_tokens=job.output_tokens,
         error_type="DROPPED_MAX_IN_FLIGHT",
         error_text=f"not sent: {most} requests were in flight at its worker (its share of load.max_in_flight)",
+        part=job.part,
     )
 
 

@@ -107,6 +107,7 @@ class Sender:
             error_text=self._scrubbed(failure.text) if failure else None,
             retried=attempt.retried,
             text=answer.text if answer and (job.keeps_text or not is_counted) else None,
+            part=job.part,
         )
 
     def _log_once(self, error: Exception) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmload.domain import Look
 from llmload.endpoint import Endpoint
+from llmload.planned import Look
 from llmload.promises import Slo
 from llmload.scenario.asked import UNGUARDED, Guards
 from llmload.workload.file_plan import FilePlan

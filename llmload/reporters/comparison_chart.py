@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from llmload.analysis.comparison import Comparison
-from llmload.domain import Step
+from llmload.planned import Step
 from llmload.promises import SHARES
 from llmload.reporters.chart import (
     NUMBER,

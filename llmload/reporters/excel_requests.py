@@ -12,7 +12,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from llmload.analysis.requests import RequestRow
-from llmload.domain import Step
+from llmload.planned import Step
 from llmload.reporters.excel_cells import Column, Figure, Value, harmless, head, table
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import step_label

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llmload.capacity import Knee
-from llmload.domain import RunResult, Step, StepResult
+from llmload.domain import RunResult, StepResult
 from llmload.plain_text import display_width
+from llmload.planned import Step
 from llmload.reporters import sections
 from llmload.reporters.chart import NUMBER, WIDTH, Range, Spec, rows
 from llmload.reporters.texts import Texts

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmload.domain import RunResult, Step, StepResult, TargetFacts
+from llmload.domain import RunResult, StepResult, TargetFacts
+from llmload.planned import Step
 from llmload.reporters.figures import MISSING, amount, percent
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import step_label

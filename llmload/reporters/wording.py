@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from llmload.analysis.terms import in_own_terms, is_share_in_time
 from llmload.baseline import Reference
-from llmload.domain import RunResult, Step, StepResult, Workers
+from llmload.domain import RunResult, StepResult, Workers
+from llmload.planned import Step
 from llmload.promises import SHARES, Bound, Change, Gate, Level
 from llmload.reporters import changes
 from llmload.reporters.figures import MISSING, amount, of_gate, percent

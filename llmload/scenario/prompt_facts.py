@@ -17,7 +17,8 @@ from llmload.scenario.document.root import Spec
 from llmload.scenario.files import lead
 from llmload.scenario.prompt_file import open_corpus
 from llmload.scenario.prompt_rows import CHARACTERS_PER_TOKEN, DEFAULT_OUTPUT_TOKENS
-from llmload.scenario.resolve import default_api, reading_of
+from llmload.scenario.resolve import default_api
+from llmload.scenario.resolve_traffic import reading_of
 from llmload.scenario.rules import at_path
 from llmload.scenario.source import Loaded
 from llmload.scenario.tree import Node, Step, Trouble

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from pydantic import JsonValue
-
 from llmload.frameworks.registry import adapter_for
 from llmload.promises import Gate
 from llmload.promises import Slo as SloTerms
 from llmload.scenario import asked
-from llmload.scenario.corpus import NOT_READ, Found, Reading
 from llmload.scenario.document import target as written
 from llmload.scenario.document.capacity import Recommend
 from llmload.scenario.document.load import DEFAULT_LADDER, DEFAULT_REQUESTS, Gamma, Load
@@ -18,16 +15,7 @@ from llmload.scenario.document.promises import Decision, Slo
 from llmload.scenario.document.root import DockerLogs, FileLogs, Logs, ScenarioDocument, Telemetry
 from llmload.scenario.document.root import GpuTelemetry as GpuSource
 from llmload.scenario.document.settings import settings_model
-from llmload.scenario.document.workload import (
-    Length,
-    LognormalLengths,
-    PromptFile,
-    Spread,
-    Synthetic,
-    UniformLengths,
-    Workload,
-)
-from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
+from llmload.scenario.resolve_traffic import resolve_workload
 from llmload.scenario.rules import DEFAULT_MAX_REQUESTS, RECOMMENDED_SLO
 
 _DECIMALS = 9
@@ -135,64 +123,6 @@ def _in_ms(seconds: float | None) -> float | None:
 def resolve_slo(slo: Slo | None) -> SloTerms | None:
     """The terms in milliseconds."""
     return SloTerms(_in_ms(slo.ttft), _in_ms(slo.tpot), _in_ms(slo.e2e)) if slo else None
-
-
-def _lengths(length: Length) -> Lengths:
-    match length:
-        case int():
-            return Fixed(length)
-        case UniformLengths(uniform=[low, high]):
-            return Uniform(low, high)
-        case LognormalLengths(lognormal=spread):
-            return Lognormal(spread.mean, spread.stdev, spread.min, spread.longest)
-        case Spread():
-            return Normal(length.mean, length.stdev, length.min, length.longest)
-        case _:
-            raise AssertionError(f"a length of no known kind: {type(length).__name__}")
-
-
-def resolve_workload(workload: Workload) -> asked.Workload:
-    """What requests say."""
-    file, synthetic = workload.prompts.file, workload.prompts.synthetic or Synthetic()
-    return asked.Workload(
-        prompts=_synthetic(synthetic) if file is None else _prompt_file(file),
-        sampling=_plain_map(workload.sampling),
-        stream=workload.stream,
-        seed=workload.seed,
-        tokenizer_file=workload.tokenizer.file if workload.tokenizer else None,
-    )
-
-
-def _synthetic(prompts: Synthetic) -> asked.Synthetic:
-    return asked.Synthetic(_lengths(prompts.input_tokens), _lengths(prompts.output_tokens), prompts.unique)
-
-
-def _prompt_file(file: PromptFile) -> asked.PromptFile:
-    found = file.found
-    return asked.PromptFile(
-        reading=reading_of(file),
-        order=file.order,
-        reuse=file.reuse,
-        unique=file.unique,
-        output_tokens=_lengths(file.output_tokens) if file.output_tokens is not None else None,
-        found=Found(**found.model_dump()) if found else NOT_READ,
-    )
-
-
-def reading_of(file: PromptFile) -> Reading:
-    """How the rows of a file of prompts are read."""
-    return Reading(
-        path=file.path,
-        format=file.format,
-        column=file.column,
-        skips_bad_rows=file.on_bad_row == "skip",
-        min_characters=file.min_characters,
-        max_characters=file.max_characters,
-    )
-
-
-def _plain_map(values: dict[str, JsonValue]) -> dict[str, object]:
-    return dict(values)
 
 
 def resolve_load(load: Load) -> asked.Load:

@@ -13,12 +13,13 @@ from llmload.frameworks.registry import REGISTRY, adapter_for
 from llmload.promises import Gate
 from llmload.promises import Slo as SloTerms
 from llmload.scenario.document.capacity import Recommend
+from llmload.scenario.document.lengths import LognormalLengths, Spread, UniformLengths
 from llmload.scenario.document.load import DEFAULT_REQUESTS, Load
 from llmload.scenario.document.promises import Decision, GateForm, Slo
 from llmload.scenario.document.root import ScenarioDocument, Spec
 from llmload.scenario.document.settings import settings_model
 from llmload.scenario.document.target import Target
-from llmload.scenario.document.workload import LognormalLengths, Spread, UniformLengths, Workload
+from llmload.scenario.document.workload import Workload
 from llmload.scenario.gate_form import FieldError, gate_of
 from llmload.scenario.nearest import nearest
 from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path

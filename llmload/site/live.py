@@ -13,9 +13,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Mutabl
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from llmload.domain import Step, StepResult
+from llmload.domain import StepResult
 from llmload.errors import StoreError
 from llmload.plain_text import plain
+from llmload.planned import Step
 from llmload.reporters.texts import Texts
 from llmload.site.standing import gpu_table, ladder_of, progress_document, spoken, step_table, steps_document, told_of
 from llmload.store.states import RunState

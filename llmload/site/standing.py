@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from math import isfinite
 
 from llmload.analysis.looks import steps_of
-from llmload.domain import Phase, Step, StepResult
+from llmload.domain import Phase, StepResult
 from llmload.errors import StoreError
 from llmload.plain_text import plain
+from llmload.planned import Step
 from llmload.progress import Progress
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, milliseconds, percent
 from llmload.reporters.gpu_now import words_of

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from llmload import __version__
-from llmload.domain import IMPORTED, RunHeader, RunResult, Step, StepMetrics, StepResult, TargetFacts
+from llmload.domain import IMPORTED, RunHeader, RunResult, StepMetrics, StepResult, TargetFacts
 from llmload.errors import DataFileError
 from llmload.latency import LatencySummary
+from llmload.planned import Step
 from llmload.scenario.v1alpha1 import scenario_name
 from llmload.store.foreign_file import bytes_of
 from llmload.store.loadtest import TOOL, UNTOLD, Fault, Instant, Latency, Level, Loadtest, read

@@ -15,17 +15,8 @@ import orjson
 from llmload.analysis.conclusions import PRECEDENCE
 from llmload.baseline import Baseline, Design, Difference, Incomparable, NoBaseline, PastRun, Reference
 from llmload.capacity import Knee, Recommendation
-from llmload.domain import (
-    Look,
-    RunHeader,
-    RunResult,
-    Step,
-    StepResult,
-    TargetFacts,
-    TokenFit,
-    TokenSource,
-    Workers,
-)
+from llmload.domain import RunHeader, RunResult, StepResult, TargetFacts, TokenFit, TokenSource, Workers
+from llmload.planned import Look, Step
 from llmload.promises import Slo
 from llmload.samples import Source
 from llmload.serving import Check, GpuFigures, ServerFigures

@@ -10,7 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from llmload.analysis.comparison import ComparedRun
-from llmload.domain import Step, StepResult
+from llmload.domain import StepResult
+from llmload.planned import Step
 from llmload.store.places import Place, document_of, refuse_faults
 from llmload.store.result_figures import caveats_of, estimates_of, metrics_of, repeats_of
 from llmload.verdict import Status

@@ -6,9 +6,10 @@ import json
 import sqlite3
 from dataclasses import asdict
 
-from llmload.domain import RunResult, Step, StepMetrics, StepResult
+from llmload.domain import RunResult, StepMetrics, StepResult
 from llmload.errors import StoreError
 from llmload.latency import Histogram, LatencySummary
+from llmload.planned import Step
 from llmload.store.comparison import put_estimates, put_reference
 from llmload.store.kept_results import put_kept
 from llmload.store.profiles import put_profile

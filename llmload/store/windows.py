@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, Step, TokenSource, WorkerFacts
+from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord, TokenSource, WorkerFacts
 from llmload.errors import StoreError
+from llmload.planned import Look, Step
 from llmload.store.packing import pack, unpack
 from llmload.store.runs import bounded, plain, to_json
 from llmload.store.series import Block, Detail, blocks_of, details_of, table_of

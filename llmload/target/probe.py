@@ -6,14 +6,16 @@ import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
 
-from llmload.domain import PlannedRequest, Room, TargetFacts
+from llmload.domain import TargetFacts
 from llmload.endpoint import Endpoint
 from llmload.errors import LlmloadError, TargetError
 from llmload.frameworks.adapter import Adapter, ServedModel
 from llmload.frameworks.plugins import offers, owner_of
 from llmload.frameworks.registry import REGISTRY, adapter_for, dialect_for
-from llmload.scenario.asked import Target, Workload
+from llmload.planned import PlannedRequest, Room
+from llmload.scenario.asked import Target
 from llmload.scenario.secrets import read_secret, scrub_url
+from llmload.scenario.traffic import Workload
 from llmload.target.fitting import ONE_WORD, fit_words
 from llmload.target.models import ask, choose_model, list_models, read_version, wait_until_ready
 from llmload.target.route import route_to, without_login

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
 from llmload.errors import TargetError
 from llmload.frameworks.adapter import Dialect, Event, Usage
+from llmload.planned import PlannedRequest
 from llmload.target.models import unauthorized
 from llmload.target.server import Disconnected, Reply, Server
 

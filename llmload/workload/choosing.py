@@ -9,11 +9,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import assert_never
 
-from llmload.domain import Look, PlannedRequest
 from llmload.errors import DataFileError
-from llmload.scenario.asked import PromptFile, Workload
+from llmload.planned import Look, PlannedRequest
 from llmload.scenario.corpus import Corpus
 from llmload.scenario.prompt_file import changed, open_corpus, stamp_of
+from llmload.scenario.traffic import PromptFile, Workload
 from llmload.workload.file_plan import ChosenRows, FilePlan, random_row
 from llmload.workload.permutation import permutation_of
 

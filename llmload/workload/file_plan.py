@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import cast
 
-from llmload.domain import PlannedRequest
+from llmload.planned import PlannedRequest
 from llmload.scenario.corpus import Reading
 from llmload.scenario.lengths import Lengths
 from llmload.scenario.prompt_rows import DEFAULT_OUTPUT_TOKENS, Message, Row, row_reader

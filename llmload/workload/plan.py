@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
-from llmload.domain import PlannedRequest, TokenFit
+from llmload.domain import TokenFit
+from llmload.planned import PlannedRequest
 from llmload.scenario.lengths import Lengths
 from llmload.scenario.recording import BLOCK_TOKENS, Recording
 from llmload.workload.lengths import draw

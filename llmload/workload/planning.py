@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
-from llmload.domain import Look, PlannedRequest, Room, TokenFit
+from llmload.domain import TokenFit
 from llmload.errors import DataFileError
-from llmload.scenario.asked import ClosedLoop, OpenLoop, PromptFile, Scenario, Trace
+from llmload.planned import Look, PlannedRequest, Room
+from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
 from llmload.scenario.corpus import Stretch
 from llmload.scenario.recording import Recording
 from llmload.scenario.trace_file import open_recording
+from llmload.scenario.traffic import PromptFile
 from llmload.workload.choosing import choose, longest_row
 from llmload.workload.file_plan import FilePlan
 from llmload.workload.lengths import longest

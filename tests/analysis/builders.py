@@ -8,18 +8,17 @@ from dataclasses import replace
 
 from llmload.domain import (
     Ending,
-    Look,
     Observation,
     Outcome,
     Phase,
     RequestRecord,
     RunHeader,
-    Step,
     TargetFacts,
     TokenFit,
     TokenSource,
     WorkerFacts,
 )
+from llmload.planned import Look, Step
 from llmload.promises import Bound, Gate, Slo
 from llmload.scenario.asked import (
     ClosedLoop,
@@ -29,13 +28,12 @@ from llmload.scenario.asked import (
     Reports,
     Scenario,
     ServerUrl,
-    Synthetic,
     Target,
     Timeouts,
     Tls,
-    Workload,
 )
 from llmload.scenario.lengths import Fixed
+from llmload.scenario.traffic import Synthetic, Workload
 
 MS = 1_000_000
 STEP = Step(0, "concurrency", 8.0)

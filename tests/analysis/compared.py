@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from llmload.analysis.comparison import ComparedRun
 from llmload.analysis.stats import clopper_pearson
 from llmload.baseline import Estimate, Estimates
-from llmload.domain import Step, StepMetrics, StepResult
+from llmload.domain import StepMetrics, StepResult
 from llmload.latency import LatencySummary
+from llmload.planned import Step
 from llmload.verdict import Caveat, Status
 
 FIGURES = {"p50(ttft)": 100.0, "p95(tpot)": 20.0, "output_tps": 500.0}

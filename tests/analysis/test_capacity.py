@@ -16,9 +16,10 @@ from llmload.analysis.capacity import UNKNOWN_GPU, need_of, recommendation_of, r
 from llmload.analysis.judgement import judge
 from llmload.analysis.search import search_step
 from llmload.capacity import Advice, Carried, Interval, Profile, Recommendation, SaturationPoint
-from llmload.domain import IMPORTED, UNFINISHED, Observation, Outcome, RequestRecord, RunResult, Step
+from llmload.domain import IMPORTED, UNFINISHED, Observation, Outcome, RequestRecord, RunResult
 from llmload.errors import TargetError
 from llmload.plain_text import plain
+from llmload.planned import Step
 from llmload.promises import Slo
 from llmload.reporters.reasons import in_language
 from llmload.reporters.texts import Language, texts_in

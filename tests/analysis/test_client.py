@@ -10,7 +10,8 @@ import pytest
 
 from llmload.analysis.metrics import measure
 from llmload.analysis.validity import check
-from llmload.domain import Observation, Outcome, Phase, RequestRecord, Step, WorkerFacts
+from llmload.domain import Observation, Outcome, Phase, RequestRecord, WorkerFacts
+from llmload.planned import Step
 from llmload.scenario.asked import Scenario
 from llmload.verdict import Caveat
 from tests.analysis.builders import FACTS, MS, dropped, paced, scenario, window

@@ -12,8 +12,9 @@ from scipy.stats import beta, t, ttest_ind
 from llmload.analysis.comparison import FIGURES, Cell, Comparison, Contrast, compare
 from llmload.analysis.differences import Basis, effective_requests
 from llmload.baseline import Difference, Estimate
-from llmload.domain import Step, StepResult
+from llmload.domain import StepResult
 from llmload.latency import LatencySummary
+from llmload.planned import Step
 from llmload.verdict import Caveat
 from tests.analysis.compared import around, estimates, metrics, run, step
 

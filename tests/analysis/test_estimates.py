@@ -16,7 +16,8 @@ from llmload.analysis.estimates import estimates_by_repeat, estimates_of
 from llmload.analysis.folded import fold
 from llmload.analysis.metrics import measure_folded
 from llmload.baseline import Estimates
-from llmload.domain import Observation, Outcome, RequestRecord, Step, TokenSource
+from llmload.domain import Observation, Outcome, RequestRecord, TokenSource
+from llmload.planned import Step
 from llmload.promises import LATENCIES, STATS, Slo
 from tests.analysis.builders import MS, SLO, dropped, paced, request, window
 

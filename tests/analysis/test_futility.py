@@ -13,9 +13,10 @@ from llmload.analysis.attempts import attempts_of
 from llmload.analysis.futility import futile_below, is_futile
 from llmload.analysis.shares import decide_share
 from llmload.analysis.strategy import next_look
-from llmload.domain import Ending, Look, Outcome, RequestRecord, Step
+from llmload.domain import Ending, Outcome, RequestRecord
 from llmload.load.curtailment import Curtailment
 from llmload.load.live import Cell, is_good
+from llmload.planned import Look, Step
 from llmload.progress import Tally
 from llmload.promises import At, Bound, Gate, Level, Slo
 from llmload.verdict import Status

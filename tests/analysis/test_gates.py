@@ -12,7 +12,8 @@ import pytest
 from llmload.analysis.attempts import attempts_of
 from llmload.analysis.gates import judge_step
 from llmload.analysis.shares import decide_share, least_block
-from llmload.domain import Ending, Observation, Outcome, RequestRecord, Step, TokenSource
+from llmload.domain import Ending, Observation, Outcome, RequestRecord, TokenSource
+from llmload.planned import Step
 from llmload.promises import At, Bound, Change, Gate, Slo
 from llmload.scenario.asked import OpenLoop, Poisson, Trace
 from llmload.verdict import Caveat, Status, Verdict

@@ -12,7 +12,8 @@ from llmload.analysis.bottleneck import Bound, bottleneck_of
 from llmload.analysis.hints import hints_of
 from llmload.analysis.wording import milliseconds
 from llmload.capacity import Demand, Hint
-from llmload.domain import RunResult, Step, StepResult
+from llmload.domain import RunResult, StepResult
+from llmload.planned import Step
 from llmload.promises import Slo
 from llmload.samples import Source
 from llmload.scenario.asked import Scenario

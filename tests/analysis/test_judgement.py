@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from llmload.analysis.judgement import judge
-from llmload.domain import Ending, Observation, RequestRecord, RunResult, Step
+from llmload.domain import Ending, Observation, RequestRecord, RunResult
 from llmload.errors import TargetError
+from llmload.planned import Step
 from llmload.promises import At, Bound, Change, Gate, Level
 from llmload.scenario.asked import Constant, Gamma, OpenLoop, Poisson, Scenario, Trace
 from llmload.verdict import Caveat, Status

@@ -9,7 +9,8 @@ import pytest
 
 from llmload.analysis.knee import knee_of
 from llmload.capacity import Knee
-from llmload.domain import Step, StepResult
+from llmload.domain import StepResult
+from llmload.planned import Step
 from llmload.promises import Bound, Change, Gate, Level
 from llmload.scenario.asked import Recommend
 from llmload.verdict import Caveat, Status, Verdict

@@ -13,7 +13,8 @@ from llmload.analysis.gates import judge_step
 from llmload.analysis.judgement import judge
 from llmload.analysis.metrics import measure
 from llmload.analysis.shares import least_block
-from llmload.domain import Observation, Outcome, Phase, RequestRecord, Step, WorkerFacts, Workers
+from llmload.domain import Observation, Outcome, Phase, RequestRecord, WorkerFacts, Workers
+from llmload.planned import Step
 from llmload.promises import Bound, Gate, Slo
 from llmload.scenario.asked import OpenLoop, Poisson, Scenario
 from llmload.verdict import Status, Verdict

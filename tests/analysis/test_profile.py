@@ -9,7 +9,8 @@ import pytest
 
 from llmload.analysis.judgement import judge
 from llmload.analysis.profile import Hardware, gpus_per_replica, hardware_of, profile_of, traffic_of
-from llmload.domain import RunResult, Step
+from llmload.domain import RunResult
+from llmload.planned import Step
 from llmload.promises import Slo
 from llmload.samples import Distribution
 from llmload.scenario.asked import OpenLoop, Poisson, Recommend, Scenario, Simulator

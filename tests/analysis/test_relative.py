@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llmload.analysis.ratios import far_out, log_margin, log_worse, of_pairs, worse_share
 from llmload.analysis.relative import Candidate, judge_change
 from llmload.baseline import Baseline, Design, Difference, Estimate, Incomparable, NoBaseline, PastRun, Reference
-from llmload.domain import Step
+from llmload.planned import Step
 from llmload.promises import Change, Gate, Level
 from llmload.verdict import ADVISORY, Status, Verdict
 

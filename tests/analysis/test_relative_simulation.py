@@ -18,7 +18,7 @@ from llmload.analysis.power import Power, as_growth, history_power, paired_power
 from llmload.analysis.ratios import of_pairs
 from llmload.analysis.relative import Candidate, judge_change
 from llmload.baseline import Baseline, Design, Estimate, Estimates, PastRun
-from llmload.domain import Step
+from llmload.planned import Step
 from llmload.promises import Change, Gate
 from llmload.verdict import Status
 

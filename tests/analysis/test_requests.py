@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from llmload.analysis.metrics import measure
 from llmload.analysis.requests import request_rows
-from llmload.domain import Outcome, Phase, Step
+from llmload.domain import Outcome, Phase
+from llmload.planned import Step
 from tests.analysis.builders import SLO, dropped, paced, request, window
 
 RATE = Step(1, "rate", 5.0)

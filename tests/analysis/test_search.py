@@ -16,8 +16,9 @@ from llmload.analysis.futility import futile_below
 from llmload.analysis.looks import first_sizes
 from llmload.analysis.search import CLOSE_ENOUGH, MOST_STEPS, cap_of, most_loads, next_load, search_step
 from llmload.analysis.strategy import next_look
-from llmload.domain import Ending, Look, Observation, Step
+from llmload.domain import Ending, Observation
 from llmload.frameworks.vllm import VllmSettings
+from llmload.planned import Look, Step
 from llmload.samples import Gpu, Watched
 from llmload.scenario.asked import OpenLoop, Poisson, Recommend, Scenario, Simulator
 from llmload.verdict import Status

@@ -16,7 +16,7 @@ from scipy.signal import lfilter
 from llmload.analysis.looks import first_sizes, look_level
 from llmload.analysis.search import MOST_STEPS, cap_of, next_load
 from llmload.analysis.shares import replay_looks
-from llmload.domain import Step
+from llmload.planned import Step
 from llmload.scenario.asked import Scenario
 from llmload.verdict import Status
 from tests.analysis.test_search import asked

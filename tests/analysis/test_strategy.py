@@ -9,7 +9,8 @@ import pytest
 from llmload.analysis.gates import sample_of
 from llmload.analysis.looks import look_level, planned_sizes, planned_totals
 from llmload.analysis.strategy import next_look
-from llmload.domain import Ending, Look, Observation, RequestRecord, Step
+from llmload.domain import Ending, Observation, RequestRecord
+from llmload.planned import Look, Step
 from llmload.promises import At, Bound, Change, Gate
 from llmload.scenario.asked import Scenario
 from tests.analysis.builders import GOODPUT_95, STEP, good_and_bad, paced, scenario, window

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from llmload.analysis.timeline import MOST_BINS, timeline_of
 from llmload.analysis.traffic import traffic_of
-from llmload.domain import Observation, Outcome, Phase, RequestRecord, Step
+from llmload.domain import Observation, Outcome, Phase, RequestRecord
+from llmload.planned import Step
 from llmload.timeline import Timeline
 from tests.analysis.builders import dropped, paced, request, window
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmload.analysis.turns import Turn, alone, in_pairs
-from llmload.domain import Ending, Look, Observation
+from llmload.domain import Ending, Observation
+from llmload.planned import Look
 from llmload.scenario.asked import Scenario
 from tests.analysis.builders import GOODPUT_95, good_and_bad, scenario, window
 

@@ -22,9 +22,10 @@ from llmload.analysis.metrics import measure
 from llmload.analysis.validity import check
 from llmload.cli.execution import Order, execute
 from llmload.cli.logs import configure
-from llmload.domain import Look, Observation, RunResult, Step
+from llmload.domain import Observation, RunResult
 from llmload.load.pool import Pool
 from llmload.load.window import Window
+from llmload.planned import Look, Step
 from llmload.scenario.asked import Recommend, Scenario, Simulator
 from llmload.scenario.loader import load_runnable
 from llmload.simulator.process import SimulatorProcess, start

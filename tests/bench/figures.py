@@ -17,7 +17,8 @@ from time import perf_counter
 from llmload.analysis.estimates import estimates_of
 from llmload.analysis.gates import judge_sample, sample_of
 from llmload.analysis.metrics import measure_folded
-from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, RunHeader, Step, TokenSource
+from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord, RunHeader, TokenSource
+from llmload.planned import Look, Step
 from llmload.scenario.loader import load_text
 from llmload.store.database import open_store
 from tests.bench.table import Row, show

@@ -20,7 +20,7 @@ from random import Random
 from llmload.analysis.baselines import choose
 from llmload.analysis.relative import Candidate, judge_change
 from llmload.baseline import Baseline, Design, Difference, Estimate, Estimates, Incomparable, NoBaseline, PastRun
-from llmload.domain import Step
+from llmload.planned import Step
 from llmload.promises import Change
 from llmload.scenario.gates import parse_gate
 from llmload.verdict import Status, Verdict

@@ -11,7 +11,8 @@ from pathlib import Path
 from resource import struct_rusage
 from time import perf_counter
 
-from llmload.domain import Look, Observation, RunHeader, Step, TargetFacts, TokenFit, TokenSource
+from llmload.domain import Observation, RunHeader, TargetFacts, TokenFit, TokenSource
+from llmload.planned import Look, Step
 from llmload.reporters.registry import REPORTERS
 from llmload.scenario.loader import load_text
 from llmload.store.database import open_store

@@ -17,17 +17,16 @@ from llmload.analysis.baselines import Refer
 from llmload.baseline import Baseline, NoBaseline, PastRun
 from llmload.domain import (
     Ending,
-    Look,
     Observation,
     RequestRecord,
     RunHeader,
     RunResult,
-    Step,
     TargetFacts,
     TokenFit,
     TokenSource,
     WorkerFacts,
 )
+from llmload.planned import Look, Step
 from llmload.scenario.asked import Scenario
 from llmload.scenario.loader import load_text
 from llmload.store.database import Store, open_store

@@ -14,7 +14,8 @@ from itertools import count
 from pathlib import Path
 from subprocess import PIPE, Popen
 
-from llmload.domain import Look, Phase, Step
+from llmload.domain import Phase
+from llmload.planned import Look, Step
 from llmload.progress import Progress
 from llmload.store.database import Store, open_store
 from tests.bench.figures import observation_of

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from llmload.domain import Look, Step, TokenFit, TokenSource
+from llmload.domain import TokenFit, TokenSource
 from llmload.endpoint import Endpoint
 from llmload.load.window import Window
+from llmload.planned import Look, Step
 from llmload.scenario.lengths import Fixed
 from llmload.workload.pace import Pace, Slots
 from llmload.workload.plan import Plan

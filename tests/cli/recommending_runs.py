@@ -6,7 +6,8 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 
-from llmload.domain import Look, Observation, Step
+from llmload.domain import Observation
+from llmload.planned import Look, Step
 from llmload.scenario.asked import Scenario
 from tests.cli.stored_runs import scenario_of
 from tests.store.observations import window

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from llmload.analysis.judgement import judge
 from llmload.analysis.metrics import measure
-from llmload.domain import Observation, Outcome, Step, TargetFacts
+from llmload.domain import Observation, Outcome, TargetFacts
+from llmload.planned import Step
 from llmload.scenario.asked import Scenario
 from llmload.scenario.loader import load_text
 from llmload.store.database import open_store

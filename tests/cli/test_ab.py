@@ -16,7 +16,8 @@ from llmload.analysis.pairs import nothing_for_a, paired_with
 from llmload.baseline import SIDE_LABEL
 from llmload.cli.ab import exit_code_of
 from llmload.cli.pairing import Pair
-from llmload.domain import Observation, Step
+from llmload.domain import Observation
+from llmload.planned import Step
 from llmload.promises import At, Bound, Change, Gate
 from llmload.scenario.asked import Scenario
 from tests.analysis.builders import FACTS, HEADER, good_and_bad, scenario, window

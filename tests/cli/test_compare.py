@@ -12,8 +12,9 @@ from jsonschema import Draft202012Validator
 
 from llmload.analysis.judgement import judge
 from llmload.baseline import Estimate
-from llmload.domain import RunResult, Step
+from llmload.domain import RunResult
 from llmload.errors import TargetError
+from llmload.planned import Step
 from llmload.reporters import result_json
 from llmload.scenario.loader import load_text
 from llmload.store.database import open_store

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import orjson
 
-from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
 from llmload.frameworks.lmdeploy import ADAPTER
+from llmload.planned import PlannedRequest
 
 REQUEST = PlannedRequest(index=0, prompt="a b", input_tokens=2, output_tokens=9)
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
 from llmload.frameworks.adapter import Event, ServedModel, Usage
 from llmload.frameworks.openai import ADAPTER, error_message, read_answer, read_event
+from llmload.planned import PlannedRequest
 from tests.frameworks.captured import body_of
 
 CHAT, COMPLETIONS = ADAPTER.dialects["chat"], ADAPTER.dialects["completions"]

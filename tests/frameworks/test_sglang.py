@@ -7,11 +7,11 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from llmload.domain import PlannedRequest
 from llmload.endpoint import Endpoint
 from llmload.frameworks.adapter import Event, ServedModel, Usage
 from llmload.frameworks.registry import dialect_for
 from llmload.frameworks.sglang import ADAPTER, learn, read_actual, read_answer, read_event, read_version
+from llmload.planned import PlannedRequest
 from tests.frameworks.captured import body_of
 
 REQUEST = PlannedRequest(index=0, prompt="say it", input_tokens=2, output_tokens=9)

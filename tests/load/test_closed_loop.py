@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from llmload.domain import Ending, Observation, Outcome, Phase, PlannedRequest, RequestRecord
+from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord
 from llmload.load.live import Live
 from llmload.load.pool import Pool
 from llmload.load.window import Window
 from llmload.load.worker import observe_window
+from llmload.planned import PlannedRequest
 from llmload.progress import Progress
 from llmload.promises import Slo
 from llmload.scenario.lengths import Fixed

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, Step
+from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord
 from llmload.load.curtailment import IsFutile
 from llmload.load.pool import Pool
 from llmload.load.window import Window
+from llmload.planned import Look, Step
 from llmload.progress import Tally
 from llmload.scenario.asked import Constant
 from llmload.workload.pace import Arrivals

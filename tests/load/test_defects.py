@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from llmload.domain import Look, PlannedRequest, Step
 from llmload.load.live import Live
 from llmload.load.worker import observe_window
+from llmload.planned import Look, PlannedRequest, Step
 from llmload.scenario.asked import Constant
 from llmload.scenario.lengths import Fixed
 from llmload.workload.pace import Arrivals, Pace, Slots

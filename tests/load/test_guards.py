@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from llmload.domain import Ending, Look, Observation, Outcome, Phase, Step
+from llmload.domain import Ending, Observation, Outcome, Phase
 from llmload.load.guards import GuardWatch
 from llmload.load.live import Cell
 from llmload.load.pool import Pool
 from llmload.load.window import Window
+from llmload.planned import Look, Step
 from llmload.scenario.asked import Constant, Guards
 from llmload.workload.pace import Arrivals
 from tests.load.windows import endpoint, window

@@ -9,8 +9,9 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, Step, TokenSource
+from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord, TokenSource
 from llmload.load.handover import read_frame, read_observation, write_observation
+from llmload.planned import Look, Step
 
 _INSTANT = st.integers(0, 2**62)
 _OPTIONAL_INT = st.none() | st.integers(0, 2**40)

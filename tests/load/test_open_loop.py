@@ -10,9 +10,10 @@ from itertools import islice
 
 import pytest
 
-from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, Step
+from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord
 from llmload.load.pool import Pool
 from llmload.load.window import Window
+from llmload.planned import Look, Step
 from llmload.progress import Progress
 from llmload.promises import Slo
 from llmload.scenario.asked import Constant, Poisson

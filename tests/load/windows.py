@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from llmload.domain import Look, Observation, Step, TokenFit, TokenSource
+from llmload.domain import Observation, TokenFit, TokenSource
 from llmload.endpoint import Endpoint
 from llmload.load.pool import Pool
 from llmload.load.window import Window
+from llmload.planned import Look, Step
 from llmload.scenario.lengths import Fixed
 from llmload.workload.pace import Slots
 from llmload.workload.plan import Plan

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmload.baseline import SIDE_LABEL
-from llmload.domain import COMMAND_LINE, Step
+from llmload.domain import COMMAND_LINE
 from llmload.outcome import Command, Entry, Outcome
+from llmload.planned import Step
 from llmload.promises import Bound, Gate, Level
 from llmload.reporters import junit
 from llmload.reporters.annotations import MOST, annotations_of, render

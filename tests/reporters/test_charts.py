@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from llmload.analysis.comparison import ComparedRun, compare
 from llmload.baseline import Estimate
 from llmload.capacity import Knee
-from llmload.domain import RunResult, Step, StepResult
+from llmload.domain import RunResult, StepResult
 from llmload.latency import Histogram
+from llmload.planned import Step
 from llmload.promises import Slo
 from llmload.reporters import drawing, palette
 from llmload.reporters.chart import NAME_LIMIT, Chart, foreign

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmload.domain import Step
+from llmload.planned import Step
 from llmload.reporters import reasons
 from llmload.reporters.reasons import LONGEST, Template, catalogue_in, in_language, template_of
 from llmload.reporters.texts import Language, texts_in

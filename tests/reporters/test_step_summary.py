@@ -11,9 +11,10 @@ import lxml.html
 import pytest
 from markdown_it import MarkdownIt
 
-from llmload.domain import RunResult, Step
+from llmload.domain import RunResult
 from llmload.errors import Problem
 from llmload.outcome import Command, Entry, Outcome
+from llmload.planned import Step
 from llmload.promises import Bound, Gate
 from llmload.reporters.step_summary import SIZE_LIMIT, render
 from llmload.reporters.texts import Language, texts_in

@@ -6,7 +6,8 @@ import csv
 import io
 from dataclasses import replace
 
-from llmload.domain import RunResult, Step
+from llmload.domain import RunResult
+from llmload.planned import Step
 from llmload.reporters import steps_csv
 from tests.recorded_runs import CLEAN, TROUBLE
 

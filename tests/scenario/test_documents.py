@@ -16,6 +16,7 @@ from llmload.scenario import asked
 from llmload.scenario.document.target import PROFILES
 from llmload.scenario.lengths import Fixed, Lognormal, Normal, Uniform
 from llmload.scenario.loader import load, load_resolved, load_runnable, load_text, read_document
+from llmload.scenario.traffic import Synthetic, Workload
 from llmload.simulator.profiles import PROFILES as SIMULATED
 
 HERE = Path(__file__).parent
@@ -50,7 +51,7 @@ def test_what_is_not_written_has_the_documented_default():
         max_in_flight=1000,
         workers=None,
     )
-    assert found.workload == asked.Workload(asked.Synthetic(Fixed(256), Fixed(512), True), {"temperature": 0}, True, 42)
+    assert found.workload == Workload(Synthetic(Fixed(256), Fixed(512), True), {"temperature": 0}, True, 42)
     assert found.decision == asked.Decision(0.95, 1600, 1, "warn", "warn", "warn")
     assert found.reports == asked.Reports("reports", ("markdown", "html", "junit", "excel", "csv", "json"))
     assert (found.slo, found.gates, found.recommend, found.notices) == (None, (), None, ())

@@ -11,10 +11,11 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from llmload.domain import Look, Observation, Outcome, Phase, RequestRecord, Step
+from llmload.domain import Observation, Outcome, Phase, RequestRecord
 from llmload.frameworks.registry import adapter_for
 from llmload.load.pool import Pool
 from llmload.load.window import Window
+from llmload.planned import Look, Step
 from llmload.scenario.asked import Faults, Poisson, Simulator
 from llmload.scenario.lengths import Fixed
 from llmload.simulator.process import SimulatorProcess, start

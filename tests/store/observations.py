@@ -8,7 +8,8 @@ from typing import cast
 
 from hypothesis import strategies as st
 
-from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, Step, TokenSource, WorkerFacts
+from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord, TokenSource, WorkerFacts
+from llmload.planned import Look, Step
 from llmload.progress import Progress
 from llmload.samples import (
     UNWATCHED,

@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmload.analysis.conclusions import breaks_build
-from llmload.domain import Look, RunResult
+from llmload.domain import RunResult
 from llmload.errors import DataFileError
 from llmload.plain_text import plain
+from llmload.planned import Look
 from llmload.promises import Bound, Gate
 from llmload.reporters import cases, markdown, result_json
 from llmload.reporters.texts import Language, texts_in

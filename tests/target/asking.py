@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llmload.scenario.asked import SecretRef, ServerUrl, Synthetic, Target, Timeouts, Tls, Workload
+from llmload.scenario.asked import SecretRef, ServerUrl, Target, Timeouts, Tls
 from llmload.scenario.lengths import Fixed
+from llmload.scenario.traffic import Synthetic, Workload
 
 
 def a_target(

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from llmload.domain import Room, TokenSource
+from llmload.domain import TokenSource
 from llmload.errors import TargetError
 from llmload.frameworks.vllm import VllmSettings
+from llmload.planned import Room
 from llmload.scenario.lengths import Fixed
 from llmload.target.probe import Probed, probe
 from llmload.workload.plan import Plan

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from llmload.domain import Room, TokenSource
+from llmload.domain import TokenSource
 from llmload.errors import TargetError
 from llmload.frameworks.ollama import OllamaSettings
 from llmload.frameworks.registry import REGISTRY
+from llmload.planned import Room
 from llmload.scenario.asked import Target
 from llmload.target.identity import identify
 from llmload.target.probe import Longest, Probed, probe

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 
-from llmload.domain import Ending, Look, Observation, Outcome, Phase, RequestRecord, Step, TokenSource
+from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord, TokenSource
+from llmload.planned import Look, Step
 from llmload.workload.counting import count_answers
 from llmload.workload.tokens import TokenCounter
 

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from llmload.analysis.looks import planned_sizes, steps_of
 from llmload.analysis.row_use import rows_needed, stretch_of
-from llmload.domain import Look, Room, TokenFit, TokenSource
+from llmload.domain import TokenFit, TokenSource
 from llmload.endpoint import Endpoint
 from llmload.errors import DataFileError
 from llmload.frameworks.openai import chat_body
+from llmload.planned import Look, Room
 from llmload.scenario.asked import Scenario
 from llmload.scenario.loader import load_text
 from llmload.workload.file_plan import FilePlan

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmload.domain import TokenFit, TokenSource
+from llmload.planned import PlannedRequest
 from llmload.scenario.lengths import Fixed, Normal
 from llmload.workload.plan import Plan
 from llmload.workload.prompts import plain_text
@@ -30,9 +31,13 @@ PLAN = Plan(
 
 
 def bytes_of(plan: Plan, requests: int = 300) -> str:
-    planned = [plan.request(index) for index in range(requests)]
-    told = repr(planned).replace(", messages=())", ")")  # made prompts are no conversations
-    return sha256(told.encode()).hexdigest()
+    return sha256(f"[{', '.join(_told(plan.request(index)) for index in range(requests))}]".encode()).hexdigest()
+
+
+def _told(request: PlannedRequest) -> str:
+    """In the words in which the digest was taken first."""
+    names = ("index", "prompt", "input_tokens", "output_tokens")
+    return f"PlannedRequest({', '.join(f'{name}={getattr(request, name)!r}' for name in names)})"
 
 
 def test_the_same_plan_gives_the_same_bytes_in_another_process() -> None:

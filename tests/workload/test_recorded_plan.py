@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmload.domain import Look, Room, Step, TokenFit, TokenSource
+from llmload.domain import TokenFit, TokenSource
 from llmload.errors import DataFileError
+from llmload.planned import Look, Room, Step
 from llmload.scenario.asked import Scenario
 from llmload.scenario.lengths import Fixed
 from llmload.scenario.loader import load_text

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmload.analysis.comparison import Comparison, Row, best_of, compare, of_result
-from llmload.domain import RunResult, Step
+from llmload.domain import RunResult
 from llmload.plain_text import plain
+from llmload.planned import Step
 from llmload.reporters import comparison_html, comparison_json
 from llmload.reporters import comparison_wording as words
 from llmload.reporters.charts import comparison_charts

@@ -1,0 +1,82 @@
+"""What is planned before the first byte is sent: steps, the windows of each, and what every request says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from llmload.units import format_number
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One load level. `axis` is "concurrency", "rate" or "speed"; `index` is its place in the ladder, from 0."""
+
+    index: int
+    axis: str
+    value: float
+
+    @property
+    def label(self) -> str:
+        """The words every output uses, such as `concurrency 50`."""
+        return f"{self.axis} {format_number(self.value)}" + ("/s" if self.axis == "rate" else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One measured window to observe: the `number`-th of its step (from 0), of `requests` measured requests.
+
+    `repeat` says in which climb of the ladder (from 0); numbers go on from one climb to the next.
+    """
+
+    step: Step
+    number: int
+    requests: int
+    repeat: int = 0
+
+
+class Part(NamedTuple):
+    """Which part of the traffic a request is; None where the workload has no such parts.
+
+    `traffic_class` is its class in a mixture; `session` and `turn` (both from 0) its conversation within the window,
+    and its place there; `group` (from 0) is the one whose prefix it begins with.
+    """
+
+    traffic_class: str | None = None
+    session: int | None = None
+    turn: int | None = None
+    group: int | None = None
+
+
+NO_PART = Part()
+"""Of traffic that has no parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequest:
+    """What one request will say: a bare prompt of a user or, for chat APIs only, the messages of a conversation.
+
+    `messages` have the shape of OpenAI's; where there are any, `prompt` is empty. Token lengths are what the scenario
+    asks for, not what the server will count; `input_tokens` is None where it names a text instead of a length.
+    """
+
+    index: int
+    prompt: str
+    input_tokens: int | None
+    output_tokens: int
+    messages: tuple[Mapping[str, object], ...] = ()
+    part: Part = NO_PART
+
+    @property
+    def conversation(self) -> Sequence[Mapping[str, object]]:
+        """What a chat API is sent."""
+        return self.messages or ({"role": "user", "content": self.prompt},)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The longest prompt and the longest answer of one request, in tokens."""
+
+    input_tokens: int
+    output_tokens: int

@@ -1,0 +1,63 @@
+"""What the judged document says of the traffic becomes what this program plans it from."""
+
+from __future__ import annotations
+
+from llmload.scenario import traffic
+from llmload.scenario.corpus import NOT_READ, Found, Reading
+from llmload.scenario.document.lengths import Length, LognormalLengths, Spread, UniformLengths
+from llmload.scenario.document.workload import PromptFile, Synthetic, Workload
+from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
+
+
+def _lengths(length: Length) -> Lengths:
+    match length:
+        case int():
+            return Fixed(length)
+        case UniformLengths(uniform=[low, high]):
+            return Uniform(low, high)
+        case LognormalLengths(lognormal=spread):
+            return Lognormal(spread.mean, spread.stdev, spread.min, spread.longest)
+        case Spread():
+            return Normal(length.mean, length.stdev, length.min, length.longest)
+        case _:
+            raise AssertionError(f"a length of no known kind: {type(length).__name__}")
+
+
+def resolve_workload(workload: Workload) -> traffic.Workload:
+    """What requests say."""
+    file, synthetic = workload.prompts.file, workload.prompts.synthetic or Synthetic()
+    return traffic.Workload(
+        prompts=_synthetic(synthetic) if file is None else _prompt_file(file),
+        sampling=dict(workload.sampling),
+        stream=workload.stream,
+        seed=workload.seed,
+        tokenizer_file=workload.tokenizer.file if workload.tokenizer else None,
+    )
+
+
+def _synthetic(prompts: Synthetic) -> traffic.Synthetic:
+    return traffic.Synthetic(_lengths(prompts.input_tokens), _lengths(prompts.output_tokens), prompts.unique)
+
+
+def _prompt_file(file: PromptFile) -> traffic.PromptFile:
+    found = file.found
+    return traffic.PromptFile(
+        reading=reading_of(file),
+        order=file.order,
+        reuse=file.reuse,
+        unique=file.unique,
+        output_tokens=_lengths(file.output_tokens) if file.output_tokens is not None else None,
+        found=Found(**found.model_dump()) if found else NOT_READ,
+    )
+
+
+def reading_of(file: PromptFile) -> Reading:
+    """How the rows of a file of prompts are read."""
+    return Reading(
+        path=file.path,
+        format=file.format,
+        column=file.column,
+        skips_bad_rows=file.on_bad_row == "skip",
+        min_characters=file.min_characters,
+        max_characters=file.max_characters,
+    )
