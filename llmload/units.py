@@ -69,7 +69,7 @@ def format_duration(seconds: float) -> str:
     value = Decimal(repr(float(seconds)))
     unit = "s" if value >= 1 else "ms" if value >= Decimal("1e-3") else "us"
     for larger in ("h", "m"):
-        if value % _SECONDS[larger] == 0:
+        if seconds % float(_SECONDS[larger]) == 0:  # Decimal refuses quotients of more than 28 digits
             unit = larger
             break
     return format_number(float(value / _SECONDS[unit])) + unit
