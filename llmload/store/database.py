@@ -374,7 +374,7 @@ def _insert_window(connection: sqlite3.Connection, run: int, rows: WindowRows) -
         (run, first_id, first_id + rows.last_seq, *rows.window),
     ).lastrowid
     connection.executemany(
-        f"INSERT INTO request_kinds VALUES (?{', ?' * 12})",  # noqa: S608
+        f"INSERT INTO request_kinds VALUES (?{', ?' * 15})",  # noqa: S608
         ((window, *row) for row in rows.kinds),
     )
     connection.executemany(
@@ -382,6 +382,7 @@ def _insert_window(connection: sqlite3.Connection, run: int, rows: WindowRows) -
         ((first_id, *row) for row in rows.requests),
     )
     connection.executemany("INSERT INTO request_texts VALUES (?, ?, ?, ?)", ((window, *row) for row in rows.texts))
+    connection.executemany("INSERT INTO request_sessions VALUES (?, ?, ?)", ((window, *row) for row in rows.sessions))
     connection.executemany(
         "INSERT INTO request_gaps VALUES (?, ?, ?, ?)",
         ((window, block.first_seq, block.details, block.gaps_us) for block in rows.blocks),

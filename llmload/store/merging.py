@@ -39,6 +39,7 @@ _OF_RUN = {  # tables by run, and what makes a row of them one of its run
 _OF_WINDOW = {
     "request_kinds": ("kind",),
     "request_texts": ("seq",),
+    "request_sessions": ("seq",),
     "request_gaps": ("first_seq",),
     "sample_series": ("series",),
     "samples": ("series", "at_us", "nth"),
@@ -49,7 +50,7 @@ _JUDGED = ("results", "recommendations", "profiles")
 _KEYS = {"run", "window", "first_id", "last_id", "id"}
 """Columns that mean something in one file only."""
 
-_NUMBERS_ONLY = ("requests", "samples")
+_NUMBERS_ONLY = ("requests", "request_sessions", "samples")
 
 _TABLES = ("runs", "requests", "analyses", *_OF_RUN, *_OF_WINDOW, *_JUDGED)
 

@@ -250,6 +250,39 @@ CREATE TABLE analyses (               -- what language models wrote of a run; fo
 ) STRICT, WITHOUT ROWID;
 """
 
+_PARTS = """
+ALTER TABLE request_kinds ADD COLUMN traffic_class TEXT;  -- of a mixture; NULL = the traffic has no classes
+ALTER TABLE request_kinds ADD COLUMN turn INTEGER;  -- place in its conversation, from 0; NULL = no conversations
+ALTER TABLE request_kinds ADD COLUMN prefix_group INTEGER;  -- from 0; NULL = no shared prefixes
+
+CREATE TABLE request_sessions (       -- only for requests of conversations: others take no room for it
+    window INTEGER NOT NULL REFERENCES windows ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    session INTEGER NOT NULL,         -- which conversation of the window, from 0
+    PRIMARY KEY (window, seq)
+) STRICT, WITHOUT ROWID;
+
+DROP VIEW request_list;
+CREATE VIEW request_list AS
+SELECT run_id AS "run", steps.label AS "step", look, requests.id - first_id AS "seq", phase, outcome, error_type,
+       http_status,
+       due_us / 1e3 AS "due (ms)",
+       (due_us + lag_us) / 1e3 AS "sent (ms)",
+       (due_us + coalesce(lag_us, 0) + wait_us) / 1e3 AS "first (ms)",
+       (due_us + coalesce(lag_us, 0) + wait_us + span_us) / 1e3 AS "last (ms)",
+       (due_us + coalesce(lag_us, 0) + coalesce(wait_us, 0) + coalesce(span_us, 0) + tail_us) / 1e3 AS "done (ms)",
+       gap_us / 1e3 AS "largest gap (ms)",
+       coalesce(requests.tokens_in, request_kinds.tokens_in) AS "input tokens",
+       coalesce(requests.tokens_out, request_kinds.tokens_out) AS "output tokens", token_source,
+       coalesce(requests.tokens_cached, request_kinds.tokens_cached) AS "cached tokens",
+       traffic_class AS "class", session, turn + 1 AS "turn", prefix_group AS "prefix group"
+FROM runs JOIN steps USING (run) JOIN windows USING (run, step)
+     JOIN requests ON requests.id BETWEEN first_id AND last_id
+     JOIN request_kinds ON request_kinds.window = windows.window AND request_kinds.kind = requests.kind
+     LEFT JOIN request_sessions
+            ON request_sessions.window = windows.window AND request_sessions.seq = requests.id - first_id
+"""
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("001 runs and requests", (RUNS, STEPS, RESULTS, VIEWS)),
     ("002 open loop and workers", (_OPEN_LOOP,)),
@@ -260,5 +293,6 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("007 results and labels to be found by", (_SITE,)),
     ("008 telemetry", (_TELEMETRY,)),
     ("009 profiles and written analyses", (_CAPACITY,)),
+    ("010 parts of traffic", (_PARTS,)),
 )
 """Each migration that this version knows, in order: its name and its scripts."""

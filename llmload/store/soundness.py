@@ -21,6 +21,16 @@ MOST_REQUESTS = 10**9
 MOST_SAMPLES = 2**24
 """Of one window: ten figures of eight GPUs, each second of two days."""
 
+MOST_PARTS = 1_000
+"""Classes of one window, and turns of its conversations: figures are made of each."""
+
+_PARTS = """
+SELECT count(DISTINCT traffic_class), coalesce(max(turn), 0),
+       min(coalesce(min(turn), 0), coalesce(min(prefix_group), 0)),
+       (SELECT coalesce(min(session), 0) FROM request_sessions WHERE window = ?1)
+FROM request_kinds WHERE window = ?1
+"""
+
 _PACKED = (
     ("heartbeats", _LARGEST_SERIES, "SELECT heartbeats FROM windows WHERE window = ?"),
     ("details of requests", _LARGEST_TABLE, "SELECT details FROM request_gaps WHERE window = ?"),
@@ -39,6 +49,15 @@ def fault_of_window(connection: sqlite3.Connection, window: int) -> str:
         (count,) = connection.execute(query, (window,)).fetchone()
         if count > most:
             return f"it has {count:,} rows of {table}, and no window has more than {most:,}"
+    return _fault_of_parts(connection, window)
+
+
+def _fault_of_parts(connection: sqlite3.Connection, window: int) -> str:
+    classes, last_turn, *least = connection.execute(_PARTS, (window,)).fetchone()
+    if min(least) < 0:
+        return "its requests are of turns, groups or sessions below 0"
+    if max(classes, last_turn + 1) > MOST_PARTS:
+        return f"its traffic has more than {MOST_PARTS:,} classes or turns"
     return ""
 
 

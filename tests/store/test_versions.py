@@ -39,7 +39,9 @@ def test_a_store_of_an_earlier_version_is_read_as_it_was_written(dump: Path, tmp
     path = tmp_path / "runs.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(dump.read_text(encoding="utf-8"))
-        before = connection.execute("SELECT * FROM request_list ORDER BY seq").fetchall()
+        cursor = connection.execute("SELECT * FROM request_list ORDER BY seq")
+        shown = ", ".join(f'"{name}"' for name, *_ in cursor.description)
+        before = cursor.fetchall()
         statuses = connection.execute("SELECT run_id, status FROM runs").fetchall()
     with open_store(path) as store:
         loaded = store.load(CLEAN.header.run_id)
@@ -49,7 +51,8 @@ def test_a_store_of_an_earlier_version_is_read_as_it_was_written(dump: Path, tmp
     assert (loaded.header, loaded.facts, loaded.observations) == (CLEAN.header, CLEAN.target, (written(),))
     with closing(sqlite3.connect(path)) as connection:
         assert schema.applied(connection) == schema.NAMES
-        assert connection.execute("SELECT * FROM request_list WHERE run <> 'another' ORDER BY seq").fetchall() == before
+        query = f"SELECT {shown} FROM request_list WHERE run <> 'another' ORDER BY seq"
+        assert connection.execute(query).fetchall() == before
         assert connection.execute("SELECT run_id, status FROM runs WHERE run_id <> 'another'").fetchall() == statuses
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
