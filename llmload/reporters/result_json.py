@@ -2,7 +2,7 @@
 
 Shares are 0..1, latencies ms, rates per second; a figure that could not be had is null. No raw requests, no document
 text. It stays under 200 kB: histograms grow coarser, then the layout compact and the server's series short, then the
-histograms go, and last the estimates of each repeat and that series.
+histograms go, then the estimates of each repeat and that series, and last the figures of each part of the traffic.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ _THRIFT = (
     *((Room(merged), _AIRY) for merged in (1, 2, 4, 8)),
     (Room(8, most_points=60, most_letters=4_000), _COMPACT),
     (Room(0, most_points=60, most_letters=4_000), _COMPACT),
-    (Room(0, most_repeats=0, most_points=0, most_letters=1_000), _COMPACT),
+    *(
+        (Room(0, most_repeats=0, most_points=0, most_letters=1_000, most_parts=parts), _COMPACT)
+        for parts in (None, 10, 0)
+    ),
 )
 """Ever smaller layouts: how much they tell, and the white space."""
 _NUMBER_LIST = re.compile(rb"\[\n(?:[\d\s.,e+-]|null)*\]")  # no string can match: a raw newline never stands inside one

@@ -8,7 +8,7 @@ from math import isfinite
 
 from llmload.analysis.terms import in_own_terms, is_share_in_time
 from llmload.baseline import Estimates
-from llmload.domain import StepMetrics, StepResult, Workers
+from llmload.domain import PartFigures, StepMetrics, StepResult, Workers
 from llmload.latency import Histogram, LatencySummary
 from llmload.plain_text import plain
 from llmload.promises import LATENCIES, SHARES, Bound, Gate
@@ -21,14 +21,15 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 @dataclass(frozen=True, slots=True)
 class Room:
     """How much one layout of the document tells: `merged` histogram buckets are added into one, 0 = no histograms;
-    of a step at most so many repeats, None = all; of the server's series at most so many points; of
-    a written analysis at most so many letters.
+    of a step at most so many repeats and parts of its traffic, None = all; of the server's series at most so many
+    points; of a written analysis at most so many letters.
     """
 
     merged: int
     most_repeats: int | None = None
     most_points: int = 240
     most_letters: int = 10_000
+    most_parts: int | None = None
 
 
 def step_document(result: StepResult, room: Room) -> Json:
@@ -52,7 +53,18 @@ def step_document(result: StepResult, room: Room) -> Json:
         "verdicts": [_verdict(verdict) for verdict in result.verdicts],
         "caveats": [caveat_document(caveat) for caveat in result.caveats],
         "capacity": None if result.capacity is None else _verdict(result.capacity),
+        **_parts(result.parts, room),
     }
+
+
+def _parts(parts: Sequence[PartFigures], room: Room) -> dict[str, Json]:
+    """Nothing where the traffic has no parts; how many are not told only where some are not."""
+    if not parts:
+        return {}
+    kept = parts[: room.most_parts]
+    told = [{"axis": part.axis, "name": plain(part.name), "metrics": _metrics(part.metrics, 0)} for part in kept]
+    left = len(parts) - len(kept)
+    return {"parts": told, "parts_left_out": left} if left else {"parts": told}
 
 
 def _told(figures: GpuFigures | ServerFigures | Check) -> dict[str, Json]:

@@ -70,6 +70,7 @@ def _agrees(result: RunResult) -> bool:
         and all(load > 0 for load in _loads(result))
         and all(map(_is_gate, gates))
         and all(_is_measured(step.metrics) for step in result.steps)
+        and all(_is_measured(part.metrics) for step in result.steps for part in step.parts)
         and (result.timeline is None or _is_timeline(result.timeline))
         and all(map(_is_series, result.gpus))
         and (result.server is None or _is_server_series(result.server))

@@ -22,7 +22,7 @@ from llmload.samples import Source
 from llmload.serving import Check, GpuFigures, ServerFigures
 from llmload.store.places import Place, document_of, refuse_faults
 from llmload.store.plausibility import is_plausible_recommendation
-from llmload.store.result_figures import caveats_of, estimates_of, metrics_of, repeats_of
+from llmload.store.result_figures import caveats_of, estimates_of, metrics_of, parts_of, repeats_of
 from llmload.store.result_file import API_VERSION, AXES, LARGEST, MOST_STEPS, REMEDY
 from llmload.store.result_gates import verdict_of, verdicts_of
 from llmload.store.typed_json import of_text
@@ -154,6 +154,7 @@ def _step(place: Place, step: Step) -> StepResult:
         server=_server(server) if server.is_there() else None,
         checks=tuple(map(_check, place.at("checks").each_if_any(_MOST))),
         capacity=verdict_of(capacity, step.label) if capacity.is_there() else None,
+        parts=tuple(parts_of(place.at("parts"))),
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 from llmload.baseline import Estimate, Estimates
-from llmload.domain import StepMetrics
+from llmload.domain import PartFigures, StepMetrics
 from llmload.latency import LatencySummary
 from llmload.plain_text import plain
 from llmload.store.places import Place
@@ -15,6 +16,7 @@ from llmload.verdict import Caveat
 
 MOST_REPEATS = 1_000
 MOST_CAVEATS = 1_000
+MOST_PARTS = 2_000
 
 _FIGURE = re.compile(r"[a-z0-9_]{1,20}(\([a-z0-9_]{1,20}\))?")
 _SHARES = ("goodput", "goodput_low", "goodput_high", "error_rate", "shared_reads")
@@ -73,6 +75,13 @@ def metrics_of(place: Place) -> StepMetrics:
         token_sources={name: each.count() for name, each in place.at("token_sources").members()},
         shared_reads=shares["shared_reads"],
     )
+
+
+def parts_of(place: Place) -> Iterator[PartFigures]:
+    """Of each class and turn; none where the traffic had no parts, or a file of an earlier version knows none."""
+    for each in place.each_if_any(MOST_PARTS):
+        axis: Literal["class", "turn"] = "turn" if each.at("axis").one_of("class", "turn") == "turn" else "class"
+        yield PartFigures(axis, plain(each.at("name").text()), metrics_of(each.at("metrics")))
 
 
 def _latency(place: Place) -> LatencySummary:

@@ -18,7 +18,7 @@ from llmload.samples import Source
 from llmload.timeline import ServerSeries
 from llmload.verdict import Status
 from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
-from tests.recorded_runs import CLEAN, TROUBLE
+from tests.recorded_runs import CLEAN, TALKS, TROUBLE
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "result-v1.schema.json").read_text())
 NOTHING = replace(TROUBLE, target=None, steps=(), status=Status.ERROR, exit_code=5, because="no server at http://x")
@@ -45,6 +45,7 @@ def closed(schema: object) -> object:
         pytest.param(REGRESSED, id="measured in turns"),
         pytest.param(ADVISED, id="against three runs"),
         pytest.param(UNLIKE, id="against none like it"),
+        pytest.param(TALKS, id="of classes and conversations"),
     ],
 )
 def test_a_result_is_what_its_schema_says_and_nothing_else(run: RunResult) -> None:
@@ -119,6 +120,31 @@ def test_a_very_large_run_leaves_the_histograms_out_rather_than_verdicts() -> No
     assert len(document["steps"]) == 28
     assert all(len(step["verdicts"]) == 3 for step in document["steps"])
     assert len(result_json.render(many)) < result_json.SIZE_LIMIT
+
+
+def test_parts_are_told_only_where_traffic_has_them() -> None:
+    assert "parts" not in json.loads(result_json.render(CLEAN))["steps"][0]
+    first, second = json.loads(result_json.render(TALKS))["steps"]
+    assert [(part["axis"], part["name"]) for part in first["parts"]] == [
+        ("class", "chat"),
+        ("class", "rag"),
+        ("turn", "1"),
+        ("turn", "2"),
+        ("turn", "3"),
+    ]
+    failing = second["parts"][0]["metrics"]
+    assert (failing["attempts"], failing["ok"], failing["cached_tokens"], failing["latency"]) == (40, 0, None, {})
+
+
+def test_a_run_of_many_parts_says_how_many_it_leaves_out() -> None:
+    step = TALKS.steps[0]
+    turns = tuple(replace(step.parts[2], name=str(turn)) for turn in range(1, 301))
+    crowded = replace(TALKS, steps=(replace(step, parts=(*step.parts[:2], *turns)),))
+    content = result_json.render(crowded)
+    assert len(content) < result_json.SIZE_LIMIT
+    (told,) = json.loads(content)["steps"]
+    assert (len(told["parts"]), told["parts_left_out"]) == (10, 292)
+    Draft202012Validator(closed(SCHEMA)).validate(json.loads(content))
 
 
 def test_an_estimate_that_failed_attempts_made_infinite_is_null() -> None:

@@ -31,10 +31,10 @@ from llmload.store.judgement import decided, judged
 from llmload.store.typed_json import of_text, to_text
 from tests.bench.site_pool import make_pool
 from tests.recorded_comparisons import ADVISED, REGRESSED
-from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
+from tests.recorded_runs import CLEAN, FROM_LOADTEST, TALKS, TROUBLE
 
-RECORDED = (CLEAN, TROUBLE, REGRESSED, ADVISED, FROM_LOADTEST)
-IDS = ("clean", "trouble", "regressed", "advised", "imported")
+RECORDED = (CLEAN, TROUBLE, REGRESSED, ADVISED, FROM_LOADTEST, TALKS)
+IDS = ("clean", "trouble", "regressed", "advised", "imported", "talks")
 
 
 @pytest.fixture(scope="module")

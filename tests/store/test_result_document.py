@@ -26,7 +26,7 @@ from llmload.reporters.wording import Reading, caveats, readings, tally
 from llmload.store.result_document import read_run
 from llmload.verdict import Caveat, Evidence, Status, Verdict
 from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
-from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
+from tests.recorded_runs import CLEAN, FROM_LOADTEST, TALKS, TROUBLE
 
 TEXTS = texts_in(Language.EN)
 RUNS = pytest.mark.parametrize(
@@ -37,6 +37,7 @@ RUNS = pytest.mark.parametrize(
         pytest.param(FROM_LOADTEST, id="imported"),
         pytest.param(REGRESSED, id="against another run"),
         pytest.param(ADVISED, id="advised"),
+        pytest.param(TALKS, id="of classes and conversations"),
         pytest.param(UNLIKE, id="against unlike runs"),
         pytest.param(replace(TROUBLE, target=None, steps=(), exit_code=5), id="nothing measured"),
     ],
@@ -110,6 +111,17 @@ def test_a_share_that_is_judged_turned_round_is_turned_back(tmp_path: Path) -> N
     assert read(tmp_path, replace(CLEAN, steps=(step,))).verdicts[0].evidence == evidence
 
 
+def test_the_parts_of_the_traffic_are_read_as_they_were(tmp_path: Path) -> None:
+    ours = read(tmp_path, TALKS)
+    for mine, theirs in zip(ours.steps, TALKS.steps, strict=True):
+        assert [(part.axis, part.name) for part in mine.parts] == [
+            (part.axis, plain(part.name)) for part in theirs.parts
+        ]
+        for part, told in zip(mine.parts, theirs.parts, strict=True):
+            assert part.metrics == replace(told.metrics, errors=part.metrics.errors, goodput=part.metrics.goodput)
+            assert part.metrics.goodput == pytest.approx(told.metrics.goodput, abs=1e-6)
+
+
 def test_windows_keep_the_climb_that_they_are_of(tmp_path: Path) -> None:
     step = CLEAN.steps[0].step
     looks = (Look(step, 0, 100), Look(step, 1, 200), Look(step, 2, 100, repeat=1))
@@ -171,6 +183,7 @@ def nested(levels: int) -> object:
         pytest.param(lambda d: d["target"].update(settings={"a": nested(50)}), "target.settings.a", id="deeply nested"),
         pytest.param(lambda d: d["steps"][0].update(value=0), "steps[0].value", id="no load"),
         pytest.param(lambda d: d["steps"].append(d["steps"][0]), "steps[6]", id="a step twice"),
+        pytest.param(lambda d: d["steps"][0].update(parts=[{"axis": "mood"}]), "steps[0].parts[0].axis", id="a part"),
         pytest.param(lambda d: gate_of(d).update(subject="mood"), "steps[0].verdicts[0].gate.subject", id="no metric"),
         pytest.param(lambda d: gate_of(d).update(op="<"), "steps[0].verdicts[0].gate.op", id="no operator"),
         pytest.param(lambda d: gate_of(d).update(value=None), "steps[0].verdicts[0].gate.value", id="no bound"),
