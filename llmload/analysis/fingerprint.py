@@ -9,6 +9,7 @@ from typing import assert_never
 
 from llmload.domain import RunHeader, TargetFacts
 from llmload.scenario.asked import ClosedLoop, Load, OpenLoop, Scenario, Simulator, Trace
+from llmload.scenario.lengths import LengthFile
 from llmload.scenario.traffic import PromptFile, Synthetic, Workload
 
 _OF_THE_MACHINE = ("gpu", "gpu_count", "driver", "model_revision")
@@ -38,17 +39,24 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
 
 
 def workload_terms(workload: Workload) -> dict[str, object]:
-    """What is asked, by name. A file of prompts is known by what it holds, not by where it lies."""
+    """What is asked, by name. A file of prompts or of lengths is known by what it holds, not by where it lies."""
     terms = asdict(workload)
     prompts = terms.pop("prompts")
     match workload.prompts:
-        case Synthetic():
-            return {**terms, **prompts}
+        case Synthetic(lengths=lengths):
+            return {**terms, **_synthetic(prompts, lengths)}
         case PromptFile():
             del prompts["reading"]["path"]
             return {**terms, "file": prompts}
         case _:
             assert_never(workload.prompts)
+
+
+def _synthetic(terms: dict[str, object], lengths: LengthFile | None) -> dict[str, object]:
+    if lengths is None:
+        return {name: value for name, value in terms.items() if name != "lengths"}  # as older runs are known
+    known = {name: value for name, value in asdict(lengths).items() if name != "path"}
+    return {**terms, "input_tokens": None, "output_tokens": None, "lengths": known}
 
 
 def _shape(load: Load) -> dict[str, object]:

@@ -11,7 +11,7 @@ from llmload.analysis.search import cap_of, capacity_gate, most_loads
 from llmload.planned import Step
 from llmload.promises import Bound, Slo
 from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
-from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
+from llmload.scenario.lengths import Fixed, LengthFile, Lengths, Lognormal, Normal, Uniform
 from llmload.scenario.recording import Recording
 from llmload.scenario.traffic import PromptFile, Synthetic, Workload
 
@@ -153,7 +153,15 @@ def _at_slo_s(scenario: Scenario, step: Step, sent: int | None, each_s: float | 
 
 def mean_input(workload: Workload) -> float | None:
     """Mean tokens of a prompt as asked; None where a file says what prompts are, and not how many tokens."""
-    return mean_length(workload.prompts.input_tokens) if isinstance(workload.prompts, Synthetic) else None
+    match workload.prompts:
+        case PromptFile():
+            return None
+        case Synthetic(lengths=LengthFile(found=found)):
+            return found.input_tokens
+        case Synthetic(input_tokens=lengths):
+            return mean_length(lengths)
+        case _:
+            assert_never(workload.prompts)
 
 
 def mean_output(workload: Workload) -> float:
@@ -161,6 +169,8 @@ def mean_output(workload: Workload) -> float:
     match workload.prompts:
         case PromptFile(output_tokens=None, found=found):
             return found.output_tokens
+        case Synthetic(lengths=LengthFile(found=measured)):
+            return measured.output_tokens
         case Synthetic(output_tokens=lengths) | PromptFile(output_tokens=lengths):
             assert lengths is not None  # noqa: S101 - the first case
             return mean_length(lengths)

@@ -164,6 +164,7 @@ def _as_text(found: _Plan) -> Iterator[str]:
 
     from llmload.cli.capacity_plan import as_text
     from llmload.cli.rows_plan import as_text as rows_as_text
+    from llmload.cli.rows_plan import lengths_as_text
 
     scenario = found.scenario
     yield f"# {scenario.document.source}, with every default filled in"
@@ -175,6 +176,7 @@ def _as_text(found: _Plan) -> Iterator[str]:
     yield from _steps(scenario, found.steps)
     if found.trace is not None:
         yield from _trace(found.trace)
+    yield from lengths_as_text(scenario)
     if found.rows is not None:
         yield from rows_as_text(found.rows)
     yield ""

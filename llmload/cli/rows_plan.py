@@ -9,7 +9,7 @@ from llmload.analysis.looks import first_sizes, steps_of
 from llmload.analysis.row_use import rows_needed, stretch_of
 from llmload.planned import Look
 from llmload.scenario.asked import Scenario
-from llmload.scenario.traffic import PromptFile
+from llmload.scenario.traffic import PromptFile, Synthetic
 from llmload.workload.choosing import choose
 from llmload.workload.file_plan import FilePlan
 
@@ -78,6 +78,19 @@ def _sampled(scenario: Scenario, prompts: PromptFile) -> Lengths:
         mean_characters=sum(characters) / count,
         most_characters=max(characters),
         mean_output_tokens=sum(request.output_tokens for request in asked) / count,
+    )
+
+
+def lengths_as_text(scenario: Scenario) -> Iterator[str]:
+    """A line on the measured lengths of synthetic prompts, where the scenario names a file of them."""
+    prompts = scenario.workload.prompts
+    if not isinstance(prompts, Synthetic) or prompts.lengths is None:
+        return
+    found = prompts.lengths.found
+    yield f"    lengths: {found.rows:,} rows of {prompts.lengths.path}, drawn in pairs"
+    yield (
+        f"    on average {found.input_tokens:,.0f} tokens in and {found.output_tokens:,.0f} out, in the longest"
+        f" {found.longest_input_tokens:,} and {found.longest_output_tokens:,}"
     )
 
 

@@ -18,6 +18,11 @@ def beside(document: ScenarioDocument, directory: Path) -> ScenarioDocument:
     if (file := workload.prompts.file) is not None:
         file = file.model_copy(update={"path": lead(file.path, directory)})
         workload = workload.model_copy(update={"prompts": workload.prompts.model_copy(update={"file": file})})
+    if (synthetic := workload.prompts.synthetic) is not None and synthetic.lengths is not None:
+        lengths = synthetic.lengths.model_copy(update={"path": lead(synthetic.lengths.path, directory)})
+        synthetic = synthetic.model_copy(update={"lengths": lengths})
+        prompts = workload.prompts.model_copy(update={"synthetic": synthetic})
+        workload = workload.model_copy(update={"prompts": prompts})
     if load.trace is not None:
         trace = load.trace.model_copy(update={"file": lead(load.trace.file, directory)})
         load = load.model_copy(update={"trace": trace})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 
 
@@ -41,3 +42,47 @@ class Lognormal:
 
 
 Lengths = Fixed | Normal | Uniform | Lognormal
+
+
+@dataclass(frozen=True, slots=True)
+class LengthsFound:
+    """What a file of measured lengths held: means over its rows, and the row that needs most room, in tokens."""
+
+    sha256: str
+    rows: int
+    input_tokens: float
+    output_tokens: float
+    longest_input_tokens: int
+    longest_output_tokens: int
+
+
+NO_LENGTHS = LengthsFound("", 0, 0.0, 0.0, 0, 0)
+"""Before the file was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class LengthFile:
+    """Lengths that were measured elsewhere: each row of a file is one request's prompt and answer, drawn together.
+
+    Long prompts and long answers come together, or apart, as they did where they were measured: drawn one by one,
+    their correlation would be lost.
+    """
+
+    path: str
+    input_column: str
+    output_column: str
+    found: LengthsFound
+
+
+@dataclass(frozen=True, slots=True)
+class LengthPairs:
+    """The rows of such a file, a column each: light enough to travel to every worker."""
+
+    input_tokens: array[int]
+    output_tokens: array[int]
+
+    def draw(self, number: float) -> tuple[int, int]:
+        """Prompt and answer of one row, each row as likely as any other; `number` is uniform in (0, 1]."""
+        rows = len(self.input_tokens)
+        row = min(rows - 1, int((1 - number) * rows))
+        return self.input_tokens[row], self.output_tokens[row]

@@ -23,6 +23,7 @@ from llmload.scenario.features import refuse_unbuilt
 from llmload.scenario.files import beside
 from llmload.scenario.gate_form import gate_of
 from llmload.scenario.interpolation import interpolate
+from llmload.scenario.length_facts import settle_lengths
 from llmload.scenario.masking import quotable_lines, quotable_sets, scrub_text
 from llmload.scenario.named_files import named_from
 from llmload.scenario.overrides import FILE as SETS
@@ -41,7 +42,7 @@ from llmload.scenario.versions import to_current
 def load(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> asked.Scenario:
     """The scenario in a file, of whatever version; ScenarioError carries all its problems.
 
-    DataFileError: a trace, a file of prompts or a list of prices that it names cannot be used.
+    DataFileError: a trace, a file of prompts or of lengths, or a list of prices that it names cannot be used.
     """
     return _scenario(read_document(path, sets=sets, env=env), path.parent)
 
@@ -198,7 +199,8 @@ def _runnable(loaded: Loaded) -> Loaded:
 
 
 def _scenario(loaded: Loaded, directory: Path) -> asked.Scenario:
-    loaded = settle_demand(settle_prompts(settle(loaded, directory), directory), directory)
+    for settle_one in (settle, settle_prompts, settle_lengths, settle_demand):
+        loaded = settle_one(loaded, directory)
     document = beside(loaded.document, directory)
     gates = tuple(_read_gates(loaded))
     extended = tuple(base.name for base in loaded.bases)

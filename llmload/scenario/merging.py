@@ -11,10 +11,9 @@ from llmload.scenario.tree import Entries, Node, Scalar, Step, Trouble, find, fo
 from llmload.scenario.validation import key_place
 
 _LENGTH: Mapping[str, tuple[str, ...]] = {
-    "uniform": ("lognormal", "from", "mean", "stdev", "min", "max"),
-    "lognormal": ("uniform", "from", "mean", "stdev", "min", "max"),
-    "from": ("uniform", "lognormal", "mean", "stdev", "min", "max"),
-    **dict.fromkeys(("mean", "stdev", "min", "max"), ("uniform", "lognormal", "from")),
+    "uniform": ("lognormal", "mean", "stdev", "min", "max"),
+    "lognormal": ("uniform", "mean", "stdev", "min", "max"),
+    **dict.fromkeys(("mean", "stdev", "min", "max"), ("uniform", "lognormal")),
 }
 _SECRET: Mapping[str, tuple[str, ...]] = {"env": ("file",), "file": ("env",)}
 _TARGET: tuple[Step, ...] = ("spec", "target")
@@ -30,6 +29,10 @@ CHOICES: Mapping[tuple[Step, ...], Mapping[str, tuple[str, ...]]] = {
         "trace": ("concurrency", "rate", "arrival", "ramp"),
     },
     _PROMPTS: {"synthetic": ("file",), "file": ("synthetic",)},
+    (*_PROMPTS, "synthetic"): {
+        "lengths": ("input_tokens", "output_tokens"),
+        **dict.fromkeys(("input_tokens", "output_tokens"), ("lengths",)),
+    },
     (*_PROMPTS, "synthetic", "input_tokens"): _LENGTH,
     (*_PROMPTS, "synthetic", "output_tokens"): _LENGTH,
     (*_PROMPTS, "file", "output_tokens"): _LENGTH,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -18,6 +17,7 @@ from typing import IO
 from llmload.errors import DataFileError
 from llmload.plain_text import plain
 from llmload.scenario.corpus import Corpus, Reading, Stamp
+from llmload.scenario.file_kinds import changed, check_kind, ordinary, reason_of, spans_of, stamp_of
 from llmload.scenario.prompt_rows import (
     CHARACTERS_PER_TOKEN,
     DEFAULT_OUTPUT_TOKENS,
@@ -26,48 +26,20 @@ from llmload.scenario.prompt_rows import (
     read_record,
     row_reader,
 )
-from llmload.scenario.row_spans import BrokenFileError, Spans, element_spans, line_spans, record_spans
+from llmload.scenario.row_spans import BrokenFileError, Spans, line_spans, record_spans
 
 MOST_ROWS = 10_000_000
 _MOST_TOLD = 20
 _REMEDY = "Correct the row or delete it, or write on_bad_row: skip to leave such rows out"
 _NAME_ONE = "Name a file of prompts; its path is relative to the scenario"
-_CHANGED = "Start again, and leave it alone while it is read"
-_FOREIGN = (
-    (b"\x1f\x8b", "gzip", "Unpack it"),
-    (b"PK\x03\x04", "a ZIP archive", "Unpack it"),
-    (b"\x28\xb5\x2f\xfd", "Zstandard", "Unpack it"),
-    (b"PAR1", "Parquet", "Write it as JSON lines"),
-    (b"ARROW1", "Arrow", "Write it as JSON lines"),
-    (b"\xff\xfe", "UTF-16", "Save it in UTF-8"),
-    (b"\xfe\xff", "UTF-16", "Save it in UTF-8"),
-)
 
 
 def open_corpus(reading: Reading) -> Corpus:
     """The rows of a file. DataFileError, at file:line where a row is bad, if they cannot be used."""
     try:
-        found = Path(reading.path).stat()
-        if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for whoever writes it
-            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no ordinary file"
-            raise DataFileError(reading.path, f"is {kind}", _NAME_ONE)
-        return _index(reading, stamp_of(found))
+        return _index(reading, ordinary(reading.path, _NAME_ONE))
     except OSError as error:
-        raise DataFileError(reading.path, f"cannot be read: {_reason(error)}", _NAME_ONE) from None
-
-
-def stamp_of(found: os.stat_result) -> Stamp:
-    """What tells a changed file from the same one, short of reading it."""
-    return Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-def changed(path: str) -> DataFileError:
-    """The file is another one than was checked."""
-    return DataFileError(path, "changed since the scenario was read", _CHANGED)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or "unreadable").lower()
+        raise DataFileError(reading.path, f"cannot be read: {reason_of(error)}", _NAME_ONE) from None
 
 
 @lru_cache(maxsize=4)
@@ -96,7 +68,7 @@ class _Rows:
         name, digest = self._reading.path, hashlib.sha256()
         head = file.read(64)
         file.seek(0)
-        self._check_head(head)
+        check_kind(name, head)
         spans = _spans_of(self._reading, head)(file, digest)
         try:
             columns = self._header(spans) if self._reading.format == "csv" else ()
@@ -121,13 +93,6 @@ class _Rows:
             longest_line=self._longest_line,
             conversation_line=self._conversation_line,
         )
-
-    def _check_head(self, head: bytes) -> None:
-        if not head:
-            raise DataFileError(self._reading.path, "is empty", "Write at least one row")
-        for sign, kind, remedy in _FOREIGN:
-            if head.startswith(sign):
-                raise DataFileError(self._reading.path, f"is {kind}, not text in UTF-8", remedy)
 
     def _header(self, spans: Iterator[tuple[int, int, bytes]]) -> tuple[str, ...]:
         line, _, raw = next(spans, (1, 0, b""))
@@ -197,5 +162,4 @@ def _spans_of(reading: Reading, head: bytes) -> Spans:
         return record_spans
     name = reading.path.lower()
     is_lines = name.endswith((".jsonl", ".ndjson")) or (reading.format == "prompts" and name.endswith(".txt"))
-    begins = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return element_spans if begins.startswith(b"[") and not is_lines else line_spans
+    return line_spans if is_lines else spans_of(head)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from llmload.scenario import lengths as measured
 from llmload.scenario import traffic
 from llmload.scenario.corpus import NOT_READ, Found, Reading
-from llmload.scenario.document.lengths import Length, LognormalLengths, Spread, UniformLengths
+from llmload.scenario.document.lengths import Length, LengthFile, LognormalLengths, Spread, UniformLengths
 from llmload.scenario.document.workload import PromptFile, Synthetic, Workload
 from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
 
@@ -36,7 +37,17 @@ def resolve_workload(workload: Workload) -> traffic.Workload:
 
 
 def _synthetic(prompts: Synthetic) -> traffic.Synthetic:
-    return traffic.Synthetic(_lengths(prompts.input_tokens), _lengths(prompts.output_tokens), prompts.unique)
+    return traffic.Synthetic(
+        input_tokens=_lengths(prompts.input_tokens),
+        output_tokens=_lengths(prompts.output_tokens),
+        unique=prompts.unique,
+        lengths=_length_file(prompts.lengths) if prompts.lengths else None,
+    )
+
+
+def _length_file(file: LengthFile) -> measured.LengthFile:
+    found = measured.LengthsFound(**file.found.model_dump()) if file.found else measured.NO_LENGTHS
+    return measured.LengthFile(file.path, file.input, file.output, found)
 
 
 def _prompt_file(file: PromptFile) -> traffic.PromptFile:

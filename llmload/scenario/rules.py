@@ -229,6 +229,8 @@ def _no_data(metric: str, workload: Workload, load: Load | None) -> tuple[str, s
 
 def _longest_answer(workload: Workload) -> int | None:
     synthetic, file = workload.prompts.synthetic, workload.prompts.file
+    if synthetic is not None and synthetic.lengths is not None:
+        return None  # nobody has read them yet
     prompts = file or synthetic
     lengths = prompts.output_tokens if prompts else None
     match lengths:

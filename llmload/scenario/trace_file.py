@@ -24,6 +24,7 @@ from pathlib import Path
 import orjson
 
 from llmload.errors import DataFileError
+from llmload.scenario.length_file import raised_to_one
 from llmload.scenario.recording import BLOCK_TOKENS, Recording
 
 MOST_ROWS = 1_000_000
@@ -152,8 +153,7 @@ class _Rows:
             )
             yield f"{self._name}: {backwards:,} {what}; requests are sent in the order of their timestamps"
         if self._empty:
-            what = "row asks" if self._empty == 1 else "rows ask"
-            yield f"{self._name}: {self._empty:,} {what} for 0 tokens in or out, and get 1, the least that servers take"
+            yield raised_to_one(self._name, self._empty)
 
     def _refuse(self) -> None:
         first, *more = self._bad

@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llmload.scenario.corpus import Found, Order, Reading
-from llmload.scenario.lengths import Lengths
+from llmload.scenario.lengths import LengthFile, Lengths
 
 
 @dataclass(frozen=True, slots=True)
 class Synthetic:
-    """Prompts made of seeded words. With `unique`, each begins with its own salt, so that prefix caches cannot help."""
+    """Prompts made of seeded words. With `unique`, each begins with its own salt, so that prefix caches cannot help.
+
+    With `lengths`, prompts and answers are as long as the rows of that file, and the other two are not used.
+    """
 
     input_tokens: Lengths
     output_tokens: Lengths
     unique: bool
+    lengths: LengthFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

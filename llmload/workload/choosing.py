@@ -12,7 +12,8 @@ from typing import assert_never
 from llmload.errors import DataFileError
 from llmload.planned import Look, PlannedRequest
 from llmload.scenario.corpus import Corpus
-from llmload.scenario.prompt_file import changed, open_corpus, stamp_of
+from llmload.scenario.file_kinds import changed, stamp_of
+from llmload.scenario.prompt_file import open_corpus
 from llmload.scenario.traffic import PromptFile, Workload
 from llmload.workload.file_plan import ChosenRows, FilePlan, random_row
 from llmload.workload.permutation import permutation_of

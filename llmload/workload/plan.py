@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from llmload.domain import TokenFit
 from llmload.planned import PlannedRequest
-from llmload.scenario.lengths import Lengths
+from llmload.scenario.lengths import LengthPairs, Lengths
 from llmload.scenario.recording import BLOCK_TOKENS, Recording
 from llmload.workload.lengths import draw
 from llmload.workload.prompts import SALT_WORDS, blocks_text, plain_text, salt
@@ -39,6 +39,7 @@ class Plan:
     the salt and nothing else: a server that still caches the prompts of an earlier run meets new ones, of the same
     lengths.
 
+    With `pairs`, prompt and answer are together as long as one of them, drawn with replacement.
     With `rows`, lengths are recorded and not drawn. Where the recording says which prompts begin alike, and they are
     not to be `unique`, prompts are made of blocks of words, one per block id, which another run changes altogether.
     """
@@ -52,19 +53,24 @@ class Plan:
     fit: TokenFit
     run: str = ""
     rows: Rows | None = None
+    pairs: LengthPairs | None = None
 
     def request(self, index: int) -> PlannedRequest:
         """The `index`-th request of the window, counting warm-up, measured and filler requests alike."""
         place, first, second, third, fourth = draws(self.seed, self.step, self.look, index)
         if self.rows is not None:
             return self._recorded(self.rows, index, place)
-        input_tokens = draw(self.input_tokens, first, second)
+        if self.pairs is not None:
+            input_tokens, output_tokens = self.pairs.draw(first)
+        else:
+            input_tokens = draw(self.input_tokens, first, second)
+            output_tokens = draw(self.output_tokens, third, fourth)
         words = self._words(input_tokens)
         return PlannedRequest(
             index=index,
             prompt=self._salted(index, words, place) if self.unique else plain_text(words, place),
             input_tokens=input_tokens,
-            output_tokens=draw(self.output_tokens, third, fourth),
+            output_tokens=output_tokens,
         )
 
     def of_shard(self, _shard: Shard) -> Plan:

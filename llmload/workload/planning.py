@@ -12,6 +12,9 @@ from llmload.errors import DataFileError
 from llmload.planned import Look, PlannedRequest, Room
 from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
 from llmload.scenario.corpus import Stretch
+from llmload.scenario.file_kinds import changed
+from llmload.scenario.length_file import open_lengths
+from llmload.scenario.lengths import LengthFile, LengthPairs
 from llmload.scenario.recording import Recording
 from llmload.scenario.trace_file import open_recording
 from llmload.scenario.traffic import PromptFile
@@ -46,6 +49,7 @@ def plan_look(
         fit=fit,
         run=run,
         rows=Rows(recording_of(shape), _warmup(scenario, look)) if isinstance(shape, Trace) else None,
+        pairs=None if prompts.lengths is None else pairs_of(prompts.lengths),
     )
 
 
@@ -78,12 +82,23 @@ def recording_of(trace: Trace) -> Recording:
     return recording
 
 
+def pairs_of(lengths: LengthFile) -> LengthPairs:
+    """The rows of a file of lengths. DataFileError where it is gone, or another one than was checked."""
+    opened = open_lengths(lengths.path, lengths.input_column, lengths.output_column)
+    if lengths.found.sha256 not in ("", opened.found.sha256):
+        raise changed(lengths.path)
+    return opened.pairs
+
+
 def longest_request(scenario: Scenario) -> PlannedRequest | Room:
     """What a server must have room for: of a file its longest row, of a trace its longest measured request."""
     shape, prompts = scenario.load.shape, scenario.workload.prompts
     if isinstance(prompts, PromptFile):
         row = longest_row(scenario.workload, prompts)
         return row if prompts.output_tokens is None else replace(row, output_tokens=longest(prompts.output_tokens))
+    if prompts.lengths is not None:
+        pairs_of(prompts.lengths)  # that it is still the same is better known before anything is sent
+        return Room(prompts.lengths.found.longest_input_tokens, prompts.lengths.found.longest_output_tokens)
     if not isinstance(shape, Trace):
         return Room(longest(prompts.input_tokens), longest(prompts.output_tokens))
     recording, requests = recording_of(shape), scenario.load.requests

@@ -70,6 +70,7 @@ PARTS = {
     "load/ray_cluster.py": ("about",),
     "scenario/replay.py": ("SHARED", "OWN_LENGTHS"),
     "scenario/trace_file.py": ("_notices",),
+    "scenario/length_file.py": ("raised_to_one",),
     "scenario/prompt_facts.py": ("_notices",),
     "scenario/v1alpha1.py": ("framework", "tell_tolerance", "container"),
 }

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from annotated_types import Ge
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from llmload.scenario.document.quantities import Count, Positive, Section, wrong
+from llmload.scenario.document.quantities import Count, Positive, Section, Sha256, Text, Whole, wrong
 
 
 class Spread(Section):
@@ -67,3 +67,24 @@ Length = Annotated[
     | Annotated[LognormalLengths, Tag("length:lognormal")],
     Discriminator(which_length),
 ]
+
+
+class LengthsFound(Section):
+    """What the file held when it was read; written by llmload into the resolved document."""
+
+    sha256: Sha256
+    rows: Whole
+    input_tokens: Annotated[float, Ge(0)]
+    output_tokens: Annotated[float, Ge(0)]
+    longest_input_tokens: Count
+    longest_output_tokens: Count
+
+
+class LengthFile(Section):
+    """Lengths of prompts and answers from the rows of a file, drawn together: CSV with a header, or JSON lines."""
+
+    path: Annotated[Text, Field(alias="from")]
+    input: Annotated[Text, Field(description="The column, or key, with the tokens of the prompt")] = "input_tokens"
+    output: Annotated[Text, Field(description="The column, or key, with the tokens of the answer")] = "output_tokens"
+    sha256: Annotated[Sha256 | None, Field(description="The file's; another file is refused")] = None
+    found: Annotated[LengthsFound | None, Field(description="Written by llmload; leave it out")] = None

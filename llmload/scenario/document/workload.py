@@ -6,12 +6,14 @@ import math
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge
-from pydantic import AfterValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from llmload.scenario.document.lengths import Length
+from llmload.scenario.document.lengths import Length, LengthFile
 from llmload.scenario.document.quantities import Count, Section, Sha256, Text, Whole, wrong
 
 _OUR_FIELDS = ("model", "messages", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n")
+
+_DRAWN = ("input_tokens", "output_tokens")
 
 
 class SharedPrefix(Section):
@@ -26,8 +28,25 @@ class Synthetic(Section):
 
     input_tokens: Length = 256
     output_tokens: Length = 512
+    lengths: Annotated[
+        LengthFile | None, Field(description="Measured lengths, in place of input_tokens and output_tokens")
+    ] = None
     shared_prefix: SharedPrefix = SharedPrefix.model_construct()
     unique: bool = True
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        written = [name for name in _DRAWN if name in self.model_fields_set]
+        if self.lengths is not None and written:
+            raise wrong(f"lengths and {written[0]} exclude each other", "Keep one of them", written[0])
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, written_out: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """Defaults that measured lengths leave unused are not part of what a scenario asks."""
+        whole: dict[str, JsonValue] = written_out(self)
+        unused = _DRAWN if self.lengths is not None else ()
+        return {name: value for name, value in whole.items() if name not in unused}
 
 
 class Found(Section):
