@@ -77,7 +77,10 @@ class RequestRecord:
     `due_ns` is the planned instant (open loop) or the instant its slot became free (closed loop); `sent_ns` the
     first byte handed to a ready connection, None when it never was; `event_ns` one instant per event with text
     (a non-streaming answer has exactly one: its arrival); `answer_ns` the first answer text, which differs
-    from the first event where a model reasons first; `done_ns` the end of the answer or of our patience.
+    from the first event where a model reasons first, `call_ns` the first tool-call text; `done_ns` the end of the
+    answer or of our patience. `reasoning_events`, `answer_events` and `call_events` count text events by what they
+    carry (one that carries several counts for each); None = nobody looked, as in runs of older versions.
+    `reasoning_tokens` are the server's own count, a part of `output_tokens`.
     `reads` counts socket reads that carried text events. `text` is kept only where tokens must be counted here.
     """
 
@@ -106,6 +109,16 @@ class RequestRecord:
     retried: bool = False
     text: str | None = None
     part: Part = NO_PART
+    call_ns: int | None = None
+    reasoning_events: int | None = None
+    answer_events: int | None = None
+    call_events: int | None = None
+    reasoning_tokens: int | None = None
+
+    @property
+    def output_ns(self) -> int | None:
+        """First answer text; of an answer that only calls tools, the first text of the call, which is its output."""
+        return self.call_ns if self.answer_ns is None else self.answer_ns
 
     @property
     def first_ns(self) -> int | None:
@@ -236,6 +249,9 @@ class StepMetrics:
     errors: Mapping[str, int]  # error_type -> count
     token_sources: Mapping[str, int]
     shared_reads: float | None  # share of text events that came in one read with another
+    reasoned: int | None = None  # completed requests with reasoning; None = nobody looked
+    called_tools: int | None = None  # completed requests that called a tool
+    reasoning_tokens: int | None = None  # of completed requests, as the server tells: a part of output_tokens
 
 
 # ---------------------------------------------------------------- judged

@@ -206,7 +206,7 @@ def _latencies(records: Sequence[RequestRecord], events: Events, due: Ints, sent
     """Latencies counted from `sent` or `due`. An answer that was not streamed has no TTFT, only E2E."""
     is_streamed = _claims(r.is_streamed for r in records)
     first = np.where(is_streamed, events.first_ns(), -1)
-    answer = np.where(is_streamed, _ints(-1 if r.answer_ns is None else r.answer_ns for r in records), -1)
+    answer = np.where(is_streamed, _ints(-1 if r.output_ns is None else r.output_ns for r in records), -1)
     connect = _ints(r.connect_ns for r in records)
     lag = _between_ms(due, sent)
     return {

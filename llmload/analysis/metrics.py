@@ -66,6 +66,9 @@ def measure_folded(folded: Folded, slo: Slo | None) -> StepMetrics:
         errors=_errors(attempts),
         token_sources=_token_sources(attempts),
         shared_reads=_shared_reads(attempts),
+        reasoned=_carrying(attempts, [r.reasoning_events for r in attempts.records]),
+        called_tools=_carrying(attempts, [r.call_events for r in attempts.records]),
+        reasoning_tokens=_reasoning_tokens(attempts),
     )
 
 
@@ -132,6 +135,20 @@ def _errors(attempts: Attempts) -> dict[str, int]:
 def _token_sources(attempts: Attempts) -> dict[str, int]:
     ok = (r for r, is_ok in zip(attempts.records, attempts.is_ok, strict=True) if is_ok)
     return dict(sorted(Counter(r.token_source.value for r in ok if r.token_source is not None).items()))
+
+
+def _carrying(attempts: Attempts, events: Sequence[int | None]) -> int | None:
+    """Completed requests with such events; None where of one of them nobody looked, or none completed."""
+    counts = [count for count, is_ok in zip(events, attempts.is_ok, strict=True) if is_ok]
+    looked = [count > 0 for count in counts if count is not None]
+    return sum(looked) if counts and len(looked) == len(counts) else None
+
+
+def _reasoning_tokens(attempts: Attempts) -> int | None:
+    """None where the server did not count them of (nearly) every completed request, as with output tokens."""
+    told = [r.reasoning_tokens for r, is_ok in zip(attempts.records, attempts.is_ok, strict=True) if is_ok]
+    known = [tokens for tokens in told if tokens is not None]
+    return sum(known) if known and len(told) - len(known) <= _MOST_UNCOUNTED * len(told) else None
 
 
 def _shared_reads(attempts: Attempts) -> float | None:

@@ -14,11 +14,12 @@ from llmload.planned import PlannedRequest
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts as the server told them; None = it did not tell."""
+    """Token counts as the server told them; None = it did not tell. Those of reasoning are among the output tokens."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 class Event(NamedTuple):
@@ -26,7 +27,8 @@ class Event(NamedTuple):
 
     A tuple, since one is made for every streamed event and a frozen dataclass takes three times as long (tests/bench).
 
-    `answer` is text meant for the user; `thought` is reasoning or tool-call text. Either makes it a text event.
+    `answer` is text meant for the user, `thought` reasoning, `call` the names and arguments of tools that the model
+    calls. Any of them makes it a text event.
     `is_last` marks the protocol's own end ([DONE]); `error` is the server's words for a failure inside the stream.
     """
 
@@ -36,6 +38,7 @@ class Event(NamedTuple):
     finish_reason: str | None = None
     is_last: bool = False
     error: str | None = None
+    call: str = ""
 
 
 Framing = Literal["sse", "ndjson"]

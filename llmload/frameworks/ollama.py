@@ -106,15 +106,16 @@ def read_event(payload: bytes) -> Event:
     if not isinstance(told, dict):
         raise ValueError("the line is not a JSON object")
     message = told.get("message")
+    call = ""
     if isinstance(message, dict):
-        answer, thought = _text(message.get("content")), _text(message.get("thinking")) + _calls(message)
+        answer, thought, call = _text(message.get("content")), _text(message.get("thinking")), _calls(message)
     else:
         answer, thought = _text(told.get("response")), _text(told.get("thinking"))
     if told.get("done") is not True:
-        return Event(answer, thought, error=found_error(told))
+        return Event(answer, thought, error=found_error(told), call=call)
     usage = Usage(count(told.get("prompt_eval_count")), count(told.get("eval_count")))
     finish = word(told.get("done_reason")) or "stop"  # older releases do not say why
-    return Event(answer, thought, usage, finish, is_last=True, error=found_error(told))
+    return Event(answer, thought, usage, finish, is_last=True, error=found_error(told), call=call)
 
 
 def read_answer(body: bytes) -> Event:
@@ -134,7 +135,7 @@ def _text(value: object) -> str:
 
 
 def _calls(message: Mapping[str, object]) -> str:
-    """Names and arguments of tool calls: generated, but no answer."""
+    """Names and arguments of tool calls, which Ollama tells whole."""
     return "".join(_call_parts(message))
 
 

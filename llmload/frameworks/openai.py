@@ -71,7 +71,7 @@ def read_event(payload: bytes) -> Event:
         text = delta["content"]
         is_plain = type(text) is str and len(delta) == 1 and choice["finish_reason"] is None
         if is_plain and "usage" not in document and "error" not in document:
-            return _new(Event, (text, "", None, None, False, None))
+            return _new(Event, (text, "", None, None, False, None, ""))
     except (LookupError, TypeError):  # one of the many other shapes
         pass
     return _meaning(document, "delta")
@@ -94,20 +94,20 @@ def _meaning(document: object, part: str) -> Event:
     if not isinstance(choices, list) or not isinstance(choices[0], dict):
         raise ValueError("choices is not a list of objects")
     choice = choices[0]
-    delta, thought = choice.get(part), ""
+    delta, thought, call = choice.get(part), "", ""
     if isinstance(delta, dict):
         answer = delta.get("content")
         if len(delta) > 1 or answer is None:  # the usual delta has content alone, and this is the hot path
-            thought = _thought(delta)
+            thought, call = _thought(delta), _call(delta)
     else:
         answer = choice.get("text")
     finish, usage = choice.get("finish_reason"), document.get("usage")
-    if type(answer) is str and finish is None and usage is None and not thought and "error" not in document:
+    if type(answer) is str and finish is None and usage is None and not (thought or call) and "error" not in document:
         return Event(answer)
     reason, error = str(finish) if finish else None, found_error(document)
     if error is None and reason in _FAILED:
         error = f"the server ended the answer with finish_reason {reason}"
-    return Event(_text(answer), thought, _usage(usage), reason, error=error)
+    return Event(_text(answer), thought, _usage(usage), reason, error=error, call=call)
 
 
 def _text(content: object) -> str:
@@ -122,8 +122,13 @@ def _text(content: object) -> str:
 
 
 def _thought(delta: Mapping[str, object]) -> str:
-    """Reasoning, and the names and arguments of tool calls: text that is generated, but no answer."""
-    words = next((_text(delta[name]) for name in _THOUGHTS if delta.get(name)), "")
+    """Reasoning, by either of its names."""
+    return next((_text(delta[name]) for name in _THOUGHTS if delta.get(name)), "")
+
+
+def _call(delta: Mapping[str, object]) -> str:
+    """Names and arguments of tool calls, as far as this piece has them; `function_call` is their older form."""
+    words = ""
     calls = delta.get("tool_calls")
     functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
     functions.append(delta.get("function_call"))
@@ -138,7 +143,13 @@ def _usage(told: object) -> Usage | None:
         return None
     details = told.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    return Usage(count(told.get("prompt_tokens")), count(told.get("completion_tokens")), count(cached))
+    details = told.get("completion_tokens_details")
+    reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    if reasoning is None:
+        reasoning = told.get("reasoning_tokens")  # SGLang's place for it
+    return Usage(
+        *(count(each) for each in (told.get("prompt_tokens"), told.get("completion_tokens"), cached, reasoning))
+    )
 
 
 def read_models(replies: Replies) -> tuple[ServedModel, ...]:

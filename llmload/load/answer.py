@@ -21,7 +21,8 @@ from llmload.load.transport import now_ns
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 DONE_GRACE_S = 1.0
-_PLAIN = Event()[2:]
+_REASONING, _ANSWER, _CALL = 1, 2, 4  # bits: an event may be of several kinds
+_NOTHING_ELSE = Event()[2:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Answer:
 
     No method raises for what a server did: that is a `failure`. `is_streamed` is what was asked for, until a transport
     learns from the head that the answer is one document. `event_ns` and `texts` have one entry per event with text;
-    `shared` counts those that came in one read with an earlier one.
+    `shared` counts those that came in one read with an earlier one. `kinds` says of which kind texts are, from a place
+    in `texts` on: nothing is noted for an event of the same kind as the one before.
     """
 
     __slots__ = (
@@ -53,10 +55,12 @@ class Answer:
         "_dialect",
         "_has_events",
         "_is_streaming",
+        "_kind",
         "_loop",
         "_read_event",
         "_timer",
         "answer_ns",
+        "call_ns",
         "done_ns",
         "ended",
         "event_ns",
@@ -66,6 +70,7 @@ class Answer:
         "is_over",
         "is_streamed",
         "is_unanswered",
+        "kinds",
         "sent_ns",
         "shared",
         "stamp",
@@ -92,7 +97,10 @@ class Answer:
         self.event_ns = array("q")
         self.texts: list[str] = []
         self.shared = 0
+        self._kind = 0
+        self.kinds: list[tuple[int, int]] = []
         self.answer_ns: int | None = None
+        self.call_ns: int | None = None
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
         self.failure: Failure | None = None
@@ -198,6 +206,18 @@ class Answer:
         return "".join(self.texts)
 
     @property
+    def kind_counts(self) -> tuple[int, int, int]:
+        """How many text events had reasoning, answer text and tool-call text; one that had several counts for each."""
+        reasoning = answer = call = 0
+        end = len(self.texts)
+        for start, kind in reversed(self.kinds):
+            reasoning += end - start if kind & _REASONING else 0
+            answer += end - start if kind & _ANSWER else 0
+            call += end - start if kind & _CALL else 0
+            end = start
+        return reasoning, answer, call
+
+    @property
     def reads(self) -> int:
         """Reads that carried text."""
         return len(self.event_ns) - self.shared
@@ -245,12 +265,10 @@ class Answer:
 
     def _note(self, event: Event, piece: bytes) -> None:
         self._has_events = True
-        if text := event.thought + event.answer:
-            self._stamp_event()
-            self.texts.append(text)
-            if event.answer and self.answer_ns is None:
-                self.answer_ns = self.stamp
-            if event in ((text, "", *_PLAIN), ("", text, *_PLAIN)) and self._dialect.memory is None:
+        if text := event.thought + event.answer + event.call:
+            self._note_text(event, text)
+            is_one = text in (event.answer, event.thought)
+            if is_one and event[2:] == _NOTHING_ELSE and self._dialect.memory is None:
                 self.stencil.learn(piece, text)
         if event.usage is not None:
             self.usage = event.usage
@@ -260,6 +278,20 @@ class Answer:
             self.fail(Outcome.STREAM_ERROR, "ERROR_IN_STREAM", event.error)
         elif event.is_last:
             self._note_last()
+
+    def _note_text(self, event: Event, text: str) -> None:
+        """The instant of an event with text, and of which kind it is, where that changes."""
+        self._stamp_event()
+        kind = (_REASONING if event.thought else 0) | (_ANSWER if event.answer else 0) | (_CALL if event.call else 0)
+        if kind != self._kind:
+            self._kind = kind
+            self.kinds.append((len(self.texts), kind))
+            self.stencil.forget()  # what it fits is of the kind before
+            if event.answer and self.answer_ns is None:
+                self.answer_ns = self.stamp
+            if event.call and self.call_ns is None:
+                self.call_ns = self.stamp
+        self.texts.append(text)
 
     def _note_last(self) -> None:
         """`[DONE]`: the answer is whole. The end of the HTTP message belongs right behind it, but need not come."""
@@ -290,9 +322,7 @@ class Answer:
         if event.error is not None:
             self.failure = Failure(Outcome.STREAM_ERROR, "ERROR_IN_BODY", event.error)
             return
-        self._stamp_event()
-        self.answer_ns = self.stamp
-        self.texts.append(event.answer + event.thought)
+        self._note_text(event, event.thought + event.answer + event.call)
         self.usage, self.finish_reason = event.usage, event.finish_reason
 
     def _fail_to_read(self, error: ValueError) -> None:

@@ -78,6 +78,7 @@ def _shifted(record: RequestRecord, offset_ns: int) -> RequestRecord:
         sent_ns=None if record.sent_ns is None else record.sent_ns - offset_ns,
         done_ns=record.done_ns - offset_ns,
         answer_ns=None if record.answer_ns is None else record.answer_ns - offset_ns,
+        call_ns=None if record.call_ns is None else record.call_ns - offset_ns,
         event_ns=array("q", [instant - offset_ns for instant in record.event_ns]),
     )
 

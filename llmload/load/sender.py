@@ -25,6 +25,7 @@ from llmload.load.transport import now_ns
 
 _LOG = logging.getLogger(__name__)
 _NO_USAGE = Usage()
+_NO_COUNTS = (None, None, None)
 _SHORTEST_SECRET = 4
 
 
@@ -82,6 +83,7 @@ class Sender:
         failure = attempt.failure or (answer.failure if answer else None)
         usage = (answer.usage if answer else None) or _NO_USAGE
         is_counted = usage.output_tokens is not None
+        reasoning, said, called = answer.kind_counts if answer else _NO_COUNTS
         return RequestRecord(
             seq=job.seq,
             look=job.look,
@@ -108,6 +110,11 @@ class Sender:
             retried=attempt.retried,
             text=answer.text if answer and (job.keeps_text or not is_counted) else None,
             part=job.part,
+            call_ns=answer.call_ns if answer else None,
+            reasoning_events=reasoning,
+            answer_events=said,
+            call_events=called,
+            reasoning_tokens=usage.reasoning_tokens,
         )
 
     def _log_once(self, error: Exception) -> None:

@@ -83,6 +83,10 @@ class Stencil:
             return ""
         return plain_text(piece[self.start : self.end])
 
+    def forget(self) -> None:
+        """Fit nothing until the next event is learnt."""
+        self.before = self._after = self.chunk_end = NOTHING
+
     def learn(self, piece: bytes, text: str) -> None:
         """Take `piece` as the model, if it is one event that says `text`, which stands in it exactly once, as it is."""
         if not self._trials or not piece.startswith(_FRAME_START) or piece.find(b"\n") != len(piece) - 2:

@@ -384,8 +384,8 @@ def _insert_window(connection: sqlite3.Connection, run: int, rows: WindowRows) -
     connection.executemany("INSERT INTO request_texts VALUES (?, ?, ?, ?)", ((window, *row) for row in rows.texts))
     connection.executemany("INSERT INTO request_sessions VALUES (?, ?, ?)", ((window, *row) for row in rows.sessions))
     connection.executemany(
-        "INSERT INTO request_gaps VALUES (?, ?, ?, ?)",
-        ((window, block.first_seq, block.details, block.gaps_us) for block in rows.blocks),
+        "INSERT INTO request_gaps (window, first_seq, details, gaps_us, contents) VALUES (?, ?, ?, ?, ?)",
+        ((window, block.first_seq, block.details, block.gaps_us, block.contents) for block in rows.blocks),
     )
     for number, series in enumerate(rows.series):
         connection.execute("INSERT INTO sample_series VALUES (?, ?, ?, ?, ?)", (window, number, *series.described))

@@ -283,6 +283,13 @@ FROM runs JOIN steps USING (run) JOIN windows USING (run, step)
             ON request_sessions.window = windows.window AND request_sessions.seq = requests.id - first_id
 """
 
+_CONTENTS = """
+ALTER TABLE request_gaps ADD COLUMN contents BLOB;  -- reasoning, answer text, tool calls, packed (store/contents.py)
+ALTER TABLE steps ADD COLUMN reasoned INTEGER;      -- completed requests that reasoned; NULL = nobody looked
+ALTER TABLE steps ADD COLUMN called_tools INTEGER;
+ALTER TABLE steps ADD COLUMN reasoning_tokens INTEGER;
+"""
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("001 runs and requests", (RUNS, STEPS, RESULTS, VIEWS)),
     ("002 open loop and workers", (_OPEN_LOOP,)),
@@ -294,5 +301,6 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("008 telemetry", (_TELEMETRY,)),
     ("009 profiles and written analyses", (_CAPACITY,)),
     ("010 parts of traffic", (_PARTS,)),
+    ("011 reasoning and tool calls", (_CONTENTS,)),
 )
 """Each migration that this version knows, in order: its name and its scripts."""

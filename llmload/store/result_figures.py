@@ -22,6 +22,7 @@ _FIGURE = re.compile(r"[a-z0-9_]{1,20}(\([a-z0-9_]{1,20}\))?")
 _SHARES = ("goodput", "goodput_low", "goodput_high", "error_rate", "shared_reads")
 _COUNTS = (
     "good", "cancelled", "dropped", "planned", "input_tokens", "output_tokens", "cached_tokens", "failed_output_tokens",
+    "reasoned", "called_tools", "reasoning_tokens",
 )  # fmt: skip
 _AMOUNTS = ("window_s", "goodput_rps", "rps", "output_tps", "total_tps")
 
@@ -74,6 +75,9 @@ def metrics_of(place: Place) -> StepMetrics:
         errors={name: each.count() for name, each in errors.members()} if errors.is_there() else {},
         token_sources={name: each.count() for name, each in place.at("token_sources").members()},
         shared_reads=shares["shared_reads"],
+        reasoned=counts["reasoned"],
+        called_tools=counts["called_tools"],
+        reasoning_tokens=counts["reasoning_tokens"],
     )
 
 

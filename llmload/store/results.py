@@ -20,7 +20,7 @@ from llmload.verdict import Caveat, Evidence, Verdict
 _FIGURES = (
     "window_s", "attempts", "ok", "good", "cancelled", "goodput", "goodput_low", "goodput_high", "goodput_rps",
     "error_rate", "rps", "output_tps", "total_tps", "input_tokens", "output_tokens", "cached_tokens",
-    "failed_output_tokens", "shared_reads", "dropped", "planned",
+    "failed_output_tokens", "shared_reads", "dropped", "planned", "reasoned", "called_tools", "reasoning_tokens",
 )  # fmt: skip
 _DOCUMENTS = ("latency", "histograms", "errors", "token_sources")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmload.domain import RequestRecord
+from llmload.store.contents import pack_contents
 from llmload.store.packing import MOST_NUMBERS, pack, unpack
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Block:
     details: bytes
     gaps_us: bytes
     largest_us: list[int | None]
+    contents: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def _block(records: Sequence[RequestRecord]) -> Block:
         for place, peak in zip(many.tolist(), peaks.tolist(), strict=True):
             largest[place] = peak
     packed = pack(np.array(details, dtype=np.int64).reshape(-1))
-    return Block(records[0].seq, packed, pack(np.delete(gaps, ends - 1)), largest)
+    return Block(records[0].seq, packed, pack(np.delete(gaps, ends - 1)), largest, pack_contents(records))
 
 
 def _answer_us(record: RequestRecord) -> int:

@@ -7,12 +7,14 @@ from __future__ import annotations
 import sqlite3
 import zlib
 
+from llmload.store.contents import NUMBERS_OF_CONTENTS
 from llmload.store.packing import MOST_NUMBERS
 from llmload.store.series import NUMBERS_PER_BLOCK
 from llmload.store.watched import MOST_SERIES
 
 _LARGEST_SERIES = 8 * MOST_NUMBERS
 _LARGEST_TABLE = 8 * NUMBERS_PER_BLOCK
+_LARGEST_CONTENTS = 8 * NUMBERS_OF_CONTENTS
 _CHUNK = 2**20
 
 MOST_REQUESTS = 10**9
@@ -35,6 +37,11 @@ _PACKED = (
     ("heartbeats", _LARGEST_SERIES, "SELECT heartbeats FROM windows WHERE window = ?"),
     ("details of requests", _LARGEST_TABLE, "SELECT details FROM request_gaps WHERE window = ?"),
     ("gaps between events", _LARGEST_SERIES, "SELECT gaps_us FROM request_gaps WHERE window = ?"),
+    (
+        "contents of answers",
+        _LARGEST_CONTENTS,
+        "SELECT contents FROM request_gaps WHERE window = ? AND length(contents) > 0",
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord, TokenSource, WorkerFacts
 from llmload.errors import StoreError
 from llmload.planned import Look, Part, Step
+from llmload.store.contents import Contents, unpack_contents
 from llmload.store.packing import pack, unpack
 from llmload.store.runs import bounded, plain, to_json
 from llmload.store.series import Block, Detail, blocks_of, details_of, table_of
@@ -227,17 +228,18 @@ def _records(connection: sqlite3.Connection, window: sqlite3.Row, look: Look) ->
         (window["first_id"], window["last_id"]),
     )
     start_us = window["start_us"]
-    for details, gaps_us in connection.execute(
-        "SELECT details, gaps_us FROM request_gaps WHERE window = ? ORDER BY first_seq", of_window
+    for details, gaps_us, contents in connection.execute(
+        "SELECT details, gaps_us, contents FROM request_gaps WHERE window = ? ORDER BY first_seq", of_window
     ):
         table = table_of(details)
         rows = requests.fetchmany(table.shape[1])
         firsts = [start_us + due + (lag or 0) + (wait or 0) for _, _, due, lag, wait, *_ in rows]
         spans = [span or 0 for _, _, _, _, _, span, *_ in rows]
-        for row, detail in zip(rows, details_of(table, gaps_us, firsts, spans), strict=True):
+        each = zip(details_of(table, gaps_us, firsts, spans), unpack_contents(contents, table[0].tolist()), strict=True)
+        for row, packed in zip(rows, each, strict=True):
             seq, number = row[0], row[1]
             own = (*texts.get(seq, (None, None)), sessions.get(seq))
-            yield _record(row, detail, kinds[number], own, look.number, start_us)
+            yield _record(row, packed, kinds[number], own, look.number, start_us)
 
 
 def _kind_of(row: sqlite3.Row) -> tuple[Kind, Tokens]:
@@ -258,7 +260,7 @@ def _kind_of(row: sqlite3.Row) -> tuple[Kind, Tokens]:
 
 def _record(
     row: tuple[int, ...],
-    detail: Detail,
+    packed: tuple[Detail, Contents],
     kind: tuple[Kind, Tokens],
     own: tuple[str | None, str | None, int | None],
     look: int,
@@ -267,6 +269,7 @@ def _record(
     seq, _, due_us, lag, wait, span, tail, tokens_in, tokens_out, tokens_cached = row
     (phase, outcome, error_type, http_status, finish_reason, token_source, is_streamed, retried, part), usual = kind
     error_text, text, session = own
+    detail, carried = packed
     due = start_us + due_us
     sent = None if lag is None else due + lag
     before_first = due if sent is None else sent
@@ -299,4 +302,9 @@ def _record(
         retried=retried,
         text=text,
         part=part if session is None else part._replace(session=session),
+        call_ns=None if carried.call_us is None else (before_answer + carried.call_us) * 1000,
+        reasoning_events=carried.reasoning_events,
+        answer_events=carried.answer_events,
+        call_events=carried.call_events,
+        reasoning_tokens=carried.reasoning_tokens,
     )

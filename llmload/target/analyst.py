@@ -182,8 +182,8 @@ class _Answer:
         for event in self._events(response):
             if event.error is not None:
                 return self._broken(f"it says {plain(self.server.scrub(event.error))!r}")
-            if event.answer or event.thought:
-                self.is_thinking = self.is_thinking or bool(event.thought)
+            if event.answer or event.thought or event.call:
+                self.is_thinking = self.is_thinking or bool(event.thought or event.call)
                 patience.put_off(min(time.monotonic() + self.limits.between_s, until_s))
             is_end = event.is_last or event.finish_reason is not None
             text = unreasoned.feed(event.answer) + (unreasoned.rest() if is_end else "")

@@ -94,7 +94,7 @@ def _chat(message: object, *, done: bool = False, **more: object) -> dict[str, o
         pytest.param({"response": "", "thinking": "hm", "done": False}, Event(thought="hm"), id="generate thinking"),
         pytest.param(
             _chat({"content": "", "tool_calls": [{"function": {"name": "f", "arguments": {"a": 1}}}]}),
-            Event(thought='f{"a":1}'),
+            Event(call='f{"a":1}'),
             id="tool call",
         ),
         pytest.param(

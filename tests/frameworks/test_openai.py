@@ -84,7 +84,7 @@ def _chat(delta: object, finish: object = None, **more: object) -> dict[str, obj
         pytest.param(_chat({"reasoning": "hm", "content": None}), Event(thought="hm"), id="reasoning, newer name"),
         pytest.param(
             _chat({"tool_calls": [{"function": {"name": "add", "arguments": "(1)"}}]}),
-            Event(thought="add(1)"),
+            Event(call="add(1)"),
             id="tool call",
         ),
         pytest.param(_chat({"content": [{"type": "text", "text": "a"}]}), Event("a"), id="content in parts"),

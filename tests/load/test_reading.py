@@ -106,7 +106,7 @@ def read_plainly(body: bytes) -> tuple[list[tuple[int, str]], Usage | None, str 
             return texts, usage, finish, "JSON_PARSE_ERROR"
         if told := document.get("usage"):
             cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens")
-            usage = Usage(told["prompt_tokens"], told["completion_tokens"], cached)
+            usage = Usage(told["prompt_tokens"], told["completion_tokens"], cached, told.get("reasoning_tokens"))
         for choice in document["choices"][:1]:
             delta = choice.get("delta", choice)
             text = (delta.get("reasoning_content") or "") + (delta.get("content") or delta.get("text") or "")
