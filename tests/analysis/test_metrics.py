@@ -55,6 +55,34 @@ def test_a_model_that_reasons_first_has_a_later_first_answer() -> None:
     assert latency(replace(thoughtful, answer_ns=200 * MS), "ttfo") == 100.0
 
 
+def test_the_output_of_an_answer_that_only_calls_a_tool_is_the_call() -> None:
+    called = replace(at_ms(150, 160, 200), answer_ns=None, call_ns=160 * MS)
+    assert latency(called, "ttfo") == 60.0
+    assert latency(replace(called, answer_ns=200 * MS), "ttfo") == 100.0
+    assert latency(replace(called, call_ns=None), "ttfo") is None
+
+
+_PLAIN = replace(at_ms(150), reasoning_events=0, answer_events=1, call_events=0)
+_CALLED = replace(at_ms(150), reasoning_events=3, answer_events=0, call_events=2, reasoning_tokens=7)
+
+
+@pytest.mark.parametrize(
+    ("records", "told"),
+    [
+        pytest.param([_PLAIN, _CALLED, _CALLED], (2, 2, None), id="a server that counts reasoning of some"),
+        pytest.param([_CALLED, _CALLED], (2, 2, 14), id="a server that counts reasoning"),
+        pytest.param([_PLAIN], (0, 0, None), id="answers alone"),
+        pytest.param([_PLAIN, at_ms(150)], (None, None, None), id="one at which nobody looked"),
+        pytest.param([replace(_CALLED, outcome=Outcome.TIMEOUT)], (None, None, None), id="none completed"),
+    ],
+)
+def test_requests_that_reasoned_and_called_tools_are_counted_where_somebody_looked(
+    records: list[RequestRecord], told: tuple[int | None, int | None, int | None]
+) -> None:
+    metrics = measure([window(records)], None)
+    assert (metrics.reasoned, metrics.called_tools, metrics.reasoning_tokens) == told
+
+
 def test_time_to_connect_is_its_own_figure_and_not_lag() -> None:
     record = replace(at_ms(150, 160), due_ns=80 * MS, connect_ns=18 * MS)
     assert (latency(record, "lag"), latency(record, "connect")) == (2.0, 18.0)
