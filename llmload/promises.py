@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,6 +31,33 @@ class Slo:
     ttft_ms: float | None = None
     tpot_ms: float | None = None
     e2e_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SloByClass:
+    """What requests of each class must keep; those of any other class, and of none, keep `usual`."""
+
+    usual: Slo | None
+    classes: Mapping[str, Slo | None]
+
+    def of(self, traffic_class: str | None) -> Slo | None:
+        """What a request of this class must keep."""
+        return self.usual if traffic_class is None else self.classes.get(traffic_class, self.usual)
+
+
+Promised = Slo | SloByClass | None
+"""What makes a request good: the same for all, or by its class; None: that it completed."""
+
+
+def slo_of(promised: Promised, traffic_class: str | None) -> Slo | None:
+    """What a request of this class must keep."""
+    return promised.of(traffic_class) if isinstance(promised, SloByClass) else promised
+
+
+def slos_of(promised: Promised) -> tuple[Slo, ...]:
+    """Every SLO that some request must keep, each once."""
+    each = promised.classes.values() if isinstance(promised, SloByClass) else (promised,)
+    return tuple(dict.fromkeys(slo for slo in each if slo is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +112,11 @@ class Gate:
     id: str = ""
     level: Level = Level.FAIL
     line: int | None = None  # where the author wrote it, 1-based
-    traffic_class: str | None = None
+    traffic_class: str | None = None  # speaks of the requests of this class alone
 
     def __str__(self) -> str:
         subject = f"{self.stat}({self.subject})" if self.stat else self.subject
+        subject += f" of {self.traffic_class}" if self.traffic_class else ""
         where = f" {self.at}" if self.at else ""
         match self.promise:
             case Bound(op, value):

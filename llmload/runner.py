@@ -174,7 +174,7 @@ class _Course:
         seen = replace(seen, watched=_clean(server.watch.end(), edges.scrub))
         death = server.opened.death()
         self.observations.append(seen if death is None else replace(seen, ending=Ending.INTERRUPTED))
-        metrics = fold(_of_step(self.observations, look), scenario.slo)
+        metrics = fold(_of_step(self.observations, look), scenario.promised)
         edges.remember(self.observations[-1], metrics)
         log.info("window ended", step=look.step.label, attempts=metrics.attempts)
         if death is not None:
@@ -205,7 +205,7 @@ def measure(scenario: Scenario, look: Look, probed: Probed, edges: Edges, *, run
             look=look,
             endpoint=probed.endpoint,
             plan=plan_look(scenario, look, fit, run=run_id, rows=stretch_of(scenario, look)),
-            slo=scenario.slo,
+            slo=scenario.promised,
             pace=pace_of(scenario, look),
             warmup=warmup_of(scenario, look),
             duration_s=scenario.load.duration_s,

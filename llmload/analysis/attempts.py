@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from llmload.analysis.stats import Bools, Floats
 from llmload.domain import Observation, Outcome, Phase, RequestRecord, TokenSource
-from llmload.promises import Slo
+from llmload.promises import Promised, Slo, SloByClass
 
 Ints = NDArray[np.int64]
 
@@ -102,11 +102,21 @@ class Attempts:
         kept = np.ones(len(self), dtype=np.bool_) if among is None else among
         return [column[kept & (self.window == number)] for number in range(self.windows)]
 
-    def good(self, slo: Slo | None) -> Bools:
-        """Which attempts completed and met every term of the SLO that applies to them.
+    def good(self, promised: Promised) -> Bools:
+        """Which attempts completed and met every term of the SLO that applies to them, each by that of its class.
 
         Only TPOT may not apply. An answer without any text has no TTFT and no end: it keeps no limit on either.
         """
+        if not isinstance(promised, SloByClass):
+            return self._within(promised)
+        named = [record.part.traffic_class for record in self.records]
+        met = np.zeros(len(self), dtype=np.bool_)
+        for traffic_class in set(named):
+            mine = _claims(name == traffic_class for name in named)
+            met |= mine & self._within(promised.of(traffic_class))
+        return met
+
+    def _within(self, slo: Slo | None) -> Bools:
         met = self.is_ok.copy()
         for metric, limit in slo_terms(slo):
             values = self.latency_ms[self.judged(metric)]

@@ -9,7 +9,7 @@ import numpy as np
 from llmload.analysis.attempts import Attempts, slo_terms
 from llmload.analysis.metrics import are_known
 from llmload.analysis.stats import Bools, Floats
-from llmload.promises import Bound, Gate, Slo
+from llmload.promises import Bound, Gate, Promised, slos_of
 
 MOST_WITHOUT_PACE = 0.2
 _OF_TEXT = ("ttft", "ttfo", "e2e")
@@ -39,7 +39,7 @@ def share_target(gate: Gate, bound: Bound) -> float | None:
     return _rest(point) if wants_more else point
 
 
-def claim_of(gate: Gate, bound: Bound, attempts: Attempts, slo: Slo | None) -> Claim | None:
+def claim_of(gate: Gate, bound: Bound, attempts: Attempts, slo: Promised) -> Claim | None:
     """The claim that this gate makes; None where it is about a mean, a maximum or a rate."""
     target = share_target(gate, bound)
     if target is None:
@@ -73,16 +73,20 @@ def judged_ms(subject: str, attempts: Attempts) -> Floats:
     return np.where(attempts.is_ok, values, np.inf)
 
 
-def needs_tokens(gate: Gate, slo: Slo | None) -> bool:
+def needs_tokens(gate: Gate, slo: Promised) -> bool:
     """Whether the gate's figure rests on counts of output tokens."""
     if gate.subject == "goodput":
-        return slo is not None and slo.tpot_ms is not None
+        return _limits_tpot(slo)
     return gate.subject in ("tpot", "output_tps", "total_tps")
 
 
-def needs_pace(gate: Gate, slo: Slo | None) -> bool:
+def needs_pace(gate: Gate, slo: Promised) -> bool:
     """Whether the gate's figure rests on the time between tokens."""
-    return gate.subject == "tpot" or (gate.subject == "goodput" and slo is not None and slo.tpot_ms is not None)
+    return gate.subject == "tpot" or (gate.subject == "goodput" and _limits_tpot(slo))
+
+
+def _limits_tpot(slo: Promised) -> bool:
+    return any(term == "tpot" for each in slos_of(slo) for term, _ in slo_terms(each))
 
 
 def _has_pace(attempts: Attempts) -> bool:
@@ -91,7 +95,7 @@ def _has_pace(attempts: Attempts) -> bool:
     return not several.any() or float(np.isnan(attempts.latency_ms["tpot"][several]).mean()) <= MOST_WITHOUT_PACE
 
 
-def missing_data(gate: Gate, attempts: Attempts, slo: Slo | None) -> str | None:
+def missing_data(gate: Gate, attempts: Attempts, slo: Promised) -> str | None:
     """Which figure the gate needs and the completed requests do not have; None when there is data.
 
     Requests whose tokens nobody counted would keep a TPOT limit for want of a figure, so nearly all must be counted.
@@ -100,7 +104,7 @@ def missing_data(gate: Gate, attempts: Attempts, slo: Slo | None) -> str | None:
         return "token count"
     terms = [gate.subject] if gate.subject in attempts.latency_ms else []
     if gate.subject == "goodput":
-        terms = [term for term, _ in slo_terms(slo)]
+        terms = [term for each in slos_of(slo) for term, _ in slo_terms(each)]
     if missing := next((term for term in terms if not attempts.term_has_data(term)), None):
         return missing
     if needs_pace(gate, slo) and not _has_pace(attempts):

@@ -16,14 +16,14 @@ from llmload.analysis.slices import rate_amounts, rate_slices
 from llmload.analysis.stats import Bools, Floats, percentiles
 from llmload.baseline import Estimate, Estimates
 from llmload.domain import StepMetrics
-from llmload.promises import LATENCIES, RATES, Slo
+from llmload.promises import LATENCIES, RATES, Promised
 
 _NEEDS_TOKENS = ("tpot", "output_tps", "total_tps")
 _LASTS_AS_LONG = ("ttft", "ttfo", "e2e")
 """Latencies that a failed attempt had lasted for, when it ended."""
 
 
-def estimates_of(folded: Folded, metrics: StepMetrics, slo: Slo | None) -> Estimates:
+def estimates_of(folded: Folded, metrics: StepMetrics, slo: Promised) -> Estimates:
     """Every figure that these windows of one step have, by the words of a gate; `metrics` are theirs.
 
     Tokens that were only estimated from characters give no figure, as they decide no gate. Where attempts were made and
@@ -36,7 +36,7 @@ def estimates_of(folded: Folded, metrics: StepMetrics, slo: Slo | None) -> Estim
     return dict(sorted(found))
 
 
-def estimates_by_repeat(folded: Folded, slo: Slo | None) -> tuple[Estimates, ...]:
+def estimates_by_repeat(folded: Folded, slo: Promised) -> tuple[Estimates, ...]:
     """The same of each climb of the ladder by itself, in order; none where there was only one."""
     climbs = sorted({observation.look.repeat for observation in folded.observations})
     if climbs in ([], [0]):
@@ -55,7 +55,7 @@ def _blocks(folded: Folded) -> Ints:
 # ---------------------------------------------------------------- shares and rates
 
 
-def _shares(attempts: Attempts, blocks: Ints, slo: Slo | None) -> Iterator[tuple[str, Estimate]]:
+def _shares(attempts: Attempts, blocks: Ints, slo: Promised) -> Iterator[tuple[str, Estimate]]:
     """Of all attempts."""
     for name, holds in (("goodput", attempts.good(slo)), ("error_rate", ~attempts.is_ok)):
         yield name, Estimate(float(holds.sum()) / len(holds), ratio_error(*_by_block(holds, blocks)))

@@ -10,7 +10,7 @@ from typing import assert_never
 from llmload.domain import RunHeader, TargetFacts
 from llmload.scenario.asked import ClosedLoop, Load, OpenLoop, Scenario, Simulator, Trace
 from llmload.scenario.lengths import LengthFile
-from llmload.scenario.traffic import PromptFile, Synthetic, Workload
+from llmload.scenario.traffic import Mixture, PromptFile, Synthetic, Workload
 
 _OF_THE_MACHINE = ("gpu", "gpu_count", "driver", "model_revision")
 
@@ -41,15 +41,23 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
 def workload_terms(workload: Workload) -> dict[str, object]:
     """What is asked, by name. A file of prompts or of lengths is known by what it holds, not by where it lies."""
     terms = asdict(workload)
-    prompts = terms.pop("prompts")
-    match workload.prompts:
+    del terms["prompts"]
+    if not isinstance(workload.prompts, Mixture):
+        return {**terms, **_prompt_terms(workload.prompts)}
+    classes = [{"class": each.name, "share": each.share, **_prompt_terms(each.prompts)} for each in workload.classes]
+    return {**terms, "mixture": classes}
+
+
+def _prompt_terms(prompts: Synthetic | PromptFile) -> dict[str, object]:
+    terms = asdict(prompts)
+    match prompts:
         case Synthetic(lengths=lengths):
-            return {**terms, **_synthetic(prompts, lengths)}
+            return _synthetic(terms, lengths)
         case PromptFile():
-            del prompts["reading"]["path"]
-            return {**terms, "file": prompts}
+            del terms["reading"]["path"]
+            return {"file": terms}
         case _:
-            assert_never(workload.prompts)
+            assert_never(prompts)
 
 
 def _synthetic(terms: dict[str, object], lengths: LengthFile | None) -> dict[str, object]:

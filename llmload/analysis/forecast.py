@@ -13,7 +13,7 @@ from llmload.promises import Bound, Slo
 from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
 from llmload.scenario.lengths import Fixed, LengthFile, Lengths, Lognormal, Normal, Uniform
 from llmload.scenario.recording import Recording
-from llmload.scenario.traffic import PromptFile, Synthetic, Workload
+from llmload.scenario.traffic import Mixture, PromptFile, Synthetic, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _forecast_step(scenario: Scenario, step: Step) -> StepForecast:
     sent = None if first is None else first + warmup
     is_drawn = not isinstance(load.shape, Trace)  # a trace has its own lengths, see forecast_trace
     input_mean, output_mean = mean_input(scenario.workload), mean_output(scenario.workload)
-    at_slo_s = _at_slo_s(scenario, step, sent, _seconds_at_slo(scenario.slo, output_mean))
+    at_slo_s = _at_slo_s(scenario, step, sent, _mean_at_slo(scenario))
     return StepForecast(
         step=step,
         warmup=climbs * warmup,
@@ -153,7 +153,25 @@ def _at_slo_s(scenario: Scenario, step: Step, sent: int | None, each_s: float | 
 
 def mean_input(workload: Workload) -> float | None:
     """Mean tokens of a prompt as asked; None where a file says what prompts are, and not how many tokens."""
-    match workload.prompts:
+    means = [(share, _mean_prompt(prompts)) for share, prompts in _kinds(workload)]
+    known = [share * mean for share, mean in means if mean is not None]
+    return sum(known) if len(known) == len(means) else None
+
+
+def mean_output(workload: Workload) -> float:
+    """Mean tokens of an answer as asked."""
+    return sum(share * _mean_answer(prompts) for share, prompts in _kinds(workload))
+
+
+def _kinds(workload: Workload) -> tuple[tuple[float, Synthetic | PromptFile], ...]:
+    """What requests are asked from, each with its share of them."""
+    if isinstance(workload.prompts, Mixture):
+        return tuple((each.share, each.prompts) for each in workload.prompts.classes)
+    return ((1.0, workload.prompts),)
+
+
+def _mean_prompt(prompts: Synthetic | PromptFile) -> float | None:
+    match prompts:
         case PromptFile():
             return None
         case Synthetic(lengths=LengthFile(found=found)):
@@ -161,12 +179,11 @@ def mean_input(workload: Workload) -> float | None:
         case Synthetic(input_tokens=lengths):
             return mean_length(lengths)
         case _:
-            assert_never(workload.prompts)
+            assert_never(prompts)
 
 
-def mean_output(workload: Workload) -> float:
-    """Mean tokens of an answer as asked."""
-    match workload.prompts:
+def _mean_answer(prompts: Synthetic | PromptFile) -> float:
+    match prompts:
         case PromptFile(output_tokens=None, found=found):
             return found.output_tokens
         case Synthetic(lengths=LengthFile(found=measured)):
@@ -175,7 +192,7 @@ def mean_output(workload: Workload) -> float:
             assert lengths is not None  # noqa: S101 - the first case
             return mean_length(lengths)
         case _:
-            assert_never(workload.prompts)
+            assert_never(prompts)
 
 
 def mean_length(lengths: Lengths) -> float:
@@ -189,6 +206,16 @@ def mean_length(lengths: Lengths) -> float:
             return mean
         case _:
             assert_never(lengths)
+
+
+def _mean_at_slo(scenario: Scenario) -> float | None:
+    """How long one answer takes on average where each just keeps its SLO; None where one has no bound."""
+    workload = scenario.workload
+    if not workload.classes:
+        return _seconds_at_slo(scenario.slo, mean_output(workload))
+    each = [(c.share, _seconds_at_slo(c.slo or scenario.slo, _mean_answer(c.prompts))) for c in workload.classes]
+    known = [share * seconds for share, seconds in each if seconds is not None]
+    return sum(known) if len(known) == len(each) else None
 
 
 def _seconds_at_slo(slo: Slo | None, output_tokens: float) -> float | None:

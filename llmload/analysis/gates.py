@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -20,7 +21,7 @@ from llmload.analysis.traffic import Amounts
 from llmload.analysis.wording import counted, figure, level, name, percent
 from llmload.domain import Observation
 from llmload.planned import Step
-from llmload.promises import RATES, Bound, Change, Gate
+from llmload.promises import RATES, Bound, Change, Gate, Promised, SloByClass, slo_of
 from llmload.scenario.asked import ClosedLoop, Scenario, Trace
 from llmload.verdict import Caveat, Evidence, Status, Verdict
 
@@ -30,12 +31,37 @@ READ_ERRORS = "Read the error counts of this step; the server may refuse this lo
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one step left to be judged: its windows in order, and how the looks at them share the level."""
+    """What one step left to be judged: its windows in order, and how the looks at them share the level.
+
+    `folded` are the requests that are judged: those of `traffic_class`, where it is given. `all` is whatever was sent.
+    """
 
     step: Step
-    folded: Folded
+    all: Folded
     scenario: Scenario
     looks: int
+    traffic_class: str | None = None
+
+    @property
+    def folded(self) -> Folded:
+        """The requests that are judged."""
+        return self.all if self.traffic_class is None else self.all.of(self.traffic_class)
+
+    @property
+    def promised(self) -> Promised:
+        """What makes a request of them good."""
+        promised = self.scenario.promised
+        return promised if self.traffic_class is None else slo_of(promised, self.traffic_class)
+
+    @property
+    def share(self) -> float:
+        """Of the measured attempts, those that are judged: 0..1."""
+        return len(self.attempts) / len(self.all.attempts) if len(self.all.attempts) else 1.0
+
+    @property
+    def block(self) -> int:
+        """Judged requests that shared the server at one time: of a class, its share of all that did."""
+        return max(1, math.ceil(least_block(self.step, self.all.attempts) * self.share))
 
     @property
     def observations(self) -> tuple[Observation, ...]:
@@ -98,7 +124,8 @@ def _judge(gate: Gate, sample: Sample, relate: Relate) -> Verdict:
 
 def judge_gate(gate: Gate, bound: Bound, sample: Sample) -> Verdict:
     """Decide one absolute gate at one step from data that is valid."""
-    return _without_figure(gate, sample) or _absolute(gate, bound, sample)
+    mine = replace(sample, traffic_class=gate.traffic_class)
+    return _without_figure(gate, mine) or _absolute(gate, bound, mine)
 
 
 def _unmeasured(gate: Gate, step: Step, caveat: Caveat) -> Verdict:
@@ -114,7 +141,7 @@ def _without_figure(gate: Gate, sample: Sample) -> Verdict | None:
     if not attempts.is_ok.any() and _wants_success(gate):
         because = f"none of {counted(len(attempts), 'request')} at {label} succeeded"
         return Verdict(gate, label, Status.FAIL, because, READ_ERRORS, "SloViolation", _count_evidence(gate, sample))
-    slo = sample.scenario.slo
+    slo = sample.promised
     if attempts.is_ok.any() and (missing := missing_data(gate, attempts, slo)):
         return no_data(gate, sample.step, f"the completed requests have no {missing}")
     if needs_tokens(gate, slo) and (attempts.is_estimated & attempts.is_ok).any():
@@ -142,7 +169,7 @@ def _wants_success(gate: Gate) -> bool:
 
 
 def _absolute(gate: Gate, bound: Bound, sample: Sample) -> Verdict:
-    claim = claim_of(gate, bound, sample.attempts, sample.scenario.slo)
+    claim = claim_of(gate, bound, sample.attempts, sample.promised)
     if claim is not None:
         return _judge_claim(gate, bound, claim, sample)
     if gate.stat == "max":
@@ -154,9 +181,8 @@ def _absolute(gate: Gate, bound: Bound, sample: Sample) -> Verdict:
 
 
 def _judge_claim(gate: Gate, bound: Bound, claim: Claim, sample: Sample) -> Verdict:
-    block = least_block(sample.step, sample.attempts)
     windows = sample.attempts.by_window(claim.holds, claim.among)
-    decision = replay_looks(windows, claim.target, block=block, alpha=sample.alpha)
+    decision = replay_looks(windows, claim.target, block=sample.block, alpha=sample.alpha)
     evidence = Evidence(
         observed=decision.share,
         target=decision.target,
@@ -218,7 +244,7 @@ def _bounds(decision: ShareDecision, alpha: float) -> str:
 def _undecided(decision: ShareDecision, sample: Sample) -> tuple[str, str]:
     """Remedy and kind of an open verdict."""
     if decision.blocks < LEAST_BLOCKS:
-        needed = LEAST_BLOCKS * decision.block_size
+        needed = math.ceil(LEAST_BLOCKS * decision.block_size / sample.share)
         return f"Measure at least {needed} requests in one window at {sample.step.label} (load.requests)", (
             "TooFewRequests"
         )
@@ -245,16 +271,28 @@ def _what_broke(gate: Gate, bound: Bound, sample: Sample) -> str:
     if gate.subject != "goodput" or bound.op != ">=":
         return ""
     attempts = sample.attempts
-    broken = []
-    for metric, limit in slo_terms(sample.scenario.slo):
-        values = attempts.latency_ms[attempts.judged(metric)]
-        over = int((attempts.is_ok & (np.nan_to_num(values, nan=-1.0) > limit)).sum())
-        if over:
-            broken.append(f"{over} over {metric} {figure(replace(gate, subject=metric), limit)}")
+    broken = [f"{count} over {term}" for term, count in _beyond(gate, sample).items()]
     dropped = attempts.dropped
     failed = int((~attempts.is_ok).sum()) - dropped
     broken += [f"{count} {fate}" for count, fate in ((failed, "failed"), (dropped, "dropped")) if count]
     return f"; not good: {', '.join(broken)}" if broken else ""
+
+
+def _beyond(gate: Gate, sample: Sample) -> dict[str, int]:
+    """How many completed requests are over each term, by its words; each is held against the SLO of its class."""
+    promised, found = sample.promised, dict[str, int]()
+    names = tuple(sample.all.classes) if isinstance(promised, SloByClass) else ()
+    parts = [(slo_of(promised, name), sample.all.of(name).attempts) for name in names] or [
+        (slo_of(promised, None), sample.attempts)
+    ]
+    for slo, attempts in parts:
+        for metric, limit in slo_terms(slo):
+            values = attempts.latency_ms[attempts.judged(metric)]
+            over = int((attempts.is_ok & (np.nan_to_num(values, nan=-1.0) > limit)).sum())
+            term = f"{metric} {figure(replace(gate, subject=metric), limit)}"
+            if over:
+                found[term] = found.get(term, 0) + over
+    return found
 
 
 # ---------------------------------------------------------------- maxima

@@ -203,12 +203,15 @@ def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> Step
         return None
     sample = sample_of(step, mine, scenario)
     folded = sample.folded
-    metrics = measure_folded(folded, scenario.slo)
+    metrics = measure_folded(folded, scenario.promised)
     caveats: tuple[Caveat, ...] = ()
     if mine and facts is not None:
         caveats = check_measured(Measured(mine, folded.attempts, metrics, scenario, facts, observed.cpus))
     against = caveats if metrics.ok else (*caveats, of_run) if of_run is not None else caveats
-    estimates, repeats = estimates_of(folded, metrics, scenario.slo), estimates_by_repeat(folded, scenario.slo)
+    estimates, repeats = (
+        estimates_of(folded, metrics, scenario.promised),
+        estimates_by_repeat(folded, scenario.promised),
+    )
     verdicts = judge_sample(gates, sample, against, _relation(Candidate(step, estimates, repeats), observed))
     looks = tuple(o.look for o in mine)
     return StepResult(
@@ -224,7 +227,7 @@ def _step_result(step: Step, observed: _Observed, of_run: Caveat | None) -> Step
         server=server_figures_of(mine),
         checks=checks_of(mine),
         capacity=_capacity(sample, against),
-        parts=parts_of(mine, scenario.slo),
+        parts=parts_of(mine, scenario.promised),
     )
 
 

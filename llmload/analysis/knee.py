@@ -26,7 +26,7 @@ def knee_of(steps: Sequence[StepResult], scenario: Scenario) -> Knee | None:
     """
     axes = {result.step.axis for result in steps}
     ladder = sorted((result for result in steps if tells(result)), key=lambda result: result.step.value)
-    if scenario.slo is None or len(axes) != 1 or not ladder:
+    if scenario.promised is None or len(axes) != 1 or not ladder:
         return None
     target = _target(scenario)
     unbroken = takewhile(lambda result: not breaks(result, target), ladder)
@@ -39,7 +39,7 @@ def _target(scenario: Scenario) -> float:
     """What `recommend` asks for, else the strictest absolute promise about goodput."""
     if scenario.recommend is not None:
         return scenario.recommend.goodput_target
-    promises = (gate.promise for gate in scenario.gates if gate.subject == "goodput")
+    promises = (gate.promise for gate in scenario.gates if gate.subject == "goodput" and gate.traffic_class is None)
     return max((each.value for each in promises if isinstance(each, Bound)), default=DEFAULT_TARGET)
 
 
@@ -78,7 +78,8 @@ def _decided(result: StepResult, target: float) -> Status | None:
     told = (
         verdict.status
         for verdict in result.verdicts
-        if verdict.gate.subject == "goodput" and verdict.gate.promise == Bound(">=", target)
+        if (verdict.gate.subject, verdict.gate.traffic_class) == ("goodput", None)
+        and verdict.gate.promise == Bound(">=", target)
     )
     return next((status for status in told if status in _DECIDED), None)
 

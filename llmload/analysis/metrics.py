@@ -14,14 +14,14 @@ from llmload.analysis.shares import clustered_bounds, least_block
 from llmload.analysis.stats import Bools, Floats, percentiles
 from llmload.domain import Observation, StepMetrics
 from llmload.latency import Histogram, LatencySummary
-from llmload.promises import Slo
+from llmload.promises import Promised
 
 _SHOWN = ("ttft", "ttft_due", "ttfo", "tpot", "itl_max", "e2e", "lag", "connect")
 _NS_PER_S = 1e9
 _MOST_UNCOUNTED = 0.01
 
 
-def measure(observations: Sequence[Observation], slo: Slo | None) -> StepMetrics:
+def measure(observations: Sequence[Observation], slo: Promised) -> StepMetrics:
     """Every figure of METRICS.md over all windows of one step; what could not be had is None or left out.
 
     The bounds of goodput are one-sided at 95 % each, after the design effect; None where there are fewer than
@@ -30,7 +30,7 @@ def measure(observations: Sequence[Observation], slo: Slo | None) -> StepMetrics
     return measure_folded(fold(observations), slo)
 
 
-def measure_folded(folded: Folded, slo: Slo | None) -> StepMetrics:
+def measure_folded(folded: Folded, slo: Promised) -> StepMetrics:
     """As `measure`, for windows that are folded already."""
     attempts, observations, traffic = folded.attempts, folded.observations, folded.traffic
     window_s = sum(o.end_ns - o.start_ns for o in observations) / _NS_PER_S

@@ -88,7 +88,7 @@ def unlike(a: Scenario, b: Scenario) -> tuple[Difference, ...]:
     ours, theirs = workload_terms(a.workload), workload_terms(b.workload)
     found = [(f"workload.{key}", ours.get(key), theirs.get(key)) for key in sorted({*ours, *theirs})]
     found += [(f"load.{key}", getattr(a.load, key), getattr(b.load, key)) for key in _OF_THE_LOAD]
-    found += [("load", _ladder(a), _ladder(b)), ("slo", a.slo, b.slo)]
+    found += [("load", _ladder(a), _ladder(b)), ("slo", a.promised, b.promised)]
     return tuple(Difference(key, str(one), str(other)) for key, one, other in found if one != other)
 
 

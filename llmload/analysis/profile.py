@@ -13,6 +13,7 @@ from llmload.analysis.knee import breaks, tells
 from llmload.analysis.prices import usd_per_gpu_hour
 from llmload.capacity import Carried, Profile, SaturationPoint
 from llmload.domain import RunResult, StepResult, TargetFacts
+from llmload.promises import SloByClass
 from llmload.scenario.asked import Scenario, Simulator
 from llmload.timeline import GpuSeries
 
@@ -37,9 +38,14 @@ class Hardware:
 
 
 def profile_of(run: RunResult, scenario: Scenario) -> Profile | None:
-    """The profile that this run measured; None without a ladder of concurrencies, an SLO, or a server that answered."""
+    """The profile that this run measured; None without a ladder of concurrencies, an SLO, or a server that answered.
+
+    Nor where classes of traffic have SLOs of their own: a profile tells one, and no load would be found by it.
+    """
     knee, facts, slo = run.knee, run.target, run.slo
     if knee is None or knee.axis != "concurrency" or facts is None or slo is None:
+        return None
+    if isinstance(scenario.promised, SloByClass):
         return None
     found = {result.step.value: result for result in run.steps}
     each = gpus_per_replica(facts)

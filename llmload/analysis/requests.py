@@ -11,7 +11,7 @@ from llmload.analysis.attempts import attempts_of
 from llmload.analysis.stats import Floats
 from llmload.domain import Observation, Outcome, TokenSource
 from llmload.planned import Step
-from llmload.promises import Slo
+from llmload.promises import Promised
 
 _NS_PER_S = 1e9
 
@@ -44,7 +44,7 @@ class RequestRow:
     error_type: str | None
 
 
-def request_rows(steps: Iterable[Sequence[Observation]], slo: Slo | None) -> Iterator[RequestRow]:
+def request_rows(steps: Iterable[Sequence[Observation]], slo: Promised) -> Iterator[RequestRow]:
     """Rows step by step, each step given as all of its windows, in the order of the run.
 
     As in every figure, warm-up, fillers and requests that we cancelled ourselves are left out. Only one step is held
@@ -55,7 +55,7 @@ def request_rows(steps: Iterable[Sequence[Observation]], slo: Slo | None) -> Ite
             yield from _rows(observations, slo)
 
 
-def _rows(observations: Sequence[Observation], slo: Slo | None) -> Iterator[RequestRow]:
+def _rows(observations: Sequence[Observation], slo: Promised) -> Iterator[RequestRow]:
     attempts = attempts_of(observations)
     shown = ("lag", "ttft", "ttft_due", "tpot", "itl_max", "e2e")
     latency = {name: _known(attempts.latency_ms[name]) for name in shown}

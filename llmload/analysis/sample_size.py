@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from llmload.analysis.stats import LEAST_BLOCKS, Bools, clopper_pearson
 from llmload.analysis.wording import percent
 from llmload.errors import Problem, ScenarioError
 from llmload.planned import Step
-from llmload.promises import Bound, Gate
+from llmload.promises import Bound, Gate, slos_of
 from llmload.scenario.asked import Scenario, Trace
 from llmload.scenario.tree import find, lines_of, read
 from llmload.scenario.validation import key_place
@@ -27,6 +28,7 @@ BAD_COUNTS = (0, 1, 2, 3, 5, 10)
 
 _SMALL_FOR_P99 = 1000
 _LARGEST = 1_000_000
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +105,16 @@ def check_reachable(scenario: Scenario) -> None:
 
 
 def _outlook(gate: Gate, step: Step, target: float, scenario: Scenario) -> Outlook:
-    sizes = planned_sizes(scenario, step)
+    share = _share(gate, scenario)
+    sizes = _part(planned_sizes(scenario, step), share)
     looks = len(sizes)
     alpha = look_level(scenario, looks)
-    block = _block(step, scenario)
+    block = _block(step, scenario, share)
     best = _decide(sizes, 0, target, alpha, block)
     if best.status is not Status.PASS and step.axis != "concurrency":
-        block = _least_block(step)  # a faster server makes smaller blocks: what passes with these is not refused
+        block = _least_block(step, share)  # a faster server makes smaller blocks: what passes with these is not refused
         best = _decide(sizes, 0, target, alpha, block)
+    first = _decide(sizes[:1], 0, target, alpha, _block(step, scenario, share))
     return Outlook(
         gate=gate,
         step=step,
@@ -121,8 +125,20 @@ def _outlook(gate: Gate, step: Step, target: float, scenario: Scenario) -> Outlo
         blocks=best.blocks,
         most_bad=_most_bad(sizes, target, alpha, block) if best.status is Status.PASS else None,
         table=tuple(_smallest_verdict(target, bad, alpha) for bad in BAD_COUNTS),
-        warnings=tuple(_warnings(gate, step, _decide(sizes[:1], 0, target, alpha, _block(step, scenario)), scenario)),
+        warnings=tuple(_warnings(gate, step, first, scenario)),
     )
+
+
+def _share(gate: Gate, scenario: Scenario) -> float:
+    """Of all requests, those that the gate speaks of: 0..1."""
+    mine = None if gate.traffic_class is None else scenario.workload.named(gate.traffic_class)
+    return 1.0 if mine is None else mine.share
+
+
+def _part(sizes: Sequence[int], share: float) -> list[int]:
+    """What a class gets of each window, all together no more than its share."""
+    totals = [math.floor(total * share + _ROUNDING) for total in accumulate(sizes)]
+    return [total - before for before, total in pairwise((0, *totals))] if share < 1 else list(sizes)
 
 
 def _smallest_verdict(target: float, bad: int, alpha: float) -> int | None:
@@ -134,9 +150,10 @@ def _smallest_verdict(target: float, bad: int, alpha: float) -> int | None:
 def _warnings(gate: Gate, step: Step, first: ShareDecision, scenario: Scenario) -> list[str]:
     found = []
     if gate.stat == "p99" and first.n < _SMALL_FOR_P99:
-        found.append(f"p99 rests on {first.n // 100} requests of the first {first.n}; ask for {_SMALL_FOR_P99} or more")
+        wanted = math.ceil(_SMALL_FOR_P99 / _share(gate, scenario))
+        found.append(f"p99 rests on {first.n // 100} requests of the first {first.n}; ask for {wanted} or more")
     if first.blocks < LEAST_BLOCKS:
-        wanted = LEAST_BLOCKS * first.block_size
+        wanted = math.ceil(LEAST_BLOCKS * first.block_size / _share(gate, scenario))
         so = (
             "so the first look stays open"
             if step.axis == "concurrency"
@@ -155,19 +172,23 @@ def _warnings(gate: Gate, step: Step, first: ShareDecision, scenario: Scenario) 
 
 
 def _slowest_s(scenario: Scenario) -> float | None:
-    """How long an answer may take, where the SLO says so."""
-    return scenario.slo.e2e_ms / 1000 if scenario.slo is not None and scenario.slo.e2e_ms is not None else None
+    """How long an answer may take, where every SLO says so."""
+    limits = [slo.e2e_ms for slo in slos_of(scenario.promised)]
+    known = [limit / 1000 for limit in limits if limit is not None]
+    return max(known) if known and len(known) == len(limits) else None
 
 
-def _least_block(step: Step) -> int:
-    """Requests of a block on the fastest server: concurrency, or in open loop one."""
-    return max(1, int(step.value)) if step.axis == "concurrency" else 1
+def _least_block(step: Step, share: float = 1.0) -> int:
+    """Requests of a block on the fastest server: concurrency, of a class its share of it, or in open loop one."""
+    return max(1, math.ceil(int(step.value) * share - _ROUNDING)) if step.axis == "concurrency" else 1
 
 
-def _block(step: Step, scenario: Scenario) -> int:
+def _block(step: Step, scenario: Scenario, share: float) -> int:
     """Requests of a block: concurrency, or at a rate those that come while the slowest answer of the SLO takes."""
     slowest_s = _slowest_s(scenario)
-    return math.ceil(step.value * slowest_s) if step.axis == "rate" and slowest_s is not None else _least_block(step)
+    if step.axis == "rate" and slowest_s is not None:
+        return math.ceil(step.value * slowest_s * share - _ROUNDING)
+    return _least_block(step, share)
 
 
 def _most_bad(sizes: Sequence[int], target: float, alpha: float, block: int) -> int:
@@ -197,7 +218,8 @@ def _problem(outlook: Outlook, scenario: Scenario) -> Problem:
     gate, line = outlook.gate, outlook.gate.line or 1
     lines = scenario.document.text.splitlines()
     source_line = lines[line - 1] if gate.line and line <= len(lines) else ""
-    message = f"{gate} can never pass at {outlook.step.label} with {outlook.requests} requests"
+    of_class = f" of the class {gate.traffic_class}" if gate.traffic_class else ""
+    message = f"{gate} can never pass at {outlook.step.label} with {outlook.requests} requests{of_class}"
     return Problem(
         file=scenario.document.source,
         line=line,
@@ -233,9 +255,10 @@ def _way_out(outlook: Outlook, scenario: Scenario) -> str:
             "replay more of the trace, or a longer one"
         )
     if outlook.blocks < LEAST_BLOCKS:
-        size = _least_block(outlook.step)
+        share = _share(outlook.gate, scenario)
+        size = _least_block(outlook.step, share)
         # with only four blocks a request is worth less than half an independent one
-        wanted = max(LEAST_BLOCKS * size, _round_up(3 * needed))
+        wanted = max(math.ceil(LEAST_BLOCKS * size / share), _round_up(math.ceil(3 * needed / share)))
         return f"A verdict needs {LEAST_BLOCKS} blocks of {size} requests or more: set load.requests to {wanted}"
     return (
         f"Even without one bad request it takes {needed} independent ones, and a few more for their dependence: "
@@ -245,12 +268,14 @@ def _way_out(outlook: Outlook, scenario: Scenario) -> str:
 
 def _enough(outlook: Outlook, scenario: Scenario, needed: int) -> int:
     """The first round number that would do; more requests may mean more looks, each at a smaller level."""
-    proposed = _round_up(needed)
+    share = _share(outlook.gate, scenario)
+    block = _least_block(outlook.step, share)
+    proposed = _round_up(math.ceil(needed / share))
     while True:
         larger = replace(scenario, decision=replace(scenario.decision, max_requests=proposed))
-        sizes = planned_sizes(larger, outlook.step)
+        sizes = _part(planned_sizes(larger, outlook.step), share)
         alpha = look_level(larger, len(sizes))
-        if _decide(sizes, 0, outlook.target, alpha, _least_block(outlook.step)).status is Status.PASS:
+        if _decide(sizes, 0, outlook.target, alpha, block).status is Status.PASS:
             return proposed
         proposed = _round_up(proposed + proposed // 10)
 

@@ -33,7 +33,7 @@ class _Plan:
     scenario: Scenario
     steps: Sequence[StepForecast]
     trace: TraceForecast | None
-    rows: RowsPlan | None
+    rows: tuple[RowsPlan, ...]
     gates: Sequence[Outlook]
     relative: Sequence[RelativeOutlook]
     capacity: CapacityPlan | None
@@ -65,7 +65,7 @@ def plan(
     from llmload.analysis.row_use import check_rows
     from llmload.analysis.sample_size import check_reachable, outlooks
     from llmload.cli.capacity_plan import capacity_plan
-    from llmload.cli.rows_plan import rows_plan
+    from llmload.cli.rows_plan import rows_plans
     from llmload.cli.variations import variations_of
     from llmload.scenario.asked import Trace
     from llmload.scenario.explanation import explain as explained
@@ -81,7 +81,7 @@ def plan(
         steps = tuple(replace(step, warmup=warmup, arrivals_s=span_s) for step in steps)
     relative = relative_outlooks(scenario, variations_of(scenario))
     origins = explained(loaded, scenario) if explain else None
-    found = _Plan(scenario, steps, trace, rows_plan(scenario), gates, relative, capacity_plan(scenario), origins)
+    found = _Plan(scenario, steps, trace, rows_plans(scenario), gates, relative, capacity_plan(scenario), origins)
     print(_as_json(found) if json else "\n".join(_as_text(found)))
     check_reachable(scenario)
     check_rows(scenario)
@@ -109,7 +109,8 @@ def _as_json(found: _Plan) -> str:
         "document": _resolved(scenario),
         "steps": [{**asdict(step), "step": step.step.label} for step in found.steps],
         "trace": None if trace is None else {**asdict(trace), "rate_per_s": trace.rate_per_s},
-        "prompts": None if found.rows is None else asdict(found.rows),
+        "prompts": next((asdict(rows) for rows in found.rows if rows.traffic_class is None), None),
+        "mixture": _mixture_document(found),
         "gates": [_gate_document(outlook) for outlook in found.gates],
         "relative_gates": [_relative_document(outlook) for outlook in found.relative],
         "capacity": None if found.capacity is None else as_document(found.capacity),
@@ -118,6 +119,26 @@ def _as_json(found: _Plan) -> str:
     if found.explained is not None:
         document["explanation"] = [{**asdict(each), "source": each.source} for each in found.explained]
     return dumps(document, indent=2, sort_keys=True)
+
+
+def _mixture_document(found: _Plan) -> list[dict[str, object]]:
+    """The classes of traffic; none where all requests are of one kind."""
+    from dataclasses import asdict
+
+    rows = {each.traffic_class: asdict(each) for each in found.rows}
+    return [
+        {"class": each.name, "share": each.share, "prompts": rows.get(each.name)}
+        for each in found.scenario.workload.classes
+    ]
+
+
+def _classes(scenario: Scenario) -> Iterator[str]:
+    """One line for each class of traffic."""
+    from llmload.analysis.wording import percent
+
+    for each in scenario.workload.classes:
+        slo = "the SLO of all" if each.slo is None else "an SLO of its own"
+        yield f"class {each.name}: {percent(each.share)} of requests, in every block; {slo}"
 
 
 def _gate_document(outlook: Outlook) -> dict[str, object]:
@@ -176,9 +197,10 @@ def _as_text(found: _Plan) -> Iterator[str]:
     yield from _steps(scenario, found.steps)
     if found.trace is not None:
         yield from _trace(found.trace)
+    yield from (f"    {line}" for line in _classes(scenario))
     yield from lengths_as_text(scenario)
-    if found.rows is not None:
-        yield from rows_as_text(found.rows)
+    for rows in found.rows:
+        yield from rows_as_text(rows)
     yield ""
     yield from _gates(scenario, found.gates)
     yield from _relative(found.relative)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from llmload.analysis.looks import first_sizes, steps_of
-from llmload.analysis.row_use import rows_needed, stretch_of
+from llmload.analysis.row_use import files_of, rows_needed, stretch_of
 from llmload.planned import Look
 from llmload.scenario.asked import Scenario
+from llmload.scenario.corpus import Stretch
+from llmload.scenario.lengths import LengthFile
 from llmload.scenario.traffic import PromptFile, Synthetic
 from llmload.workload.choosing import choose
 from llmload.workload.file_plan import FilePlan
+from llmload.workload.mixed_plan import class_seed
 
 _SAMPLED = 1000
 
@@ -30,9 +33,10 @@ class Lengths:
 @dataclass(frozen=True, slots=True)
 class RowsPlan:
     """A file of prompts. `needed` is None where nobody knows how many rows a run needs; `sampled` are those of the
-    first window, up to 1000 of them.
+    first window, up to 1000 of them. `traffic_class` is that of a mixture which it belongs to.
     """
 
+    traffic_class: str | None
     path: str
     sha256: str
     order: str
@@ -44,32 +48,35 @@ class RowsPlan:
     sampled: Lengths
 
 
-def rows_plan(scenario: Scenario) -> RowsPlan | None:
-    """The file of prompts of a scenario; None where it has none."""
-    prompts = scenario.workload.prompts
-    if not isinstance(prompts, PromptFile):
-        return None
-    found = prompts.found
-    return RowsPlan(
-        path=prompts.reading.path,
-        sha256=found.sha256,
-        order=prompts.order,
-        reuse=prompts.reuse,
-        rows=found.rows,
-        skipped=found.skipped,
-        filtered=found.filtered,
-        needed=rows_needed(scenario),
-        sampled=_sampled(scenario, prompts),
+def rows_plans(scenario: Scenario) -> tuple[RowsPlan, ...]:
+    """Every file of prompts of a scenario, in a mixture one for each class that has one."""
+    return tuple(
+        RowsPlan(
+            traffic_class=traffic_class,
+            path=prompts.reading.path,
+            sha256=prompts.found.sha256,
+            order=prompts.order,
+            reuse=prompts.reuse,
+            rows=prompts.found.rows,
+            skipped=prompts.found.skipped,
+            filtered=prompts.found.filtered,
+            needed=rows_needed(scenario, traffic_class),
+            sampled=_sampled(scenario, prompts, traffic_class),
+        )
+        for traffic_class, prompts in files_of(scenario)
     )
 
 
-def _sampled(scenario: Scenario, prompts: PromptFile) -> Lengths:
+def _sampled(scenario: Scenario, prompts: PromptFile, traffic_class: str | None) -> Lengths:
     step = steps_of(scenario)[0]
     look = Look(step, 0, first_sizes(scenario, step)[0])
-    stretch = stretch_of(scenario, look)
-    count = min(_SAMPLED, stretch.count if stretch else _SAMPLED)
-    chosen = choose(scenario.workload, prompts, look, 0, count)
-    plan = FilePlan(scenario.workload.seed, 0, 0, chosen, prompts.output_tokens, unique=False)
+    given, workload = stretch_of(scenario, look), scenario.workload
+    if traffic_class is not None:
+        workload = replace(workload, seed=class_seed(workload.seed, traffic_class))
+    stretch = given[traffic_class] if isinstance(given, Mapping) and traffic_class is not None else given
+    count = min(_SAMPLED, stretch.count if isinstance(stretch, Stretch) else _SAMPLED)
+    chosen = choose(workload, prompts, look, 0, count)
+    plan = FilePlan(workload.seed, 0, 0, chosen, prompts.output_tokens, unique=False)
     asked = [plan.request(index) for index in range(count)]
     characters = [plan.row(index).characters for index in range(count)]
     return Lengths(
@@ -82,12 +89,17 @@ def _sampled(scenario: Scenario, prompts: PromptFile) -> Lengths:
 
 
 def lengths_as_text(scenario: Scenario) -> Iterator[str]:
-    """A line on the measured lengths of synthetic prompts, where the scenario names a file of them."""
+    """Lines on the measured lengths of synthetic prompts, where the scenario names files of them."""
     prompts = scenario.workload.prompts
-    if not isinstance(prompts, Synthetic) or prompts.lengths is None:
-        return
-    found = prompts.lengths.found
-    yield f"    lengths: {found.rows:,} rows of {prompts.lengths.path}, drawn in pairs"
+    kinds = [("", prompts), *((f" of {each.name}", each.prompts) for each in scenario.workload.classes)]
+    for whose, each in kinds:
+        if isinstance(each, Synthetic) and each.lengths is not None:
+            yield from _measured_lengths(whose, each.lengths)
+
+
+def _measured_lengths(whose: str, lengths: LengthFile) -> Iterator[str]:
+    found = lengths.found
+    yield f"    lengths{whose}: {found.rows:,} rows of {lengths.path}, drawn in pairs"
     yield (
         f"    on average {found.input_tokens:,.0f} tokens in and {found.output_tokens:,.0f} out, in the longest"
         f" {found.longest_input_tokens:,} and {found.longest_output_tokens:,}"
@@ -102,7 +114,8 @@ def as_text(found: RowsPlan) -> Iterator[str]:
     use = "drawn anew for each request" if found.order == "random" else f"each once, {found.order}"
     if found.reuse and found.order != "random":
         use += ", then from the beginning"
-    yield f"    prompts: {found.rows:,} rows of {found.path}{rest}, {use}"
+    whose = f" of {found.traffic_class}" if found.traffic_class else ""
+    yield f"    prompts{whose}: {found.rows:,} rows of {found.path}{rest}, {use}"
     if found.needed is not None:
         yield f"    the run may ask for {found.needed:,} of them, warm-up and fillers included"
     lengths = found.sampled

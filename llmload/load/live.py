@@ -12,7 +12,7 @@ from math import log
 from pathlib import Path
 
 from llmload.domain import Outcome, RequestRecord
-from llmload.promises import Slo
+from llmload.promises import Promised, Slo, slo_of
 
 _BUCKETS = 320
 _GROWTH = 1.06  # a bucket is 6 % wide: 0.01 ms to 20 minutes
@@ -69,12 +69,12 @@ class Live:
         for index in range(len(self.cells)):
             self.cells[index] = 0
 
-    def note(self, record: RequestRecord, slo: Slo | None, waits_from_ns: int | None) -> None:
+    def note(self, record: RequestRecord, slo: Promised, waits_from_ns: int | None) -> None:
         """A measured request has ended; its TTFT counts from `waits_from_ns`, None where it was never sent."""
         cells = self.cells
         cells[Cell.FINISHED] += record.outcome is not Outcome.CANCELLED
         cells[Cell.FAILED] += record.outcome not in _NO_FAILURE
-        cells[Cell.GOOD] += is_good(record, slo, waits_from_ns)
+        cells[Cell.GOOD] += is_good(record, slo_of(slo, record.part.traffic_class), waits_from_ns)
         if waits_from_ns is not None and record.first_ns is not None:
             ms = max((record.first_ns - waits_from_ns) / 1e6, _FLOOR_MS)
             bucket = min(int(log(ms / _FLOOR_MS) / log(_GROWTH)), _BUCKETS - 1)

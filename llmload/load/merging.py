@@ -10,6 +10,7 @@ from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord, W
 from llmload.load.clock import Clock
 from llmload.load.crew import Crew
 from llmload.load.window import Window
+from llmload.promises import slo_of
 
 _WORST_LAST = (Ending.COMPLETE, Ending.FUTILE, Ending.MAX_DURATION, Ending.GUARD, Ending.INTERRUPTED)
 
@@ -100,7 +101,7 @@ def _given_up(records: Sequence[RequestRecord], window: Window, ending: Ending) 
 def _timed_out(record: RequestRecord, window: Window, longest_ns: int) -> RequestRecord:
     if record.outcome is not Outcome.CANCELLED or record.phase is not Phase.MEASURED or record.sent_ns is None:
         return record
-    waited_ns, slo = _waited_ns(record), window.slo
+    waited_ns, slo = _waited_ns(record), slo_of(window.slo, record.part.traffic_class)
     limits_ns = [longest_ns]
     if slo is not None and slo.e2e_ms is not None:
         limits_ns.append(round(slo.e2e_ms * 1e6))

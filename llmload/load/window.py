@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from llmload.endpoint import Endpoint
 from llmload.planned import Look
-from llmload.promises import Slo
+from llmload.promises import Promised
 from llmload.scenario.asked import UNGUARDED, Guards
 from llmload.workload.file_plan import FilePlan
+from llmload.workload.mixed_plan import MixedPlan
 from llmload.workload.pace import Pace
 from llmload.workload.plan import Plan
 from llmload.workload.shard import WHOLE, Shard
@@ -24,8 +25,8 @@ class Window:
 
     look: Look
     endpoint: Endpoint
-    plan: Plan | FilePlan
-    slo: Slo | None  # for the figures shown while it runs, and for `futile_below`
+    plan: Plan | FilePlan | MixedPlan
+    slo: Promised  # for the figures shown while it runs, and for `futile_below`
     pace: Pace
     warmup: int
     duration_s: float | None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from llmload.promises import Gate, Slo
+from llmload.promises import Gate, Promised, Slo
 from llmload.scenario.traffic import Workload
 
 # ---------------------------------------------------------------- target
@@ -331,3 +331,8 @@ class Scenario:
     document: Document
     notices: tuple[str, ...] = ()
     telemetry: Telemetry = Telemetry()
+
+    @property
+    def promised(self) -> Promised:
+        """What makes a request good, by its class where classes have SLOs of their own."""
+        return self.workload.promised(self.slo)

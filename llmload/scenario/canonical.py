@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from llmload.promises import Gate
 from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.document.target import Launch
-from llmload.scenario.document.workload import Prompts, Synthetic
+from llmload.scenario.document.workload import Prompts, Synthetic, Workload
 from llmload.scenario.resolve import default_api, resolve_decision, resolve_load
 from llmload.scenario.secrets import MASK, mask_command, names_secret, scrub_url
 
@@ -81,9 +81,20 @@ def _written_out(document: ScenarioDocument) -> dict[str, JsonValue]:
     written = spec.model_copy(
         update={"target": target, "load": spec.load.model_copy(update=updates), "decision": decision}
     )
-    if spec.workload.prompts == Prompts():
-        prompts = Prompts(synthetic=Synthetic())
-        written = written.model_copy(update={"workload": spec.workload.model_copy(update={"prompts": prompts})})
+    written = written.model_copy(update={"workload": _prompts_written_out(spec.workload)})
     whole = document.model_copy(update={"spec": written})
-    plain: dict[str, JsonValue] = whole.model_dump(mode="json", by_alias=True, exclude_none=True)
+    beside = {"spec": {"workload": {"prompts"}}} if spec.workload.mixture is not None else None
+    plain: dict[str, JsonValue] = whole.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=beside)
     return plain
+
+
+def _prompts_written_out(workload: Workload) -> Workload:
+    """With the usual prompts where none are described; in a mixture, of each class."""
+    if workload.mixture is None:
+        return workload.model_copy(update={"prompts": _usual(workload.prompts)})
+    classes = [each.model_copy(update={"prompts": _usual(each.prompts)}) for each in workload.mixture]
+    return workload.model_copy(update={"mixture": classes})
+
+
+def _usual(prompts: Prompts) -> Prompts:
+    return Prompts(synthetic=Synthetic()) if prompts == Prompts() else prompts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llmload.errors import NotBuiltError
 from llmload.scenario.source import Loaded
-from llmload.scenario.tree import Entries, Items, Node, Step, Trouble, find, format_path, plain
+from llmload.scenario.tree import Node, Step, Trouble, find, format_path, plain
 from llmload.scenario.validation import key_place
 
 
@@ -35,7 +35,6 @@ _UNBUILT = (
     Unbuilt(
         ("spec", "workload", "prompts", "synthetic", "shared_prefix"), "shared prefixes", "Write tokens: 0", _has_prefix
     ),
-    Unbuilt(("spec", "workload", "mixture"), "mixtures of traffic", _DELETE, _always),
     Unbuilt(("spec", "workload", "sessions"), "conversations (sessions)", _DELETE, _always),
     Unbuilt(("spec", "workload", "api"), "embeddings", _DELETE, _always),
 )
@@ -44,7 +43,7 @@ _UNBUILT = (
 def refuse_unbuilt(loaded: Loaded) -> None:
     """NotBuiltError with every place where the author asks for what this version does not have."""
     root = loaded.root
-    troubles = [*_fields(root), *_gates(root)]
+    troubles = list(_fields(root))
     if troubles:
         raise NotBuiltError(loaded.source.problems(troubles))
 
@@ -58,11 +57,3 @@ def _fields(root: Node) -> Iterator[Trouble]:
 
 def _refusal(root: Node, path: tuple[Step, ...], feature: str, instead: str) -> Trouble:
     return Trouble(key_place(root, path), format_path(path), f"this version does not have {feature} yet", instead)
-
-
-def _gates(root: Node) -> Iterator[Trouble]:
-    gates = find(root, ("spec", "gates"))
-    for index, gate in enumerate(gates.nodes if isinstance(gates, Items) else ()):
-        path: tuple[Step, ...] = ("spec", "gates", index)
-        if isinstance(gate, Entries) and gate.get("class") is not None:
-            yield _refusal(root, (*path, "class"), "gates on one class of traffic", _DELETE)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from llmload.scenario.document.root import FileLogs, ScenarioDocument
 from llmload.scenario.document.target import Reference, Target
+from llmload.scenario.document.workload import Prompts
 
 
 def beside(document: ScenarioDocument, directory: Path) -> ScenarioDocument:
@@ -15,14 +16,13 @@ def beside(document: ScenarioDocument, directory: Path) -> ScenarioDocument:
     if workload.tokenizer is not None:
         tokenizer = workload.tokenizer.model_copy(update={"file": lead(workload.tokenizer.file, directory)})
         workload = workload.model_copy(update={"tokenizer": tokenizer})
-    if (file := workload.prompts.file) is not None:
-        file = file.model_copy(update={"path": lead(file.path, directory)})
-        workload = workload.model_copy(update={"prompts": workload.prompts.model_copy(update={"file": file})})
-    if (synthetic := workload.prompts.synthetic) is not None and synthetic.lengths is not None:
-        lengths = synthetic.lengths.model_copy(update={"path": lead(synthetic.lengths.path, directory)})
-        synthetic = synthetic.model_copy(update={"lengths": lengths})
-        prompts = workload.prompts.model_copy(update={"synthetic": synthetic})
-        workload = workload.model_copy(update={"prompts": prompts})
+    workload = workload.model_copy(
+        update={
+            "prompts": _prompts(workload.prompts, directory),
+            "mixture": workload.mixture
+            and [each.model_copy(update={"prompts": _prompts(each.prompts, directory)}) for each in workload.mixture],
+        }
+    )
     if load.trace is not None:
         trace = load.trace.model_copy(update={"file": lead(load.trace.file, directory)})
         load = load.model_copy(update={"trace": trace})
@@ -32,6 +32,16 @@ def beside(document: ScenarioDocument, directory: Path) -> ScenarioDocument:
         telemetry = telemetry.model_copy(update={"server_logs": logs})
     updates = {"target": _target(target, directory), "workload": workload, "load": load, "telemetry": telemetry}
     return document.model_copy(update={"spec": spec.model_copy(update=updates)})
+
+
+def _prompts(prompts: Prompts, directory: Path) -> Prompts:
+    file, synthetic = prompts.file, prompts.synthetic
+    if file is not None:
+        file = file.model_copy(update={"path": lead(file.path, directory)})
+    if synthetic is not None and synthetic.lengths is not None:
+        lengths = synthetic.lengths.model_copy(update={"path": lead(synthetic.lengths.path, directory)})
+        synthetic = synthetic.model_copy(update={"lengths": lengths})
+    return prompts.model_copy(update={"file": file, "synthetic": synthetic})
 
 
 def _target(target: Target, directory: Path) -> Target:

@@ -1,9 +1,10 @@
 """Gates as people write them: `p95(ttft) <= 800ms at concurrency 50`, or the long form, which makes the same `Gate`.
 
-gate    := subject (op value | "within" percent "of baseline" [", floor" value]) ["at" axis [op] number]
+gate    := subject ["of" class] (op value | "within" percent "of baseline" [", floor" value]) ["at" axis [op] number]
 subject := goodput | error_rate | rps | output_tps | total_tps | stat "(" metric ")"
 stat    := p50 | p90 | p95 | p99 | mean | max          metric := ttft | ttfo | tpot | itl_max | e2e | lag
 op      := "<=" | ">="        value carries its unit: 95%, 800ms, 1200 tok/s, 5/s        axis := concurrency | rate
+class   := the name of one class of workload.mixture, whose requests alone are judged
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ AXES = ("concurrency", "rate")
 EXAMPLE = "Write it like 'goodput >= 95%' or 'p95(ttft) <= 800ms at concurrency 50'"
 _VALUE = r"(?!at\b).*?(?=\s+at\b|$)"
 _LONGEST = 200
+_LONGEST_CLASS = 40
 _DECIMALS = 9  # of a millisecond: enough for anything, and printing then reading gives the same float
 
 
@@ -65,11 +67,13 @@ def parse_gate(text: str, *, id: str = "", level: Level = Level.FAIL, line: int 
         raise GateError(f"longer than {_LONGEST} characters", EXAMPLE)
     cursor = _Cursor(text)
     subject, stat = _subject(cursor)
+    traffic_class = _class(cursor)
     promise = _promise(cursor, subject)
     at = _at(cursor)
     if cursor.rest:
         raise cursor.fail(f"{cursor.rest!r} is left over at the end of the gate")
-    return named(Gate(subject=subject, promise=promise, stat=stat, at=at, id=id, level=level, line=line))
+    gate = Gate(subject, promise, stat=stat, at=at, id=id, level=level, line=line, traffic_class=traffic_class)
+    return named(gate)
 
 
 def named(gate: Gate) -> Gate:
@@ -122,6 +126,18 @@ def _nearest(word: str, known: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(word.lower(), known, n=1)
     choices = ", ".join(known)
     return f"Did you mean {near[0]}? Known: {choices}" if near else f"Use one of: {choices}"
+
+
+def _class(cursor: _Cursor) -> str | None:
+    if cursor.take(r"of\b") is None:
+        return None
+    start = cursor.next_offset
+    word = cursor.take(r"[^\s<>=]+")
+    if word is None:
+        raise cursor.fail("the class is missing after 'of'", "Write it like 'p95(ttft) of chat <= 800ms'")
+    if len(word) > _LONGEST_CLASS or re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", word) is None:
+        raise GateError(f"{word!r} is no name of a class", "Classes are named in a-z, 0-9 and -, like chat", start)
+    return word
 
 
 def _promise(cursor: _Cursor, subject: str) -> Bound | Change:

@@ -28,6 +28,7 @@ CHOICES: Mapping[tuple[Step, ...], Mapping[str, tuple[str, ...]]] = {
         "rate": ("concurrency", "trace"),
         "trace": ("concurrency", "rate", "arrival", "ramp"),
     },
+    ("spec", "workload"): {"prompts": ("mixture",), "mixture": ("prompts",)},
     _PROMPTS: {"synthetic": ("file",), "file": ("synthetic",)},
     (*_PROMPTS, "synthetic"): {
         "lengths": ("input_tokens", "output_tokens"),

@@ -16,6 +16,7 @@ from llmload.scenario.document import workload as written
 from llmload.scenario.document.root import Spec
 from llmload.scenario.files import lead
 from llmload.scenario.prompt_file import open_corpus
+from llmload.scenario.prompt_places import settled
 from llmload.scenario.prompt_rows import CHARACTERS_PER_TOKEN, DEFAULT_OUTPUT_TOKENS
 from llmload.scenario.resolve import default_api
 from llmload.scenario.resolve_traffic import reading_of
@@ -23,7 +24,6 @@ from llmload.scenario.rules import at_path
 from llmload.scenario.source import Loaded
 from llmload.scenario.tree import Node, Step, Trouble
 
-_FILE: tuple[Step, ...] = ("spec", "workload", "prompts", "file")
 _RECORDED = ("openai", "sharegpt")
 
 
@@ -32,20 +32,25 @@ def settle_prompts(loaded: Loaded, directory: Path) -> Loaded:
 
     DataFileError: the file cannot be used. ScenarioError: it does not suit what else is asked.
     """
-    spec = loaded.document.spec
-    file = spec.workload.prompts.file
+    return settled(loaded, lambda prompts, path: _settled(loaded, prompts, path, directory))
+
+
+def _settled(
+    loaded: Loaded, prompts: written.Prompts, path: tuple[Step, ...], directory: Path
+) -> tuple[written.Prompts, tuple[str, ...]]:
+    """The prompts at `path` with what their file held, and what to tell of it."""
+    file, spec = prompts.file, loaded.document.spec
     if file is None:
-        return loaded
-    if troubles := list(_contradictions(spec, loaded.root)):
+        return prompts, ()
+    path = (*path, "file")
+    if troubles := list(_contradictions(spec, loaded.root, path)):
         raise ScenarioError(loaded.source.problems(troubles))
     corpus = open_corpus(replace(reading_of(file), path=lead(file.path, directory)))
-    if troubles := list(_troubles(spec, file, corpus, loaded.root)):
+    if troubles := list(_troubles(loaded, file, corpus, path)):
         raise ScenarioError(loaded.source.problems(troubles))
     found = written.Found(**asdict(found_in(corpus)))
-    prompts = written.Prompts(file=file.model_copy(update={"sha256": corpus.sha256, "found": found}))
-    workload = spec.workload.model_copy(update={"prompts": prompts})
-    document = loaded.document.model_copy(update={"spec": spec.model_copy(update={"workload": workload})})
-    return replace(loaded, document=document, notices=(*loaded.notices, *_notices(file, corpus)))
+    told = written.Prompts(file=file.model_copy(update={"sha256": corpus.sha256, "found": found}))
+    return told, tuple(_notices(file, corpus))
 
 
 def found_in(corpus: Corpus) -> Found:
@@ -55,22 +60,23 @@ def found_in(corpus: Corpus) -> Found:
     return Found(corpus.sha256, len(corpus), corpus.skipped, corpus.filtered, round(mean, 3))
 
 
-def _contradictions(spec: Spec, root: Node) -> Iterator[Trouble]:
+def _contradictions(spec: Spec, root: Node, path: tuple[Step, ...]) -> Iterator[Trouble]:
     if spec.load.trace is not None:
         message = "a trace says how long each prompt is, and a file says what it is"
-        yield at_path(root, _FILE, message, "Keep one: delete prompts.file, or write a concurrency or a rate")
+        yield at_path(root, path, message, "Keep one: delete prompts.file, or write a concurrency or a rate")
 
 
-def _troubles(spec: Spec, file: written.PromptFile, corpus: Corpus, root: Node) -> Iterator[Trouble]:
+def _troubles(loaded: Loaded, file: written.PromptFile, corpus: Corpus, path: tuple[Step, ...]) -> Iterator[Trouble]:
+    root, target = loaded.root, loaded.document.spec.target
     if file.sha256 not in (None, corpus.sha256):
         message = f"the file's is {corpus.sha256}: it is another one, or was changed"
-        yield at_path(root, (*_FILE, "sha256"), message, "Bring back the file that was meant, or correct it")
-    api = spec.target.api or default_api(spec.target.framework)
-    dialect = adapter_for(spec.target.framework).dialects.get(api)
+        yield at_path(root, (*path, "sha256"), message, "Bring back the file that was meant, or correct it")
+    api = target.api or default_api(target.framework)
+    dialect = adapter_for(target.framework).dialects.get(api)
     if corpus.conversation_line is not None and dialect is not None and not dialect.takes_messages:
         where = f"{corpus.reading.path}:{corpus.conversation_line}"
         message = f"{where} is a conversation, and the API {api} takes one bare prompt"
-        yield at_path(root, (*_FILE, "path"), message, "Write target.api: chat, or rows of one message of the user")
+        yield at_path(root, (*path, "path"), message, "Write target.api: chat, or rows of one message of the user")
 
 
 def _notices(file: written.PromptFile, corpus: Corpus) -> Iterator[str]:

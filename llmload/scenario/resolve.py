@@ -6,16 +6,15 @@ from typing import assert_never
 
 from llmload.frameworks.registry import adapter_for
 from llmload.promises import Gate
-from llmload.promises import Slo as SloTerms
 from llmload.scenario import asked
 from llmload.scenario.document import target as written
 from llmload.scenario.document.capacity import Recommend
 from llmload.scenario.document.load import DEFAULT_LADDER, DEFAULT_REQUESTS, Gamma, Load
-from llmload.scenario.document.promises import Decision, Slo
+from llmload.scenario.document.promises import Decision
 from llmload.scenario.document.root import DockerLogs, FileLogs, Logs, ScenarioDocument, Telemetry
 from llmload.scenario.document.root import GpuTelemetry as GpuSource
 from llmload.scenario.document.settings import settings_model
-from llmload.scenario.resolve_traffic import resolve_workload
+from llmload.scenario.resolve_traffic import resolve_slo, resolve_workload
 from llmload.scenario.rules import DEFAULT_MAX_REQUESTS, RECOMMENDED_SLO
 
 _DECIMALS = 9
@@ -118,11 +117,6 @@ def _simulator(written_one: written.Simulator, framework: str) -> asked.Simulato
 
 def _in_ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, _DECIMALS)
-
-
-def resolve_slo(slo: Slo | None) -> SloTerms | None:
-    """The terms in milliseconds."""
-    return SloTerms(_in_ms(slo.ttft), _in_ms(slo.tpot), _in_ms(slo.e2e)) if slo else None
 
 
 def resolve_load(load: Load) -> asked.Load:

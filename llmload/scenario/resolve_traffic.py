@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from llmload.promises import Slo as SloTerms
 from llmload.scenario import lengths as measured
 from llmload.scenario import traffic
 from llmload.scenario.corpus import NOT_READ, Found, Reading
 from llmload.scenario.document.lengths import Length, LengthFile, LognormalLengths, Spread, UniformLengths
-from llmload.scenario.document.workload import PromptFile, Synthetic, Workload
+from llmload.scenario.document.promises import Slo
+from llmload.scenario.document.workload import PromptFile, Prompts, Synthetic, TrafficClass, Workload
 from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
+
+_DECIMALS = 9
+_TENTHS_OF_A_PERCENT = 3
 
 
 def _lengths(length: Length) -> Lengths:
@@ -26,14 +31,32 @@ def _lengths(length: Length) -> Lengths:
 
 def resolve_workload(workload: Workload) -> traffic.Workload:
     """What requests say."""
-    file, synthetic = workload.prompts.file, workload.prompts.synthetic or Synthetic()
+    mixture = workload.mixture
     return traffic.Workload(
-        prompts=_synthetic(synthetic) if file is None else _prompt_file(file),
+        prompts=_prompts(workload.prompts) if mixture is None else traffic.Mixture(tuple(map(_class, mixture))),
         sampling=dict(workload.sampling),
         stream=workload.stream,
         seed=workload.seed,
         tokenizer_file=workload.tokenizer.file if workload.tokenizer else None,
     )
+
+
+def _class(each: TrafficClass) -> traffic.TrafficClass:
+    share = round(each.share, _TENTHS_OF_A_PERCENT)
+    return traffic.TrafficClass(each.traffic_class, share, _prompts(each.prompts), resolve_slo(each.slo))
+
+
+def _prompts(prompts: Prompts) -> traffic.Synthetic | traffic.PromptFile:
+    return _synthetic(prompts.synthetic or Synthetic()) if prompts.file is None else _prompt_file(prompts.file)
+
+
+def resolve_slo(slo: Slo | None) -> SloTerms | None:
+    """The terms in milliseconds."""
+    return SloTerms(_in_ms(slo.ttft), _in_ms(slo.tpot), _in_ms(slo.e2e)) if slo else None
+
+
+def _in_ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, _DECIMALS)
 
 
 def _synthetic(prompts: Synthetic) -> traffic.Synthetic:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from llmload.frameworks.registry import REGISTRY, adapter_for
-from llmload.promises import Gate
+from llmload.promises import Change, Gate
 from llmload.promises import Slo as SloTerms
 from llmload.scenario.document.capacity import Recommend
 from llmload.scenario.document.lengths import LognormalLengths, Spread, UniformLengths
@@ -19,7 +19,7 @@ from llmload.scenario.document.promises import Decision, GateForm, Slo
 from llmload.scenario.document.root import ScenarioDocument, Spec
 from llmload.scenario.document.settings import settings_model
 from llmload.scenario.document.target import Target
-from llmload.scenario.document.workload import Workload
+from llmload.scenario.document.workload import Prompts, Workload
 from llmload.scenario.gate_form import FieldError, gate_of
 from llmload.scenario.nearest import nearest
 from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path
@@ -34,6 +34,7 @@ RECOMMENDED_SLO = SloTerms(ttft_ms=500, tpot_ms=50)
 """What `recommend` holds the server to where the author writes no SLO."""
 
 _RECOMMEND: tuple[Step, ...] = ("spec", "recommend")
+_MIXTURE: tuple[Step, ...] = ("spec", "workload", "mixture")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -62,6 +63,8 @@ def check(root: Node, document: ScenarioDocument | None) -> list[Trouble]:
         _settings,
         _at_names_a_step,
         _ids_differ,
+        _mixture_suits,
+        _classes_are_known,
         _gates_can_have_data,
         _slo_can_have_data,
         _sample,
@@ -196,12 +199,54 @@ def _ids_differ(sections: Sections, root: Node) -> Iterator[Trouble]:
         first.setdefault(gate.id, index)
 
 
+def _mixture_suits(sections: Sections, root: Node) -> Iterator[Trouble]:
+    """What else a scenario with classes of traffic may not ask for, each at the mixture itself."""
+    workload, load = sections.workload, sections.load
+    if workload is None or workload.mixture is None:
+        return
+    where = Trouble(key_place(root, _MIXTURE), format_path(_MIXTURE), "", "")
+    if load is not None and load.trace is not None:
+        message = "a trace says how long each request is, and a mixture says it of its classes"
+        yield replace(where, message=message, hint="Keep one: delete mixture, or write a concurrency or a rate")
+    if workload.sessions is not None:
+        message = "conversations have requests of one kind, and a mixture has several"
+        yield replace(where, message=message, hint="Keep one: write sessions with prompts, or mixture without sessions")
+    if workload.api == "embeddings":
+        message = "embeddings have no classes yet"
+        yield replace(where, message=message, hint="Write prompts instead of mixture, one scenario for each class")
+    own = [each.traffic_class for each in workload.mixture if each.slo is not None]
+    if sections.recommend is not None and own:
+        message = f"capacity is counted within one SLO, and the class {own[0]} has its own"
+        yield replace(where, message=message, hint="Write spec.slo for all classes, or delete recommend")
+
+
+def _classes_are_known(sections: Sections, root: Node) -> Iterator[Trouble]:
+    """Gates on a class name one of the mixture, and promise what a class has."""
+    workload = sections.workload
+    for index, gate in sections.gates:
+        if gate.traffic_class is None or workload is None:
+            continue
+        path: tuple[Step, ...] = ("spec", "gates", index)
+        path = (*path, "class") if find(root, (*path, "class")) else path
+        offset = max(gate_text(root, index).find(f" {gate.traffic_class} ") + 1, 0)
+        known = [each.traffic_class for each in workload.mixture or ()]
+        if not known:
+            message = f"there is no class {gate.traffic_class}, since the workload has no classes"
+            yield at_path(root, path, message, "Write workload.mixture, or take the class out of the gate", offset)
+        elif gate.traffic_class not in known:
+            message = f"the mixture has no class {gate.traffic_class}"
+            yield at_path(root, path, message, nearest(gate.traffic_class, known), offset)
+        elif isinstance(gate.promise, Change):
+            message = "a baseline keeps the figures of all requests, and none of a class"
+            yield at_path(root, path, message, "Write a bound, like p95(ttft) of chat <= 800ms", offset)
+
+
 def _gates_can_have_data(sections: Sections, root: Node) -> Iterator[Trouble]:
     workload = sections.workload
     if workload is None:
         return
     for index, gate in sections.gates:
-        if reason := _no_data(gate.subject, workload, sections.load):
+        if reason := _no_data(gate.subject, workload, sections.load, gate.traffic_class):
             path: tuple[Step, ...] = ("spec", "gates", index)
             path = (*path, "metric") if find(root, (*path, "metric")) else path
             offset = max(gate_text(root, index).find(gate.subject), 0)
@@ -209,30 +254,46 @@ def _gates_can_have_data(sections: Sections, root: Node) -> Iterator[Trouble]:
 
 
 def _slo_can_have_data(sections: Sections, root: Node) -> Iterator[Trouble]:
-    if sections.workload is None or sections.slo is None:
+    workload = sections.workload
+    if workload is None:
         return
-    for term in ("ttft", "tpot"):
-        if getattr(sections.slo, term) is not None and (reason := _no_data(term, sections.workload, sections.load)):
-            yield at_path(root, ("spec", "slo", term), f"{term} can never have data: {reason[0]}", reason[1])
+    places: list[tuple[Slo | None, tuple[Step, ...], str | None]] = [(sections.slo, ("spec", "slo"), None)]
+    for index, each in enumerate(workload.mixture or ()):
+        places.append((each.slo, (*_MIXTURE, index, "slo"), each.traffic_class))
+    for slo, path, traffic_class in places:
+        for term in ("ttft", "tpot"):
+            if slo is None or getattr(slo, term) is None:
+                continue
+            if reason := _no_data(term, workload, sections.load, traffic_class):
+                yield at_path(root, (*path, term), f"{term} can never have data: {reason[0]}", reason[1])
 
 
-def _no_data(metric: str, workload: Workload, load: Load | None) -> tuple[str, str] | None:
+def _no_data(
+    metric: str, workload: Workload, load: Load | None, traffic_class: str | None = None
+) -> tuple[str, str] | None:
+    """Why this metric has no figure and what to do; None where it has one. Of all requests, or of one class."""
     if metric in _STREAMED and workload.api == "embeddings":
         return "embeddings are not streamed", "Use e2e instead"
     if metric in _STREAMED and not workload.stream:
         return "answers are not streamed (stream: false)", "Write stream: true, or use e2e instead"
     brings_lengths = load is not None and load.trace is not None
-    if metric in _PER_TOKEN and not brings_lengths and _longest_answer(workload) == 1:
+    if metric in _PER_TOKEN and not brings_lengths and _have_one_token(workload, traffic_class):
         return "answers have one token only", "Raise output_tokens to 2 or more, or use e2e instead"
     return None
 
 
-def _longest_answer(workload: Workload) -> int | None:
-    synthetic, file = workload.prompts.synthetic, workload.prompts.file
+def _have_one_token(workload: Workload, traffic_class: str | None) -> bool:
+    """Whether no answer has several tokens: of a class, or of all of them."""
+    kinds = [each.prompts for each in workload.mixture or () if traffic_class in (None, each.traffic_class)]
+    return all(_longest_answer(each) == 1 for each in kinds or [workload.prompts])
+
+
+def _longest_answer(prompts: Prompts) -> int | None:
+    synthetic, file = prompts.synthetic, prompts.file
     if synthetic is not None and synthetic.lengths is not None:
         return None  # nobody has read them yet
-    prompts = file or synthetic
-    lengths = prompts.output_tokens if prompts else None
+    described = file or synthetic
+    lengths = described.output_tokens if described else None
     match lengths:
         case int():
             return lengths

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from llmload.promises import Promised, Slo, SloByClass
 from llmload.scenario.corpus import Found, Order, Reading
 from llmload.scenario.lengths import LengthFile, Lengths
 
@@ -40,10 +41,32 @@ class PromptFile:
 
 
 @dataclass(frozen=True, slots=True)
+class TrafficClass:
+    """One kind of requests in a mixture. `share` of all, 0..1; `slo` None where they keep the scenario's."""
+
+    name: str
+    share: float
+    prompts: Synthetic | PromptFile
+    slo: Slo | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Several kinds of requests in one stream; their shares are whole tenths of a percent, and 1 together."""
+
+    classes: tuple[TrafficClass, ...]
+
+    @property
+    def unique(self) -> bool:
+        """Whether no prompt of any class begins as another one does."""
+        return all(each.prompts.unique for each in self.classes)
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """What requests say."""
 
-    prompts: Synthetic | PromptFile
+    prompts: Synthetic | PromptFile | Mixture
     sampling: Mapping[str, object]
     stream: bool
     seed: int
@@ -53,3 +76,18 @@ class Workload:
     def unique(self) -> bool:
         """Whether no prompt of the run begins as another one does."""
         return self.prompts.unique
+
+    @property
+    def classes(self) -> tuple[TrafficClass, ...]:
+        """The kinds of requests in a mixture; none where all are of one kind."""
+        return self.prompts.classes if isinstance(self.prompts, Mixture) else ()
+
+    def named(self, traffic_class: str) -> TrafficClass | None:
+        """The class of this name."""
+        return next((each for each in self.classes if each.name == traffic_class), None)
+
+    def promised(self, usual: Slo | None) -> Promised:
+        """What makes its requests good, where those without an SLO of their own keep the `usual` one."""
+        if all(each.slo is None for each in self.classes):
+            return usual
+        return SloByClass(usual, {each.name: each.slo or usual for each in self.classes})

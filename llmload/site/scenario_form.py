@@ -100,7 +100,7 @@ ELSEWHERE: Mapping[str, str] = {
     "spec.target.launch": "a command line; written by hand",
     "spec.target.simulator": "only its profile is asked for",
     "spec.workload.api": "embeddings; a later version",
-    "spec.workload.mixture": "a later version",
+    "spec.workload.mixture": "several kinds of prompts; written by hand",
     "spec.workload.sessions": "a later version",
     "spec.workload.sampling": "frameworks take different fields",
     "spec.workload.tokenizer": "names a file that a browser does not see",

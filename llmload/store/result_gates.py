@@ -46,6 +46,7 @@ def _gate(place: Place) -> Gate:
         id=place.at("id").text(),
         level=place.at("level").word(Level),
         line=place.at("line").count_or_none(),
+        traffic_class=place.at("class").text() if place.at("class").is_there() else None,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from llmload.domain import TokenFit
@@ -15,12 +15,14 @@ from llmload.scenario.corpus import Stretch
 from llmload.scenario.file_kinds import changed
 from llmload.scenario.length_file import open_lengths
 from llmload.scenario.lengths import LengthFile, LengthPairs
+from llmload.scenario.prompt_rows import CHARACTERS_PER_TOKEN
 from llmload.scenario.recording import Recording
 from llmload.scenario.trace_file import open_recording
-from llmload.scenario.traffic import PromptFile
+from llmload.scenario.traffic import Mixture, PromptFile, Synthetic, Workload
 from llmload.workload.choosing import choose, longest_row
 from llmload.workload.file_plan import FilePlan
 from llmload.workload.lengths import longest
+from llmload.workload.mixed_plan import MixedPlan, class_seed, mixed_plan
 from llmload.workload.pace import Arrivals, Pace, Ramp, Replay, Slots
 from llmload.workload.plan import Plan, Rows
 
@@ -28,17 +30,46 @@ _LONGEST_LEAD_GAP_NS = 250_000_000
 
 
 def plan_look(
-    scenario: Scenario, look: Look, fit: TokenFit, *, run: str = "", rows: Stretch | None = None
-) -> Plan | FilePlan:
+    scenario: Scenario, look: Look, fit: TokenFit, *, run: str = "", rows: Stretch | Mapping[str, Stretch] | None = None
+) -> Plan | FilePlan | MixedPlan:
     """Every request of `look`. `run` (the run's id) keeps its prompts apart from those of earlier runs.
 
-    `rows` are those of a file that this window is given; without them, it begins with the first.
+    `rows` are those of a file that this window is given, in a mixture of each class by its name; without them, it
+    begins with the first.
     """
-    workload, shape, prompts = scenario.workload, scenario.load.shape, scenario.workload.prompts
+    workload, prompts = scenario.workload, scenario.workload.prompts
+    window = _Window(scenario, look, fit, run)
+    if not isinstance(prompts, Mixture):
+        return _plan(window, workload, prompts, rows if isinstance(rows, Stretch) else None)
+    given = rows if isinstance(rows, Mapping) else {}
+    plans = {
+        each.name: _plan(
+            window, replace(workload, seed=class_seed(workload.seed, each.name)), each.prompts, given.get(each.name)
+        )
+        for each in prompts.classes
+    }
+    return mixed_plan(prompts.classes, (workload.seed, look.step.index, look.number), plans)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    scenario: Scenario
+    look: Look
+    fit: TokenFit
+    run: str
+
+
+def _plan(
+    window: _Window, workload: Workload, prompts: Synthetic | PromptFile, rows: Stretch | None
+) -> Plan | FilePlan:
+    """The plan of requests of one kind, by the seed of `workload`."""
+    scenario, look, shape = window.scenario, window.look, window.scenario.load.shape
     if isinstance(prompts, PromptFile):
         given = rows or Stretch(0, look.requests + _warmup(scenario, look))
         chosen = choose(workload, prompts, look, given.first, given.count)
-        return FilePlan(workload.seed, look.step.index, look.number, chosen, prompts.output_tokens, prompts.unique, run)
+        return FilePlan(
+            workload.seed, look.step.index, look.number, chosen, prompts.output_tokens, prompts.unique, window.run
+        )
     return Plan(
         seed=workload.seed,
         step=look.step.index,
@@ -46,8 +77,8 @@ def plan_look(
         input_tokens=prompts.input_tokens,
         output_tokens=prompts.output_tokens,
         unique=prompts.unique,
-        fit=fit,
-        run=run,
+        fit=window.fit,
+        run=window.run,
         rows=Rows(recording_of(shape), _warmup(scenario, look)) if isinstance(shape, Trace) else None,
         pairs=None if prompts.lengths is None else pairs_of(prompts.lengths),
     )
@@ -91,8 +122,25 @@ def pairs_of(lengths: LengthFile) -> LengthPairs:
 
 
 def longest_request(scenario: Scenario) -> PlannedRequest | Room:
-    """What a server must have room for: of a file its longest row, of a trace its longest measured request."""
-    shape, prompts = scenario.load.shape, scenario.workload.prompts
+    """What a server must have room for: of a file its longest row, of a trace its longest measured request.
+
+    Of a mixture, what asks for most of all its classes.
+    """
+    prompts = scenario.workload.prompts
+    if not isinstance(prompts, Mixture):
+        return _longest(scenario, prompts)
+    return max((_longest(scenario, each.prompts) for each in prompts.classes), key=_extent)
+
+
+def _extent(asked: PlannedRequest | Room) -> float:
+    """Tokens in all; of a text, as many as a language of four characters a token would have."""
+    if isinstance(asked, Room):
+        return asked.input_tokens + asked.output_tokens
+    return len(str(asked.conversation)) / CHARACTERS_PER_TOKEN + asked.output_tokens
+
+
+def _longest(scenario: Scenario, prompts: Synthetic | PromptFile) -> PlannedRequest | Room:
+    shape = scenario.load.shape
     if isinstance(prompts, PromptFile):
         row = longest_row(scenario.workload, prompts)
         return row if prompts.output_tokens is None else replace(row, output_tokens=longest(prompts.output_tokens))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from llmload.scenario.document.quantities import (
+    ClassName,
     Confidence,
     Count,
     Latency,
@@ -67,7 +68,9 @@ class GateForm(Section):
     relative: Relative | None = None
     at: AtStep | None = None
     level: Literal["warn", "fail"] = "fail"
-    traffic_class: Annotated[Text | None, Field(alias="class")] = None
+    traffic_class: Annotated[
+        ClassName | None, Field(alias="class", description="Of the mixture; its requests alone are judged")
+    ] = None
 
 
 def which_gate(value: object) -> str | None:

@@ -124,6 +124,8 @@ Whole = Annotated[int, Ge(0), Le(2**63 - 1)]
 Positive = Annotated[float, Gt(0)]
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]*$")]
 """One line of text, not empty."""
+ClassName = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+"""A class of traffic; gates say it in one line."""
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 

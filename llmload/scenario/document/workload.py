@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt, Len
 from pydantic import AfterValidator, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from llmload.scenario.document.lengths import Length, LengthFile
-from llmload.scenario.document.quantities import Count, Section, Sha256, Text, Whole, wrong
+from llmload.scenario.document.promises import Slo
+from llmload.scenario.document.quantities import ClassName, Count, Section, Sha256, Share, Text, Whole, wrong
+from llmload.units import format_share
 
 _OUR_FIELDS = ("model", "messages", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n")
+_ROUNDING = 1e-9
 
 _DRAWN = ("input_tokens", "output_tokens")
 
@@ -105,6 +108,34 @@ class Prompts(Section):
         return self
 
 
+class TrafficClass(Section):
+    """One kind of requests in a mixture."""
+
+    traffic_class: Annotated[ClassName, Field(alias="class", description="Its name in gates and reports")]
+    share: Annotated[Share, Gt(0), Field(description="Of all requests; whole tenths of a percent")]
+    prompts: Prompts
+    slo: Annotated[Slo | None, Field(description="What its requests must keep; left out, spec.slo")] = None
+
+    @model_validator(mode="after")
+    def _in_tenths(self) -> Self:
+        if abs(self.share * 1000 - round(self.share * 1000)) > _ROUNDING:
+            raise wrong("a share of parts of a tenth of a percent", "Write one like 33.3%", "share")
+        return self
+
+
+def _check_mixture(classes: list[TrafficClass]) -> list[TrafficClass]:
+    names = [each.traffic_class for each in classes]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise wrong(f"the class {twice} stands twice", "Give each class a name of its own")
+    total = sum(each.share for each in classes)
+    if abs(total - 1) > _ROUNDING:
+        raise wrong(f"the shares make {format_share(round(total, 9))} together", "Write shares that make 100% together")
+    return classes
+
+
+Classes = Annotated[list[TrafficClass], Len(1, 16), AfterValidator(_check_mixture)]
+
+
 class Tokenizer(Section):
     """The model's own tokenizer.json, to count tokens where the server does not tell."""
 
@@ -131,10 +162,16 @@ class Workload(Section):
     """What requests say."""
 
     prompts: Prompts = Prompts.model_construct()
-    mixture: Annotated[JsonValue, Field(description="Kinds of traffic in one run; detailed by a later version")] = None
+    mixture: Annotated[Classes | None, Field(description="Kinds of requests in one stream, in place of prompts")] = None
     sessions: Annotated[JsonValue, Field(description="Conversations of turns; detailed by a later version")] = None
     tokenizer: Tokenizer | None = None
     api: Literal["embeddings"] | None = None
     sampling: Sampling = Field(default_factory=_greedy)
     stream: bool = True
     seed: Whole = 42
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.mixture is not None and self.prompts != Prompts():
+            raise wrong("prompts and mixture exclude each other", "Keep one of them", "mixture")
+        return self
