@@ -75,8 +75,34 @@ class PlannedRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedTurn:
+    """What one turn adds to a conversation: new `messages`, sent `think_s` seconds after the answer to the turn before.
+
+    `input_tokens` is the asked length of a request that is known beforehand, which is the first one's alone: later
+    ones send answers too. None elsewhere, and where a text was asked for.
+    """
+
+    messages: tuple[Mapping[str, object], ...]
+    input_tokens: int | None
+    output_tokens: int
+    think_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSession:
+    """One conversation: its turns, at least one, and which part of the traffic all of them are."""
+
+    turns: tuple[PlannedTurn, ...]
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
-    """The longest prompt and the longest answer of one request, in tokens."""
+    """The longest prompt and the longest answer of one request, in tokens.
+
+    The prompt holds `further_turns` turns before its last message; what a server's template adds to each comes on top.
+    """
 
     input_tokens: int
     output_tokens: int
+    further_turns: int = 0

@@ -41,6 +41,8 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
 def workload_terms(workload: Workload) -> dict[str, object]:
     """What is asked, by name. A file of prompts or of lengths is known by what it holds, not by where it lies."""
     terms = asdict(workload)
+    if workload.sessions is None:
+        del terms["sessions"]  # as runs were known before there were any
     del terms["prompts"]
     if not isinstance(workload.prompts, Mixture):
         return {**terms, **_prompt_terms(workload.prompts)}

@@ -11,7 +11,7 @@ from llmload.analysis.search import cap_of, capacity_gate, most_loads
 from llmload.planned import Step
 from llmload.promises import Bound, Slo
 from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
-from llmload.scenario.lengths import Fixed, LengthFile, Lengths, Lognormal, Normal, Uniform
+from llmload.scenario.lengths import LengthFile, mean_length
 from llmload.scenario.recording import Recording
 from llmload.scenario.traffic import Mixture, PromptFile, Synthetic, Workload
 
@@ -193,19 +193,6 @@ def _mean_answer(prompts: Synthetic | PromptFile) -> float:
             return mean_length(lengths)
         case _:
             assert_never(prompts)
-
-
-def mean_length(lengths: Lengths) -> float:
-    """Mean tokens before lengths are cut to their minimum and maximum."""
-    match lengths:
-        case Fixed(tokens):
-            return float(tokens)
-        case Uniform(low, high):
-            return (low + high) / 2
-        case Normal(mean=mean) | Lognormal(mean=mean):
-            return mean
-        case _:
-            assert_never(lengths)
 
 
 def _mean_at_slo(scenario: Scenario) -> float | None:

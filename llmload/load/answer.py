@@ -57,6 +57,7 @@ class Answer:
         "_is_streaming",
         "_kind",
         "_loop",
+        "_mixed",
         "_read_event",
         "_timer",
         "answer_ns",
@@ -99,6 +100,7 @@ class Answer:
         self.shared = 0
         self._kind = 0
         self.kinds: list[tuple[int, int]] = []
+        self._mixed: dict[int, str] = {}  # answers in events that are of other kinds as well, by their place
         self.answer_ns: int | None = None
         self.call_ns: int | None = None
         self.usage: Usage | None = None
@@ -218,6 +220,18 @@ class Answer:
         return reasoning, answer, call
 
     @property
+    def said(self) -> str:
+        """The text of the answer alone, as the server sent it: no reasoning, no call of a tool."""
+        parts: list[str] = []
+        ends = [*(start for start, _ in self.kinds[1:]), len(self.texts)]
+        for (start, kind), end in zip(self.kinds, ends, strict=False):  # without a text there are no kinds
+            if kind == _ANSWER:
+                parts += self.texts[start:end]
+            elif kind & _ANSWER:
+                parts += (self._mixed[place] for place in range(start, end))
+        return "".join(parts)
+
+    @property
     def reads(self) -> int:
         """Reads that carried text."""
         return len(self.event_ns) - self.shared
@@ -291,6 +305,8 @@ class Answer:
                 self.answer_ns = self.stamp
             if event.call and self.call_ns is None:
                 self.call_ns = self.stamp
+        if event.answer and event.answer != text:
+            self._mixed[len(self.texts)] = event.answer
         self.texts.append(text)
 
     def _note_last(self) -> None:

@@ -55,9 +55,14 @@ class Transport(Protocol):
     async def carry(self, attempt: Attempt) -> None:
         """Send the request of `attempt` and stay until its answer is over.
 
+        Requests of one session go over one connection, which carries no other one's.
+
         Whatever the server does once the request is out is the answer's failure. OSError, ssl.SSLError or
         TimeoutError: no connection. Cancelling hangs up, and leaves an answer that had begun `cancelled`.
         """
+
+    async def end_session(self, session: int) -> None:
+        """Close the connection of a session that is over."""
 
     async def close(self) -> None:
         """Close every connection."""

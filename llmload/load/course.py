@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from math import inf
 from time import monotonic
+from typing import NamedTuple
 
 from llmload.domain import Ending, Observation, Phase, RequestRecord, WorkerFacts
 from llmload.load.attempt import Job
@@ -27,6 +28,17 @@ _MOST_PREPARED = 20_000  # bodies made before the window; a longer window makes 
 _MOST_PREPARED_BYTES = 256 * 2**20  # of all workers together; a body of 16,000 tokens has 84 kB, and takes 0.05 ms
 _BATCH = 32
 _START_POLL_S = 0.001
+
+
+class Made(NamedTuple):
+    """What was made beforehand: of so many requests, and about so many bytes."""
+
+    requests: int
+    size: int
+
+
+Make = Callable[[], Made]
+"""Makes one more thing to send."""
 
 
 async def sleep_until(at_ns: int) -> None:
@@ -63,11 +75,16 @@ class Course:
         self._deadline = inf
         self._parent = os.getppid()
 
-    async def observe(self, load: Callable[[], Awaitable[None]], *, bodies: int, connections: int) -> Observation:
-        """The whole window: `load` begins requests until it is `over`, and then hangs up on those in flight."""
+    async def observe(
+        self, load: Callable[[], Awaitable[None]], *, bodies: int, connections: int, make: Make | None = None
+    ) -> Observation:
+        """The whole window: `load` begins requests until it is `over`, and then hangs up on those in flight.
+
+        What `bodies` requests say is made beforehand; `make` says it of something else than single requests.
+        """
         ticking = asyncio.create_task(self._heartbeat.beat())
         try:
-            await self._prepare(bodies, connections)
+            await self._prepare(bodies, connections, make or self._make_body)
             await self._wait_for_start()
             await load()
             self._show()
@@ -84,7 +101,10 @@ class Course:
         """The next request of our shard, begun now."""
         if not self._bodies:
             self._make_body()
-        request, body = self._bodies.popleft()
+        return self.job_of(*self._bodies.popleft(), phase)
+
+    def job_of(self, request: PlannedRequest, body: bytes, phase: Phase) -> Job:
+        """A request that is begun now."""
         is_measured = phase is Phase.MEASURED
         self._begun += 1
         self.measured_begun += is_measured
@@ -137,12 +157,13 @@ class Course:
 
     # ------------------------------------------------------------ before and after
 
-    async def _prepare(self, bodies: int, connections: int) -> None:
+    async def _prepare(self, bodies: int, connections: int, make: Make) -> None:
         """Bodies and connections first: no measured request waits for either."""
         wanted, room = min(bodies, _MOST_PREPARED), _MOST_PREPARED_BYTES // self.window.shard.of
-        while len(self._bodies) < wanted and room > 0 and not self.over.is_set():
+        while wanted > 0 and room > 0 and not self.over.is_set():
             for _ in range(_BATCH):
-                room -= self._make_body()
+                made = make()
+                wanted, room = wanted - made.requests, room - made.size
             await asyncio.sleep(0)
         opening = asyncio.create_task(self.sender.open(connections))
         stopping = asyncio.create_task(self.over.wait())
@@ -168,12 +189,12 @@ class Course:
         while monotonic() < until and not self._is_stopped:
             await asyncio.sleep(0.1)
 
-    def _make_body(self) -> int:
-        """One more body at the end of those prepared; its bytes."""
+    def _make_body(self) -> Made:
+        """One more body at the end of those prepared."""
         request = self.window.plan.request(next(self._indices))
         body = self.sender.dialect.body(self.window.endpoint, request)
         self._bodies.append((replace(request, prompt="", messages=()), body))
-        return len(body)
+        return Made(1, len(body))
 
     def _observation(self) -> Observation:
         start_ns = self._start_ns if self._start_ns is not None else self._end_ns

@@ -11,6 +11,7 @@ from llmload.load.answer import Answer
 from llmload.load.attempt import DEAD_SHOWS_WITHIN_NS, Attempt
 from llmload.load.exchange import Exchange
 from llmload.load.transport import Connection, Connector, address_of, now_ns
+from llmload.planned import Part
 
 
 class FastTransport:
@@ -21,6 +22,7 @@ class FastTransport:
         address = address_of(endpoint, join_url(endpoint.url, dialect.path_for(endpoint)))
         self._head = address.head
         self._connector = Connector(endpoint, address)
+        self._of_sessions: dict[int, Connection] = {}  # of those that go on, while nothing is in flight on them
         self._in_flight: set[Exchange] = set()
 
     @property
@@ -39,7 +41,13 @@ class FastTransport:
 
     async def close(self) -> None:
         """Close every connection, and wait until the loop has noticed."""
+        self._of_sessions.clear()
         await self._connector.close()
+
+    async def end_session(self, session: int) -> None:
+        """Close the connection of a session that is over."""
+        if (connection := self._of_sessions.pop(session, None)) is not None:
+            connection.close()
 
     async def carry(self, attempt: Attempt) -> None:
         """One try, and a second one where a kept-alive connection turns out to be dead already.
@@ -49,7 +57,7 @@ class FastTransport:
         connection shows at once: a server that first sat on the request has failed it.
         """
         began_ns = now_ns()
-        connection = self._connector.take()
+        connection = self._take(attempt.job.part)
         if connection is None:
             connection = await self._connector.open()
             attempt.connect_ns = now_ns() - began_ns
@@ -62,6 +70,21 @@ class FastTransport:
             fresh = await self._connector.open()
             attempt.connect_ns = now_ns() - began_ns
             await self._exchange(attempt, fresh)
+
+    def _take(self, part: Part) -> Connection | None:
+        """A connection for a request: of a session, its own one from its second turn on, and then no other's."""
+        if part.session is None or not part.turn:
+            return self._connector.take()
+        connection = self._of_sessions.pop(part.session, None)
+        return connection if connection is not None and connection.is_open else None
+
+    def _keep(self, part: Part, connection: Connection) -> None:
+        if part.session is None:
+            self._connector.put_back(connection)
+        elif connection.is_written:
+            self._of_sessions[part.session] = connection
+        else:
+            connection.close()
 
     async def _exchange(self, attempt: Attempt, connection: Connection) -> Exchange:
         endpoint = self._endpoint
@@ -77,7 +100,7 @@ class FastTransport:
             self._in_flight.discard(exchange)
             exchange.cancel()  # no effect on one that is over
             if exchange.is_reusable:
-                self._connector.put_back(connection)
+                self._keep(attempt.job.part, connection)
             else:
                 connection.close()
         return exchange

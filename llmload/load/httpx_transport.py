@@ -41,13 +41,9 @@ class HttpxTransport:
         address = address_of(endpoint, join_url(endpoint.url, dialect.path_for(endpoint)))
         self._url = httpx.URL(address.url)
         self._fields = [(name.encode(), value.encode()) for name, value in address.fields]
-        self._http = httpx.AsyncHTTPTransport(  # the layer below its clients, which add cookies and redirects
-            verify=tls_context(endpoint) if address.is_tls else False,
-            http2=find_spec("h2") is not None,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=None),
-            proxy=endpoint.proxy,
-        )
+        self._tls = tls_context(endpoint) if address.is_tls else False
+        self._http = self._new_http()
+        self._of_sessions: dict[int, httpx.AsyncHTTPTransport] = {}
         self._in_flight: set[Answer] = set()
         self._opened = 0
 
@@ -66,7 +62,14 @@ class HttpxTransport:
 
     async def close(self) -> None:
         """Close every connection."""
+        for session in tuple(self._of_sessions):
+            await self.end_session(session)
         await self._http.aclose()
+
+    async def end_session(self, session: int) -> None:
+        """Close the connection of a session that is over."""
+        if (http := self._of_sessions.pop(session, None)) is not None:
+            await http.aclose()
 
     async def carry(self, attempt: Attempt) -> None:
         """One try, and another one wherever a kept-alive connection turns out to be dead already."""
@@ -87,7 +90,7 @@ class HttpxTransport:
         try:
             async with asyncio.timeout(self._endpoint.connect_timeout_s) as patience:
                 exchange.patience = patience
-                await exchange.run(self._http, request)
+                await exchange.run(self._http_of(attempt.job.part.session), request)
         except TimeoutError:
             if attempt.answer is None:
                 raise  # no connection in time; else the answer was over before its last byte
@@ -97,6 +100,23 @@ class HttpxTransport:
             if attempt.answer is not None:
                 exchange.answer.cancel()  # no effect on one that is over
         return exchange
+
+    def _http_of(self, session: int | None) -> httpx.AsyncHTTPTransport:
+        """A session has a pool of its own, in which there is never more than one connection."""
+        if session is None:
+            return self._http
+        if session not in self._of_sessions:
+            self._of_sessions[session] = self._new_http()
+        return self._of_sessions[session]
+
+    def _new_http(self) -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(  # the layer below its clients, which add cookies and redirects
+            verify=self._tls,
+            http2=find_spec("h2") is not None,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=None),
+            proxy=self._endpoint.proxy,
+        )
 
     def _answer(self) -> Answer:
         endpoint = self._endpoint

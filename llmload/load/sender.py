@@ -56,8 +56,20 @@ class Sender:
         """Close every connection."""
         await self._transport.close()
 
+    async def end_session(self, session: int) -> None:
+        """Close the connection of a session that is over."""
+        await self._transport.end_session(session)
+
     async def send(self, job: Job, due_ns: int) -> RequestRecord:
         """The record of `job`; cancelling the task hangs up and gives a `cancelled` record as well."""
+        return self._record(await self._carried(job, due_ns))
+
+    async def converse(self, job: Job, due_ns: int) -> tuple[RequestRecord, str]:
+        """As `send`, with the text of the answer, which the next turn of its conversation sends back."""
+        attempt = await self._carried(job, due_ns)
+        return self._record(attempt), attempt.answer.said if attempt.answer else ""
+
+    async def _carried(self, job: Job, due_ns: int) -> Attempt:
         attempt = Attempt(job, due_ns)
         try:
             await self._transport.carry(attempt)
@@ -76,7 +88,7 @@ class Sender:
             self._log_once(error)
         if attempt.answer is not None and attempt.answer.unforeseen is not None:
             self._log_once(attempt.answer.unforeseen)
-        return self._record(attempt)
+        return attempt
 
     def _record(self, attempt: Attempt) -> RequestRecord:
         job, answer = attempt.job, attempt.answer

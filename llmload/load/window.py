@@ -12,6 +12,7 @@ from llmload.workload.file_plan import FilePlan
 from llmload.workload.mixed_plan import MixedPlan
 from llmload.workload.pace import Pace
 from llmload.workload.plan import Plan
+from llmload.workload.session_plan import SessionPlan
 from llmload.workload.shard import WHOLE, Shard
 
 
@@ -21,11 +22,12 @@ class Window:
 
     `plan.request(i)` gives the i-th request of the window: those of the ramp, warm-up, then measured ones, then
     fillers, which keep the load up until the last measured one is done. A worker sends those of its `shard`.
+    A plan of conversations gives the i-th conversation; warm-up, measured ones and fillers are its requests even so.
     """
 
     look: Look
     endpoint: Endpoint
-    plan: Plan | FilePlan | MixedPlan
+    plan: Plan | FilePlan | MixedPlan | SessionPlan
     slo: Promised  # for the figures shown while it runs, and for `futile_below`
     pace: Pace
     warmup: int

@@ -10,8 +10,10 @@ from llmload.load.closed_loop import observe_slots
 from llmload.load.course import Course
 from llmload.load.live import Live
 from llmload.load.open_loop import observe_arrivals
+from llmload.load.session_loop import observe_sessions
 from llmload.load.window import Window
 from llmload.workload.pace import Arrivals, Replay, Slots
+from llmload.workload.session_plan import SessionPlan
 
 
 async def observe_window(window: Window, live: Live) -> Observation:
@@ -22,6 +24,8 @@ async def observe_window(window: Window, live: Live) -> Observation:
     gc.disable()  # a collection of a large heap stops the clock of every stream; cycles are avoided instead
     try:
         match window.pace:
+            case Slots() if isinstance(window.plan, SessionPlan):
+                return await observe_sessions(course, window.plan, window.pace)
             case Slots():
                 return await observe_slots(course, window.pace)
             case Arrivals() | Replay():

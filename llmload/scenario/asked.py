@@ -192,7 +192,8 @@ class Load:
 
     Each step is reached by a linear climb (or descent) from the one before, of `ramp_s`; the first one from nothing.
 
-    `requests` is None only where the author wrote a duration alone. `warmup_requests` None = max(2 x concurrency, 8).
+    `requests` is None only where the author wrote a duration alone. `warmup_requests` None = max(2 x concurrency, 8);
+    of conversations as many x concurrency as they have turns (`warmup_rounds`).
     """
 
     shape: ClosedLoop | OpenLoop | Trace
@@ -206,10 +207,11 @@ class Load:
     ramp_s: float = 0.0
     engine: Local | Ray = Local()
     guards: Guards = UNGUARDED
+    warmup_rounds: int = 2
 
     def warmup_for(self, concurrency: int) -> int:
-        """Warm-up requests of a step: as written, or max(2 x concurrency, 8)."""
-        return max(2 * concurrency, 8) if self.warmup_requests is None else self.warmup_requests
+        """Warm-up requests of a step: as written, or max(rounds x concurrency, 8)."""
+        return max(self.warmup_rounds * concurrency, 8) if self.warmup_requests is None else self.warmup_requests
 
 
 # ---------------------------------------------------------------- the rest

@@ -35,7 +35,6 @@ _UNBUILT = (
     Unbuilt(
         ("spec", "workload", "prompts", "synthetic", "shared_prefix"), "shared prefixes", "Write tokens: 0", _has_prefix
     ),
-    Unbuilt(("spec", "workload", "sessions"), "conversations (sessions)", _DELETE, _always),
     Unbuilt(("spec", "workload", "api"), "embeddings", _DELETE, _always),
 )
 

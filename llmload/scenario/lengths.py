@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from typing import assert_never
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,32 @@ class Lognormal:
 
 
 Lengths = Fixed | Normal | Uniform | Lognormal
+
+
+def mean_length(lengths: Lengths) -> float:
+    """Mean tokens before lengths are cut to their minimum and maximum."""
+    match lengths:
+        case Fixed(tokens):
+            return float(tokens)
+        case Uniform(low, high):
+            return (low + high) / 2
+        case Normal(mean=mean) | Lognormal(mean=mean):
+            return mean
+        case _:
+            assert_never(lengths)
+
+
+def variance_of(lengths: Lengths) -> float:
+    """Variance before lengths are cut; of whole numbers from low to high ((high - low + 1)^2 - 1) / 12."""
+    match lengths:
+        case Fixed():
+            return 0.0
+        case Uniform(low, high):
+            return ((high - low + 1) ** 2 - 1) / 12
+        case Normal(stdev=stdev) | Lognormal(stdev=stdev):
+            return stdev**2
+        case _:
+            assert_never(lengths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ _LENGTH: Mapping[str, tuple[str, ...]] = {
     "lognormal": ("uniform", "mean", "stdev", "min", "max"),
     **dict.fromkeys(("mean", "stdev", "min", "max"), ("uniform", "lognormal")),
 }
+_TIME: Mapping[str, tuple[str, ...]] = {"exponential": ("uniform",), "uniform": ("exponential",)}
 _SECRET: Mapping[str, tuple[str, ...]] = {"env": ("file",), "file": ("env",)}
 _TARGET: tuple[Step, ...] = ("spec", "target")
 _PROMPTS: tuple[Step, ...] = ("spec", "workload", "prompts")
@@ -37,6 +38,9 @@ CHOICES: Mapping[tuple[Step, ...], Mapping[str, tuple[str, ...]]] = {
     (*_PROMPTS, "synthetic", "input_tokens"): _LENGTH,
     (*_PROMPTS, "synthetic", "output_tokens"): _LENGTH,
     (*_PROMPTS, "file", "output_tokens"): _LENGTH,
+    ("spec", "workload", "sessions", "turns"): _LENGTH,
+    ("spec", "workload", "sessions", "input_tokens"): _LENGTH,
+    ("spec", "workload", "sessions", "think_time"): _TIME,
     ("spec", "telemetry", "gpu"): {"source": ("url",)},
     ("spec", "telemetry", "server_logs"): {"docker": ("file",), "file": ("docker",)},
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import ceil
 from typing import assert_never
 
 from llmload.frameworks.registry import adapter_for
@@ -14,8 +16,10 @@ from llmload.scenario.document.promises import Decision
 from llmload.scenario.document.root import DockerLogs, FileLogs, Logs, ScenarioDocument, Telemetry
 from llmload.scenario.document.root import GpuTelemetry as GpuSource
 from llmload.scenario.document.settings import settings_model
+from llmload.scenario.lengths import mean_length
 from llmload.scenario.resolve_traffic import resolve_slo, resolve_workload
 from llmload.scenario.rules import DEFAULT_MAX_REQUESTS, RECOMMENDED_SLO
+from llmload.scenario.traffic import Workload
 
 _DECIMALS = 9
 
@@ -25,13 +29,14 @@ def resolve_scenario(
 ) -> asked.Scenario:
     """The scenario that a valid document means. Its gates were read before, with the lines they stand on."""
     spec = document.spec
-    load = resolve_load(spec.load)
+    workload = resolve_workload(spec.workload)
+    load = replace(resolve_load(spec.load), warmup_rounds=_warmup_rounds(workload))
     return asked.Scenario(
         name=document.metadata.name,
         description=document.metadata.description,
         labels=dict(document.metadata.labels),
         target=resolve_target(spec.target),
-        workload=resolve_workload(spec.workload),
+        workload=workload,
         load=load,
         slo=resolve_slo(spec.slo) or (RECOMMENDED_SLO if spec.recommend else None),
         gates=gates,
@@ -42,6 +47,11 @@ def resolve_scenario(
         notices=notices,
         telemetry=resolve_telemetry(spec.telemetry),
     )
+
+
+def _warmup_rounds(workload: Workload) -> int:
+    """So many requests of each slot until what is measured no longer depends on how the window began."""
+    return 2 if workload.sessions is None else max(2, ceil(mean_length(workload.sessions.turns)))
 
 
 def default_api(framework: str) -> str:

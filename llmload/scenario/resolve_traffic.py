@@ -8,6 +8,7 @@ from llmload.scenario import traffic
 from llmload.scenario.corpus import NOT_READ, Found, Reading
 from llmload.scenario.document.lengths import Length, LengthFile, LognormalLengths, Spread, UniformLengths
 from llmload.scenario.document.promises import Slo
+from llmload.scenario.document.sessions import ExponentialTime, Sessions, ThinkTime, UniformTime
 from llmload.scenario.document.workload import PromptFile, Prompts, Synthetic, TrafficClass, Workload
 from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
 
@@ -38,6 +39,7 @@ def resolve_workload(workload: Workload) -> traffic.Workload:
         stream=workload.stream,
         seed=workload.seed,
         tokenizer_file=workload.tokenizer.file if workload.tokenizer else None,
+        sessions=_sessions(workload.sessions) if workload.sessions else None,
     )
 
 
@@ -71,6 +73,26 @@ def _synthetic(prompts: Synthetic) -> traffic.Synthetic:
 def _length_file(file: LengthFile) -> measured.LengthFile:
     found = measured.LengthsFound(**file.found.model_dump()) if file.found else measured.NO_LENGTHS
     return measured.LengthFile(file.path, file.input, file.output, found)
+
+
+def _sessions(sessions: Sessions) -> traffic.Sessions:
+    return traffic.Sessions(
+        turns=_lengths(sessions.turns),
+        think_time=_think_time(sessions.think_time),
+        input_tokens=None if sessions.input_tokens is None else _lengths(sessions.input_tokens),
+    )
+
+
+def _think_time(time: ThinkTime) -> traffic.ThinkTime:
+    match time:
+        case float() | int():
+            return traffic.Evenly(time, time)
+        case UniformTime(uniform=[low, high]):
+            return traffic.Evenly(low, high)
+        case ExponentialTime(exponential=mean):
+            return traffic.Exponential(mean)
+        case _:
+            raise AssertionError(f"a think time of no known kind: {type(time).__name__}")
 
 
 def _prompt_file(file: PromptFile) -> traffic.PromptFile:

@@ -35,6 +35,7 @@ RECOMMENDED_SLO = SloTerms(ttft_ms=500, tpot_ms=50)
 
 _RECOMMEND: tuple[Step, ...] = ("spec", "recommend")
 _MIXTURE: tuple[Step, ...] = ("spec", "workload", "mixture")
+_SESSIONS: tuple[Step, ...] = ("spec", "workload", "sessions")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -72,6 +73,7 @@ def check(root: Node, document: ScenarioDocument | None) -> list[Trouble]:
         _closed_loop_for_capacity,
         _capacity_can_have_data,
         _whole_replicas,
+        _conversations,
     ):
         troubles.extend(rule(sections, root))
     return troubles
@@ -377,3 +379,29 @@ def _whole_replicas(sections: Sections, root: Node) -> Iterator[Trouble]:
         message = f"{gpu.count} is no multiple of the {group} GPUs of one replica ({' x '.join(written)})"
         hint = f"Write all GPUs that the measured server uses: {group}, {2 * group}, ..."
         yield at_path(root, (*_RECOMMEND, "gpu", "count"), message, hint)
+
+
+def _conversations(sections: Sections, root: Node) -> Iterator[Trouble]:
+    """A conversation waits for its answers and goes on from them."""
+    workload, load, target = sections.workload, sections.load, sections.target
+    if workload is None or workload.sessions is None:
+        return
+    if load is not None and load.axis != "concurrency":
+        shape = "trace" if load.trace is not None else "rate"
+        message = f"each turn of a conversation waits for the answer before it, and a {shape} waits for none"
+        hint = "Write load.concurrency instead, the number of conversations at a time, or delete sessions"
+        yield Trouble(key_place(root, ("spec", "load", shape)), f"spec.load.{shape}", message, hint)
+    if workload.mixture is not None:
+        yield at_path(root, _SESSIONS, "a mixture is of single requests, not of conversations", "Keep one of them")
+    if workload.api == "embeddings":
+        yield at_path(root, _SESSIONS, "embeddings have no answer that a conversation could go on from", "Delete it")
+    if workload.prompts.file is not None:
+        message = "a file of prompts is sent as single requests, and conversations are made of words"
+        yield at_path(root, _SESSIONS, message, "Write prompts.synthetic, or delete sessions")
+    dialects = {} if target is None else adapter_for(target.framework).dialects
+    api = next(iter(dialects), "") if target is None or target.api is None else target.api
+    if api in dialects and not dialects[api].takes_messages:
+        able = [name for name, dialect in dialects.items() if dialect.takes_messages]
+        message = f"conversations need an API that takes messages, and {api} takes one bare prompt"
+        hint = f"Write target.api: {' or '.join(able)}" if able else "Delete sessions: this framework has no such API"
+        yield at_path(root, ("spec", "target", "api") if target and target.api else _SESSIONS, message, hint)

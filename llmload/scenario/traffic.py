@@ -63,6 +63,42 @@ class Mixture:
 
 
 @dataclass(frozen=True, slots=True)
+class Evenly:
+    """Times spread evenly from `low_s` to `high_s`; one time where both are the same."""
+
+    low_s: float
+    high_s: float
+
+    @property
+    def mean_s(self) -> float:
+        """Their mean."""
+        return (self.low_s + self.high_s) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential:
+    """Times with an exponential distribution."""
+
+    mean_s: float
+
+
+ThinkTime = Evenly | Exponential
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Conversations of so many `turns`, each of which sends all that was said before, the server's answers included.
+
+    `think_time` passes between the end of an answer and the next request; `input_tokens` are those of each message
+    after the first, None where they are as the first ones.
+    """
+
+    turns: Lengths
+    think_time: ThinkTime
+    input_tokens: Lengths | None
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """What requests say."""
 
@@ -71,11 +107,12 @@ class Workload:
     stream: bool
     seed: int
     tokenizer_file: str | None = None
+    sessions: Sessions | None = None  # None: every request is a conversation by itself
 
     @property
     def unique(self) -> bool:
-        """Whether no prompt of the run begins as another one does."""
-        return self.prompts.unique
+        """Whether no prompt of the run begins as another one does; turns of one conversation do."""
+        return self.prompts.unique and self.sessions is None
 
     @property
     def classes(self) -> tuple[TrafficClass, ...]:

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass, replace
 
-from llmload.domain import TargetFacts
+from llmload.domain import TargetFacts, TokenFit
 from llmload.endpoint import Endpoint
 from llmload.errors import LlmloadError, TargetError
 from llmload.frameworks.adapter import Adapter, ServedModel
@@ -79,7 +79,7 @@ def _probe(target: Target, url: str, workload: Workload, env: Mapping[str, str],
             lambda: counter_for(trial.endpoint.model, workload.tokenizer_file),
         )
         if longest is not None:
-            _check_context(trial, context, longest)
+            _check_context(trial, context, longest, fit)
         facts = TargetFacts(
             url=scrub_url(url),
             framework=target.framework,
@@ -137,24 +137,36 @@ def _context(endpoint: Endpoint, adapter: Adapter, model: ServedModel) -> int | 
     return declared if isinstance(declared, int) else model.max_model_len
 
 
-def _check_context(trial: Trial, max_model_len: int | None, longest: Longest) -> None:
+def _check_context(trial: Trial, max_model_len: int | None, longest: Longest, fit: TokenFit) -> None:
     """Refuse a workload whose longest request the server would refuse, since its failures would say nothing.
 
     How many tokens a text of a file has, nobody knows as well as the server: it is asked that very prompt.
     """
     answer = longest.output_tokens
     match longest:
-        case Room(prompt, _):
-            told: int | None = prompt
+        case Room(prompt, _, further_turns):
+            told: int | None = prompt + round(further_turns * fit.template)
         case PlannedRequest():
             told = _counted(trial, longest)
     if max_model_len is not None and told is not None and told + answer > max_model_len:
         raise TargetError(
             trial.server.name,
-            f"its context is {max_model_len} tokens, and requests may ask for {told} in and {answer} out",
-            "Shorten input_tokens or output_tokens (or drop such rows of a file), or serve with a longer context",
+            f"its context is {max_model_len} tokens, and {_who(longest)} may ask for {told} in and {answer} out",
+            f"{_shorter(longest)}, or serve with a longer context",
             kind="ContextTooShort",
         )
+
+
+def _who(longest: Longest) -> str:
+    if isinstance(longest, Room) and longest.further_turns:
+        return f"turn {longest.further_turns + 1} of a conversation, which sends all that was said before,"
+    return "requests"
+
+
+def _shorter(longest: Longest) -> str:
+    if isinstance(longest, Room) and longest.further_turns:
+        return "Write fewer sessions.turns, or shorten input_tokens or output_tokens"
+    return "Shorten input_tokens or output_tokens (or drop such rows of a file)"
 
 
 def _counted(trial: Trial, longest: PlannedRequest) -> int | None:

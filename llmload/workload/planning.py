@@ -18,21 +18,22 @@ from llmload.scenario.lengths import LengthFile, LengthPairs
 from llmload.scenario.prompt_rows import CHARACTERS_PER_TOKEN
 from llmload.scenario.recording import Recording
 from llmload.scenario.trace_file import open_recording
-from llmload.scenario.traffic import Mixture, PromptFile, Synthetic, Workload
+from llmload.scenario.traffic import Mixture, PromptFile, Sessions, Synthetic, Workload
 from llmload.workload.choosing import choose, longest_row
 from llmload.workload.file_plan import FilePlan
 from llmload.workload.lengths import longest
 from llmload.workload.mixed_plan import MixedPlan, class_seed, mixed_plan
 from llmload.workload.pace import Arrivals, Pace, Ramp, Replay, Slots
 from llmload.workload.plan import Plan, Rows
+from llmload.workload.session_plan import SessionPlan
 
 _LONGEST_LEAD_GAP_NS = 250_000_000
 
 
 def plan_look(
     scenario: Scenario, look: Look, fit: TokenFit, *, run: str = "", rows: Stretch | Mapping[str, Stretch] | None = None
-) -> Plan | FilePlan | MixedPlan:
-    """Every request of `look`. `run` (the run's id) keeps its prompts apart from those of earlier runs.
+) -> Plan | FilePlan | MixedPlan | SessionPlan:
+    """Every request of `look`, or every conversation. `run` (the run's id) keeps its prompts apart from earlier ones'.
 
     `rows` are those of a file that this window is given, in a mixture of each class by its name; without them, it
     begins with the first.
@@ -40,7 +41,10 @@ def plan_look(
     workload, prompts = scenario.workload, scenario.workload.prompts
     window = _Window(scenario, look, fit, run)
     if not isinstance(prompts, Mixture):
-        return _plan(window, workload, prompts, rows if isinstance(rows, Stretch) else None)
+        plan = _plan(window, workload, prompts, rows if isinstance(rows, Stretch) else None)
+        if workload.sessions is None or not isinstance(plan, Plan):
+            return plan
+        return SessionPlan(plan, workload.sessions, int(look.step.value))
     given = rows if isinstance(rows, Mapping) else {}
     plans = {
         each.name: _plan(
@@ -144,6 +148,8 @@ def _longest(scenario: Scenario, prompts: Synthetic | PromptFile) -> PlannedRequ
     if isinstance(prompts, PromptFile):
         row = longest_row(scenario.workload, prompts)
         return row if prompts.output_tokens is None else replace(row, output_tokens=longest(prompts.output_tokens))
+    if (sessions := scenario.workload.sessions) is not None:
+        return _last_turn(sessions, prompts)
     if prompts.lengths is not None:
         pairs_of(prompts.lengths)  # that it is still the same is better known before anything is sent
         return Room(prompts.lengths.found.longest_input_tokens, prompts.lengths.found.longest_output_tokens)
@@ -153,6 +159,18 @@ def _longest(scenario: Scenario, prompts: Synthetic | PromptFile) -> PlannedRequ
     lengths = zip(recording.input_tokens[:requests], recording.output_tokens[:requests], strict=True)
     prompt, answer = max(lengths, key=lambda each: each[0] + each[1])
     return Room(prompt, answer)
+
+
+def _last_turn(sessions: Sessions, prompts: Synthetic) -> Room:
+    """The last request of the longest conversation sends every message and answer before it."""
+    if prompts.lengths is None:
+        prompt, answer, most = longest(prompts.input_tokens), longest(prompts.output_tokens), 0
+    else:
+        prompt, answer = prompts.lengths.found.longest_input_tokens, prompts.lengths.found.longest_output_tokens
+        most = max(pairs_of(prompts.lengths).output_tokens)  # of any row, beside other messages than its own
+    own, further = sessions.input_tokens, longest(sessions.turns) - 1
+    each = prompt + answer if own is None else max(most, answer) + longest(own)
+    return Room(prompt + further * each, answer, further)
 
 
 def _warmup(scenario: Scenario, look: Look) -> int:

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmload.analysis.forecast import forecast, forecast_trace, mean_length
+from llmload.analysis.forecast import forecast, forecast_trace
 from llmload.analysis.gates import judge_step
 from llmload.analysis.sample_size import BAD_COUNTS, check_reachable, outlooks, smallest_sample
 from llmload.errors import ScenarioError
 from llmload.promises import At, Bound, Change, Gate, Slo
 from llmload.scenario.asked import Document, OpenLoop, Poisson, Scenario, Trace
-from llmload.scenario.lengths import Fixed, Lognormal, Normal, Uniform
+from llmload.scenario.lengths import Fixed, Lognormal, Normal, Uniform, mean_length
 from llmload.scenario.recording import Recording
 from llmload.verdict import Status
 from tests.analysis.builders import GOODPUT_95, STEP, good_and_bad, scenario, window

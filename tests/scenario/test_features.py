@@ -25,7 +25,6 @@ def refused(text: str) -> list[str]:
     ("spec", "place"),
     [
         pytest.param("  matrix: {target.model: [a, b]}\n", "6:3 spec.matrix", id="matrix"),
-        pytest.param("  workload: {sessions: {}}\n", "6:14 spec.workload.sessions", id="sessions"),
         pytest.param("  workload: {api: embeddings}\n", "6:14 spec.workload.api", id="embeddings"),
         pytest.param("  workload: {prompts: {synthetic: {shared_prefix: {tokens: 9}}}}\n",
                      "6:36 spec.workload.prompts.synthetic.shared_prefix", id="shared prefix"),
@@ -40,7 +39,6 @@ def test_everything_unbuilt_is_told_at_once():
     with pytest.raises(NotBuiltError) as caught:
         load_runnable(everything, env={})
     assert [problem.path for problem in caught.value.problems] == [
-        "spec.workload.sessions",
         "spec.matrix",
     ]
     assert caught.value.exit_code == 2

@@ -69,7 +69,7 @@ def test_validate_knows_variables_and_sets(tmp_path):
 def test_validate_mentions_what_a_run_would_refuse():
     done = typed("validate", str(HERE / "good" / "later-features.yaml"))
     assert done.returncode == 0
-    assert "note: 15:5: spec.workload.sessions: this version does not have conversations (sessions) yet" in done.stdout
+    assert "note: 40:3: spec.matrix: this version does not have a matrix of runs yet" in done.stdout
 
 
 def test_validate_of_no_such_file_is_two():

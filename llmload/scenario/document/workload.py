@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, JsonValue, SerializerFunctionWrapHan
 from llmload.scenario.document.lengths import Length, LengthFile
 from llmload.scenario.document.promises import Slo
 from llmload.scenario.document.quantities import ClassName, Count, Section, Sha256, Share, Text, Whole, wrong
+from llmload.scenario.document.sessions import Sessions
 from llmload.units import format_share
 
 _OUR_FIELDS = ("model", "messages", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n")
@@ -163,7 +164,7 @@ class Workload(Section):
 
     prompts: Prompts = Prompts.model_construct()
     mixture: Annotated[Classes | None, Field(description="Kinds of requests in one stream, in place of prompts")] = None
-    sessions: Annotated[JsonValue, Field(description="Conversations of turns; detailed by a later version")] = None
+    sessions: Annotated[Sessions | None, Field(description="Conversations of several turns")] = None
     tokenizer: Tokenizer | None = None
     api: Literal["embeddings"] | None = None
     sampling: Sampling = Field(default_factory=_greedy)
