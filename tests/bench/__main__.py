@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.bench import capacity, figures, gates, reports, scale, site, streams, telemetry
+from tests.bench import capacity, figures, gates, planning, reports, scale, site, streams, telemetry
 from tests.bench.table import show, write
 
 
@@ -12,7 +12,7 @@ def main() -> None:
     """Every row, the streams first."""
     rows = [
         *(*streams.rows(), *telemetry.rows(), *scale.rows()),
-        *(*figures.rows(), *reports.rows(), *site.rows(), *gates.rows(), *capacity.rows()),
+        *(*figures.rows(), *planning.rows(), *reports.rows(), *site.rows(), *gates.rows(), *capacity.rows()),
     ]
     print(show(rows))
     write(rows, Path("bench.json"))

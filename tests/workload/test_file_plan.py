@@ -6,7 +6,6 @@ import json
 import pickle
 import subprocess
 import sys
-import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -195,12 +194,3 @@ def test_a_run_is_known_by_what_its_file_holds_and_not_by_where_it_lies(tmp_path
     here, there, other = (workload_terms(scenario(folder).workload) for folder in folders)
     assert here == there != other
     assert here != workload_terms(scenario(folders[0], ", order: random").workload)
-
-
-def test_a_million_requests_are_planned_in_seconds(tmp_path: Path) -> None:
-    """10 s for a million (docs/prompts.md); a tenth of them here, and the rest of the time for a busy machine."""
-    (tmp_path / "rows.jsonl").write_text(rows_text(100_000))
-    before = time.monotonic()
-    found = scenario(tmp_path, load="concurrency: [1], requests: 90000", most=90_000)
-    assert len(plan_of(found).rows) > 90_000
-    assert time.monotonic() - before < 10
