@@ -55,7 +55,7 @@ def measure_folded(folded: Folded, slo: Promised) -> StepMetrics:
         goodput_rps=per_second(good_count, window_s) if n else None,
         error_rate=(n - ok) / n if n else None,
         rps=per_second(len(traffic.requests.at_ns), window_s) if n else None,
-        output_tps=per_second(output, window_s) if is_counted else None,
+        output_tps=per_second(output, window_s) if is_counted and _wants_text(attempts) else None,
         total_tps=per_second(output + prompts, window_s) if is_counted and has_prompts else None,
         input_tokens=_total(attempts.input_tokens[attempts.is_ok]),
         output_tokens=_total(attempts.output_tokens[attempts.is_ok]),
@@ -70,6 +70,11 @@ def measure_folded(folded: Folded, slo: Promised) -> StepMetrics:
         called_tools=_carrying(attempts, [r.call_events for r in attempts.records]),
         reasoning_tokens=_reasoning_tokens(attempts),
     )
+
+
+def _wants_text(attempts: Attempts) -> bool:
+    """Whether any answer was to have a token; embeddings have none, and a rate of none says nothing."""
+    return any(record.asked_output_tokens for record in attempts.records)
 
 
 def per_second(amount: float, window_s: float) -> float | None:

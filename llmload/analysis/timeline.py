@@ -87,6 +87,8 @@ def timeline_of(observations: Sequence[Observation]) -> Timeline | None:
         busy += _busy_ns(bins, each)
         tokens += _tokens(bins, each)
         errors += _errors(bins, each)
+    if not any(record.asked_output_tokens for each in observations for record in each.records):
+        tokens[:] = np.nan  # embeddings: a rate of no tokens says nothing
     cover[cover < _LEAST_COVER * width_ns] = np.nan
     return Timeline(
         bin_s=width_ns / _NS_PER_S,

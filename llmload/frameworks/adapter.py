@@ -88,7 +88,7 @@ class Dialect:
     not is truncated. `memory` wraps `read_event` anew for each answer whose events make sense only with the earlier
     ones. `unknown_sampling` names the fields of the endpoint's sampling that have no place in a body; they are left
     out and reported. `takes_messages`: bodies carry whole conversations (`PlannedRequest.conversation`); otherwise a
-    scenario with such prompts is refused.
+    scenario with such prompts is refused. `needs` tells a person whose server does not take it what to do.
     """
 
     path: str
@@ -101,6 +101,7 @@ class Dialect:
     memory: Callable[[ReadEvent], ReadEvent] | None = None
     unknown_sampling: Callable[[Endpoint], tuple[str, ...]] = _nothing_unknown
     takes_messages: bool = False
+    needs: str = ""
 
     def path_for(self, endpoint: Endpoint) -> str:
         """Where `endpoint` takes its requests."""

@@ -15,7 +15,7 @@ import orjson
 from annotated_types import Ge
 
 from llmload.endpoint import Endpoint
-from llmload.frameworks import openai
+from llmload.frameworks import embeddings, openai
 from llmload.frameworks.adapter import (
     Adapter,
     Dialect,
@@ -187,6 +187,7 @@ DIALECTS: Mapping[str, Dialect] = {
     ),
     "openai": replace(openai.DIALECTS["chat"], unknown_sampling=_no_openai_field),
     "completions": replace(openai.DIALECTS["completions"], unknown_sampling=_no_openai_field),
+    embeddings.EMBEDDINGS: embeddings.DIALECT,
 }
 
 ADAPTER = Adapter(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from llmload.endpoint import Endpoint
-from llmload.frameworks import metric_names
+from llmload.frameworks import embeddings, metric_names
 from llmload.frameworks.adapter import (
     Adapter,
     Dialect,
@@ -179,6 +179,7 @@ VERSION = Versioning((Question(VERSION_PATH),), read_version)
 DIALECTS: Mapping[str, Dialect] = {
     "chat": Dialect("/v1/chat/completions", chat_body, read_event, read_answer, takes_messages=True),
     "completions": Dialect("/v1/completions", completions_body, read_event, read_answer),
+    embeddings.EMBEDDINGS: embeddings.DIALECT,
 }
 
 ADAPTER = Adapter(

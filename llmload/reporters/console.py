@@ -19,6 +19,7 @@ from llmload.plain_text import plain
 from llmload.reporters import serving_sections
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
+from llmload.reporters.step_columns import Speed, latencies_of, speed_of, tokens_per_s
 from llmload.reporters.texts import Language, texts_in
 from llmload.reporters.wording import (
     Reading,
@@ -50,7 +51,6 @@ _STYLES = {
 _INDENT = 4
 _MOST_GPUS = 8
 _MOST_OTHERS = 3
-_LATENCIES = ("ttft", "ttft_due", "tpot", "e2e")
 
 
 def render(run: RunResult, console: Console) -> None:
@@ -108,16 +108,16 @@ def _steps_table(run: RunResult) -> Table:
     table = _table(_title(run))
     axis = run.steps[0].step.axis
     table.add_column(axis, justify="right")
-    for name in ("n", "errors", "goodput", "tok/s"):
+    speed, latencies = speed_of(run.steps), latencies_of(run.steps)
+    for name in ("n", "errors", "goodput", "tok/s" if speed == "output_tps" else "input tok/s"):
         table.add_column(name, justify="right")
-    latencies = _latencies(run)
     for metric in latencies:
         table.add_column(f"{metric.replace('_due', ' since due')} ms\np50/p95", justify="right")
     table.add_column("verdict", overflow="fold")
     for step in run.steps:
         status = worst(step)
         label = step.step.label.removeprefix(axis).strip()
-        table.add_row(label, *_figures(step, latencies), Text(status.value, style=_STYLES[status]))
+        table.add_row(label, *_figures(step, speed, latencies), Text(status.value, style=_STYLES[status]))
     return table
 
 
@@ -154,16 +154,10 @@ def _title(run: RunResult) -> Text:
     return Text(plain(f"{run.header.scenario}: {run.target.model} on {server} at {run.target.url}", 150))
 
 
-def _latencies(run: RunResult) -> list[str]:
-    """TTFT since due only where something is due by itself."""
-    is_open_loop = any("ttft_due" in step.metrics.latency for step in run.steps)
-    return [metric for metric in _LATENCIES if is_open_loop or metric != "ttft_due"]
-
-
-def _figures(step: StepResult, latencies: Sequence[str]) -> list[str]:
+def _figures(step: StepResult, speed: Speed, latencies: Sequence[str]) -> list[str]:
     metrics = step.metrics
     rates = [amount(metrics.attempts), percent(metrics.error_rate), percent(metrics.goodput)]
-    return [*rates, amount(metrics.output_tps), *(_latency(step, metric) for metric in latencies)]
+    return [*rates, amount(tokens_per_s(step, speed)), *(_latency(step, metric) for metric in latencies)]
 
 
 def _latency(step: StepResult, metric: str) -> str:

@@ -27,6 +27,7 @@ from llmload.reporters.excel_cells import (
     warn_where,
 )
 from llmload.reporters.excel_charts import Cells
+from llmload.reporters.step_columns import latencies_of, speed_of
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import step_label, worst
 
@@ -147,6 +148,7 @@ def _printed(run: RunResult, texts: Texts) -> list[_Figure]:
     def held(tell: Callable[[StepResult], float | None]) -> tuple[Value, ...]:
         return tuple(share(tell(step), _asked_of(step, run)) for step in steps)
 
+    in_text = speed_of(steps) == "output_tps"
     is_ladder = len({step.step.axis for step in steps}) == 1
     return [
         _Figure("step", texts["column.step"], each(lambda step: step_label(step.step, texts)), is_essential=True),
@@ -159,7 +161,7 @@ def _printed(run: RunResult, texts: Texts) -> list[_Figure]:
         _Figure("low", texts["excel.column.low"], held(lambda step: step.metrics.goodput_low)),
         _Figure("high", texts["excel.column.high"], held(lambda step: step.metrics.goodput_high)),
         _Figure(
-            "output_tps", texts["excel.column.output_tps"], each(lambda step: count(step.metrics.output_tps)), True
+            "output_tps", texts["excel.column.output_tps"], each(lambda step: count(step.metrics.output_tps)), in_text
         ),
         _Figure("rps", texts["excel.column.rps"], each(lambda step: count(step.metrics.rps)), True),
         *(_latency(steps, metric, stat, bounds.get(metric), texts) for metric, stat in _LATENCIES),
@@ -198,7 +200,9 @@ def _latency(steps: Sequence[StepResult], metric: str, stat: str, limit: float |
     summaries = (step.metrics.latency.get(metric) for step in steps)
     values = tuple(None if each is None else milliseconds(_STATS[stat](each), limit) for each in summaries)
     told = latency_title(metric, stat, texts)
-    return _Figure(f"{stat}({metric})", told, values, is_essential=(metric, stat) in _LATENCIES)
+    return _Figure(
+        f"{stat}({metric})", told, values, is_essential=(metric, stat) in _LATENCIES and metric in latencies_of(steps)
+    )
 
 
 def _limit(steps: Sequence[StepResult], metric: str, limit: float | None, texts: Texts) -> _Figure:

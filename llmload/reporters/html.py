@@ -18,14 +18,13 @@ from llmload.reporters.charts import run_charts
 from llmload.reporters.embedding import Figure, figures_of, pictures_of
 from llmload.reporters.figures import MISSING
 from llmload.reporters.span import Span, span_of
+from llmload.reporters.step_columns import latencies_of, speed_of, tokens_per_s
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import SEVERITY, Reading, caveats, read, senders, tally, urgency
 from llmload.reporters.written_sections import written
 from llmload.verdict import Status, Verdict
 
 SIZE_LIMIT = 600_000  # bytes
-
-_LATENCIES = ("ttft", "ttft_due", "tpot", "e2e")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,9 @@ def _told(run: RunResult, room: _Room, texts: Texts, charts: Sequence[Figure]) -
         "checked": checked,
         "gpus": gpus,
         "gpu_steps": gpu_steps,
-        "latencies": _latencies(run),
+        "latencies": latencies_of(run.steps),
+        "speed": speed_of(run.steps),
+        "tokens_per_s": tokens_per_s,
         "step_notes": _step_notes(run, texts, room.lines),
         "errors": sections.errors(run.steps, texts),
         "written": written(run.analyses, texts, room.letters),
@@ -153,12 +154,6 @@ def _gate_notes(told: Sequence[Reading], texts: Texts) -> list[str]:
     confidences = ", ".join(sorted({each.confidence for each in told if each.confidence != MISSING}))
     notes = [texts["html.note.interval"].format(confidence=confidences or MISSING), texts["html.note.effective"]]
     return [*notes, texts["html.note.relative"]] if any(each.is_relative for each in told) else notes
-
-
-def _latencies(run: RunResult) -> list[str]:
-    """The latencies of the table of steps: those since the due instant only where any step has them."""
-    has_due = any("ttft_due" in step.metrics.latency for step in run.steps)
-    return [name for name in _LATENCIES if name != "ttft_due" or has_due]
 
 
 def _step_notes(run: RunResult, texts: Texts, most: int) -> list[str]:

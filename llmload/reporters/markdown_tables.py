@@ -9,6 +9,7 @@ from llmload.reporters import sections
 from llmload.reporters.aligned_table import Column, Side, table
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_prose
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
+from llmload.reporters.step_columns import Speed, latencies_of, speed_of, tokens_per_s
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import Reading, seen, step_label, worst
 from llmload.verdict import Status
@@ -56,18 +57,20 @@ def has_due(steps: Sequence[StepResult]) -> bool:
 
 def steps(results: Sequence[StepResult], texts: Texts) -> Markdown:
     """Each step with its counts, percentiles in ms and rates; TTFT since due only where something is due by itself."""
-    latencies = ("ttft", "ttft_due", "tpot", "e2e") if has_due(results) else ("ttft", "tpot", "e2e")
+    speed = speed_of(results)
+    is_due = has_due(results) and speed == "output_tps"
+    latencies = ("ttft", "ttft_due", "tpot", "e2e") if is_due else latencies_of(results)
     columns = [
         Column("", Side.CENTRE),
         Column(texts["column.step"]),
         *(Column(texts[f"column.{name}"], Side.RIGHT) for name in ("requests", "errors", "goodput")),
         *(Column(texts["column.percentiles"].format(metric=texts[f"metric.{name}"]), Side.RIGHT) for name in latencies),
-        *(Column(texts[f"column.{name}"], Side.RIGHT) for name in ("output_tps", "rps")),
+        *(Column(texts[f"column.{name}"], Side.RIGHT) for name in (speed, "rps")),
     ]
-    return table(columns, [tuple(_step(each, latencies, texts)) for each in results])
+    return table(columns, [tuple(_step(each, speed, latencies, texts)) for each in results])
 
 
-def _step(result: StepResult, latencies: Sequence[str], texts: Texts) -> Iterator[str]:
+def _step(result: StepResult, speed: Speed, latencies: Sequence[str], texts: Texts) -> Iterator[str]:
     metrics = result.metrics
     yield MARKS[worst(result)]
     yield step_label(result.step, texts)
@@ -75,7 +78,7 @@ def _step(result: StepResult, latencies: Sequence[str], texts: Texts) -> Iterato
     yield percent(metrics.error_rate)
     yield percent(metrics.goodput)
     yield from (_latency(result, name) for name in latencies)
-    yield amount(metrics.output_tps)
+    yield amount(tokens_per_s(result, speed))
     yield amount(metrics.rps)
 
 

@@ -124,7 +124,8 @@ def _summary(tracks: Sequence[_Track], run: RunResult, timeline: Timeline, texts
     """How long it took, and the peak of each figure."""
     span = _x_range(timeline)
     most = {track.key: track.most for track in tracks}
-    return texts["charts.timeline.summary"].format(
+    key = "summary" if "output_tps" in most else "summary_no_output"
+    return texts[f"charts.timeline.{key}"].format(
         duration=f"{format_number(round(span.high - span.low))} s",
         in_flight=amount(most.get("in_flight")),
         tps=amount(most.get("output_tps")),

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
+from pydantic.main import IncEx
 
 from llmload.promises import Gate
 from llmload.scenario.document.root import ScenarioDocument
@@ -20,6 +21,8 @@ from llmload.scenario.resolve import default_api, resolve_decision, resolve_load
 from llmload.scenario.secrets import MASK, mask_command, names_secret, scrub_url
 
 ORIGIN = "x-origin"
+_NO_PROMPTS: IncEx = {"spec": {"workload": {"prompts"}}}
+_NO_ANSWERS: IncEx = {"spec": {"workload": {"prompts": {"synthetic": {"output_tokens"}}}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,17 @@ def _written_out(document: ScenarioDocument) -> dict[str, JsonValue]:
     )
     written = written.model_copy(update={"workload": _prompts_written_out(spec.workload)})
     whole = document.model_copy(update={"spec": written})
-    beside = {"spec": {"workload": {"prompts"}}} if spec.workload.mixture is not None else None
-    plain: dict[str, JsonValue] = whole.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=beside)
+    plain: dict[str, JsonValue] = whole.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude=_left_out(spec.workload)
+    )
     return plain
+
+
+def _left_out(workload: Workload) -> IncEx | None:
+    """What is not written out, since it may not be written either beside the rest."""
+    if workload.mixture is not None:
+        return _NO_PROMPTS
+    return _NO_ANSWERS if workload.api is not None else None
 
 
 def _prompts_written_out(workload: Workload) -> Workload:

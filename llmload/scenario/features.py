@@ -29,13 +29,11 @@ def _has_prefix(value: object) -> bool:
     return isinstance(value, dict) and bool(value.get("tokens"))
 
 
-_DELETE = "Delete it, or wait for the version that has it"
 _UNBUILT = (
     Unbuilt(("spec", "matrix"), "a matrix of runs", "Write one file per cell", _always),
     Unbuilt(
         ("spec", "workload", "prompts", "synthetic", "shared_prefix"), "shared prefixes", "Write tokens: 0", _has_prefix
     ),
-    Unbuilt(("spec", "workload", "api"), "embeddings", _DELETE, _always),
 )
 
 

@@ -18,6 +18,7 @@ from llmload.scenario.canonical import ORIGIN, Origin, canonical, fingerprint
 from llmload.scenario.demand import settle_demand
 from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.document.settings import settings_model
+from llmload.scenario.embeddings import settle_embeddings
 from llmload.scenario.extension import EXTENDS, Extended, extend
 from llmload.scenario.features import refuse_unbuilt
 from llmload.scenario.files import beside
@@ -199,6 +200,7 @@ def _runnable(loaded: Loaded) -> Loaded:
 
 
 def _scenario(loaded: Loaded, directory: Path) -> asked.Scenario:
+    loaded = settle_embeddings(loaded)
     for settle_one in (settle, settle_prompts, settle_lengths, settle_demand):
         loaded = settle_one(loaded, directory)
     document = beside(loaded.document, directory)

@@ -50,7 +50,8 @@ def _settled(
         raise ScenarioError(loaded.source.problems(troubles))
     found = written.Found(**asdict(found_in(corpus)))
     told = written.Prompts(file=file.model_copy(update={"sha256": corpus.sha256, "found": found}))
-    return told, tuple(_notices(file, corpus))
+    lengths = () if spec.workload.api else _lengths(file, corpus)
+    return told, (*_notices(file, corpus), *lengths)
 
 
 def found_in(corpus: Corpus) -> Found:
@@ -76,7 +77,8 @@ def _troubles(loaded: Loaded, file: written.PromptFile, corpus: Corpus, path: tu
     if corpus.conversation_line is not None and dialect is not None and not dialect.takes_messages:
         where = f"{corpus.reading.path}:{corpus.conversation_line}"
         message = f"{where} is a conversation, and the API {api} takes one bare prompt"
-        yield at_path(root, (*path, "path"), message, "Write target.api: chat, or rows of one message of the user")
+        chat = "Write" if loaded.document.spec.workload.api else "Write target.api: chat, or"
+        yield at_path(root, (*path, "path"), message, f"{chat} rows of one message of the user")
 
 
 def _notices(file: written.PromptFile, corpus: Corpus) -> Iterator[str]:
@@ -87,6 +89,11 @@ def _notices(file: written.PromptFile, corpus: Corpus) -> Iterator[str]:
     if corpus.filtered:
         rows = "row is" if corpus.filtered == 1 else "rows are"
         yield f"{name}: {corpus.filtered:,} {rows} left out by min_characters and max_characters"
+
+
+def _lengths(file: written.PromptFile, corpus: Corpus) -> Iterator[str]:
+    """How long answers are asked to be, where that is not written."""
+    name = corpus.reading.path
     untold = sum(1 for tokens in corpus.output_tokens if not tokens)
     if file.output_tokens is None and file.format in _RECORDED and untold < len(corpus):
         yield (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from llmload.promises import Slo as SloTerms
 from llmload.scenario import lengths as measured
 from llmload.scenario import traffic
@@ -14,6 +16,8 @@ from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
 
 _DECIMALS = 9
 _TENTHS_OF_A_PERCENT = 3
+_NO_ANSWER = Fixed(0)
+"""The length of what an embedding answers."""
 
 
 def _lengths(length: Length) -> Lengths:
@@ -34,13 +38,18 @@ def resolve_workload(workload: Workload) -> traffic.Workload:
     """What requests say."""
     mixture = workload.mixture
     return traffic.Workload(
-        prompts=_prompts(workload.prompts) if mixture is None else traffic.Mixture(tuple(map(_class, mixture))),
+        prompts=_asked(workload) if mixture is None else traffic.Mixture(tuple(map(_class, mixture))),
         sampling=dict(workload.sampling),
         stream=workload.stream,
         seed=workload.seed,
         tokenizer_file=workload.tokenizer.file if workload.tokenizer else None,
         sessions=_sessions(workload.sessions) if workload.sessions else None,
     )
+
+
+def _asked(workload: Workload) -> traffic.Synthetic | traffic.PromptFile:
+    prompts = _prompts(workload.prompts)
+    return prompts if workload.api is None else replace(prompts, output_tokens=_NO_ANSWER)
 
 
 def _class(each: TrafficClass) -> traffic.TrafficClass:

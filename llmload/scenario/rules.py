@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from llmload.frameworks.embeddings import EMBEDDINGS
 from llmload.frameworks.registry import REGISTRY, adapter_for
 from llmload.promises import Change, Gate
 from llmload.promises import Slo as SloTerms
@@ -20,6 +21,7 @@ from llmload.scenario.document.root import ScenarioDocument, Spec
 from llmload.scenario.document.settings import settings_model
 from llmload.scenario.document.target import Target
 from llmload.scenario.document.workload import Prompts, Workload
+from llmload.scenario.embeddings import embedding_refusals
 from llmload.scenario.gate_form import FieldError, gate_of
 from llmload.scenario.nearest import nearest
 from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path
@@ -61,6 +63,7 @@ def check(root: Node, document: ScenarioDocument | None) -> list[Trouble]:
     sections = _sections(document.spec, gates) if document else _valid_sections(spec, gates)
     for rule in (
         _api,
+        _embeddings,
         _settings,
         _at_names_a_step,
         _ids_differ,
@@ -137,10 +140,16 @@ def _api(sections: Sections, root: Node) -> Iterator[Trouble]:
     target = sections.target
     if target is None or target.api is None:
         return
-    known = adapter_for(target.framework).dialects
-    if target.api not in known:
+    known = [name for name in adapter_for(target.framework).dialects if name != EMBEDDINGS]
+    if target.api not in (*known, EMBEDDINGS):
         message = f"{target.framework} has no API {target.api!r}"
         yield at_path(root, ("spec", "target", "api"), message, nearest(target.api, known))
+
+
+def _embeddings(sections: Sections, root: Node) -> Iterator[Trouble]:
+    if sections.workload is not None:
+        for path, message, hint in embedding_refusals(sections.target, sections.workload, sections.load, root):
+            yield at_path(root, path, message, hint)
 
 
 def _settings(sections: Sections, root: Node) -> Iterator[Trouble]:
@@ -274,8 +283,10 @@ def _no_data(
     metric: str, workload: Workload, load: Load | None, traffic_class: str | None = None
 ) -> tuple[str, str] | None:
     """Why this metric has no figure and what to do; None where it has one. Of all requests, or of one class."""
-    if metric in _STREAMED and workload.api == "embeddings":
+    if metric in _STREAMED and workload.api == EMBEDDINGS:
         return "embeddings are not streamed", "Use e2e instead"
+    if metric == "output_tps" and workload.api == EMBEDDINGS:
+        return "embeddings have no output tokens", "Use total_tps instead, which counts their input tokens"
     if metric in _STREAMED and not workload.stream:
         return "answers are not streamed (stream: false)", "Write stream: true, or use e2e instead"
     brings_lengths = load is not None and load.trace is not None

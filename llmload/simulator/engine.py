@@ -19,7 +19,10 @@ from llmload.simulator.profiles import BLOCK_TOKENS, Machine
 
 @dataclass(slots=True, eq=False)
 class Generation:
-    """One request inside the engine. `blocks` are the hashes of its prompt's full blocks (tokens.block_hashes)."""
+    """One request inside the engine. `blocks` are the hashes of its prompt's full blocks (tokens.block_hashes).
+
+    One of no output tokens, which an embedding is, ends with the step that completes its prompt.
+    """
 
     arrival_ns: int
     prompt_tokens: int
@@ -132,6 +135,8 @@ class Engine:
                 finished.append(generation)
         for generation in finished:
             generation.ended_ns = ended_ns
+            if not generation.output_tokens:
+                self.counters.generation_tokens -= 1  # what it advanced by is no token
             self._release(generation)
         return advanced, decoded
 

@@ -50,7 +50,7 @@ class Exchange:
         self._stream = None if told.asked.stream is None else told.asked.stream(told.answer)
         output_tokens, self._digest = self.generation.output_tokens, told.answer.digest
         self._fault_at = token_of(told.depth, output_tokens) if told.fault in _IN_THE_ANSWER else 0
-        self._last = output_tokens  # every token strictly between the first and this one is sent by itself
+        self._last = max(1, output_tokens)  # every token strictly between the first and this one is sent by itself
         connection.reply = self
 
     # ------------------------------------------------------------ what happens to it
@@ -104,7 +104,7 @@ class Exchange:
             last_token_ns=self._last_ns,
             prompt_tokens=generation.prompt_tokens,
             cached_tokens=generation.cached_tokens,
-            output_tokens=self._sent_tokens,
+            output_tokens=min(self._sent_tokens, generation.output_tokens),
         )
 
     # ------------------------------------------------------------ writing

@@ -85,13 +85,16 @@ class Metrics:
         for generation in batch.advanced:
             arrived_ns, admitted_ns = generation.arrival_ns, generation.admitted_ns or generation.arrival_ns
             if generation.generated == 1:
-                of["time_to_first_token_seconds"].observe((batch.ended_ns - arrived_ns) / 1e9)
+                if generation.output_tokens:
+                    of["time_to_first_token_seconds"].observe((batch.ended_ns - arrived_ns) / 1e9)
                 of["request_queue_time_seconds"].observe((admitted_ns - arrived_ns) / 1e9)
                 of["request_prefill_time_seconds"].observe((batch.ended_ns - admitted_ns) / 1e9)
             if generation.generated >= generation.output_tokens:
                 first_ns, gaps = generation.first_ns or batch.ended_ns, generation.generated - 1
                 of["e2e_request_latency_seconds"].observe((batch.ended_ns - arrived_ns) / 1e9)
-                of["request_time_per_output_token_seconds"].observe((batch.ended_ns - first_ns) / max(gaps, 1) / 1e9)
+                if generation.output_tokens:
+                    pace_s = (batch.ended_ns - first_ns) / max(gaps, 1) / 1e9
+                    of["request_time_per_output_token_seconds"].observe(pace_s)
 
     def count_end(self, replica: int, finish: Finish | None) -> None:
         """One request has left its replica; None = before its end."""

@@ -25,20 +25,20 @@ class OpenAIApi:
     def read(self, body: bytes, served: Served) -> Asked:
         """What a request asks for; RefusedError says how vLLM would refuse it."""
         document = read_object(body)
-        _refuse_fields(document, served)
+        refuse_fields(document, served)
         check_model(document, served)
         tokens = prompt_tokens(self.kind, document)
         if not tokens:
-            raise _bad_request("the prompt is empty", "prompt")
-        if _integer(document, "n", 1) != 1:
-            raise _bad_request("the simulator gives one answer for each request: n must be 1", "n")
+            raise bad_request("the prompt is empty", "prompt")
+        if whole_number(document, "n", 1) != 1:
+            raise bad_request("the simulator gives one answer for each request: n must be 1", "n")
         limit = _limit(self.kind, document, len(tokens), served.context)
-        minimum = _integer(document, "min_tokens", 0)
+        minimum = whole_number(document, "min_tokens", 0)
         if minimum > limit:
-            raise _bad_request(f"min_tokens must be less than or equal to max_tokens={limit}, got {minimum}.")
+            raise bad_request(f"min_tokens must be less than or equal to max_tokens={limit}, got {minimum}.")
         options = document.get("stream_options") or {}
         if not isinstance(options, dict):
-            raise _bad_request("stream_options must be an object", "stream_options")
+            raise bad_request("stream_options must be an object", "stream_options")
         is_continuous = options.get("continuous_usage_stats") is True
         stream = partial(
             ContinuousStream if is_continuous else OpenAIStream,
@@ -85,7 +85,7 @@ def _error(status: int, kind: str, message: str, param: str | None = None) -> Pa
     return Page(status, orjson.dumps({"error": told}))
 
 
-def _bad_request(message: str, param: str | None = None) -> RefusedError:
+def bad_request(message: str, param: str | None = None) -> RefusedError:
     """VLLM's 400."""
     return RefusedError(_error(400, "BadRequestError", message, param))
 
@@ -104,7 +104,7 @@ def read_object(body: bytes) -> dict[str, object]:
     return document
 
 
-def _refuse_fields(document: dict[str, object], served: Served) -> None:
+def refuse_fields(document: dict[str, object], served: Served) -> None:
     """422 for fields that this server was told not to know, in FastAPI's shape."""
     unknown = [name for name in served.refuse_fields if name in document]
     if unknown:
@@ -134,13 +134,13 @@ def prompt_tokens(kind: Kind, document: dict[str, object]) -> list[str]:
         return tokens_of(prompt)
     if isinstance(prompt, list) and all(type(token) is int for token in prompt):
         return [str(token) for token in prompt]
-    raise _bad_request("prompt must be a text or a list of token ids", "prompt")
+    raise bad_request("prompt must be a text or a list of token ids", "prompt")
 
 
 def _message_tokens(document: dict[str, object]) -> list[str]:
     messages = document.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise _bad_request("messages must be a list with at least one message", "messages")
+        raise bad_request("messages must be a list with at least one message", "messages")
     asks = document.get("add_generation_prompt") is not False
     return chat_tokens([_message(message) for message in messages], asks_for_answer=asks)
 
@@ -148,25 +148,25 @@ def _message_tokens(document: dict[str, object]) -> list[str]:
 def _message(message: object) -> tuple[str, str]:
     """(role, text); a list of parts counts its texts."""
     if not isinstance(message, dict) or not isinstance(role := message.get("role"), str):
-        raise _bad_request("a message must be an object with a role", "messages")
+        raise bad_request("a message must be an object with a role", "messages")
     content = message.get("content")
     if isinstance(content, str) or content is None:
         return role, content or ""
     if isinstance(content, list) and all(isinstance(part, dict) for part in content):
         return role, " ".join(text for part in content if isinstance(text := part.get("text"), str))
-    raise _bad_request("the content of a message must be a text or a list of parts", "messages")
+    raise bad_request("the content of a message must be a text or a list of parts", "messages")
 
 
 def _limit(kind: Kind, document: dict[str, object], prompt: int, room: int) -> int:
     """How many tokens the answer may have; the messages are vLLM's."""
     name = "max_completion_tokens" if document.get("max_completion_tokens") is not None else "max_tokens"
     default = _DEFAULT_LIMIT if kind is Kind.COMPLETIONS else None
-    limit = _integer(document, name, min(default, room) if default is not None else max(1, room - prompt))
+    limit = whole_number(document, name, min(default, room) if default is not None else max(1, room - prompt))
     if limit < 1:
-        raise _bad_request(f"max_tokens must be at least 1, got {limit}. (parameter=max_tokens, value={limit})", name)
+        raise bad_request(f"max_tokens must be at least 1, got {limit}. (parameter=max_tokens, value={limit})", name)
     if limit > room:
         message = f"max_tokens={limit} cannot be greater than max_model_len={room}. Please request fewer output tokens."
-        raise _bad_request(f"{message} (parameter=max_tokens, value={limit})", "max_tokens")
+        raise bad_request(f"{message} (parameter=max_tokens, value={limit})", "max_tokens")
     if prompt + limit > room:
         message = (
             f"This model's maximum context length is {room} tokens. However, you requested {limit} output tokens and "
@@ -174,14 +174,15 @@ def _limit(kind: Kind, document: dict[str, object], prompt: int, room: int) -> i
             "length of the input prompt or the number of requested output tokens. "
             f"(parameter=input_tokens, value={prompt})"
         )
-        raise _bad_request(message, "input_tokens")
+        raise bad_request(message, "input_tokens")
     return limit
 
 
-def _integer(document: dict[str, object], name: str, default: int) -> int:
+def whole_number(document: dict[str, object], name: str, default: int) -> int:
+    """A whole number, or `default` where it is absent or null; refused with vLLM's words otherwise."""
     value = document.get(name)
     if value is None:
         return default
     if type(value) is not int:
-        raise _bad_request(f"{name} must be a whole number", name)
+        raise bad_request(f"{name} must be a whole number", name)
     return value

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from llmload.simulator import ollama, openai, sglang, triton, vllm
+from llmload.simulator import embeddings, ollama, openai, sglang, triton, vllm
 from llmload.simulator.protocol import Api, Pages, Respond, Served
 
 
@@ -21,17 +21,18 @@ class _Module(Protocol):
 
 
 _OPENAI = (openai, vllm)
+_EMBEDDING = (*_OPENAI, embeddings)
 _OF_FRAMEWORKS: Mapping[str, Sequence[_Module]] = {
-    "openai": _OPENAI,
-    "vllm": _OPENAI,
+    "openai": _EMBEDDING,
+    "vllm": _EMBEDDING,
     "lmdeploy": _OPENAI,
-    "sglang": (openai, sglang),
-    "ollama": (openai, ollama),
+    "sglang": (openai, embeddings, sglang),
+    "ollama": (openai, embeddings, ollama),
     "triton": (triton,),
 }
 FRAMEWORKS = tuple(sorted(_OF_FRAMEWORKS))
 """Those that have a protocol of their own here; a server of any other speaks all."""
-_ALL: Sequence[_Module] = (openai, vllm, sglang, ollama, triton)
+_ALL: Sequence[_Module] = (openai, embeddings, vllm, sglang, ollama, triton)
 
 
 @dataclass(frozen=True, slots=True)

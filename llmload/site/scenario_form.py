@@ -99,7 +99,7 @@ ELSEWHERE: Mapping[str, str] = {
     "spec.target.headers": "values of headers are often secrets",
     "spec.target.launch": "a command line; written by hand",
     "spec.target.simulator": "only its profile is asked for",
-    "spec.workload.api": "embeddings; a later version",
+    "spec.workload.api": "embeddings; written by hand",
     "spec.workload.mixture": "several kinds of prompts; written by hand",
     "spec.workload.sessions": "a later version",
     "spec.workload.sampling": "frameworks take different fields",

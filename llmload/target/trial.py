@@ -14,6 +14,8 @@ from llmload.target.server import Disconnected, Reply, Server
 
 ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.1
+_TOO_LONG = "is too large to process"
+"""Of llama.cpp, with status 500: the text to embed has more tokens than its batch (n_ubatch), which no wait changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Trial:
     def send(self, request: PlannedRequest) -> Answered | Refused:
         """Send one request, for a short answer whatever it asks for.
 
-        Failures that may pass (5xx, 429, a broken stream) are tried again, five times.
+        Failures that may pass (5xx but 501, 429, a broken stream) are tried again, five times.
 
         TargetError: no answer even so, or one that another try cannot mend (credentials, path, model).
         """
@@ -63,10 +65,10 @@ class Trial:
             except Disconnected as error:
                 trouble = str(error)
             else:
-                if reply.status in (400, 413, 422):
-                    return Refused(self.server.words_of(reply))
                 trouble = self.server.words_of(reply)
-                if reply.status < 500 and reply.status not in (408, 425, 429):
+                if reply.status in (400, 413, 422) or _TOO_LONG in trouble:
+                    return Refused(trouble)
+                if reply.status == 501 or (reply.status < 500 and reply.status not in (408, 425, 429)):
                     raise self._hopeless(reply)
             if time.monotonic() > give_up:
                 break
@@ -133,7 +135,7 @@ class Trial:
         return TargetError(
             self.server.name,
             f"it does not take requests at {self.dialect.path_for(self.endpoint)} ({words})",
-            "Check target.url and target.api",
+            self.dialect.needs or "Check target.url and target.api",
             kind="TrialFailed",
         )
 
@@ -163,7 +165,8 @@ def settle_sampling(trial: Trial, prompt: str, optional: tuple[str, ...]) -> tup
         raise TargetError(
             trial.server.name,
             f"it refuses a plain request with {bare.words}",
-            "Correct what it names, mostly a field of workload.sampling, target.api or target.model",
+            trial.dialect.needs
+            or "Correct what it names, mostly a field of workload.sampling, target.api or target.model",
             kind="RequestRefused",
         )
     left_out = []

@@ -122,7 +122,7 @@ def test_its_code_is_as_clean_as_ours(place: Path) -> None:
 def test_it_is_listed_and_has_a_starter_that_is_valid(place: Path, env: Mapping[str, str]) -> None:
     listed = json.loads(llmload("frameworks", "--json", cwd=place, env=env).stdout)["frameworks"]
     (ours,) = (each for each in listed if each["name"] == "llamacpp")
-    assert ours["apis"] == ["completion", "chat", "completions"]
+    assert ours["apis"] == ["completion", "chat", "completions", "embeddings"]
     assert llmload("init", "--framework", "llamacpp", "starter.yaml", cwd=place, env=env).returncode == 0
     done = llmload("validate", "starter.yaml", "llamacpp.yaml", cwd=place, env=env)
     assert done.returncode == 0, done.stdout + done.stderr

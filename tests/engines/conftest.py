@@ -55,6 +55,13 @@ def llama_cpp(tiny_model: TinyModel) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
+def llama_cpp_embeddings(tiny_model: TinyModel) -> Iterator[Engine]:
+    """The same server and model, started with --embeddings."""
+    with _serving(tiny_model.gguf, "tiny", "embed") as url:
+        yield Engine(url, tiny_model)
+
+
+@pytest.fixture(scope="session")
 def cl100k_server(tmp_path_factory: pytest.TempPathFactory, vocabulary_file: Path) -> Iterator[str]:
     """The same server with a model, called gpt-4, that has the vocabulary cl100k_base."""
     path = tmp_path_factory.mktemp("cl100k") / "cl100k.gguf"
@@ -64,8 +71,8 @@ def cl100k_server(tmp_path_factory: pytest.TempPathFactory, vocabulary_file: Pat
 
 
 @contextmanager
-def _serving(gguf: Path, name: str) -> Iterator[str]:
-    command = [sys.executable, str(_SERVER), str(gguf), name, str(os.getpid())]
+def _serving(gguf: Path, name: str, task: str = "generate") -> Iterator[str]:
+    command = [sys.executable, str(_SERVER), str(gguf), name, str(os.getpid()), task]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()

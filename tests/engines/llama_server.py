@@ -1,4 +1,7 @@
-"""Serves one model with llama.cpp's own HTTP server until told to stop: python llama_server.py MODEL ALIAS PARENT."""
+"""Serves one model with llama.cpp's own HTTP server until told to stop: python llama_server.py MODEL ALIAS PARENT TASK.
+
+The task is `generate` or `embed`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import xllamacpp
 SLOTS = 8
 
 
-def serve(model: str, alias: str, parent: int) -> None:
+def serve(model: str, alias: str, parent: int, task: str) -> None:
     """Print the address when it listens; end with SIGTERM, or with the process that wanted it."""
     settings = xllamacpp.CommonParams()
     settings.model.path = model
@@ -22,6 +25,9 @@ def serve(model: str, alias: str, parent: int) -> None:
     # One thread: several would wait for each other by spinning, which takes seconds beside other work.
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
     settings.endpoint_metrics = settings.endpoint_slots = settings.endpoint_props = True
+    if task == "embed":
+        settings.embedding = True
+        settings.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     server = xllamacpp.Server(settings)
@@ -32,4 +38,4 @@ def serve(model: str, alias: str, parent: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    serve(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])

@@ -71,12 +71,13 @@ def test_what_ollama_would_ignore_without_a_word_is_named(api: str, unknown: tup
 
 
 def test_its_openai_api_is_one_word_away() -> None:
-    assert list(ADAPTER.dialects) == ["chat", "generate", "openai", "completions"]
+    assert list(ADAPTER.dialects) == ["chat", "generate", "openai", "completions", "embeddings"]
     assert [ADAPTER.dialects[api].path for api in ADAPTER.dialects] == [
         "/api/chat",
         "/api/generate",
         "/v1/chat/completions",
         "/v1/completions",
+        "/v1/embeddings",
     ]
 
 

@@ -71,7 +71,8 @@ PARTS = {
     "scenario/replay.py": ("SHARED", "OWN_LENGTHS"),
     "scenario/trace_file.py": ("_notices",),
     "scenario/length_file.py": ("raised_to_one",),
-    "scenario/prompt_facts.py": ("_notices",),
+    "scenario/prompt_facts.py": ("_notices", "_lengths"),
+    "frameworks/embeddings.py": ("_NEEDS",),
     "scenario/v1alpha1.py": ("framework", "tell_tolerance", "container"),
 }
 """Functions and constants of modules that say more to others than to reports."""
@@ -88,6 +89,7 @@ NO_SENTENCES = {
     "there is, in PATH and beside llmload, no program": "the problem of a UsageError",
     "GPU of unknown model": "stands for the name of a GPU",
     "measured replicas": "of a formula",
+    "is too large to process": "of what llama.cpp says",
     "SELECT source, document FROM baselines WHERE run = ?": "SQL",
 }
 """Pieces that no report tells, and why."""

@@ -25,7 +25,6 @@ def refused(text: str) -> list[str]:
     ("spec", "place"),
     [
         pytest.param("  matrix: {target.model: [a, b]}\n", "6:3 spec.matrix", id="matrix"),
-        pytest.param("  workload: {api: embeddings}\n", "6:14 spec.workload.api", id="embeddings"),
         pytest.param("  workload: {prompts: {synthetic: {shared_prefix: {tokens: 9}}}}\n",
                      "6:36 spec.workload.prompts.synthetic.shared_prefix", id="shared prefix"),
     ],

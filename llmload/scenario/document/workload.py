@@ -166,7 +166,10 @@ class Workload(Section):
     mixture: Annotated[Classes | None, Field(description="Kinds of requests in one stream, in place of prompts")] = None
     sessions: Annotated[Sessions | None, Field(description="Conversations of several turns")] = None
     tokenizer: Tokenizer | None = None
-    api: Literal["embeddings"] | None = None
+    api: Annotated[
+        Literal["embeddings"] | None,
+        Field(description="embeddings: vectors instead of answers; left out, the texts of target.api"),
+    ] = None
     sampling: Sampling = Field(default_factory=_greedy)
     stream: bool = True
     seed: Whole = 42
