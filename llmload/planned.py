@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from llmload.units import format_number
@@ -59,6 +59,7 @@ class PlannedRequest:
 
     `messages` have the shape of OpenAI's; where there are any, `prompt` is empty. Token lengths are what the scenario
     asks for, not what the server will count; `input_tokens` is None where it names a text instead of a length.
+    `fields` stand beside the messages, in OpenAI's words: the tools that this request offers, the form of its answer.
     """
 
     index: int
@@ -67,6 +68,7 @@ class PlannedRequest:
     output_tokens: int
     messages: tuple[Mapping[str, object], ...] = ()
     part: Part = NO_PART
+    fields: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def conversation(self) -> Sequence[Mapping[str, object]]:

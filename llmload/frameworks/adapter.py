@@ -88,7 +88,8 @@ class Dialect:
     not is truncated. `memory` wraps `read_event` anew for each answer whose events make sense only with the earlier
     ones. `unknown_sampling` names the fields of the endpoint's sampling that have no place in a body; they are left
     out and reported. `takes_messages`: bodies carry whole conversations (`PlannedRequest.conversation`); otherwise a
-    scenario with such prompts is refused. `needs` tells a person whose server does not take it what to do.
+    scenario with such prompts is refused. `row_fields` are those of `PlannedRequest.fields` that bodies carry, and rows
+    that have others are refused. `needs` tells a person whose server does not take it what to do.
     """
 
     path: str
@@ -102,6 +103,7 @@ class Dialect:
     unknown_sampling: Callable[[Endpoint], tuple[str, ...]] = _nothing_unknown
     takes_messages: bool = False
     needs: str = ""
+    row_fields: tuple[str, ...] = ()
 
     def path_for(self, endpoint: Endpoint) -> str:
         """Where `endpoint` takes its requests."""

@@ -35,7 +35,7 @@ def chat_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
 
 
 def _no_minimum(endpoint: Endpoint) -> tuple[str, ...]:
-    return tuple(name for name in endpoint.sampling if name in (_MINIMUM, _ITS_MINIMUM))
+    return (*(name for name in endpoint.sampling if name in (_MINIMUM, _ITS_MINIMUM)), *openai.no_tools(endpoint))
 
 
 ADAPTER = Adapter(

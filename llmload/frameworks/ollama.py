@@ -7,7 +7,7 @@ word, and ignores options that it does not know, so those are left out and repor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -35,6 +35,8 @@ _TAGS, _LOADED, _VERSION = "/api/tags", "/api/ps", "/api/version"
 _LATEST = ":latest"
 _FIELDS = ("keep_alive", "think", "format", "system", "template", "raw")
 """Fields of a request beside its options, which an author may write among `workload.sampling`."""
+_TOOLS = "tools"
+"""One more, of conversations only."""
 _OPTIONS = {
     **{name: name for name in ("temperature", "top_p", "top_k", "min_p", "typical_p", "seed", "stop", "num_keep")},
     **{name: name for name in ("presence_penalty", "frequency_penalty", "repeat_penalty", "repeat_last_n")},
@@ -44,7 +46,7 @@ _OPTIONS = {
 """Sampling fields by the name of the option that they become."""
 _OPENAI_FIELDS = (
     *("temperature", "top_p", "seed", "stop", "presence_penalty", "frequency_penalty"),
-    *("response_format", "reasoning_effort", "reasoning"),
+    *("response_format", "reasoning_effort", "reasoning", "tools"),
 )
 
 
@@ -60,14 +62,51 @@ class OllamaSettings:
 
 
 def chat_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
-    """The request of `/api/chat`: one user message, or a conversation. Contents are texts here, no lists of parts."""
-    messages = [{**message, "content": _one_text(message["content"])} for message in request.conversation]
-    return _body(endpoint, request, {"messages": messages})
+    """The request of `/api/chat`: one user message, or a conversation, and what its row asks beside it.
+
+    Contents are texts here, no lists of parts; arguments of calls are objects, and a tool is known by its name.
+    """
+    asked, names = request.fields, _names_of_calls(request.conversation)
+    messages = [_message(message, names) for message in request.conversation]
+    beside = {"tools": asked["tools"]} if "tools" in asked else {}
+    if "response_format" in asked:
+        beside["format"] = _format(asked["response_format"])
+    return _body(endpoint, request, {**beside, "messages": messages})
+
+
+def _names_of_calls(messages: Sequence[Mapping[str, object]]) -> Mapping[object, object]:
+    calls = [call for message in messages for call in items(message.get("tool_calls"))]
+    return {member(call, "id"): member(call, "function", "name") for call in calls}
+
+
+def _message(message: Mapping[str, object], names: Mapping[object, object]) -> Mapping[str, object]:
+    told = {"role": message["role"], "content": _one_text(message["content"])}
+    if calls := items(message.get("tool_calls")):
+        functions = [
+            {"name": member(call, "function", "name"), "arguments": _object(member(call, "function", "arguments"))}
+            for call in calls
+        ]
+        told["tool_calls"] = [{"function": function} for function in functions]
+    if "tool_call_id" in message:
+        told["tool_name"] = names.get(message["tool_call_id"])
+    return told
+
+
+def _object(arguments: object) -> object:
+    return orjson.loads(arguments or "{}") if isinstance(arguments, str) else {}
+
+
+def _format(wanted: object) -> object:
+    """`json`, or the schema itself; a text may have any form."""
+    schema = member(wanted, "json_schema", "schema") or member(wanted, "schema")
+    if schema is not None:
+        return schema
+    return None if member(wanted, "type") == "text" else "json"
 
 
 def _one_text(content: object) -> object:
     if not isinstance(content, list):
-        return content
+        return content or ""
     return "".join(part["text"] for part in content)
 
 
@@ -84,12 +123,16 @@ def _body(endpoint: Endpoint, request: PlannedRequest, prompt: Mapping[str, obje
     if "num_gpu" in settings:
         options["num_gpu"] = settings["num_gpu"]
     options["num_predict"] = request.output_tokens
-    fields = {name: value for name, value in sampling.items() if name in _FIELDS}
-    planned = {"model": endpoint.model, **prompt, "stream": endpoint.stream, "options": options}
+    fields = {name: value for name, value in sampling.items() if name in (*_FIELDS, _TOOLS)}
+    planned: dict[str, object] = {"model": endpoint.model, **prompt, "stream": endpoint.stream, "options": options}
     return orjson.dumps({**fields, **planned})
 
 
 def _no_option(endpoint: Endpoint) -> tuple[str, ...]:
+    return tuple(name for name in _no_tool_option(endpoint) if name != _TOOLS)
+
+
+def _no_tool_option(endpoint: Endpoint) -> tuple[str, ...]:
     return tuple(name for name in endpoint.sampling if name not in _OPTIONS and name not in _FIELDS)
 
 
@@ -181,11 +224,14 @@ DIALECTS: Mapping[str, Dialect] = {
         framing="ndjson",
         unknown_sampling=_no_option,
         takes_messages=True,
+        row_fields=("tools", "response_format"),
     ),
     "generate": Dialect(
-        "/api/generate", generate_body, read_event, read_answer, framing="ndjson", unknown_sampling=_no_option
+        "/api/generate", generate_body, read_event, read_answer, framing="ndjson", unknown_sampling=_no_tool_option
     ),
-    "openai": replace(openai.DIALECTS["chat"], unknown_sampling=_no_openai_field),
+    "openai": replace(
+        openai.DIALECTS["chat"], unknown_sampling=_no_openai_field, row_fields=("tools", "response_format")
+    ),
     "completions": replace(openai.DIALECTS["completions"], unknown_sampling=_no_openai_field),
     embeddings.EMBEDDINGS: embeddings.DIALECT,
 }

@@ -32,6 +32,9 @@ __all__ = ["ADAPTER", "DIALECTS", "MODELS", "VERSION", "OpenAISettings", "error_
 
 _DONE = Event(is_last=True)
 _new = tuple.__new__  # spares the hot path the defaults of Event, a tenth of what reading an event costs
+_OF_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+ROW_FIELDS = (*_OF_TOOLS, "response_format")
+"""What a request of a chat may have beside its messages."""
 _THOUGHTS = ("reasoning_content", "reasoning")
 _FAILED = ("error", "abort")  # of LMDeploy and vLLM, of SGLang: an answer of status 200 that the server gave up
 
@@ -42,13 +45,18 @@ class OpenAISettings:
 
 
 def chat_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
-    """The request of `/v1/chat/completions`: one user message, or a conversation."""
-    return _body(endpoint, request, {"messages": request.conversation})
+    """The request of `/v1/chat/completions`: one user message, or a conversation, and what its row asks beside it."""
+    return _body(endpoint, request, {**request.fields, "messages": request.conversation})
 
 
 def completions_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
     """The request of `/v1/completions`: the bare prompt."""
     return _body(endpoint, request, {"prompt": request.prompt})
+
+
+def no_tools(endpoint: Endpoint) -> tuple[str, ...]:
+    """Fields of the sampling that only a conversation has a place for."""
+    return tuple(name for name in endpoint.sampling if name in _OF_TOOLS)
 
 
 def _body(endpoint: Endpoint, request: PlannedRequest, prompt: Mapping[str, object]) -> bytes:
@@ -177,8 +185,10 @@ MODELS = Listing((Question(MODELS_PATH),), read_models)
 VERSION = Versioning((Question(VERSION_PATH),), read_version)
 
 DIALECTS: Mapping[str, Dialect] = {
-    "chat": Dialect("/v1/chat/completions", chat_body, read_event, read_answer, takes_messages=True),
-    "completions": Dialect("/v1/completions", completions_body, read_event, read_answer),
+    "chat": Dialect(
+        "/v1/chat/completions", chat_body, read_event, read_answer, takes_messages=True, row_fields=ROW_FIELDS
+    ),
+    "completions": Dialect("/v1/completions", completions_body, read_event, read_answer, unknown_sampling=no_tools),
     embeddings.EMBEDDINGS: embeddings.DIALECT,
 }
 

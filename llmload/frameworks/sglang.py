@@ -42,6 +42,10 @@ def generate_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:
     return orjson.dumps({"text": request.prompt, "sampling_params": named, "stream": endpoint.stream})
 
 
+def _no_conversation(endpoint: Endpoint) -> tuple[str, ...]:
+    return tuple(name for name in endpoint.sampling if name in openai.ROW_FIELDS)
+
+
 def read_event(payload: bytes) -> Event:
     """One event of `/generate`: the whole text so far, and the counts so far."""
     return _DONE if payload == b"[DONE]" else _meaning(orjson.loads(payload))
@@ -114,7 +118,14 @@ ADAPTER = Adapter(
     settings=SglangSettings,
     dialects={
         **openai.DIALECTS,
-        "generate": Dialect("/generate", generate_body, read_event, read_answer, memory=Unrepeated),
+        "generate": Dialect(
+            "/generate",
+            generate_body,
+            read_event,
+            read_answer,
+            memory=Unrepeated,
+            unknown_sampling=_no_conversation,
+        ),
     },
     models=openai.MODELS,
     version=Versioning(_QUESTIONS, read_version),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,7 +64,8 @@ class Corpus:
 
     `output_tokens` are those that the row asks for, 0 where it asks for none. `columns` are those of a CSV file.
     `longest` is the row that asks for most room, which stands on line `longest_line`; `conversation_line` is that of
-    the first row that is more than one text of a user, None where there is none.
+    the first row that is more than one text of a user, None where there is none, and `field_lines` those of the first
+    rows that have each of the fields sent beside messages.
     """
 
     reading: Reading
@@ -79,6 +81,7 @@ class Corpus:
     longest: int
     longest_line: int
     conversation_line: int | None
+    field_lines: Mapping[str, int]
 
     def __len__(self) -> int:
         return len(self.offsets)

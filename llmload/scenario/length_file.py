@@ -20,10 +20,11 @@ import orjson
 
 from llmload.errors import DataFileError
 from llmload.plain_text import plain
+from llmload.scenario.bad_row import BadRowError
 from llmload.scenario.corpus import Stamp
 from llmload.scenario.file_kinds import changed, check_kind, ordinary, reason_of, spans_of, stamp_of
 from llmload.scenario.lengths import LengthPairs, LengthsFound
-from llmload.scenario.prompt_rows import BadRowError, read_record
+from llmload.scenario.prompt_rows import read_record
 from llmload.scenario.row_spans import BrokenFileError, Spans, record_spans
 
 MOST_ROWS = 1_000_000

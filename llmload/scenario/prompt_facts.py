@@ -79,6 +79,10 @@ def _troubles(loaded: Loaded, file: written.PromptFile, corpus: Corpus, path: tu
         message = f"{where} is a conversation, and the API {api} takes one bare prompt"
         chat = "Write" if loaded.document.spec.workload.api else "Write target.api: chat, or"
         yield at_path(root, (*path, "path"), message, f"{chat} rows of one message of the user")
+    for name, line in corpus.field_lines.items():
+        if dialect is not None and name not in dialect.row_fields:
+            message = f"{corpus.reading.path}:{line} has {name}, for which {target.framework}'s API {api} has no place"
+            yield at_path(root, (*path, "path"), message, f"Name another target.api, or delete {name} from the rows")
 
 
 def _notices(file: written.PromptFile, corpus: Corpus) -> Iterator[str]:

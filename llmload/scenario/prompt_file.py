@@ -16,12 +16,12 @@ from typing import IO
 
 from llmload.errors import DataFileError
 from llmload.plain_text import plain
+from llmload.scenario.bad_row import BadRowError
 from llmload.scenario.corpus import Corpus, Reading, Stamp
 from llmload.scenario.file_kinds import changed, check_kind, ordinary, reason_of, spans_of, stamp_of
 from llmload.scenario.prompt_rows import (
     CHARACTERS_PER_TOKEN,
     DEFAULT_OUTPUT_TOKENS,
-    BadRowError,
     Row,
     read_record,
     row_reader,
@@ -62,6 +62,7 @@ class _Rows:
         self._bad_count = self._filtered = 0
         self._longest = self._longest_line = self._most_room = 0
         self._conversation_line: int | None = None
+        self._field_lines: dict[str, int] = {}
 
     def read(self, file: IO[bytes]) -> Corpus:
         """All of it."""
@@ -92,6 +93,7 @@ class _Rows:
             longest=self._longest,
             longest_line=self._longest_line,
             conversation_line=self._conversation_line,
+            field_lines=self._field_lines,
         )
 
     def _header(self, spans: Iterator[tuple[int, int, bytes]]) -> tuple[str, ...]:
@@ -127,6 +129,8 @@ class _Rows:
     def _keep(self, line: int, row: Row) -> None:
         if row.messages and self._conversation_line is None:
             self._conversation_line = line
+        for name in row.fields:
+            self._field_lines.setdefault(name, line)
         room = row.characters // CHARACTERS_PER_TOKEN + (row.output_tokens or DEFAULT_OUTPUT_TOKENS)
         if room > self._most_room:
             self._longest, self._longest_line, self._most_room = len(self._offsets), line, room

@@ -13,8 +13,10 @@ from typing import NamedTuple, cast
 
 import orjson
 
+from llmload.scenario.bad_row import BadRowError, shown
 from llmload.scenario.corpus import Reading
 from llmload.scenario.row_spans import MOST_ROW_BYTES
+from llmload.scenario.tool_rows import call_text, called, characters_of, check_answered, request_fields
 
 CHARACTERS_PER_TOKEN = 4
 DEFAULT_OUTPUT_TOKENS = 512
@@ -22,7 +24,7 @@ DEFAULT_OUTPUT_TOKENS = 512
 
 _MOST_TOKENS = 10_000_000
 _LENGTHS = ("output_tokens", "max_tokens", "max_completion_tokens")
-_ROLES = ("system", "developer", "user", "assistant")
+_ROLES = ("system", "developer", "user", "assistant", "tool")
 _SPEAKERS = {
     **dict.fromkeys(("human", "user"), "user"),
     **dict.fromkeys(("gpt", "chatgpt", "assistant", "bing", "bard", "model"), "assistant"),
@@ -35,23 +37,21 @@ Message = Mapping[str, object]
 
 
 class Row(NamedTuple):
-    """One row: a bare `prompt` of a user, or the `messages` of a conversation that ends with one.
+    """One row: a bare `prompt` of a user, or the `messages` of a conversation that ends with one, or with a tool's.
 
-    `output_tokens` is how long its answer is to be, 0 where it does not say; `characters` counts all its text.
+    `output_tokens` is how long its answer is to be, 0 where it does not say; `characters` counts all its text, tools
+    and their calls included. `fields` are sent beside the messages: tools, the form of the answer.
     """
 
     prompt: str
     messages: tuple[Message, ...]
     output_tokens: int
     characters: int
+    fields: Mapping[str, object] = {}
 
 
 ReadRow = Callable[[bytes], Row]
 """What one row asks; BadRowError where it cannot be asked."""
-
-
-class BadRowError(ValueError):
-    """What is wrong with one row."""
 
 
 def row_reader(reading: Reading, columns: Sequence[str] = ()) -> ReadRow:
@@ -73,7 +73,12 @@ def _read_openai(raw: bytes) -> Row:
     if not isinstance(told, list):
         raise BadRowError('no list of messages; write {"messages": [{"role": "user", "content": "..."}]}')
     messages = [_message(message, place) for place, message in enumerate(told, start=1)]
-    return _conversation(messages, _length(row) if isinstance(row, dict) else 0)
+    check_answered(messages)
+    if not isinstance(row, dict):
+        return _conversation(messages, 0)
+    fields = request_fields(row)
+    conversation = _conversation(messages, _length(row))
+    return conversation._replace(characters=conversation.characters + characters_of(fields), fields=fields)
 
 
 def _message(message: object, place: int) -> Message:
@@ -82,12 +87,18 @@ def _message(message: object, place: int) -> Message:
         raise BadRowError(f"{where} is not an object")
     role = message.get("role")
     if role not in _ROLES:
-        later = " (tools: a later version)" if role in ("tool", "function") else ""
-        raise BadRowError(f"{where} has the role {_shown(role)}, and roles are {', '.join(_ROLES)}{later}")
-    if message.get("tool_calls") or message.get("function_call"):
-        raise BadRowError(f"{where} calls tools, which this version cannot send")
-    kept = {"role": role, "content": _content(message.get("content"), where)}
+        raise BadRowError(f"{where} has the role {shown(role)}, and roles are {', '.join(_ROLES)}")
+    calls, content = called(message, where), message.get("content")
+    kept: dict[str, object] = {"role": role, "content": None}
+    if content is not None or not calls:  # who calls a tool need not say anything
+        kept["content"] = _content(content, where)
+    if calls:
+        kept["tool_calls"] = calls
     name = message.get("name")
+    if role == "tool":
+        kept["tool_call_id"] = told = message.get("tool_call_id")
+        if not isinstance(told, str):
+            raise BadRowError(f"{where} is of a tool and has the tool_call_id {shown(told)}, not a text")
     return {**kept, "name": name} if isinstance(name, str) else kept
 
 
@@ -99,7 +110,7 @@ def _content(content: object, where: str) -> object:
     for part in content:
         kind = part.get("type") if isinstance(part, dict) else None
         if kind != "text":
-            raise BadRowError(f"{where} has a part of type {_shown(kind)}, and this version sends text only")
+            raise BadRowError(f"{where} has a part of type {shown(kind)}, and this version sends text only")
         if not isinstance(part.get("text"), str):
             raise BadRowError(f"{where} has a part of text without text")
     return [{"type": "text", "text": part["text"]} for part in content]
@@ -128,7 +139,7 @@ def _turn(turn: object, place: int) -> Message:
     speaker = turn.get("from")
     role = _SPEAKERS.get(speaker) if isinstance(speaker, str) else None
     if role is None:
-        raise BadRowError(f"turn {place} is from {_shown(speaker)}, and speakers are {', '.join(_SPEAKERS)}")
+        raise BadRowError(f"turn {place} is from {shown(speaker)}, and speakers are {', '.join(_SPEAKERS)}")
     return {"role": role, "content": turn["value"]}
 
 
@@ -136,13 +147,13 @@ def _conversation(messages: Sequence[Message], output_tokens: int) -> Row:
     """What is asked before the last answer, and how long that answer was."""
     asked = list(messages)
     if asked and asked[-1]["role"] == "assistant":
-        answer = text_of(asked.pop())
-        output_tokens = output_tokens or -(-len(answer) // CHARACTERS_PER_TOKEN)
-    if not asked or asked[-1]["role"] != "user":
+        answer = asked.pop()
+        output_tokens = output_tokens or -(-_characters(answer) // CHARACTERS_PER_TOKEN)
+    if not asked or asked[-1]["role"] not in ("user", "tool"):
         raise BadRowError("no message of a user to be answered")
-    if not text_of(asked[-1]).strip():
+    if asked[-1]["role"] == "user" and not text_of(asked[-1]).strip():
         raise BadRowError("the last message of the user is empty")
-    characters = sum(len(text_of(message)) for message in asked)
+    characters = sum(map(_characters, asked))
     content = asked[0]["content"]
     if len(asked) == 1 and len(asked[0]) == 2 and isinstance(content, str):
         return Row(content, (), output_tokens, characters)
@@ -154,7 +165,12 @@ def text_of(message: Message) -> str:
     content = message["content"]
     if isinstance(content, str):
         return content
-    return "".join(part["text"] for part in cast("list[dict[str, str]]", content))
+    return "".join(part["text"] for part in cast("list[dict[str, str]]", content or []))
+
+
+def _characters(message: Message) -> int:
+    """Of all that a message says, calls of tools included."""
+    return len(text_of(message)) + len(call_text(message))
 
 
 def _read_prompt(raw: bytes) -> Row:
@@ -174,7 +190,7 @@ def _cells(column: str | None, columns: Sequence[str]) -> ReadRow:
     name = column or DEFAULT_COLUMN
     if columns.count(name) != 1:
         times = "no column" if name not in columns else "more than one column"
-        raise BadRowError(f"{times} {_shown(name)} in the header; it has {', '.join(columns)[:200]}")
+        raise BadRowError(f"{times} {shown(name)} in the header; it has {', '.join(columns)[:200]}")
     place, width = columns.index(name), len(columns)
     length = next((columns.index(each) for each in _LENGTHS if each in columns), None)
 
@@ -213,7 +229,7 @@ def _length(row: Mapping[str, object]) -> int:
         if tokens is None:
             continue
         if type(tokens) is not int or not 1 <= tokens <= _MOST_TOKENS:
-            raise BadRowError(f"{name} is {_shown(tokens)}, not a number of tokens")
+            raise BadRowError(f"{name} is {shown(tokens)}, not a number of tokens")
         return tokens
     return 0
 
@@ -221,7 +237,7 @@ def _length(row: Mapping[str, object]) -> int:
 def _whole(cell: str, name: str) -> int:
     text = cell.strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 8 and 1 <= int(text) <= _MOST_TOKENS):
-        raise BadRowError(f"{name} is {_shown(text)}, not a number of tokens")
+        raise BadRowError(f"{name} is {shown(text)}, not a number of tokens")
     return int(text)
 
 
@@ -237,8 +253,3 @@ def _json(raw: bytes) -> object:
         return orjson.loads(raw)
     except ValueError as error:
         raise BadRowError(f"not JSON ({str(error)[:100]})") from None
-
-
-def _shown(value: object) -> str:
-    text = "missing" if value is None else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -75,7 +75,7 @@ class FilePlan:
         if self.unique:
             words = " ".join(salt(window_key(self.seed, self.step, self.look, self.run), index))
             row = _salted(row, words)
-        return PlannedRequest(index, row.prompt, None, self._answer(index, row), row.messages)
+        return PlannedRequest(index, row.prompt, None, self._answer(index, row), row.messages, fields=row.fields)
 
     def row(self, index: int) -> Row:
         """The row that this request asks, as it is in the file."""
@@ -102,6 +102,8 @@ def _salted(row: Row, words: str) -> Row:
 
 def _after(words: str, message: Message) -> object:
     content = message["content"]
+    if content is None:  # of who only called a tool
+        return words
     if isinstance(content, str):
         return f"{words} {content}"
     return [{"type": "text", "text": words}, *cast("Sequence[object]", content)]
