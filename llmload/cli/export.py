@@ -41,7 +41,7 @@ def export(
         raise UsageError("--format excel", "is no text for a terminal", "Name a file: --output report.xlsx")
     with open_existing(store) as opened:
         result = judged(opened, opened.find(run))
-    (rendered,) = REPORTERS[name](result, texts).values()
+    rendered, *_ = REPORTERS[name](result, texts).values()
     if output is None:
         stored.print_bytes(rendered)
     else:

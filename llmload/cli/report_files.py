@@ -88,17 +88,21 @@ def _trouble(name: str, cause: BaseException) -> ReportError:
 
 
 def left_over(files: Files) -> Iterator[str]:
-    """Pictures that an earlier Markdown report of this directory may have shown, and this one does not."""
-    shown = {"report.md": [f"report-{chart}.svg" for chart in NAMES], "comparison.md": ["comparison.svg"]}
-    for report, pictures in shown.items():
+    """What may lie beside an earlier report of this directory, and does not belong to this one: pictures, parts."""
+    beside = {
+        "report.md": [f"report-{chart}.svg" for chart in NAMES],
+        "comparison.md": ["comparison.svg"],
+        "steps.csv": ["parts.csv"],
+    }
+    for report, others in beside.items():
         if report in files:
-            yield from (name for name in pictures if name not in files)
+            yield from (name for name in others if name not in files)
 
 
 def put(rendered: Rendered, directory: Path, again: str) -> Written:
     """Write what was rendered, all of it or nothing; `again` is the command that does it later.
 
-    Pictures that an earlier report.md showed and the new one does not are removed: nothing would tell whose they are.
+    What an earlier report had beside it and the new one has not is removed: nothing would tell whose it is.
     """
     if not rendered.files:
         return Written((), rendered.troubles)

@@ -14,11 +14,20 @@ from rich.table import Table
 from rich.text import Text
 
 from llmload.capacity import Alternative, Recommendation
-from llmload.domain import RunResult, StepResult
+from llmload.domain import PartFigures, RunResult, StepResult
 from llmload.plain_text import plain
 from llmload.reporters import serving_sections
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
+from llmload.reporters.part_sections import (
+    AXES,
+    Axis,
+    cached_share,
+    latency_words,
+    mean_input_tokens,
+    p95_words,
+    parts_by,
+)
 from llmload.reporters.step_columns import Speed, latencies_of, speed_of, tokens_per_s
 from llmload.reporters.texts import Language, texts_in
 from llmload.reporters.wording import (
@@ -51,6 +60,8 @@ _STYLES = {
 _INDENT = 4
 _MOST_GPUS = 8
 _MOST_OTHERS = 3
+_MOST_PARTS = 24
+_LONGEST_NAME = 40
 
 
 def render(run: RunResult, console: Console) -> None:
@@ -72,6 +83,7 @@ def _show(run: RunResult, console: Console) -> None:
     told = sorted(readings(run, _ENGLISH), key=urgency, reverse=True)
     if run.steps:
         console.print(_steps_table(run), "")
+    _print_parts(run, console)
     for words in filter(None, (climbs(run, _ENGLISH), compared_with(run, _ENGLISH))):
         _print(Text(sentence(plain(words))).append("\n"), console)
     for where, words in senders(run, _ENGLISH, least=2):
@@ -119,6 +131,54 @@ def _steps_table(run: RunResult) -> Table:
         label = step.step.label.removeprefix(axis).strip()
         table.add_row(label, *_figures(step, speed, latencies), Text(status.value, style=_STYLES[status]))
     return table
+
+
+def _parts_table(axis: Axis, found: Sequence[tuple[StepResult, PartFigures]]) -> Table:
+    """The figures of each part; columns of which nobody told anything are left out."""
+    table = _table(Text(_ENGLISH[f"parts.by_{axis}"]))
+    told = [_part(step, part) for step, part in found[:_MOST_PARTS]]
+    names = (
+        "step",
+        axis,
+        "n",
+        "errors",
+        "goodput",
+        "ttft ms\np50/p95",
+        "tpot ms\np50/p95",
+        "e2e ms\np95",
+        "input\nmean",
+    )
+    kept = [place for place in range(len(told[0])) if any(row[place] != MISSING for row in told)]
+    for place in kept:
+        is_class = axis == "class" and place == 1
+        table.add_column((*names, "cached\ninput")[place], justify="left" if is_class else "right", overflow="fold")
+    for row in told:
+        table.add_row(*(Text(row[place]) for place in kept))
+    return table
+
+
+def _part(step: StepResult, part: PartFigures) -> list[str]:
+    metrics = part.metrics
+    return [
+        step.step.label.removeprefix("concurrency "),
+        plain(part.name, _LONGEST_NAME),
+        amount(metrics.attempts),
+        percent(metrics.error_rate),
+        percent(metrics.goodput),
+        *(latency_words(metrics, name).replace(" / ", "/") for name in ("ttft", "tpot")),
+        p95_words(metrics, "e2e"),
+        amount(mean_input_tokens(metrics)),
+        percent(cached_share(metrics)),
+    ]
+
+
+def _print_parts(run: RunResult, console: Console) -> None:
+    for axis in AXES:
+        if found := parts_by(axis, run):
+            console.print(_parts_table(axis, found))
+            if (more := len(found) - _MOST_PARTS) > 0:
+                _print(Text(_ENGLISH["parts.more"].format(count=f"{more:,}"), style="dim"), console)
+            console.print("")
 
 
 def _gates_table(told: Sequence[Reading]) -> Table:

@@ -22,6 +22,7 @@ from llmload.reporters.excel_analysis import LONGEST, add_analysis
 from llmload.reporters.excel_cells import Area, for_print, instant
 from llmload.reporters.excel_gpu import add_gpus
 from llmload.reporters.excel_package import Streamed, packed
+from llmload.reporters.excel_parts import add_parts, has_parts
 from llmload.reporters.excel_requests import prepare_requests
 from llmload.reporters.excel_server import add_server, has_server
 from llmload.reporters.excel_sheets import add_config, add_errors, add_gates, add_remarks, has_remarks
@@ -79,6 +80,9 @@ def _tables(book: Workbook, run: RunResult, texts: Texts) -> Iterator[tuple[Work
     """The other sheets, each with the row that is repeated on every page."""
     sheet = _sheet(book, "gates", texts)
     yield sheet, add_gates(sheet, run, texts).heading
+    if has_parts(run):
+        sheet = _sheet(book, "parts", texts)
+        yield sheet, add_parts(sheet, run, texts).heading
     if any(step.metrics.errors for step in run.steps):
         sheet = _sheet(book, "errors", texts)
         yield sheet, add_errors(sheet, run, texts).heading

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from llmload.analysis.terms import in_own_terms
 from llmload.domain import RunResult
-from llmload.reporters import capacity_sections, page, sections, serving_sections
+from llmload.reporters import capacity_sections, page, part_sections, sections, serving_sections
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.charts import run_charts
 from llmload.reporters.embedding import Figure, figures_of, pictures_of
@@ -85,6 +85,7 @@ def _told(run: RunResult, room: _Room, texts: Texts, charts: Sequence[Figure]) -
         "speed": speed_of(run.steps),
         "tokens_per_s": tokens_per_s,
         "step_notes": _step_notes(run, texts, room.lines),
+        "parts": part_sections.part_tables(run, texts),
         "errors": sections.errors(run.steps, texts),
         "written": written(run.analyses, texts, room.letters),
         "provenance": sections.provenance(run, texts, room.lines),

@@ -14,7 +14,7 @@ from functools import cache, partial
 import jinja2
 
 from llmload.domain import RunResult
-from llmload.reporters import capacity_sections, markdown_tables, sections, serving_sections
+from llmload.reporters import capacity_sections, markdown_tables, part_sections, sections, serving_sections
 from llmload.reporters.aligned_table import escaped
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.charts import run_charts
@@ -114,6 +114,7 @@ def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
         "confidences": ", ".join(sorted({each.confidence for each in told if each.confidence != MISSING})),
         "caveats": caveats(run, texts),
         "advised": capacity_sections.recommendation(run, texts),
+        "parts": part_sections.part_tables(run, texts),
         "errors": sections.errors(run.steps, texts),
         "senders": senders(run, texts),
         "searched": capacity_sections.searched(run, texts),

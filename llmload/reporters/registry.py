@@ -13,6 +13,7 @@ from llmload.reporters import (
     html,
     junit,
     markdown,
+    parts_csv,
     result_json,
     steps_csv,
 )
@@ -28,6 +29,12 @@ RenderComparison = Callable[[Comparison, Texts], Files]
 def _untranslated(name: str, render: Callable[[RunResult], bytes]) -> Render:
     """One file that machines read, the same in every language."""
     return lambda run, _: {name: render(run)}
+
+
+def _csv(run: RunResult, _: Texts) -> Files:
+    """Parts of the traffic have a file of their own: rows of `steps.csv` are steps to other tools."""
+    files = {"steps.csv": steps_csv.render(run)}
+    return files | {"parts.csv": parts_csv.render(run)} if any(step.parts for step in run.steps) else files
 
 
 def _excel(run: RunResult, texts: Texts) -> Files:
@@ -48,7 +55,7 @@ REPORTERS: Mapping[str, Render] = {
     "excel": _excel,
     "json": _untranslated("result.json", result_json.render),
     "junit": _untranslated("junit.xml", junit.render),
-    "csv": _untranslated("steps.csv", steps_csv.render),
+    "csv": _csv,
 }
 """Format name -> the function that makes its files. Each is a pure function: same run, same texts, same bytes."""
 

@@ -4,13 +4,13 @@ yet escaped. Columns of which nobody told anything are left out, and so is all o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from llmload.domain import RunResult, StepResult
 from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent, three_digits
 from llmload.reporters.reasons import phrase_in_language
-from llmload.reporters.sections import Table
+from llmload.reporters.sections import Table, without_empty
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import step_label
 from llmload.samples import Source
@@ -46,7 +46,7 @@ def server(run: RunResult, texts: Texts) -> Table:
         ("queue", lambda of: bare_milliseconds(of.queue_ms)),
     )
     rows = [(step_label(step.step, texts), *(show(figures) for _, show in columns)) for step, figures in told]
-    return _told((texts["column.step"], *(texts[f"server.{name}"] for name, _ in columns)), rows)
+    return without_empty((texts["column.step"], *(texts[f"server.{name}"] for name, _ in columns)), rows)
 
 
 def server_note(run: RunResult, texts: Texts) -> str:
@@ -78,7 +78,7 @@ def gpu_steps(run: RunResult, texts: Texts) -> Table:
     )
     rows = [(step_label(step.step, texts), *(show(figures) for _, show in columns)) for step, figures in told]
     known = [row for row in rows if any(cell != MISSING for cell in row[1:])]
-    return _told((texts["column.step"], *(texts[f"gpu.{name}"] for name, _ in columns)), known, len(columns))
+    return without_empty((texts["column.step"], *(texts[f"gpu.{name}"] for name, _ in columns)), known, len(columns))
 
 
 def _reasons(figures: GpuFigures, texts: Texts) -> str:
@@ -161,15 +161,3 @@ def _allowed(check: Check, texts: Texts) -> str:
         return tolerance
     unit = f" {check.unit}" if check.unit else ""
     return texts["check.allowed_or"].format(tolerance=tolerance, floor=f"{amount(check.floor)}{unit}")
-
-
-def _told(columns: Sequence[str], rows: Sequence[tuple[str, ...]], words: int = 0) -> Table:
-    """Without the columns in which no row has anything; `words` is the place of one that holds words."""
-    kept = [0, *(n for n in range(1, len(columns)) if any(row[n] != MISSING for row in rows))]
-    if len(kept) == 1:
-        return Table(tuple(columns), ())
-    return Table(
-        tuple(columns[n] for n in kept),
-        tuple(tuple(row[n] for n in kept) for row in rows),
-        frozenset(place for place, n in enumerate(kept) if words and n == words),
-    )

@@ -89,34 +89,34 @@ def render(run: RunResult) -> bytes:
 def _row(run: RunResult, result: StepResult) -> list[str]:
     step, metrics = result.step, result.metrics
     return [
-        _cell(step.value) if step.axis == "concurrency" else "",
-        _cell(metrics.output_tps),
+        cell(step.value) if step.axis == "concurrency" else "",
+        cell(metrics.output_tps),
         *(_latency(result, metric, stat) for metric in ("ttft", "tpot", "e2e") for stat in ("p50", "p99")),
-        _cell(metrics.attempts),
-        _cell(metrics.ok),
-        _percent(metrics.error_rate),
-        _percent(metrics.goodput),
-        _cell(step.value) if step.axis == "rate" else "",
-        _percent(metrics.goodput_low),
-        _percent(metrics.goodput_high),
-        _cell(metrics.rps),
-        _cell(metrics.total_tps),
+        cell(metrics.attempts),
+        cell(metrics.ok),
+        percent_cell(metrics.error_rate),
+        percent_cell(metrics.goodput),
+        cell(step.value) if step.axis == "rate" else "",
+        percent_cell(metrics.goodput_low),
+        percent_cell(metrics.goodput_high),
+        cell(metrics.rps),
+        cell(metrics.total_tps),
         *(_latency(result, metric, "p95") for metric in ("ttft", "tpot", "e2e")),
         _latency(result, "lag", "p99"),
-        _cell(metrics.output_tokens),
-        _cell(metrics.cancelled),
-        _cell(metrics.window_s),
+        cell(metrics.output_tokens),
+        cell(metrics.cancelled),
+        cell(metrics.window_s),
         worst(result).value,
         spreadsheet("; ".join(f"{caveat.rule}: {caveat.figure}" for caveat in _caveats(run, result))),
         spreadsheet(run.header.scenario),
         spreadsheet(run.target.model) if run.target else "",
         spreadsheet(run.header.run_id),
-        _cell(step.value) if step.axis == "speed" else "",
+        cell(step.value) if step.axis == "speed" else "",
         *(_latency(result, "ttft_due", stat) for stat in ("p50", "p95", "p99")),
-        _cell(metrics.planned),
-        _cell(metrics.dropped) if metrics.planned is not None else "",
-        _cell(result.workers.count) if result.workers else "",
-        _percent(result.workers.cpu_share) if result.workers else "",
+        cell(metrics.planned),
+        cell(metrics.dropped) if metrics.planned is not None else "",
+        cell(result.workers.count) if result.workers else "",
+        percent_cell(result.workers.cpu_share) if result.workers else "",
         spreadsheet("; ".join(map(_finding, _findings(run, step.label)))),
         *(_gpu(result.gpu or GpuFigures(0))),
         *(_server(result.server) if result.server else [""] * 11),
@@ -134,28 +134,28 @@ def _finding(finding: Finding) -> str:
 
 def _gpu(figures: GpuFigures) -> list[str]:
     return [
-        _percent(figures.utilisation),
-        _cell(None if figures.memory_bytes is None else figures.memory_bytes / _GIB),
-        _cell(figures.temperature_c),
-        _cell(figures.power_w),
-        _cell(figures.energy_j),
-        _cell(figures.joules_per_token),
-        _percent(figures.throttled),
+        percent_cell(figures.utilisation),
+        cell(None if figures.memory_bytes is None else figures.memory_bytes / _GIB),
+        cell(figures.temperature_c),
+        cell(figures.power_w),
+        cell(figures.energy_j),
+        cell(figures.joules_per_token),
+        percent_cell(figures.throttled),
     ]
 
 
 def _server(figures: ServerFigures) -> list[str]:
     return [
-        _cell(figures.running),
-        _cell(figures.waiting),
-        _cell(figures.waiting_max),
-        _percent(figures.kv_cache_share),
-        _percent(figures.prefix_cache_hit_share),
-        _cell(figures.preemptions),
-        _cell(figures.ttft_ms),
-        _cell(figures.tpot_ms),
-        _cell(figures.e2e_ms),
-        _cell(figures.queue_ms),
+        cell(figures.running),
+        cell(figures.waiting),
+        cell(figures.waiting_max),
+        percent_cell(figures.kv_cache_share),
+        percent_cell(figures.prefix_cache_hit_share),
+        cell(figures.preemptions),
+        cell(figures.ttft_ms),
+        cell(figures.tpot_ms),
+        cell(figures.e2e_ms),
+        cell(figures.queue_ms),
         figures.source.value,
     ]
 
@@ -169,14 +169,15 @@ def _latency(result: StepResult, metric: str, stat: str) -> str:
     summary = result.metrics.latency.get(metric)
     if summary is None:
         return ""
-    return _cell({"p50": summary.p50_ms, "p95": summary.p95_ms, "p99": summary.p99_ms}[stat])
+    return cell({"p50": summary.p50_ms, "p95": summary.p95_ms, "p99": summary.p99_ms}[stat])
 
 
-def _percent(share: float | None) -> str:
-    return _cell(None if share is None else share * 100)
+def percent_cell(share: float | None) -> str:
+    """A share 0..1 in percent."""
+    return cell(None if share is None else share * 100)
 
 
-def _cell(value: float | None) -> str:
+def cell(value: float | None) -> str:
     """At most three places, no thousands marks, no exponent: what every locale's import understands."""
     if value is None or not isfinite(value):
         return ""

@@ -107,7 +107,7 @@ def _run(site: Site, run_id: str) -> Files:
 
 
 def _download(result: RunResult, form: str, texts: Texts) -> bytes:
-    (content,) = REPORTERS[_REPORTS[form]](result, texts).values()
+    content, *_ = REPORTERS[_REPORTS[form]](result, texts).values()
     return content
 
 

@@ -13,7 +13,7 @@ from llmload.domain import RunResult
 from llmload.reporters import console
 from llmload.verdict import Status
 from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
-from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
+from tests.recorded_runs import CLEAN, FROM_LOADTEST, TALKS, TROUBLE
 from tests.reporters.goldens_on_disk import assert_golden
 
 WIDTHS = [pytest.param(80, id="80 columns"), pytest.param(120, id="120 columns")]
@@ -36,6 +36,7 @@ def shown(run: RunResult, width: int = 120, *, colours: str | None = None) -> st
         pytest.param(REGRESSED, "regressed", id="measured in turns"),
         pytest.param(ADVISED, "advised", id="against three runs"),
         pytest.param(UNLIKE, "unlike", id="against none like it"),
+        pytest.param(TALKS, "talks", id="of classes and conversations"),
     ],
 )
 def test_a_recorded_run_is_shown_as_reviewed(run: RunResult, name: str, width: int, update_goldens: bool) -> None:

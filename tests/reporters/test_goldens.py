@@ -14,7 +14,7 @@ from llmload.reporters import junit
 from llmload.reporters.registry import REPORTERS, Render
 from llmload.reporters.texts import Language, texts_in
 from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
-from tests.recorded_runs import CLEAN, FROM_LOADTEST, TROUBLE
+from tests.recorded_runs import CLEAN, FROM_LOADTEST, TALKS, TROUBLE
 from tests.reporters.gallery import SHOWN
 from tests.reporters.goldens_on_disk import assert_golden
 
@@ -35,6 +35,7 @@ RUNS = [
     pytest.param(REGRESSED, "regressed", id="measured in turns"),
     pytest.param(ADVISED, "advised", id="against three runs"),
     pytest.param(UNLIKE, "unlike", id="against none like it"),
+    pytest.param(TALKS, "talks", id="of classes and conversations"),
 ]
 
 
@@ -52,6 +53,13 @@ def test_a_recorded_run_is_told_as_reviewed(
     run: RunResult, name: str, file: str, render: Render, update_goldens: bool
 ) -> None:
     assert_golden(f"{name}-{file}", render(run, ENGLISH)[file], update=update_goldens)
+
+
+def test_the_parts_of_traffic_have_a_file_of_their_own(update_goldens: bool) -> None:
+    assert list(REPORTERS["csv"](CLEAN, ENGLISH)) == ["steps.csv"]
+    steps, parts = REPORTERS["csv"](TALKS, ENGLISH).items()
+    assert (steps[0], parts[0]) == ("steps.csv", "parts.csv")
+    assert_golden("talks-parts.csv", parts[1], update=update_goldens)
 
 
 @pytest.mark.parametrize(("run", "name"), RUNS)

@@ -85,7 +85,7 @@ def export(asked: Asked, store: Store) -> Answer:
     if isinstance(result, Unjudged):
         raise Refused(409, why_unjudged(result, state, asked.texts), command_of("report", state.run_id))
     download = DOWNLOADS[form]
-    (content,) = REPORTERS[download.reporter](result, asked.texts).values()
+    content, *_ = REPORTERS[download.reporter](result, asked.texts).values()
     name = f"{_file_name(state.run_id)}.{download.ending}"
     return Answer(content, download.content_type, freshness=Freshness.SETTLED, file_name=name)
 
