@@ -138,9 +138,9 @@ def _gate(gate: Gate) -> Json:
         "max_worse": number(change.max_worse) if change else None,
         "floor": number(change.floor) if change else None,
         "at": {"axis": gate.at.axis, "op": gate.at.op, "value": number(gate.at.value)} if gate.at else None,
-        "class": gate.traffic_class,
         "level": gate.level.value,
         "line": gate.line,
+        **({} if gate.traffic_class is None else {"class": plain(gate.traffic_class)}),
     }
 
 
