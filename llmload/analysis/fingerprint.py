@@ -10,7 +10,7 @@ from typing import assert_never
 from llmload.domain import RunHeader, TargetFacts
 from llmload.scenario.asked import ClosedLoop, Load, OpenLoop, Scenario, Simulator, Trace
 from llmload.scenario.lengths import LengthFile
-from llmload.scenario.traffic import Mixture, PromptFile, Synthetic, Workload
+from llmload.scenario.traffic import Mixture, PromptFile, SharedPrefix, Synthetic, Workload
 
 _OF_THE_MACHINE = ("gpu", "gpu_count", "driver", "model_revision")
 
@@ -53,8 +53,9 @@ def workload_terms(workload: Workload) -> dict[str, object]:
 def _prompt_terms(prompts: Synthetic | PromptFile) -> dict[str, object]:
     terms = asdict(prompts)
     match prompts:
-        case Synthetic(lengths=lengths):
-            return _synthetic(terms, lengths)
+        case Synthetic(lengths=lengths, shared_prefix=prefix):
+            del terms["shared_prefix"]  # runs of earlier versions know of none
+            return {**_synthetic(terms, lengths), **_shared(prefix)}
         case PromptFile():
             del terms["reading"]["path"]
             return {"file": terms}
@@ -67,6 +68,13 @@ def _synthetic(terms: dict[str, object], lengths: LengthFile | None) -> dict[str
         return {name: value for name, value in terms.items() if name != "lengths"}  # as older runs are known
     known = {name: value for name, value in asdict(lengths).items() if name != "path"}
     return {**terms, "input_tokens": None, "output_tokens": None, "lengths": known}
+
+
+def _shared(prefix: SharedPrefix | None) -> dict[str, object]:
+    """What a prefix sends. Which hits its author expects of it changes no request."""
+    if prefix is None:
+        return {}
+    return {"shared_prefix": {"tokens": prefix.tokens, "groups": prefix.groups, "zipf": prefix.zipf}}
 
 
 def _shape(load: Load) -> dict[str, object]:

@@ -20,6 +20,7 @@ from llmload.analysis.looks import gates_of, steps_of, windows_at
 from llmload.analysis.measured import Measured
 from llmload.analysis.metrics import measure_folded
 from llmload.analysis.parts import parts_of
+from llmload.analysis.prefix_hits import missed_hits, unchecked_hits
 from llmload.analysis.profile import profile_of
 from llmload.analysis.relative import Candidate, Relate, judge_change, no_relation
 from llmload.analysis.search import capacity_gate
@@ -97,7 +98,7 @@ def judge(
         fingerprint=fingerprint,
         findings=_findings(steps, observed, knee),
         caveats=caveats if unfinished is None else (*caveats, replace(unfinished, is_fatal=False)),
-        notices=(*scenario.notices, *_notes(whole)),
+        notices=(*scenario.notices, *_notes(whole), *unchecked_hits(whole, scenario)),
         fails_on=_strict_policies(scenario.decision),
         reference=reference,
         slo=scenario.slo,
@@ -123,6 +124,7 @@ def _findings(steps: Sequence[StepResult], observed: _Observed, knee: Knee | Non
     for result in steps:
         mine = windows_at(result.step, observed.windows)
         told = findings_of(result, mine, observed.scenario, observed.facts)
+        found += missed_hits(result.step, mine, observed.scenario)
         found += [each for each in told if each.kind != "server_queue" or sought is None or result.step.value <= sought]
     return tuple(found)
 

@@ -104,21 +104,28 @@ def _runs_backwards(earlier: Ints, later: Ints) -> np.ndarray[tuple[int], np.dty
 
 
 def _prompts_are_cached(measured: Measured) -> Caveat | None:
-    """Unique prompts share only the server's own template; a larger cached share flatters TTFT."""
-    a = measured.attempts
+    """Unique prompts share only the server's own template, and their prefix; a larger cached share flatters TTFT."""
+    a, workload = measured.attempts, measured.scenario.workload
     told = a.is_ok & ~np.isnan(a.cached_tokens) & ~np.isnan(a.input_tokens)
-    prompts = float(a.input_tokens[told].sum())
-    if not measured.scenario.workload.unique or not prompts:
+    tokens = float(a.input_tokens[told].sum())
+    if not workload.prompts.unique or workload.sessions is not None or not tokens:
         return None
-    template = 0.0 if measured.facts.fit is None else measured.facts.fit.template
-    cached = float(np.maximum(a.cached_tokens[told] - template, 0).sum())
-    if cached / prompts <= CACHED_SHARE:
+    beyond = np.maximum(a.cached_tokens[told] - _shared_tokens(measured)[told], 0)
+    share = float(beyond.sum()) / tokens
+    if share <= CACHED_SHARE:
         return None
-    figure = (
-        f"{percent(cached / prompts)} of prompt tokens came from the cache, at most {percent(CACHED_SHARE)} allowed"
-    )
     remedy = "Restart the server, or write prompts.synthetic.unique: false to measure with its cache"
+    figure = f"{percent(share)} of prompt tokens came from the cache, at most {percent(CACHED_SHARE)} allowed"
+    if workload.prefixes:
+        figure = f"beyond the shared prefix, {figure}"
     return Caveat("unique prompts hit the prefix cache", figure, remedy, is_fatal=True, kind="PrefixCacheHit")
+
+
+def _shared_tokens(measured: Measured) -> Floats:
+    """With how many tokens each attempt begins as others do."""
+    template = 0.0 if measured.facts.fit is None else measured.facts.fit.template
+    prefixes = {name: prefix.tokens for name, prefix in measured.scenario.workload.prefixes.items()}
+    return np.array([template + prefixes.get(r.part.traffic_class, 0) for r in measured.attempts.records])
 
 
 def _answers_are_empty(measured: Measured) -> Caveat | None:

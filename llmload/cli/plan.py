@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmload.analysis.relative_outlook import Prospect, RelativeOutlook, Variation
     from llmload.analysis.sample_size import Outlook
     from llmload.cli.capacity_plan import CapacityPlan
+    from llmload.cli.prefix_plan import PrefixPlan
     from llmload.cli.rows_plan import RowsPlan
     from llmload.scenario.asked import Scenario
     from llmload.scenario.explanation import Explained
@@ -34,6 +35,7 @@ class _Plan:
     steps: Sequence[StepForecast]
     trace: TraceForecast | None
     rows: tuple[RowsPlan, ...]
+    prefixes: tuple[PrefixPlan, ...]
     gates: Sequence[Outlook]
     relative: Sequence[RelativeOutlook]
     capacity: CapacityPlan | None
@@ -65,6 +67,7 @@ def plan(
     from llmload.analysis.row_use import check_rows
     from llmload.analysis.sample_size import check_reachable, outlooks
     from llmload.cli.capacity_plan import capacity_plan
+    from llmload.cli.prefix_plan import prefix_plans
     from llmload.cli.rows_plan import rows_plans
     from llmload.cli.variations import variations_of
     from llmload.scenario.asked import Trace
@@ -81,7 +84,8 @@ def plan(
         steps = tuple(replace(step, warmup=warmup, arrivals_s=span_s) for step in steps)
     relative = relative_outlooks(scenario, variations_of(scenario))
     origins = explained(loaded, scenario) if explain else None
-    found = _Plan(scenario, steps, trace, rows_plans(scenario), gates, relative, capacity_plan(scenario), origins)
+    rows, prefixes = rows_plans(scenario), prefix_plans(scenario, steps)
+    found = _Plan(scenario, steps, trace, rows, prefixes, gates, relative, capacity_plan(scenario), origins)
     print(_as_json(found) if json else "\n".join(_as_text(found)))
     check_reachable(scenario)
     check_rows(scenario)
@@ -111,6 +115,7 @@ def _as_json(found: _Plan) -> str:
         "trace": None if trace is None else {**asdict(trace), "rate_per_s": trace.rate_per_s},
         "prompts": next((asdict(rows) for rows in found.rows if rows.traffic_class is None), None),
         "mixture": _mixture_document(found),
+        "shared_prefixes": [asdict(prefix) for prefix in found.prefixes],
         "gates": [_gate_document(outlook) for outlook in found.gates],
         "relative_gates": [_relative_document(outlook) for outlook in found.relative],
         "capacity": None if found.capacity is None else as_document(found.capacity),
@@ -184,6 +189,7 @@ def _as_text(found: _Plan) -> Iterator[str]:
     import yaml
 
     from llmload.cli.capacity_plan import as_text
+    from llmload.cli.prefix_plan import as_text as prefix_as_text
     from llmload.cli.rows_plan import as_text as rows_as_text
     from llmload.cli.rows_plan import lengths_as_text
 
@@ -201,6 +207,8 @@ def _as_text(found: _Plan) -> Iterator[str]:
     yield from lengths_as_text(scenario)
     for rows in found.rows:
         yield from rows_as_text(rows)
+    for prefix in found.prefixes:
+        yield from prefix_as_text(prefix)
     yield ""
     yield from _gates(scenario, found.gates)
     yield from _relative(found.relative)

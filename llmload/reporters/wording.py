@@ -26,9 +26,9 @@ OF_BOTH_SIDES = frozenset(("requests", "input tokens", "output tokens", "mean TT
 
 KINDS = (
     *("network", "client_queue", "server_queue", "other_traffic", "elsewhere", "definition", "token_count"),
-    *("prefix_cache", "preemption", "throttling", "declared"),
+    *("prefix_cache", "prefix_hits", "preemption", "throttling", "declared"),
 )
-"""What findings are of: METRICS "Client-server cross-check", and settings that were declared otherwise."""
+"""What findings are of: METRICS "Client-server cross-check", and settings or hits that were declared otherwise."""
 
 _TALLY = ("fail", "error", "inconclusive", "incomparable", "no_baseline", "pass")
 

@@ -25,16 +25,7 @@ def _always(value: object) -> bool:
     return value is not None
 
 
-def _has_prefix(value: object) -> bool:
-    return isinstance(value, dict) and bool(value.get("tokens"))
-
-
-_UNBUILT = (
-    Unbuilt(("spec", "matrix"), "a matrix of runs", "Write one file per cell", _always),
-    Unbuilt(
-        ("spec", "workload", "prompts", "synthetic", "shared_prefix"), "shared prefixes", "Write tokens: 0", _has_prefix
-    ),
-)
+_UNBUILT = (Unbuilt(("spec", "matrix"), "a matrix of runs", "Write one file per cell", _always),)
 
 
 def refuse_unbuilt(loaded: Loaded) -> None:

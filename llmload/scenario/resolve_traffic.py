@@ -11,6 +11,7 @@ from llmload.scenario.corpus import NOT_READ, Found, Reading
 from llmload.scenario.document.lengths import Length, LengthFile, LognormalLengths, Spread, UniformLengths
 from llmload.scenario.document.promises import Slo
 from llmload.scenario.document.sessions import ExponentialTime, Sessions, ThinkTime, UniformTime
+from llmload.scenario.document.shared_prefix import SharedPrefix
 from llmload.scenario.document.workload import PromptFile, Prompts, Synthetic, TrafficClass, Workload
 from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
 
@@ -76,7 +77,14 @@ def _synthetic(prompts: Synthetic) -> traffic.Synthetic:
         output_tokens=_lengths(prompts.output_tokens),
         unique=prompts.unique,
         lengths=_length_file(prompts.lengths) if prompts.lengths else None,
+        shared_prefix=_shared_prefix(prompts.shared_prefix),
     )
+
+
+def _shared_prefix(prefix: SharedPrefix) -> traffic.SharedPrefix | None:
+    if not prefix.tokens:
+        return None
+    return traffic.SharedPrefix(prefix.tokens, prefix.groups, prefix.zipf, prefix.hits)
 
 
 def _length_file(file: LengthFile) -> measured.LengthFile:

@@ -24,6 +24,7 @@ from llmload.scenario.document.workload import Prompts, Workload
 from llmload.scenario.embeddings import embedding_refusals
 from llmload.scenario.gate_form import FieldError, gate_of
 from llmload.scenario.nearest import nearest
+from llmload.scenario.prefix_terms import prefix_refusals
 from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path
 from llmload.scenario.validation import key_place, validate
 from llmload.units import format_duration, format_number
@@ -69,6 +70,7 @@ def check(root: Node, document: ScenarioDocument | None) -> list[Trouble]:
         _ids_differ,
         _mixture_suits,
         _classes_are_known,
+        _prefix_suits,
         _gates_can_have_data,
         _slo_can_have_data,
         _sample,
@@ -318,6 +320,12 @@ def _longest_answer(prompts: Prompts) -> int | None:
             return lengths.longest
         case None:
             return None
+
+
+def _prefix_suits(sections: Sections, root: Node) -> Iterator[Trouble]:
+    if sections.workload is not None:
+        for path, message, hint in prefix_refusals(sections.workload, sections.load):
+            yield at_path(root, path, message, hint)
 
 
 def _sample(sections: Sections, root: Node) -> Iterator[Trouble]:

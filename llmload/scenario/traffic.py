@@ -9,10 +9,29 @@ from llmload.promises import Promised, Slo, SloByClass
 from llmload.scenario.corpus import Found, Order, Reading
 from llmload.scenario.lengths import LengthFile, Lengths
 
+HITS_TOLERANCE = 0.05
+"""By how much of all input tokens the hits of a prefix cache may miss what is declared of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPrefix:
+    """The first `tokens` of every prompt, the same for all prompts of one of the `groups`.
+
+    Group k of 1..groups is asked in proportion to 1 / k^zipf. `hits` is the author's intent: of all input tokens of
+    the measured requests that completed, the share that the server says it took from its cache (0..1); None where
+    none is declared.
+    """
+
+    tokens: int
+    groups: int
+    zipf: float
+    hits: float | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Synthetic:
-    """Prompts made of seeded words. With `unique`, each begins with its own salt, so that prefix caches cannot help.
+    """Prompts made of seeded words. With `unique`, each has a salt of its own before what it does not share, so that
+    prefix caches help with its shared prefix alone, or not at all where it has none.
 
     With `lengths`, prompts and answers are as long as the rows of that file, and the other two are not used.
     """
@@ -21,6 +40,7 @@ class Synthetic:
     output_tokens: Lengths
     unique: bool
     lengths: LengthFile | None = None
+    shared_prefix: SharedPrefix | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +131,22 @@ class Workload:
 
     @property
     def unique(self) -> bool:
-        """Whether no prompt of the run begins as another one does; turns of one conversation do."""
-        return self.prompts.unique and self.sessions is None
+        """Whether no prompt of the run begins as another does; turns of a conversation do, and prompts of a group."""
+        return self.prompts.unique and self.sessions is None and not self.prefixes
+
+    @property
+    def prefixes(self) -> Mapping[str | None, SharedPrefix]:
+        """What groups of prompts begin with, by the class of a mixture, else by None; empty where nothing is shared."""
+        kinds: list[tuple[str | None, Synthetic | PromptFile]]
+        if isinstance(self.prompts, Mixture):
+            kinds = [(each.name, each.prompts) for each in self.prompts.classes]
+        else:
+            kinds = [(None, self.prompts)]
+        return {
+            name: prompts.shared_prefix
+            for name, prompts in kinds
+            if isinstance(prompts, Synthetic) and prompts.shared_prefix is not None
+        }
 
     @property
     def classes(self) -> tuple[TrafficClass, ...]:

@@ -8,12 +8,14 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from llmload.domain import TokenFit
-from llmload.planned import PlannedRequest
+from llmload.planned import Part, PlannedRequest
 from llmload.scenario.lengths import LengthPairs, Lengths
 from llmload.scenario.recording import BLOCK_TOKENS, Recording
+from llmload.scenario.traffic import SharedPrefix
 from llmload.workload.lengths import draw
 from llmload.workload.prompts import SALT_WORDS, blocks_text, plain_text, salt
 from llmload.workload.shard import Shard
+from llmload.workload.shared_prefix import group_of, prefix_text, run_key
 
 _NUMBERS = struct.Struct("<5Q")
 _ONE = 2.0**-64
@@ -40,6 +42,10 @@ class Plan:
     lengths.
 
     With `pairs`, prompt and answer are together as long as one of them, drawn with replacement.
+
+    With a `prefix`, prompts of one group begin with the same words at every look of a run, so that a server finds them
+    warm once it has met them; a salt comes after them. Another run has other prefixes, of the same groups.
+
     With `rows`, lengths are recorded and not drawn. Where the recording says which prompts begin alike, and they are
     not to be `unique`, prompts are made of blocks of words, one per block id, which another run changes altogether.
     """
@@ -54,6 +60,7 @@ class Plan:
     run: str = ""
     rows: Rows | None = None
     pairs: LengthPairs | None = None
+    prefix: SharedPrefix | None = None
 
     def request(self, index: int) -> PlannedRequest:
         """The `index`-th request of the window, counting warm-up, measured and filler requests alike."""
@@ -66,12 +73,18 @@ class Plan:
             input_tokens = draw(self.input_tokens, first, second)
             output_tokens = draw(self.output_tokens, third, fourth)
         words = self._words(input_tokens)
-        return PlannedRequest(
-            index=index,
-            prompt=self._salted(index, words, place) if self.unique else plain_text(words, place),
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-        )
+        if self.prefix is None:
+            return PlannedRequest(index, self._own(index, words, place), input_tokens, output_tokens)
+        group = group_of(self.prefix, window_key(self.seed, self.step, self.look), index)
+        shared = min(words - 1, round(self.prefix.tokens / self.fit.per_word))
+        prompt = self._own(index, words - shared, place)
+        if shared:
+            prompt = f"{prefix_text(run_key(self.seed, self.run), group, shared)} {prompt}"
+        return PlannedRequest(index, prompt, input_tokens, output_tokens, part=Part(group=group))
+
+    def _own(self, index: int, words: int, place: int) -> str:
+        """The words of a prompt that it shares with no other one."""
+        return self._salted(index, words, place) if self.unique else plain_text(words, place)
 
     def of_shard(self, _shard: Shard) -> Plan:
         """What one worker needs of it: all of it, which is little."""

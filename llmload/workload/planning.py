@@ -85,6 +85,7 @@ def _plan(
         run=window.run,
         rows=Rows(recording_of(shape), _warmup(scenario, look)) if isinstance(shape, Trace) else None,
         pairs=None if prompts.lengths is None else pairs_of(prompts.lengths),
+        prefix=prompts.shared_prefix,
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from llmload.analysis.baselines import differences
 from llmload.analysis.fingerprint import fingerprint_of
 from llmload.scenario.asked import Simulator
+from llmload.scenario.lengths import Fixed
+from llmload.scenario.traffic import SharedPrefix, Synthetic
 from tests.analysis.builders import FACTS, HEADER, scenario
 
 
@@ -47,3 +49,22 @@ def test_windows_of_another_size_are_another_load() -> None:
     ]
     (told,) = differences(found[0], found[1])
     assert (told.key, told.theirs, told.ours) == ("load.requests", "200", "400")
+
+
+def test_another_shared_prefix_is_another_workload_and_other_hits_of_it_are_not() -> None:
+    asked = scenario()
+
+    def workload(prefix: SharedPrefix | None) -> str:
+        prompts = Synthetic(Fixed(100), Fixed(11), unique=True, shared_prefix=prefix)
+        sharing = replace(asked, workload=replace(asked.workload, prompts=prompts))
+        return fingerprint_of(HEADER, sharing, FACTS)["workload"]
+
+    prefix = SharedPrefix(tokens=60, groups=4, zipf=1.0, hits=0.6)
+    others = (None, replace(prefix, tokens=61), replace(prefix, groups=5), replace(prefix, zipf=0.9))
+    assert len({workload(prefix), *map(workload, others)}) == 5
+    assert workload(replace(prefix, hits=0.5)) == workload(prefix)
+
+
+def test_prompts_without_a_prefix_are_the_workload_that_they_were_before_there_were_any() -> None:
+    """Written down before; if it changes, stored runs can no longer be compared with new ones."""
+    assert fingerprint_of(HEADER, scenario(), FACTS)["workload"] == "c413867d6c68f70c"

@@ -15,7 +15,7 @@ from tests.cli.stored_runs import put_run, run_id_of, scenario_of, whole
 from tests.command import here, llmload, write_scenario
 
 Typed = Callable[..., "CompletedProcess[str]"]
-NAMES = ["batch-offline", "chat-long", "chat-short", "code", "rag", "summarise"]
+NAMES = ["agent", "batch-offline", "chat-long", "chat-short", "code", "rag", "summarise"]
 EXTENDING = (
     "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nextends: ['preset:NAME']\n"
     "spec:\n  target: {simulator: {}}\n"
@@ -49,7 +49,9 @@ def own(project: Path, name: str) -> Path:
 def test_the_list_has_those_of_the_package_and_says_where_they_lie(typed: Typed) -> None:
     done = typed("preset", "list")
     assert done.returncode == 0
-    assert [line.split()[:2] for line in done.stdout.splitlines()[:6]] == [[name, "package"] for name in NAMES]
+    assert [line.split()[:2] for line in done.stdout.splitlines()[: len(NAMES)]] == [
+        [name, "package"] for name in NAMES
+    ]
     assert "scenarios/presets (project)" in done.stdout
 
 
@@ -260,8 +262,8 @@ def test_plan_says_where_each_value_comes_from(typed: Typed, project: Path) -> N
     assert found["spec.load.requests"] == (50, "scenario", "s.yaml:7, a variable")
     assert found["spec.load.cooldown"] == ("1s", "file", "base.yaml:3")
     assert found["spec.workload.seed"] == (7, "set", "--set (number 1)")
-    assert found["spec.slo.ttft"] == ("1s", "preset", f"preset:rag ({rag}:19)")
-    assert found["spec.load.concurrency"] == ([2, 8, 32], "set", f"--set (number 2) and preset:rag ({rag}:17)")
+    assert found["spec.slo.ttft"] == ("1s", "preset", f"preset:rag ({rag}:24)")
+    assert found["spec.load.concurrency"] == ([2, 8, 32], "set", f"--set (number 2) and preset:rag ({rag}:22)")
     assert found["spec.load.max_duration"] == ("5m", "default", "default")
 
 

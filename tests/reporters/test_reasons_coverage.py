@@ -49,7 +49,7 @@ SAYS = {
 
 WHOLE = (
     *(f"analysis/{name}.py" for name in ("gates", "relative", "relative_wording", "client", "validity", "judgement")),
-    *(f"analysis/{name}.py" for name in ("sides", "causes", "latency_causes")),
+    *(f"analysis/{name}.py" for name in ("sides", "causes", "latency_causes", "prefix_hits")),
     *(f"analysis/{name}.py" for name in ("reasoning", "shortfall", "capacity")),
     *(f"analysis/{name}.py" for name in ("declared", "pairs", "baselines", "comparison", "claims", "compared")),
     *(f"analysis/{name}.py" for name in ("hints", "bottleneck", "settings_to_try", "alternatives")),

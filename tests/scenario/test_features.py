@@ -25,8 +25,6 @@ def refused(text: str) -> list[str]:
     ("spec", "place"),
     [
         pytest.param("  matrix: {target.model: [a, b]}\n", "6:3 spec.matrix", id="matrix"),
-        pytest.param("  workload: {prompts: {synthetic: {shared_prefix: {tokens: 9}}}}\n",
-                     "6:36 spec.workload.prompts.synthetic.shared_prefix", id="shared prefix"),
     ],
 )  # fmt: skip
 def test_what_a_later_version_builds_is_refused_where_it_is_written(spec, place):
@@ -56,7 +54,7 @@ def test_everything_unbuilt_is_told_at_once():
             "  telemetry: {gpu: {source: none}, server_metrics: none, server_logs: none}\n", id="no telemetry"
         ),
         pytest.param("  telemetry: {gpu: {source: dcgm}, server_logs: {file: a.log}}\n", id="telemetry"),
-        pytest.param("  workload: {prompts: {synthetic: {shared_prefix: {tokens: 0, groups: 1}}}}\n", id="no prefix"),
+        pytest.param("  workload: {prompts: {synthetic: {shared_prefix: {tokens: 9, groups: 2}}}}\n", id="a prefix"),
         pytest.param("  reports: {formats: [json, html, xlsx]}\n", id="formats"),
         pytest.param("  gates: [p50(tpot) within 5% of baseline]\n", id="a gate against a baseline"),
         pytest.param("  gates: [{metric: rps, relative: {max_decrease: 5%}}]\n", id="the same in its long form"),

@@ -17,7 +17,7 @@ from llmload.scenario.schema import preset_schema
 from llmload.scenario.tree import Place, plain
 
 PACKAGE = Path(llmload.__file__).parent / "presets"
-NAMES = ("batch-offline", "chat-long", "chat-short", "code", "rag", "summarise")
+NAMES = ("agent", "batch-offline", "chat-long", "chat-short", "code", "rag", "summarise")
 HERE = Place("here", 1, 1)
 SCENARIO = (
     "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nextends: ['preset:NAME']\n"

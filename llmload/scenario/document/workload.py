@@ -12,19 +12,13 @@ from llmload.scenario.document.lengths import Length, LengthFile
 from llmload.scenario.document.promises import Slo
 from llmload.scenario.document.quantities import ClassName, Count, Section, Sha256, Share, Text, Whole, wrong
 from llmload.scenario.document.sessions import Sessions
+from llmload.scenario.document.shared_prefix import SharedPrefix, check_room
 from llmload.units import format_share
 
 _OUR_FIELDS = ("model", "messages", "prompt", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n")
 _ROUNDING = 1e-9
 
 _DRAWN = ("input_tokens", "output_tokens")
-
-
-class SharedPrefix(Section):
-    """The first tokens of prompts that `groups` share."""
-
-    tokens: Whole = 0
-    groups: Count = 1
 
 
 class Synthetic(Section):
@@ -43,6 +37,14 @@ class Synthetic(Section):
         written = [name for name in _DRAWN if name in self.model_fields_set]
         if self.lengths is not None and written:
             raise wrong(f"lengths and {written[0]} exclude each other", "Keep one of them", written[0])
+        return self
+
+    @model_validator(mode="after")
+    def _prefix_has_room(self) -> Self:
+        if self.shared_prefix.tokens:
+            is_written = "input_tokens" in self.model_fields_set
+            at = "input_tokens" if is_written else "shared_prefix"
+            check_room(self.shared_prefix, self.lengths or self.input_tokens, at)
         return self
 
     @model_serializer(mode="wrap")
