@@ -15,7 +15,7 @@ from llmload.baseline import SIDE_LABEL, Estimates, Reference
 from llmload.capacity import Knee, Profile, Recommendation
 from llmload.latency import Histogram, LatencySummary
 from llmload.planned import NO_PART, Look, Part, Step
-from llmload.promises import Slo
+from llmload.promises import Promised, Slo, SloByClass
 from llmload.samples import UNWATCHED, Watched
 from llmload.serving import Check, GpuFigures, ServerFigures
 from llmload.timeline import GpuSeries, ServerSeries, Timeline
@@ -364,7 +364,8 @@ class RunResult:
     notices: tuple[str, ...] = ()
     fails_on: tuple[str, ...] = ()  # policies set to fail: "inconclusive", "incomparable", "missing_baseline"
     reference: Reference | None = None  # what relative gates were judged against; None where there are none
-    slo: Slo | None = None
+    slo: Slo | None = None  # None where it depends on the class of a request, too
+    slo_by_class: Mapping[str, Slo] = field(default_factory=dict)  # where classes have SLOs of their own
     knee: Knee | None = None  # None where the steps are no ladder of one axis, or no share of good requests is asked
     timeline: Timeline | None = None  # None for an imported run
     gpus: tuple[GpuSeries, ...] = ()
@@ -377,6 +378,11 @@ class RunResult:
     def is_imported(self) -> bool:
         """Whether another tool measured it: there are figures, and no requests behind them."""
         return any(caveat.rule == IMPORTED for caveat in self.caveats)
+
+    @property
+    def promised(self) -> Promised:
+        """What makes a request good."""
+        return SloByClass(self.slo, self.slo_by_class) if self.slo_by_class else self.slo
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

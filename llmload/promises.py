@@ -125,6 +125,11 @@ class Gate:
                 beyond = f", floor {self.format_value(floor)}" if floor else ""
                 return f"{subject} within {format_share(max_worse)} of baseline{beyond}{where}"
 
+    @property
+    def is_on_goodput(self) -> bool:
+        """Whether it speaks of the share of good requests of all traffic."""
+        return self.subject == "goodput" and self.traffic_class is None
+
     def format_value(self, value: float) -> str:
         """A figure of this gate's subject with its unit."""
         if self.subject in SHARES:

@@ -27,7 +27,7 @@ class Folded:
     def classes(self) -> Mapping[str, Folded]:
         """The same windows with the requests of one class alone, by its name; none where traffic has no classes."""
         named = {record.part.traffic_class for window in self.observations for record in window.records}
-        return {name: fold(only(self.observations, partial(_is_of, name))) for name in named if name is not None}
+        return {name: fold(only(self.observations, partial(_is_of, name))) for name in sorted(filter(None, named))}
 
     def of(self, traffic_class: str) -> Folded:
         """The requests of one class, which may be none."""

@@ -43,9 +43,8 @@ def futile_below(scenario: Scenario, look: Look) -> float | None:
     targets = [
         gate.promise.value
         for gate in scenario.gates
-        if gate.subject == "goodput"
+        if gate.is_on_goodput
         and gate.level is Level.FAIL
-        and gate.traffic_class is None
         and isinstance(gate.promise, Bound)
         and gate.promise.op == ">="
         and (gate.at is None or gate.at.covers(step.axis, step.value))

@@ -34,7 +34,7 @@ from llmload.capacity import Knee
 from llmload.domain import Ending, Observation, Outcome, Phase, RunHeader, RunResult, StepResult, TargetFacts, Workers
 from llmload.errors import TargetError
 from llmload.planned import Step
-from llmload.promises import Change, Level
+from llmload.promises import Change, Level, Promised, Slo, SloByClass
 from llmload.scenario.asked import Decision, Policy, Scenario
 from llmload.verdict import ADVISORY, GUARD_TRIPPED, NO_BASELINE, Caveat, Finding, Status, Verdict
 
@@ -101,7 +101,8 @@ def judge(
         notices=(*scenario.notices, *_notes(whole), *unchecked_hits(whole, scenario)),
         fails_on=_strict_policies(scenario.decision),
         reference=reference,
-        slo=scenario.slo,
+        slo=None if isinstance(scenario.promised, SloByClass) else scenario.slo,
+        slo_by_class=_slo_by_class(scenario.promised),
         knee=knee,
         timeline=timeline_of(whole),
         gpus=gpu_series_of(whole),
@@ -109,6 +110,12 @@ def judge(
     )
     judged = recommended(replace(judged, profile=profile_of(judged, scenario)), scenario)
     return judged if is_complete else before_its_end(judged)
+
+
+def _slo_by_class(promised: Promised) -> dict[str, Slo]:
+    """Of each class of traffic, where some have SLOs of their own; a class may have none."""
+    each = promised.classes.items() if isinstance(promised, SloByClass) else ()
+    return {name: slo for name, slo in each if slo is not None}
 
 
 def _findings(steps: Sequence[StepResult], observed: _Observed, knee: Knee | None) -> tuple[Finding, ...]:

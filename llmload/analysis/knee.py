@@ -39,7 +39,7 @@ def _target(scenario: Scenario) -> float:
     """What `recommend` asks for, else the strictest absolute promise about goodput."""
     if scenario.recommend is not None:
         return scenario.recommend.goodput_target
-    promises = (gate.promise for gate in scenario.gates if gate.subject == "goodput" and gate.traffic_class is None)
+    promises = (gate.promise for gate in scenario.gates if gate.is_on_goodput)
     return max((each.value for each in promises if isinstance(each, Bound)), default=DEFAULT_TARGET)
 
 
@@ -78,8 +78,7 @@ def _decided(result: StepResult, target: float) -> Status | None:
     told = (
         verdict.status
         for verdict in result.verdicts
-        if (verdict.gate.subject, verdict.gate.traffic_class) == ("goodput", None)
-        and verdict.gate.promise == Bound(">=", target)
+        if verdict.gate.is_on_goodput and verdict.gate.promise == Bound(">=", target)
     )
     return next((status for status in told if status in _DECIDED), None)
 

@@ -158,7 +158,7 @@ def _jobs(result: RunResult, wanted: _Wanted, store: Store) -> Jobs:
             raise UsageError("--requests", "is a sheet of excel, which is not asked for", "Add --format excel")
         if result.is_imported:
             raise UsageError("--requests", f"run {run_id} was imported, and has none", "Leave it out")
-        rows = request_rows(store.whole_windows(run_id), result.slo)
+        rows = request_rows(store.whole_windows(run_id), result.promised)
         jobs["excel"] = lambda: _excel_with_requests(result, wanted.texts, rows)
     return jobs
 

@@ -19,10 +19,18 @@ def capacity_document(run: RunResult) -> dict[str, Json]:
     return {
         "profile": None if run.profile is None else _profile(run.profile),
         "slo": None if run.slo is None else foreign(asdict(run.slo)),
+        **_slo_by_class(run),
         "knee": None if run.knee is None else _knee(run.knee),
         "gpus": [_gpu(gpu) for gpu in run.gpus],
         "recommendation": None if run.recommendation is None else recommendation_document(run.recommendation),
     }
+
+
+def _slo_by_class(run: RunResult) -> dict[str, Json]:
+    """Only where classes of traffic have SLOs of their own."""
+    if not run.slo_by_class:
+        return {}
+    return {"slo_by_class": {plain(name): foreign(asdict(slo)) for name, slo in run.slo_by_class.items()}}
 
 
 def _knee(knee: Knee) -> Json:

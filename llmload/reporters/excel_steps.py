@@ -82,13 +82,13 @@ def goodput_target(run: RunResult) -> float | None:
     """The share of good requests that the run asks for: of its knee, else of its first gate on goodput."""
     if run.knee is not None:
         return run.knee.target
-    promises = (verdict.gate.promise for verdict in run.verdicts if verdict.gate.subject == "goodput")
+    promises = (verdict.gate.promise for verdict in run.verdicts if verdict.gate.is_on_goodput)
     return next((promise.value for promise in promises if isinstance(promise, Bound)), None)
 
 
 def _asked_of(step: StepResult, run: RunResult) -> float | None:
     """The strictest gate on goodput at this step, else what the run asks for."""
-    promises = (verdict.gate.promise for verdict in step.verdicts if verdict.gate.subject == "goodput")
+    promises = (verdict.gate.promise for verdict in step.verdicts if verdict.gate.is_on_goodput)
     bounds = [promise.value for promise in promises if isinstance(promise, Bound)]
     return max(bounds, default=goodput_target(run))
 

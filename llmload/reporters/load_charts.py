@@ -296,7 +296,7 @@ def _targets(run: RunResult, axis: LoadAxis, texts: Texts) -> list[tuple[float, 
     for result in axis.steps:
         for verdict in result.verdicts:
             match verdict.gate.promise:
-                case Bound(">=", value) if verdict.gate.subject == "goodput":
+                case Bound(">=", value) if verdict.gate.is_on_goodput:
                     found.setdefault(value, f" ({_covered(verdict.gate.at, texts)})" if verdict.gate.at else "")
     if not found and run.knee is not None and run.knee.axis == axis.axis:
         found[run.knee.target] = ""

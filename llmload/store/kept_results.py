@@ -85,8 +85,8 @@ def _loads(result: RunResult) -> Iterator[float]:
     yield from (step.step.value for step in result.steps)
     if result.knee is not None:
         yield from (load for load in (result.knee.at_slo, result.knee.saturation) if load is not None)
-    if result.slo is not None:
-        yield from (limit for limit in astuple(result.slo) if limit is not None)
+    for slo in (result.slo, *result.slo_by_class.values()):
+        yield from (limit for limit in (() if slo is None else astuple(slo)) if limit is not None)
 
 
 def _is_gate(gate: Gate) -> bool:

@@ -64,6 +64,7 @@ def _run(document: Place) -> RunResult:
         fails_on=tuple(each.one_of(*_POLICIES) for each in document.at("fails_on").each(len(_POLICIES))),
         reference=_reference(document.at("reference"), header.scenario),
         slo=_slo(slo) if slo.is_there() else None,
+        slo_by_class=_slo_by_class(document.at("slo_by_class")),
         knee=_knee(knee) if knee.is_there() else None,
         recommendation=_recommendation(document.at("recommendation")),
     )
@@ -245,6 +246,10 @@ def _past(place: Place) -> PastRun:
 
 def _difference(place: Place) -> Difference:
     return Difference(place.at("key").text(), place.at("theirs").text(), place.at("ours").text())
+
+
+def _slo_by_class(place: Place) -> dict[str, Slo]:
+    return {name: _slo(each) for name, each in place.members()} if place.is_there() else {}
 
 
 def _slo(place: Place) -> Slo:

@@ -98,6 +98,8 @@ def test_a_bad_gate_says_what_and_where(text, offset, message):
         pytest.param({"metric": "tpot", "stat": "p50", "relative": {"max_increase": "5%", "floor": "1ms"}},
                      "p50(tpot) within 5% of baseline, floor 1ms", id="relative"),
         pytest.param({"metric": "rps", "relative": {"max_decrease": "5%"}}, "rps within 5% of baseline", id="lower"),
+        pytest.param({"metric": "ttft", "stat": "p95", "max": "800ms", "class": "chat", "at": {"concurrency": 50}},
+                     "p95(ttft) of chat <= 800ms at concurrency 50", id="a class"),
     ],
 )  # fmt: skip
 def test_the_long_form_makes_the_same_gate(form, line):
@@ -123,6 +125,7 @@ def test_the_long_form_names_the_field_that_is_wrong():
 def test_derived_ids_are_made_of_the_gate_s_words():
     assert parse_gate("p95(ttft) <= 800ms at concurrency 50").id == "p95-ttft-le-800ms-at-concurrency-50"
     assert parse_gate("goodput >= 99.9%").id == "goodput-ge-99.9pct"
+    assert parse_gate("p95(ttft) of chat <= 800ms").id == "p95-ttft-of-chat-le-800ms"
     assert parse_gate("output_tps >= 1200 tok/s").id == "output_tps-ge-1200-tok-per-s"
 
 
@@ -133,6 +136,9 @@ def _numbers(top: float) -> st.SearchStrategy[str]:
 _DURATION = st.tuples(_numbers(100_000), st.sampled_from(["us", "ms", "s", "m", "h"])).map("".join)
 _PERCENT = _numbers(100).map(lambda text: text + "%")
 _CHANGE = _numbers(99.999).map(lambda text: text + "%")
+
+
+_CLASS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", fullmatch=True).map(" of {}".format)
 
 
 def _value(subject: str) -> st.SearchStrategy[str]:
@@ -148,6 +154,7 @@ def _value(subject: str) -> st.SearchStrategy[str]:
 def gate_texts(draw: st.DrawFn) -> str:
     subject = draw(st.sampled_from([*SHARES, *RATES, *LATENCIES]))
     head = f"{draw(st.sampled_from(STATS))}({subject})" if subject in LATENCIES else subject
+    head += draw(st.sampled_from(["", " of at", " of baseline", " of a", " of long-0"]) | _CLASS)
     if subject == "error_rate" or draw(st.booleans()):
         promise = f"{draw(st.sampled_from(['<=', '>=']))} {draw(_value(subject))}"
     else:

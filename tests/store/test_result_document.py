@@ -19,7 +19,7 @@ from llmload.domain import RunResult
 from llmload.errors import DataFileError
 from llmload.plain_text import plain
 from llmload.planned import Look
-from llmload.promises import Bound, Gate
+from llmload.promises import Bound, Gate, Slo, SloByClass
 from llmload.reporters import cases, markdown, result_json
 from llmload.reporters.texts import Language, texts_in
 from llmload.reporters.wording import Reading, caveats, readings, tally
@@ -109,6 +109,17 @@ def test_a_share_that_is_judged_turned_round_is_turned_back(tmp_path: Path) -> N
     verdict = Verdict(Gate("error_rate", Bound("<=", 0.05), id="errors"), "concurrency 1", Status.PASS, "kept")
     step = replace(CLEAN.steps[0], verdicts=(replace(verdict, evidence=evidence),))
     assert read(tmp_path, replace(CLEAN, steps=(step,))).verdicts[0].evidence == evidence
+
+
+def test_gates_and_slos_of_classes_are_read_as_they_were(tmp_path: Path) -> None:
+    first = TALKS.steps[0]
+    gate = Gate("ttft", Bound("<=", 800), stat="p95", id="chat", traffic_class="chat")
+    steps = (replace(first, verdicts=(Verdict(gate, first.step.label, Status.PASS, "kept"),)),)
+    slos = {"chat": Slo(ttft_ms=500), "rag": Slo(tpot_ms=50, e2e_ms=9000)}
+    ours = read(tmp_path, replace(TALKS, steps=steps, slo=None, slo_by_class=slos))
+    assert [str(verdict.gate) for verdict in ours.verdicts] == ["p95(ttft) of chat <= 800ms"]
+    assert (ours.verdicts[0].gate, ours.slo_by_class) == (gate, slos)
+    assert ours.promised == SloByClass(None, slos)
 
 
 def test_the_parts_of_the_traffic_are_read_as_they_were(tmp_path: Path) -> None:
