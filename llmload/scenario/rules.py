@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from llmload.frameworks.embeddings import EMBEDDINGS
 from llmload.frameworks.registry import REGISTRY, adapter_for
-from llmload.promises import Change, Gate
+from llmload.promises import Gate
 from llmload.promises import Slo as SloTerms
 from llmload.scenario.document.capacity import Recommend
 from llmload.scenario.document.lengths import LognormalLengths, Spread, UniformLengths
@@ -23,6 +23,7 @@ from llmload.scenario.document.target import Target
 from llmload.scenario.document.workload import Prompts, Workload
 from llmload.scenario.embeddings import embedding_refusals
 from llmload.scenario.gate_form import FieldError, gate_of
+from llmload.scenario.mixture_rules import class_refusal, mixture_refusals
 from llmload.scenario.nearest import nearest
 from llmload.scenario.prefix_terms import prefix_refusals
 from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path
@@ -213,45 +214,20 @@ def _ids_differ(sections: Sections, root: Node) -> Iterator[Trouble]:
 
 
 def _mixture_suits(sections: Sections, root: Node) -> Iterator[Trouble]:
-    """What else a scenario with classes of traffic may not ask for, each at the mixture itself."""
-    workload, load = sections.workload, sections.load
-    if workload is None or workload.mixture is None:
-        return
-    where = Trouble(key_place(root, _MIXTURE), format_path(_MIXTURE), "", "")
-    if load is not None and load.trace is not None:
-        message = "a trace says how long each request is, and a mixture says it of its classes"
-        yield replace(where, message=message, hint="Keep one: delete mixture, or write a concurrency or a rate")
-    if workload.sessions is not None:
-        message = "conversations have requests of one kind, and a mixture has several"
-        yield replace(where, message=message, hint="Keep one: write sessions with prompts, or mixture without sessions")
-    if workload.api == "embeddings":
-        message = "embeddings have no classes yet"
-        yield replace(where, message=message, hint="Write prompts instead of mixture, one scenario for each class")
-    own = [each.traffic_class for each in workload.mixture if each.slo is not None]
-    if sections.recommend is not None and own:
-        message = f"capacity is counted within one SLO, and the class {own[0]} has its own"
-        yield replace(where, message=message, hint="Write spec.slo for all classes, or delete recommend")
+    if sections.workload is not None:
+        seeks = sections.recommend is not None
+        for message, hint in mixture_refusals(sections.workload, sections.load, seeks_capacity=seeks):
+            yield Trouble(key_place(root, _MIXTURE), format_path(_MIXTURE), message, hint)
 
 
 def _classes_are_known(sections: Sections, root: Node) -> Iterator[Trouble]:
-    """Gates on a class name one of the mixture, and promise what a class has."""
-    workload = sections.workload
     for index, gate in sections.gates:
-        if gate.traffic_class is None or workload is None:
+        if sections.workload is None or (refusal := class_refusal(gate, sections.workload)) is None:
             continue
         path: tuple[Step, ...] = ("spec", "gates", index)
         path = (*path, "class") if find(root, (*path, "class")) else path
         offset = max(gate_text(root, index).find(f" {gate.traffic_class} ") + 1, 0)
-        known = [each.traffic_class for each in workload.mixture or ()]
-        if not known:
-            message = f"there is no class {gate.traffic_class}, since the workload has no classes"
-            yield at_path(root, path, message, "Write workload.mixture, or take the class out of the gate", offset)
-        elif gate.traffic_class not in known:
-            message = f"the mixture has no class {gate.traffic_class}"
-            yield at_path(root, path, message, nearest(gate.traffic_class, known), offset)
-        elif isinstance(gate.promise, Change):
-            message = "a baseline keeps the figures of all requests, and none of a class"
-            yield at_path(root, path, message, "Write a bound, like p95(ttft) of chat <= 800ms", offset)
+        yield at_path(root, path, *refusal, offset)
 
 
 def _gates_can_have_data(sections: Sections, root: Node) -> Iterator[Trouble]:
