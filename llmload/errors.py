@@ -11,6 +11,7 @@
     ├── ClusterError         5  the Ray cluster that is to carry the load cannot be used
     ├── StoreError           5  the SQLite store cannot be read or written
     ├── ForgeError           5  GitHub cannot be reached, or refuses what it is asked
+    ├── DownloadError        5  a file that a person asked for cannot be fetched
     ├── Interrupted        130  Ctrl-C
     └── Terminated         143  SIGTERM
 
@@ -136,6 +137,12 @@ class ForgeError(LlmloadError):
     def __init__(self, where: str, problem: str, remedy: str, *, status: int | None = None) -> None:
         super().__init__(where, problem, remedy)
         self.status = status
+
+
+class DownloadError(LlmloadError):
+    """A file that a person asked for cannot be fetched, or is another one; says nothing about the server under test."""
+
+    exit_code = 5
 
 
 class Interrupted(LlmloadError):  # noqa: N818 - a request to stop, not a fault

@@ -135,5 +135,5 @@ def _about_libraries(client: Client) -> Iterator[Tuning]:
         yield Tuning(
             "there is no vocabulary of tiktoken",
             "where a server tells no usage and no tokenizer.json is named, tokens are estimated, which decides no gate",
-            "python -c \"import tiktoken; tiktoken.get_encoding('cl100k_base')\"",
+            "llmload tokens fetch",
         )

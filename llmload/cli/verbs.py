@@ -31,6 +31,7 @@ from llmload.cli.serve import serve
 from llmload.cli.show import show
 from llmload.cli.simulate import simulate
 from llmload.cli.store import store
+from llmload.cli.tokens import tokens
 from llmload.cli.validate import validate
 
 VERBS = (
@@ -69,3 +70,4 @@ def register(app: typer.Typer) -> None:
     app.add_typer(ci)
     app.add_typer(preset)
     app.add_typer(store)
+    app.add_typer(tokens)

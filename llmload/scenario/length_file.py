@@ -61,7 +61,7 @@ def raised_to_one(name: str, rows: int) -> str:
     return f"{name}: {rows:,} {what} for 0 tokens in or out, and get 1, the least that servers take"
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _open(path: str, columns: tuple[str, str], stamp: Stamp) -> OpenedLengths:
     """A scenario's lengths are read when it is loaded and asked for again at each window."""
     with Path(path).open("rb") as file:

@@ -16,6 +16,7 @@ from llmload.errors import DataFileError, UsageError
 
 CHARACTERS_PER_TOKEN = 4
 FALLBACK_ENCODING = "cl100k_base"
+_NAMED = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +33,47 @@ class TokenCounter:
     is_of_model: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Vocabulary:
-    """A file that tiktoken fetches for an encoding: its name in the cache, and what it must hold."""
+ESTIMATE = TokenCounter(
+    lambda text: -(-len(text) // CHARACTERS_PER_TOKEN), TokenSource.ESTIMATE, "characters / 4", is_of_model=False
+)
+"""What is left where there is no vocabulary."""
 
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """A file that tiktoken fetches for an encoding: its name where it is published and in the cache, and what it must
+    hold.
+    """
+
+    published: str
     file: str
     sha256: str
 
 
-_O200K = _Vocabulary(
-    "fb374d419588a4632f3f557e76b4b70aebbca790", "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
+_O200K = Vocabulary(
+    "o200k_base.tiktoken",
+    "fb374d419588a4632f3f557e76b4b70aebbca790",
+    "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
 )
-_P50K = _Vocabulary(
-    "ec7223a39ce59f226a68acc30dc1af2788490e15", "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069"
+_P50K = Vocabulary(
+    "p50k_base.tiktoken",
+    "ec7223a39ce59f226a68acc30dc1af2788490e15",
+    "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069",
 )
-VOCABULARIES: Mapping[str, _Vocabulary] = {
-    "cl100k_base": _Vocabulary(
-        "9b5ad71b2ce5302211f9c61530b329a4922fc6a4", "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
+VOCABULARIES: Mapping[str, Vocabulary] = {
+    "cl100k_base": Vocabulary(
+        "cl100k_base.tiktoken",
+        "9b5ad71b2ce5302211f9c61530b329a4922fc6a4",
+        "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
     ),
     "o200k_base": _O200K,
     "o200k_harmony": _O200K,
     "p50k_base": _P50K,
     "p50k_edit": _P50K,
-    "r50k_base": _Vocabulary(
-        "0ea1e91bbb3a60f729a8dc8f777fd2fc07cd8df4", "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
+    "r50k_base": Vocabulary(
+        "r50k_base.tiktoken",
+        "0ea1e91bbb3a60f729a8dc8f777fd2fc07cd8df4",
+        "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930",
     ),
 }
 """Encodings of tiktoken that need one file; a test holds this table against the installed tiktoken."""
@@ -69,12 +87,20 @@ def counter_for(model: str, tokenizer_file: str | None) -> TokenCounter:
     """
     if tokenizer_file is not None:
         return _from_tokenizer_file(Path(tokenizer_file))
+    return _with_tiktoken(model) or ESTIMATE
+
+
+def counters_for(model: str, tokenizer_file: str | None) -> tuple[TokenCounter, ...]:
+    """Every counter that this machine has for `model`, the best first. Errors are those of `counter_for`."""
+    own = None if tokenizer_file is None else _from_tokenizer_file(Path(tokenizer_file))
+    return tuple(counter for counter in (own, _with_tiktoken(model), ESTIMATE) if counter is not None)
+
+
+def _with_tiktoken(model: str) -> TokenCounter | None:
     for encoding in encodings_for(model):
-        if directory := _cache_of(VOCABULARIES[encoding]):
+        if directory := cache_of(VOCABULARIES[encoding]):
             return _from_tiktoken(encoding, directory, is_of_model=encoding in encodings_for(model)[:-1])
-    return TokenCounter(
-        lambda text: -(-len(text) // CHARACTERS_PER_TOKEN), TokenSource.ESTIMATE, "characters / 4", is_of_model=False
-    )
+    return None
 
 
 def encodings_for(model: str) -> tuple[str, ...]:
@@ -90,7 +116,7 @@ def encodings_for(model: str) -> tuple[str, ...]:
 
 def vocabularies_here() -> tuple[str, ...]:
     """The encodings of tiktoken that need no download on this machine."""
-    return tuple(name for name, vocabulary in VOCABULARIES.items() if _cache_of(vocabulary) is not None)
+    return tuple(name for name, vocabulary in VOCABULARIES.items() if cache_of(vocabulary) is not None)
 
 
 @lru_cache(maxsize=4)
@@ -125,22 +151,30 @@ def _from_tiktoken(encoding: str, directory: Path, *, is_of_model: bool) -> Toke
     )
 
 
-def _cache_of(vocabulary: _Vocabulary) -> Path | None:
+def cache_of(vocabulary: Vocabulary) -> Path | None:
     """The folder that holds the very file; tiktoken would download what is missing or differs."""
-    for directory in _cache_directories():
-        file = directory / vocabulary.file
-        with suppress(OSError):  # another user's
-            if file.is_file() and sha256(file.read_bytes()).hexdigest() == vocabulary.sha256:
-                return directory
-    return None
+    return next((directory for directory in cache_directories() if is_whole(vocabulary, directory)), None)
 
 
-def _cache_directories() -> list[Path]:
+def is_whole(vocabulary: Vocabulary, directory: Path) -> bool:
+    """Whether the folder holds the file, and it is the right one."""
+    file = directory / vocabulary.file
+    with suppress(OSError):  # another user's
+        return file.is_file() and sha256(file.read_bytes()).hexdigest() == vocabulary.sha256
+    return False
+
+
+def cache_directories() -> list[Path]:
     """Where tiktoken looks, then the user's cache."""
-    named = [os.environ[name] for name in ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR") if os.environ.get(name)]
-    user = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return [
-        *map(Path, named),
-        Path(tempfile.gettempdir()) / "data-gym-cache",
-        Path(user).expanduser() / "llmload" / "tiktoken",
-    ]
+    named = [os.environ[name] for name in _NAMED if os.environ.get(name)]
+    return [*map(Path, named), Path(tempfile.gettempdir()) / "data-gym-cache", _users_cache()]
+
+
+def cache_to_fill() -> Path:
+    """Where a vocabulary that is fetched belongs: the folder that the environment names for it, else the user's."""
+    named = next((os.environ[name] for name in _NAMED if os.environ.get(name)), None)
+    return Path(named) if named else _users_cache()
+
+
+def _users_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "llmload" / "tiktoken"

@@ -82,7 +82,7 @@ def on(**host: object) -> Client:
             replace(CLIENT, has_uvloop=False), "uvloop is not installed", "pip install uvloop", id="no uvloop"
         ),
         pytest.param(
-            replace(CLIENT, vocabularies=()), "there is no vocabulary of tiktoken", "cl100k_base", id="no vocabulary"
+            replace(CLIENT, vocabularies=()), "there is no vocabulary of tiktoken", "tokens fetch", id="no vocabulary"
         ),
     ],
 )
