@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import assert_never
 
-from llmload.domain import RunHeader, TargetFacts
+from llmload.domain import RunHeader, TargetFacts, cell_of
 from llmload.scenario.asked import ClosedLoop, Load, OpenLoop, Scenario, Simulator, Trace
 from llmload.scenario.lengths import LengthFile
 from llmload.scenario.traffic import Mixture, PromptFile, SharedPrefix, Synthetic, Workload
@@ -19,7 +19,8 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
     """Keys of METRICS "Fingerprint"; what nobody told is left out. Runs that differ in any are incomparable.
 
     The simulator's GPU is its profile, whatever GPUs this machine has. Its other figures are no part of this: they are
-    what a regression changes.
+    what a regression changes. Cells of a matrix are told apart by their names too: they may differ in nothing else of
+    this, such as in their SLO.
     """
     if isinstance(place := scenario.target.place, Simulator):
         found = {"gpu": f"simulated {place.profile}", "gpu_count": str(place.replicas)}
@@ -28,6 +29,8 @@ def fingerprint_of(header: RunHeader, scenario: Scenario, facts: TargetFacts | N
     found["workload"] = hashlib.sha256(_canonical(workload_terms(scenario.workload)).encode()).hexdigest()[:16]
     found["load"] = _canonical(_shape(scenario.load))
     found["llmload"] = header.version.split(".")[0]
+    if cell := cell_of(header.labels):
+        found["cell"] = cell
     if facts is not None:
         found |= {"framework": facts.framework, "model": facts.model}
         if facts.api:

@@ -18,10 +18,9 @@ from typing import assert_never
 from llmload.ci.outcome_document import MOST_ENTRIES
 from llmload.errors import UsageError
 from llmload.outcome import Command, FailOn
+from llmload.shards import Shard, shard_named
 
 LATEST = "latest"
-
-_SHARD = re.compile(r"([1-9][0-9]{0,2})/([1-9][0-9]{0,2})")
 
 _TAKEN = {
     Command.APPLY: ("scenario", "set", "env-file", "baseline", "args", "shard"),
@@ -46,19 +45,6 @@ class Inputs:
     fail_on: str = ""
     store: str = ""
     outcome: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """The `number`-th (from 1) of `count` jobs that share the scenarios among them."""
-
-    number: int
-    count: int
-
-    @property
-    def suffix(self) -> str:
-        """What makes the name of an artifact one of this shard, such as `-2-of-4`."""
-        return f"-{self.number}-of-{self.count}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +79,7 @@ def shard_of(inputs: Inputs) -> Shard | None:
     text = _line("shard", inputs.shard)
     if not text:
         return None
-    found = _SHARD.fullmatch(text)
-    shard = Shard(int(found[1]), int(found[2])) if found else None
-    if shard is None or shard.number > shard.count:
-        raise UsageError("shard", f"{text!r} is no shard", "Write I/N with I from 1 to N, such as 2/4, or leave it out")
-    return shard
+    return shard_named("shard", text)
 
 
 def command_line(inputs: Inputs, root: Path) -> CommandLine:
@@ -107,11 +89,16 @@ def command_line(inputs: Inputs, root: Path) -> CommandLine:
     words = _words(inputs.args)
     match command:
         case Command.APPLY | Command.VALIDATE:
-            files = _share(expand(inputs.scenario, root), shard_of(inputs))
-            if len(files) > MOST_ENTRIES:
+            files = expand(inputs.scenario, root)
+            sharing: tuple[str, ...] = ()
+            if (shard := shard_of(inputs)) is not None and command is Command.APPLY:
+                sharing = (f"--shard={shard}",)  # of cells, which the child knows when it has read all files
+            elif shard is not None:
+                files = _share(files, shard)
+            if len(files) > MOST_ENTRIES * (shard.count if shard and sharing else 1):
                 problem = f"matches {len(files):,} files, and one job takes {MOST_ENTRIES:,} at most"
                 raise UsageError("scenario", problem, "Share them among jobs: shard")
-            return CommandLine(command, (command, *_options(command, inputs), *words, "--", *files), files)
+            return CommandLine(command, (command, *_options(command, inputs), *sharing, *words, "--", *files), files)
         case Command.GATE:
             runs = words if words and not words[0].startswith("-") else (LATEST, *words)
             judged_by = _judged_by(inputs.scenario, root)
@@ -160,16 +147,12 @@ def _is_file(root: Path, name: str) -> bool:
     return os.path.isfile(root / name)  # noqa: PTH113 - Path.is_file raises for a name that is too long
 
 
-def _share(files: tuple[str, ...], shard: Shard | None) -> tuple[str, ...]:
+def _share(files: tuple[str, ...], shard: Shard) -> tuple[str, ...]:
     """The files are dealt out like cards, so that neighbours in the alphabet go to different jobs."""
-    if shard is None:
-        return files
-    dealt = files[shard.number - 1 :: shard.count]
+    dealt = tuple(shard.of(files))
     if not dealt:
         count = f"{len(files)} scenario file{'s' if len(files) > 1 else ''}"
-        raise UsageError(
-            f"shard {shard.number}/{shard.count}", f"has no scenario: {count} match", f"Use at most {len(files)} shards"
-        )
+        raise UsageError(f"shard {shard}", f"has no scenario: {count} match", f"Use at most {len(files)} shards")
     return dealt
 
 

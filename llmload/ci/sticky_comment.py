@@ -149,7 +149,7 @@ def _of_run(run: RunResult) -> list[object]:
         for caveat in caveats
         if caveat.is_fatal
     ]
-    return [_text(run.header.scenario), run.status.value, verdicts, fatal]
+    return [_text(run.header.title), run.status.value, verdicts, fatal]
 
 
 def _of_problems(problems: Sequence[Problem]) -> list[object]:

@@ -169,9 +169,10 @@ def _scenario(wanted: str, directory: Path | None) -> tuple[str, Path]:
     import re
 
     if wanted.endswith((".yaml", ".yml")):
-        from llmload.scenario.loader import load_runnable
+        from llmload.scenario.loader import load_cell, read_cells
 
-        scenario = load_runnable(Path(wanted), env=os.environ)
+        path = Path(wanted)
+        scenario = load_cell(read_cells(path, env=os.environ)[0], path.parent)  # name and folder are those of all cells
         return scenario.name, directory or Path(scenario.reports.directory)
     if re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", wanted) is None or len(wanted) > 100:  # it is part of a path
         problem = "is not the name of a scenario: small letters, digits and hyphens"

@@ -41,7 +41,7 @@ def run(
         ),
     ] = "",
     shard: Annotated[
-        str, typer.Option(metavar="I/N", help="The I-th of N jobs that share the scenario files among them.")
+        str, typer.Option(metavar="I/N", help="The I-th of N jobs that share the files, and their cells, among them.")
     ] = "",
     fail_on: Annotated[
         str, typer.Option(metavar="WHAT", help="What fails the job: gate (if empty), inconclusive gates too, or never.")

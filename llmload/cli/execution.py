@@ -23,7 +23,7 @@ from llmload.baseline import SIDE_LABEL
 from llmload.cli.references import refer_for
 from llmload.cli.report_files import Written, write_reports
 from llmload.cli.stopping import StopRequest, listening
-from llmload.domain import Observation, RunHeader, RunResult, TargetFacts
+from llmload.domain import Observation, RunHeader, RunResult, TargetFacts, cell_of
 from llmload.errors import StoreError, UsageError
 from llmload.load.child import Here
 from llmload.load.pool import Place, Pool
@@ -146,8 +146,8 @@ def noted(error: Ended, reports: Written) -> Ended:
 
 
 def directory_of(scenario: Scenario, out: Path | None) -> Path:
-    """Where the files of the scenario's runs are."""
-    return (out or Path(scenario.reports.directory)) / scenario.name
+    """Where the files of the scenario's runs are; each cell of a matrix has a folder of its own."""
+    return (out or Path(scenario.reports.directory)) / scenario.name / cell_of(scenario.labels)
 
 
 def status_of(result: RunResult, stop: StopRequest) -> str:

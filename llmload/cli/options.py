@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 Store = Annotated[Path, typer.Option(help="SQLite file of runs.", envvar="LLMLOAD_STORE")]
 Sets = Annotated[list[str], typer.Option("--set", help="Overwrite one value, like spec.target.url=http://host:8000.")]
 EnvFile = Annotated[Path | None, typer.Option(help="File of NAME=value lines, added to the environment.")]
+Only = Annotated[
+    list[str], typer.Option("--only", metavar="ID", help="Of a matrix, this cell alone; * stands for any characters.")
+]
+ShardOf = Annotated[
+    str | None, typer.Option("--shard", metavar="I/N", help="The I-th of N shares of all files and cells, such as 2/4.")
+]
 LogFormat = Annotated[str, typer.Option(help="Logs on stderr as text or json.")]
 LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result document and nothing else.")]

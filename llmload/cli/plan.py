@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmload.cli import options
+from llmload.domain import cell_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from llmload.analysis.forecast import StepForecast, TraceForecast
     from llmload.analysis.relative_outlook import Prospect, RelativeOutlook, Variation
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from llmload.cli.capacity_plan import CapacityPlan
     from llmload.cli.prefix_plan import PrefixPlan
     from llmload.cli.rows_plan import RowsPlan
+    from llmload.errors import Problem
     from llmload.scenario.asked import Scenario
     from llmload.scenario.explanation import Explained
+    from llmload.scenario.source import Loaded
 
 
 _WIDEST = 60
@@ -29,9 +32,10 @@ _WIDEST = 60
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What the scenario will do."""
+    """What the scenario will do; `values` are those of its cell by their keys, None where there is no matrix."""
 
     scenario: Scenario
+    values: Mapping[str, object] | None
     steps: Sequence[StepForecast]
     trace: TraceForecast | None
     rows: tuple[RowsPlan, ...]
@@ -48,34 +52,52 @@ def plan(
     sets: options.Sets = [],  # noqa: B006 - typer copies it
     env_file: options.EnvFile = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say where each value comes from.")] = False,
+    only: options.Only = [],  # noqa: B006 - typer copies it
     json: options.Json = False,
 ) -> None:
     """Show the resolved document, steps, requests, time and tokens, and what each gate's sample can decide.
 
-    Where GPUs are to be recommended, also how far the search for the capacity may go and which prices are known.
+    Where GPUs are to be recommended, also how far the search for the capacity may go and which prices are known. Where
+    the scenario has a matrix, all of its cells in a table, and then each of them.
 
     Sends nothing. Exit code 2 if the scenario is invalid, or if a gate can never pass with the planned sample.
 
     Example: llmload plan scenarios/quickstart.yaml
 
     Example: llmload plan scenarios/quickstart.yaml --explain --set spec.load.requests=400
+
+    Example: llmload plan scenarios/matrix.yaml --only 'concurrency=8,*'
     """
+    from llmload.cli.cells import selected
+    from llmload.errors import ScenarioError
+    from llmload.scenario.loader import read_cells
+
+    cells = selected(read_cells(file, sets=sets, env=options.environment(env_file)), only)
+    plans = [_planned(loaded, file, explain=explain) for loaded in cells]
+    print(_told(plans) if json else "\n".join(_lines(plans)))
+    problems = [problem for found in plans for problem in _unreachable(found)]
+    if problems:
+        raise ScenarioError(list(dict.fromkeys(problems)))
+
+
+def _planned(loaded: Loaded, file: Path, *, explain: bool) -> _Plan:
+    """The plan of one scenario, or of one cell of its matrix."""
     from dataclasses import replace
 
     from llmload.analysis.forecast import forecast, forecast_trace
     from llmload.analysis.relative_outlook import relative_outlooks
-    from llmload.analysis.row_use import check_rows
-    from llmload.analysis.sample_size import check_reachable, outlooks
+    from llmload.analysis.sample_size import outlooks
     from llmload.cli.capacity_plan import capacity_plan
     from llmload.cli.prefix_plan import prefix_plans
     from llmload.cli.rows_plan import rows_plans
     from llmload.cli.variations import variations_of
     from llmload.scenario.asked import Trace
     from llmload.scenario.explanation import explain as explained
-    from llmload.scenario.loader import load_explained
+    from llmload.scenario.loader import load_cell
+    from llmload.scenario.tree import plain as values_of
     from llmload.workload.planning import recording_of
 
-    scenario, loaded = load_explained(file, sets=sets, env=options.environment(env_file))
+    scenario = load_cell(loaded, file.parent)
     steps, gates, shape = forecast(scenario), outlooks(scenario), scenario.load.shape
     trace = forecast_trace(scenario, recording_of(shape)) if isinstance(shape, Trace) else None
     if trace is not None:
@@ -84,11 +106,54 @@ def plan(
         steps = tuple(replace(step, warmup=warmup, arrivals_s=span_s) for step in steps)
     relative = relative_outlooks(scenario, variations_of(scenario))
     origins = explained(loaded, scenario) if explain else None
-    rows, prefixes = rows_plans(scenario), prefix_plans(scenario, steps)
-    found = _Plan(scenario, steps, trace, rows, prefixes, gates, relative, capacity_plan(scenario), origins)
-    print(_as_json(found) if json else "\n".join(_as_text(found)))
-    check_reachable(scenario)
-    check_rows(scenario)
+    rows, prefixes, capacity = rows_plans(scenario), prefix_plans(scenario, steps), capacity_plan(scenario)
+    values = None if loaded.cell is None else {key: values_of(node) for key, node in loaded.cell.values.items()}
+    return _Plan(scenario, values, steps, trace, rows, prefixes, gates, relative, capacity, origins)
+
+
+def _unreachable(found: _Plan) -> Sequence[Problem]:
+    """What can never be decided, or never be sent; any other error is told at once."""
+    from llmload.analysis.row_use import check_rows
+    from llmload.analysis.sample_size import check_reachable
+    from llmload.errors import ScenarioError
+
+    try:
+        check_reachable(found.scenario)
+        check_rows(found.scenario)
+    except ScenarioError as error:
+        return error.problems
+    return ()
+
+
+def _lines(plans: Sequence[_Plan]) -> Iterator[str]:
+    """One plan; of a matrix all cells in a table, and behind it the plan of each."""
+    from json import dumps
+
+    from llmload.cli.cells_plan import cells_table
+    from llmload.plain_text import plain
+
+    if plans[0].values is not None:
+        yield from cells_table([(found.scenario, found.steps) for found in plans], _span)
+    for found in plans:
+        if found.values is not None:
+            yield ""
+            yield f"# cell {cell_of(found.scenario.labels)}"
+            yield from (f"#   {key}: {plain(dumps(value), _WIDEST)}" for key, value in found.values.items())
+        yield from _as_text(found)
+
+
+def _told(plans: Sequence[_Plan]) -> str:
+    """The document of a plan; of a matrix those of all cells, each with its id and values."""
+    from json import dumps
+
+    first = plans[0]
+    document = _document(first)
+    if first.values is not None:
+        cells = [
+            {"cell": cell_of(found.scenario.labels), "values": found.values, **_document(found)} for found in plans
+        ]
+        document = {"scenario": first.scenario.name, "cells": cells}
+    return dumps(document, indent=2, sort_keys=True)
 
 
 def _resolved(scenario: Scenario) -> dict[str, object]:
@@ -101,14 +166,13 @@ def _resolved(scenario: Scenario) -> dict[str, object]:
     return {key: value for key, value in whole.items() if key != ORIGIN}
 
 
-def _as_json(found: _Plan) -> str:
+def _document(found: _Plan) -> dict[str, object]:
     from dataclasses import asdict
-    from json import dumps
 
     from llmload.cli.capacity_plan import as_document
 
     scenario, trace = found.scenario, found.trace
-    document = {
+    document: dict[str, object] = {
         "scenario": scenario.name,
         "document": _resolved(scenario),
         "steps": [{**asdict(step), "step": step.step.label} for step in found.steps],
@@ -123,7 +187,7 @@ def _as_json(found: _Plan) -> str:
     }
     if found.explained is not None:
         document["explanation"] = [{**asdict(each), "source": each.source} for each in found.explained]
-    return dumps(document, indent=2, sort_keys=True)
+    return document
 
 
 def _mixture_document(found: _Plan) -> list[dict[str, object]]:

@@ -61,7 +61,7 @@ def _rehearse_one(load: Callable[[], Scenario], rehearsal: Rehearsal) -> Entry:
         check_reachable(scenario)
         check_rows(scenario)
         check_reference(scenario, rehearsal.baseline, rehearsal.store)
-        print(f"{scenario.name}: valid, and every gate can reach a verdict")
+        print(f"{scenario.title}: valid, and every gate can reach a verdict")
         if rehearsal.stop_before == "load":
             facts, watched = _probe(scenario, rehearsal, scrub)
             print("\n".join(f"  {scrub(line)}" for line in [*_describe(facts), *_sources(watched)]))

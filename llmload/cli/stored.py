@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmload.domain import cell_of
 from llmload.errors import UsageError
 from llmload.plain_text import plain
 
@@ -42,7 +43,7 @@ def report_folder(result: RunResult, out: Path | None) -> Path:
     if out is None and (wanted.is_absolute() or ".." in wanted.parts):
         problem = f"wants its reports in {plain(str(wanted), 200)}, outside of the working directory"
         raise UsageError(run, problem, f"Name the folder yourself: --out {plain(str(wanted), 200)}")
-    return wanted / scenario
+    return wanted / scenario / cell_of(result.header.labels)
 
 
 def formats_of(result: RunResult) -> tuple[str, ...]:

@@ -68,28 +68,34 @@ def _check(path: Path, sets: Sequence[str], env: Mapping[str, str], *, schema: b
     from llmload.errors import NotBuiltError, Problem, ScenarioError, UsageError
     from llmload.scenario.base_document import preset_in
     from llmload.scenario.features import refuse_unbuilt
-    from llmload.scenario.loader import read_document
+    from llmload.scenario.loader import read_cells
     from llmload.scenario.text_file import read_file
 
     try:
         preset = preset_in(path, read_file(path), env)
         if preset is not None:
             return preset.problems, ()
-        loaded = read_document(path, sets=sets, env=env)
+        cells = read_cells(path, sets=sets, env=env)
     except ScenarioError as error:
         return error.problems, ()
     except UsageError as error:
         return [Problem(error.where, 1, 1, "document", error.problem, error.remedy)], ()
-    notices = list(loaded.notices)
-    try:
-        refuse_unbuilt(loaded)
-    except NotBuiltError as error:
-        notices += [f"{each.line}:{each.column}: {each.path}: {each.message}. {each.hint}." for each in error.problems]
+    notices = list(cells[0].notices)
+    for loaded in cells:
+        try:
+            refuse_unbuilt(loaded)
+        except NotBuiltError as error:
+            notices += [
+                f"{each.line}:{each.column}: {each.path}: {each.message}. {each.hint}." for each in error.problems
+            ]
+    if (count := len(cells)) > 1 or cells[0].cell is not None:
+        notices.append(f"its matrix has {count} cell{'s' if count > 1 else ''}; `llmload plan` lists them")
+    notices = list(dict.fromkeys(notices))
     if not schema:
         return (), notices
     from llmload.scenario.schema import against_schema
 
-    return against_schema(loaded), notices
+    return list(dict.fromkeys(each for loaded in cells for each in against_schema(loaded))), notices
 
 
 def _tell_text(checked: Mapping[str, _Checked]) -> None:

@@ -79,20 +79,20 @@ def suites_of(run: RunResult) -> list[Suite]:
 
 
 def _step_suite(run: RunResult, step: StepResult) -> Suite:
-    scenario, label = plain(run.header.scenario), step.step.label
+    title, label = plain(run.header.title), step.step.label
     cases = (*(_gate_case(run, verdict) for verdict in step.verdicts), _measurement_case(run, step))
-    classname = f"{scenario}.{label.replace('.', '_')}"  # viewers cut packages at dots
-    return Suite(f"{scenario} / {label}", classname, cases, _figures(run, step), _notes(run, step))
+    classname = f"{title.replace('.', '_')}.{label.replace('.', '_')}"  # viewers cut packages at dots
+    return Suite(f"{title} / {label}", classname, cases, _figures(run, step), _notes(run, step))
 
 
 def _run_suite(run: RunResult) -> Suite:
     """What is red about the run as a whole: it never began to measure, or it did not come to its end."""
-    scenario = plain(run.header.scenario)
+    title = plain(run.header.title)
     fatal = next((caveat.kind for caveat in run.caveats if caveat.is_fatal and caveat.kind), "NotMeasured")
     text = " ".join((sentence(run.because), *(_caveat_text(caveat) for caveat in run.caveats)))
     tag, kind = ("failure", "Inconclusive") if run.exit_code == 4 else ("error", ENDINGS.get(run.exit_code, fatal))
     case = Case(_MEASUREMENT, tag, plain(kind), plain(text, _TEXT_LIMIT))
-    return Suite(scenario, scenario, (case,), _provenance(run))
+    return Suite(title, title.replace(".", "_"), (case,), _provenance(run))
 
 
 def _gate_case(run: RunResult, verdict: Verdict) -> Case:

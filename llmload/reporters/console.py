@@ -112,7 +112,7 @@ def _show(run: RunResult, console: Console) -> None:
 def verdict_line(run: RunResult) -> Text:
     """What the run came to, its exit code, the count of gates and why."""
     line = Text(run.status.value.upper(), style=_STYLES[run.status])
-    line.append(f" {plain(run.header.scenario)}, exit code {run.exit_code}. ", style="default")
+    line.append(f" {plain(run.header.title)}, exit code {run.exit_code}. ", style="default")
     return line.append(f"{sentence(tally(run, _ENGLISH))} {sentence(plain(run.because))}", style="default")
 
 
@@ -209,9 +209,9 @@ def _table(title: Text) -> Table:
 
 def _title(run: RunResult) -> Text:
     if run.target is None:
-        return Text(plain(run.header.scenario))
+        return Text(plain(run.header.title))
     server = " ".join(filter(None, (run.target.framework, run.target.version)))
-    return Text(plain(f"{run.header.scenario}: {run.target.model} on {server} at {run.target.url}", 150))
+    return Text(plain(f"{run.header.title}: {run.target.model} on {server} at {run.target.url}", 150))
 
 
 def _figures(step: StepResult, speed: Speed, latencies: Sequence[str]) -> list[str]:

@@ -71,7 +71,7 @@ def _workbook(run: RunResult, texts: Texts) -> Workbook:
     for sheet, heading in _tables(book, run, texts):
         for_print(sheet, header.run_id, texts, repeated_row=heading)
     _name_cells(book, summary_sheet, summary.verdict)
-    title = texts["excel.title"].format(scenario=plain(header.scenario, 120))
+    title = texts["excel.title"].format(scenario=plain(header.title, 120))
     _describe(book, title, header.created, run.finished or header.created)
     return book
 

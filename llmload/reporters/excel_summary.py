@@ -111,7 +111,7 @@ def add_summary(sheet: Worksheet, run: RunResult, texts: Texts) -> Summary:
 
 
 def _answer(sheet: Worksheet, run: RunResult, texts: Texts) -> int:
-    _merged(sheet, _TITLE_ROW, 1, GRID, run.header.scenario).font = LARGE
+    _merged(sheet, _TITLE_ROW, 1, GRID, run.header.title).font = LARGE
     sheet.row_dimensions[_TITLE_ROW].height = 32
     mark = _merged(sheet, _VERDICT_ROW, 1, 2, status_words(run.status, texts))
     mark.font, mark.alignment = HEADING, Alignment("center", "center", wrap_text=True)

@@ -90,7 +90,7 @@ def _of_entry(entry: Entry, command: Command) -> Iterator[Issue]:
     yield from told
     says_why = any(issue.gravity < Gravity.UNDECIDED for issue in told)
     if entry.exit_code in ENDINGS or (entry.exit_code and not says_why):
-        yield _of_ending(entry, run.header.file, run.header.scenario)
+        yield _of_ending(entry, run.header.file, run.header.title)
 
 
 def _of_whole(outcome: Outcome) -> Iterator[Issue]:
@@ -163,7 +163,7 @@ def _of_verdict(run: RunResult, verdict: Verdict) -> Issue | None:
         source=run.header.file,
         line=verdict.gate.line,
         column=None,
-        scenario=run.header.scenario,
+        scenario=run.header.title,
         subject=gate_name(verdict.gate),
         word=status_word(verdict.status, _ENGLISH),
         step=verdict.step,

@@ -28,7 +28,7 @@ def render_strict(run: RunResult) -> bytes:
 
 def _tree(run: RunResult) -> ET.Element:
     suites = suites_of(run)
-    root = ET.Element("testsuites", name=plain(run.header.scenario))
+    root = ET.Element("testsuites", name=plain(run.header.title))
     for suite in suites:
         root.append(_suite_element(run, suite))
     _write_counts(root, suites)

@@ -83,7 +83,7 @@ def word(conclusion: Conclusion, texts: Texts) -> str:
 
 def name(told: Told) -> str:
     """The scenario; where it was not loaded, the file or the run as it was named."""
-    return told.entry.source if told.run is None else told.run.header.scenario
+    return told.entry.source if told.run is None else told.run.header.title
 
 
 def code(told: Told) -> Markdown:
@@ -165,7 +165,7 @@ def items(told: Told, to_tell: Sequence[Reading], room: Room, texts: Texts) -> I
 
 def figures_folded(run: RunResult, room: Room, texts: Texts) -> str:
     """The same behind the name of the scenario and the number of its gate checks, steps, caveats and findings."""
-    scenario = f"<b>{markdown_html(run.header.scenario, 2 * NAME)}</b>"
+    scenario = f"<b>{markdown_html(run.header.title, 2 * NAME)}</b>"
     about = texts["summary.scenario_in_full"].format(scenario=scenario, contents=_contents(run, texts))
     blocks = list(_figures(run, room, texts))
     return _fold(about, blocks) if blocks else ""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from llmload.domain import title_of
 from llmload.promises import Gate, Promised, Slo
 from llmload.scenario.traffic import Workload
 
@@ -338,3 +339,8 @@ class Scenario:
     def promised(self) -> Promised:
         """What makes a request good, by its class where classes have SLOs of their own."""
         return self.workload.promised(self.slo)
+
+    @property
+    def title(self) -> str:
+        """The name for people, with the cell of its matrix where it is one."""
+        return title_of(self.name, self.labels)

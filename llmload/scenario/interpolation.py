@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from llmload.scenario.cell_id import spelled
+from llmload.scenario.nearest import nearest
 from llmload.scenario.scalars import ScalarValue, resolve
 from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, format_path
 
@@ -15,15 +17,20 @@ _MATRIX = "matrix."
 _UNTYPED = ("spec", "workload", "sampling")  # sent as given: the schema wants no type, so a number is a number
 
 
-def interpolate(root: Node, env: Mapping[str, str]) -> tuple[Node, list[Trouble]]:
-    """The tree with every variable filled in, and what could not be. `${matrix.KEY}` is left to the matrix."""
-    filling = _Filling(env)
-    return filling.node(root, ()), filling.troubles
+def interpolate(
+    root: Node, env: Mapping[str, str], cell: Mapping[str, Node] | None = None, path: tuple[Step, ...] = ()
+) -> tuple[Node, list[Trouble]]:
+    """The tree with every variable filled in, and what could not be; `root` stands at `path`.
+
+    `${matrix.KEY}` is what `cell` has under that key; None where there is no matrix.
+    """
+    filling = _Filling(env, cell)
+    return filling.node(root, path), filling.troubles
 
 
 class _Filling:
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self.env = env
+    def __init__(self, env: Mapping[str, str], cell: Mapping[str, Node] | None) -> None:
+        self.env, self.cell = env, cell
         self.troubles: list[Trouble] = []
 
     def node(self, node: Node, path: tuple[Step, ...]) -> Node:
@@ -51,15 +58,23 @@ class _Filling:
             return replace(scalar, value=filled)
         is_whole = len(references) == 1 and references[0].span() == (0, len(text))
         typed = _typed(filled) if is_whole else ()
+        is_from_env = any(self.is_of_env(found[1]) for found in references if found[0] != "$${")
         if typed and path[: len(_UNTYPED)] == _UNTYPED:
-            return replace(scalar, value=typed[0], is_from_env=True)
-        return replace(scalar, value=filled, otherwise=typed, is_from_env=True)
+            return replace(scalar, value=typed[0], is_from_env=is_from_env)
+        return replace(scalar, value=filled, otherwise=typed, is_from_env=is_from_env)
+
+    def is_of_env(self, reference: str) -> bool:
+        """Whether what stands for a reference comes from the environment, if only by way of the matrix."""
+        if not reference.startswith(_MATRIX):
+            return True
+        node = (self.cell or {}).get(reference.removeprefix(_MATRIX))
+        return isinstance(node, Scalar) and node.is_from_env
 
     def fill(self, found: re.Match[str], scalar: Scalar, path: tuple[Step, ...]) -> str:
         if found[0] == "$${":
             return "${"
         if found[1].startswith(_MATRIX):
-            return found[0]
+            return self.of_cell(found, scalar, path)
         inside = _INSIDE.fullmatch(found[1])
         if not found[2] or not inside:
             hint = "Write ${NAME} or ${NAME:-default}, or $${ for the two characters themselves"
@@ -74,6 +89,22 @@ class _Filling:
         if default is not None and not value:
             return default
         return value or ""
+
+    def of_cell(self, found: re.Match[str], scalar: Scalar, path: tuple[Step, ...]) -> str:
+        """What the cell of the matrix has under the key that is named."""
+        key = found[1].removeprefix(_MATRIX)
+        node = None if self.cell is None else self.cell.get(key)
+        if isinstance(node, Scalar) and found[2]:
+            return spelled(node)
+        if node is not None:
+            message, hint = f"{key} is a list or a map, which stands in no text", "Refer to a key of single values"
+        elif self.cell is None:
+            message, hint = "there is no matrix to refer to here", "Write spec.matrix with that key, or delete it"
+        else:
+            message = f"this cell of the matrix says nothing of {key!r}"
+            hint = f"{nearest(key, self.cell)}; keys are written in full, as in the matrix"
+        self.trouble(found, scalar, path, message, hint)
+        return ""
 
     def trouble(self, found: re.Match[str], scalar: Scalar, path: tuple[Step, ...], message: str, hint: str) -> None:
         place = scalar.inside(found.start())

@@ -1,13 +1,14 @@
 """From YAML text to a `Scenario`, or every problem of it at once.
 
-The order: tree, apiVersion and conversion to v1, what it extends, `--set`, variables, schema, rules between sections,
-resolution.
+The order: tree, apiVersion and conversion to v1, what it extends, `--set`, the cells of the matrix, and for each cell
+variables, schema, rules between sections, resolution.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from llmload.errors import ScenarioError, StoreError, UsageError
@@ -26,6 +27,7 @@ from llmload.scenario.gate_form import gate_of
 from llmload.scenario.interpolation import interpolate
 from llmload.scenario.length_facts import settle_lengths
 from llmload.scenario.masking import quotable_lines, quotable_sets, scrub_text
+from llmload.scenario.matrix import MATRIX, Cell, Matrix, label_troubles, laid_over, matrix_of, of_cells
 from llmload.scenario.named_files import named_from
 from llmload.scenario.overrides import FILE as SETS
 from llmload.scenario.overrides import override
@@ -35,7 +37,7 @@ from llmload.scenario.resolve import resolve_scenario
 from llmload.scenario.rules import check
 from llmload.scenario.source import Basis, Loaded, Source
 from llmload.scenario.text_file import read_file
-from llmload.scenario.tree import Entries, Node, Place, Scalar, Trouble, find, read
+from llmload.scenario.tree import Entries, Node, Place, Scalar, Trouble, find, format_path, read, replace_at
 from llmload.scenario.validation import Judged, validate, validate_part
 from llmload.scenario.versions import to_current
 
@@ -67,10 +69,14 @@ def load_runnable_text(
     return _scenario(_runnable(check_text(text, source, sets=sets, env=env, directory=directory)), directory)
 
 
-def load_explained(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> tuple[asked.Scenario, Loaded]:
-    """As `load_runnable`, with the tree that says where each value was written."""
-    loaded = _runnable(read_document(path, sets=sets, env=env))
-    return _scenario(loaded, path.parent), loaded
+def load_document(loaded: Loaded, directory: Path) -> asked.Scenario:
+    """As `load`, of a document that `read_cells` read; `directory` is that of the file."""
+    return _scenario(loaded, directory)
+
+
+def load_cell(loaded: Loaded, directory: Path) -> asked.Scenario:
+    """As `load_runnable`, of a document that `read_cells` read; `directory` is that of the file."""
+    return _scenario(_runnable(loaded), directory)
 
 
 def load_resolved(resolved: str) -> asked.Scenario:
@@ -103,8 +109,16 @@ def _forget_what_is_gone(target: dict[str, object]) -> None:
 
 
 def read_document(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> Loaded:
-    """The valid document in a file; ScenarioError otherwise."""
+    """The valid document in a file; ScenarioError otherwise, and where its matrix makes several of it."""
     return check_text(read_file(path), str(path), sets=sets, env=env, directory=path.parent)
+
+
+def read_cells(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> tuple[Loaded, ...]:
+    """The documents that a file stands for: one for each cell of its matrix, itself where it has none.
+
+    ScenarioError with every problem of any of them, each told once.
+    """
+    return cells_of_text(read_file(path), str(path), sets=sets, env=env, directory=path.parent)
 
 
 def written_document(path: Path, *, env: Mapping[str, str]) -> Node:
@@ -136,7 +150,20 @@ def merged_text(text: str, source: str, *, sets: Sequence[str], env: Mapping[str
 def check_text(
     text: str, source: str, *, sets: Sequence[str] = (), env: Mapping[str, str], directory: Path = Path()
 ) -> Loaded:
-    """The valid v1 document that a text means; ScenarioError with every problem of it, and of what it extends.
+    """As `cells_of_text`, of a document without a matrix; ScenarioError where it has one."""
+    first, *_ = cells_of_text(text, source, sets=sets, env=env, directory=directory)
+    if first.cell is not None:
+        message = "a matrix stands for several runs, and one scenario is wanted here"
+        hint = "Take it away with --set spec.matrix=null, and set the values of one cell with --set"
+        trouble = Trouble(first.cell.matrix, format_path(MATRIX), message, hint)
+        raise ScenarioError(first.source.problems([trouble]))
+    return first
+
+
+def cells_of_text(
+    text: str, source: str, *, sets: Sequence[str] = (), env: Mapping[str, str], directory: Path = Path()
+) -> tuple[Loaded, ...]:
+    """The valid v1 documents that a text means; ScenarioError with every problem of it, and of what it extends.
 
     Files that it extends lie in `directory`.
     """
@@ -152,12 +179,44 @@ def check_text(
         raise ScenarioError(origins.problems(troubles))
     extended = _extended(current, sets, env, directory)
     origins = Source({**lines, **extended.lines, SETS: quotable_sets(sets)})
-    judged = _judge(current, extended, sets, env, directory)
-    if judged.troubles or judged.value is None:
-        raise ScenarioError(origins.problems(judged.troubles))
+    merged, troubles = override(extended.root, sets)
+    merged, cells, found = _cells(extended.settle(merged), env)
+    troubles += [*label_troubles(merged), *found]
+    judged: dict[str, tuple[Cell | None, Judged[ScenarioDocument]]] = {}
+    for cell in cells:
+        basis = _Basis(current, extended, troubles, env, directory)
+        judged[cell.id if cell else ""] = cell, _judge(merged, cell, basis)
+    told = of_cells({name: each.troubles for name, (_, each) in judged.items()}) if cells else _of_part(current, env)
+    if told or troubles or extended.troubles:
+        own = [extended.told(each) for each in (*extended.troubles, *troubles)]
+        raise ScenarioError(origins.problems([*own, *told]))
     kept = scrub_text(text, root)
     bases = tuple(Basis(base.name, base.file, base.asked) for base in extended.bases)
-    return Loaded(judged.value, judged.node, origins, source, kept, notices, bases)
+    return tuple(
+        Loaded(each.value, each.node, origins, source, kept, notices, bases, cell)
+        for cell, each in judged.values()
+        if each.value is not None
+    )
+
+
+def _of_part(current: Node, env: Mapping[str, str]) -> list[Trouble]:
+    """What is wrong with a document whose cells nobody knows, whatever they may say."""
+    alone, found = interpolate(current, env)
+    unset = {trouble.path for trouble in found}
+    return [each for each in validate_part(ScenarioDocument, alone) if each.path not in unset]
+
+
+def _cells(merged: Node, env: Mapping[str, str]) -> tuple[Node, tuple[Cell | None, ...], list[Trouble]]:
+    """The document with the variables of its matrix filled in, and the cells of it; None is a document without one."""
+    node = find(merged, MATRIX)
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return merged, (None,), []
+    node, troubles = interpolate(node, env, path=MATRIX)
+    if not isinstance(node, Entries):
+        hint = "Write keys with lists of values, like {load.concurrency: [[1, 10], [50]]}"
+        return merged, (), [*troubles, Trouble(node.place, format_path(MATRIX), "no map of keys and values", hint)]
+    matrix = matrix_of(node) if not troubles else Matrix(())
+    return replace_at(merged, MATRIX, node), matrix.cells, [*troubles, *matrix.troubles]
 
 
 def _preset(root: Node) -> Iterator[Trouble]:
@@ -173,24 +232,38 @@ def _extended(current: Node, sets: Sequence[str], env: Mapping[str, str], direct
     return extend(current, asked, directory, env) if isinstance(current, Entries) else Extended(current)
 
 
-def _judge(
-    current: Node, extended: Extended, sets: Sequence[str], env: Mapping[str, str], directory: Path
-) -> Judged[ScenarioDocument]:
-    """The document behind its merge, with every trouble of it and of what it extends."""
-    merged, troubles = override(extended.root, sets)
-    merged, found = interpolate(extended.settle(merged), env)
-    merged = named_from(merged, extended.folders, directory)
-    alone = interpolate(current, env)[0]
-    own = (*extended.troubles, *troubles, *found)
-    unset = {trouble.path for trouble in (*troubles, *found)}  # what an unset variable leaves is no second problem
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What every cell of a document is judged with; `troubles` are those of all of them."""
+
+    current: Node
+    extended: Extended
+    troubles: Sequence[Trouble]
+    env: Mapping[str, str]
+    directory: Path
+
+
+def _judge(merged: Node, cell: Cell | None, basis: _Basis) -> Judged[ScenarioDocument]:
+    """One document behind its merge, with every trouble of it that is not of all."""
+    extended, laid = basis.extended, list[Trouble]()
+    if cell is not None:
+        merged, laid = laid_over(merged, cell)
+    values = None if cell is None else cell.values
+    merged, found = interpolate(merged, basis.env, values)
+    merged = named_from(merged, extended.folders, basis.directory)
+    alone = interpolate(basis.current, basis.env, values)[0]
+    own = (*laid, *found)
+    # what an unset variable leaves is no second problem
+    unset = {trouble.path for trouble in (*basis.troubles, *own)}
     if not extended.is_whole:
         part = [each for each in validate_part(ScenarioDocument, alone) if each.path not in unset]
         return Judged(None, merged, [extended.told(each) for each in (*own, *part)])
     judged = validate(ScenarioDocument, merged)
     rest = [each for each in (*judged.troubles, *check(judged.node, judged.value)) if each.path not in unset]
-    by_itself = {*own, *validate_part(ScenarioDocument, alone)} if rest and extended.bases else set(rest)
-    combined = [extended.combined(each, judged.node) for each in rest if each not in by_itself]
-    told = [extended.told(each) for each in (*own, *(each for each in rest if each in by_itself))]
+    by_itself = validate_part(ScenarioDocument, alone) if rest and extended.bases else rest
+    before = {*extended.troubles, *basis.troubles, *own, *by_itself}
+    combined = [extended.combined(each, judged.node) for each in rest if each not in before]
+    told = [extended.told(each) for each in (*own, *(each for each in rest if each in before))]
     return Judged(judged.value, judged.node, [*told, *combined])
 
 

@@ -58,13 +58,25 @@ def _scrub_url_text(url: str, masked: Replacement) -> str:
 
 
 def _secret_spans(root: Node) -> Iterator[tuple[int, int]]:
-    before = ""  # the argument that stands before this one, in a command
-    for path, scalar in scalars(root):
-        is_argument = path[-2:-1] == ("command",) and secret_argument(before, str(scalar.value)) is not None
-        before = str(scalar.value)
-        is_secret = is_argument or is_secret_path(path, scalar.value)
-        if scalar.span != (0, 0) and is_secret and not _is_reference(scalar):
+    for scalar in secrets_in(root):
+        if scalar.span != (0, 0) and not _is_reference(scalar):
             yield scalar.span
+
+
+def secrets_in(root: Node, path: tuple[Step, ...] = ()) -> Iterator[Scalar]:
+    """The values of a tree, which stands at `path`, that stand where a literal would be a secret."""
+    before = ""  # the argument that stands before this one, in a command
+    for below, scalar in scalars(root, path):
+        in_command = "command" in _keys(below)[-1:]
+        is_argument = in_command and secret_argument(before, str(scalar.value)) is not None
+        before = str(scalar.value)
+        if is_argument or is_secret_path(below, scalar.value):
+            yield scalar
+
+
+def _keys(path: tuple[Step, ...]) -> list[str]:
+    """The names on the way, with those that a key of a matrix names at once, such as `target.headers.X-Route`."""
+    return [key for step in path if isinstance(step, str) for key in step.split(".")]
 
 
 def _is_reference(scalar: Scalar) -> bool:
@@ -76,9 +88,9 @@ def is_secret_path(path: tuple[Step, ...], value: object = None) -> bool:
 
     `{env: NAME}` and `{file: path}` are no secrets, unless somebody wrote the key itself where its name belongs.
     """
-    if "headers" in path[:-1]:
+    keys = _keys(path)
+    if "headers" in keys[:-1] or ("headers" in keys and isinstance(path[-1], int)):
         return True
-    keys = [step for step in path if isinstance(step, str)]
     if keys and keys[-1].endswith("url") and isinstance(value, str) and "@" in value and "://" not in value:
         return True  # no URL yet, but somebody's password may stand in it
     if not keys or not any(names_secret(key) for key in keys[-2:]):

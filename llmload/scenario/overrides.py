@@ -32,14 +32,31 @@ def override(root: Node, sets: Sequence[str]) -> tuple[Node, list[Trouble]]:
     return root, troubles
 
 
-_Path = tuple[tuple[Step, Place], ...]
+Path = tuple[tuple[Step, Place], ...]
+"""The steps to a value, each with the place where it is named."""
 
 
-def _parse(text: str, line: int, troubles: list[Trouble]) -> tuple[_Path, Node]:
+def path_at(where: str, place: Place) -> Path | Trouble:
+    """The steps of a path as people write it, such as `load.concurrency` or `gates[0].max`, which stands at `place`."""
+    try:
+        return _path(where, place)
+    except _Refused as refused:
+        return refused.trouble
+
+
+def put_at(root: Node, path: Path, new: Node) -> Node | Trouble:
+    """The tree with another value at `path`; maps on the way are made where there are none."""
+    try:
+        return _put(root, path, new, ())
+    except _Refused as refused:
+        return refused.trouble
+
+
+def _parse(text: str, line: int, troubles: list[Trouble]) -> tuple[Path, Node]:
     where, equals, raw = text.partition("=")
     if not equals:
         raise _Refused(Trouble(Place(FILE, line, 1), text, "no value", "Write it like --set spec.load.requests=400"))
-    path = _path(where, line)
+    path = _path(where, Place(FILE, line, 1))
     if path[0][0] not in _TOPS:
         hint = f"Write the whole path, like spec.{where.strip()}; it begins with spec or metadata"
         raise _Refused(Trouble(path[0][1], where, f"a path cannot begin with {path[0][0]!r}", hint))
@@ -55,7 +72,7 @@ def _parse(text: str, line: int, troubles: list[Trouble]) -> tuple[_Path, Node]:
     return path, node
 
 
-def _path(where: str, line: int) -> _Path:
+def _path(where: str, place: Place) -> Path:
     steps: list[tuple[Step, Place]] = []
     at = 0
     while at < len(where):
@@ -64,15 +81,15 @@ def _path(where: str, line: int) -> _Path:
         found = _SEGMENT.match(where, at)
         if not found:
             break
-        steps.append((int(found[2]) if found[2] else found[1], Place(FILE, line, at + 1)))
+        steps.append((int(found[2]) if found[2] else found[1], place.shifted(at)))
         at = found.end()
     if at < len(where) or not steps:
         hint = "Write names and places in lists, like spec.gates[0].max"
-        raise _Refused(Trouble(Place(FILE, line, at + 1), where, "this path cannot be read", hint))
+        raise _Refused(Trouble(place.shifted(at), where, "this path cannot be read", hint))
     return tuple(steps)
 
 
-def _put(root: Node | None, path: _Path, new: Node, done: tuple[Step, ...]) -> Node:
+def _put(root: Node | None, path: Path, new: Node, done: tuple[Step, ...]) -> Node:
     if not path:
         return new
     (step, place), rest = path[0], path[1:]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from llmload.errors import Problem
 from llmload.plain_text import plain_lines
 from llmload.scenario.document.root import ScenarioDocument
+from llmload.scenario.matrix import Cell
 from llmload.scenario.tree import Node, Place, Trouble
 
 _LONGEST = 500
@@ -65,3 +66,4 @@ class Loaded:
     text: str
     notices: tuple[str, ...]
     bases: tuple[Basis, ...] = ()
+    cell: Cell | None = None  # of the matrix that the document was written with

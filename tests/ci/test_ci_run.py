@@ -68,7 +68,9 @@ EMPTY = [f"--{name}=" for name in ("command", "set", "env-file", "baseline", "ar
         pytest.param(["--scenario=chat.yaml", "--fail-on=maybe"], "fail-on: 'maybe'", id="a policy that nobody knows"),
         pytest.param(["--command=rm -rf /"], "command: 'rm -rf /'", id="a command that nobody knows"),
         pytest.param(["--scenario=chat.yaml", "--shard=3/2"], "shard: '3/2' is no shard", id="a shard out of range"),
-        pytest.param(["--scenario=chat.yaml", "--shard=2/2"], "shard 2/2: has no scenario", id="an empty shard"),
+        pytest.param(
+            ["--scenario=chat.yaml", "--shard=2/2"], "shard 2/2: has no run: there is 1 run", id="an empty shard"
+        ),
     ],
 )
 def test_inputs_that_cannot_be_still_have_outputs_and_an_outcome(

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from llmload.ci.inputs import Inputs, Shard, command_line, command_of, expand, fail_on_of, shard_of
+from llmload.ci.inputs import Inputs, command_line, command_of, expand, fail_on_of, shard_of
 from llmload.ci.outcome_document import MOST_ENTRIES
 from llmload.errors import UsageError
 from llmload.outcome import Command, FailOn
+from llmload.shards import Shard
 
 FILES = ("a.yaml", "b.yaml", "deep/c.yaml", "deep/er/d.yaml", "my chat.yaml", "-x.yaml", "a[1].yaml", "notes.txt")
 
@@ -178,7 +179,8 @@ def test_a_shard_says_what_belongs_to_it() -> None:
 
 
 def test_files_are_dealt_out_like_cards(tree: Path) -> None:
-    shares = [command_line(Inputs(scenario="**/*.yaml", shard=f"{n}/3"), tree).names for n in (1, 2, 3)]
+    inputs = [Inputs(command="validate", scenario="**/*.yaml", shard=f"{n}/3") for n in (1, 2, 3)]
+    shares = [command_line(each, tree).names for each in inputs]
     assert shares == [
         ("./-x.yaml", "b.yaml", "my chat.yaml"),
         ("a.yaml", "deep/c.yaml"),
@@ -186,12 +188,19 @@ def test_files_are_dealt_out_like_cards(tree: Path) -> None:
     ]
 
 
+def test_a_shard_of_runs_is_left_to_the_verb_which_knows_the_cells_of_every_file(tree: Path) -> None:
+    line = command_line(Inputs(scenario="**/*.yaml", shard=" 2/3 ", args="--no-progress"), tree)
+    assert line.words[:3] == ("apply", "--shard=2/3", "--no-progress")
+    assert line.names == expand("**/*.yaml", tree)
+
+
 def test_a_job_takes_no_more_files_than_an_outcome_can_tell(tmp_path: Path) -> None:
     for number in range(MOST_ENTRIES + 1):
         (tmp_path / f"{number}.yaml").touch()
     with pytest.raises(UsageError, match=r"matches 1,001 files, and one job takes 1,000 at most. Share them"):
         command_line(Inputs(scenario="*.yaml"), tmp_path)
-    assert len(command_line(Inputs(scenario="*.yaml", shard="1/2"), tmp_path).names) == 501
+    assert len(command_line(Inputs(command="validate", scenario="*.yaml", shard="1/2"), tmp_path).names) == 501
+    assert command_line(Inputs(scenario="*.yaml", shard="1/2"), tmp_path).words[1] == "--shard=1/2"
 
 
 @given(count=st.integers(1, 9))
@@ -199,7 +208,7 @@ def test_shards_are_disjoint_and_complete(tree: Path, count: int) -> None:
     everything = expand("**/*.yaml", tree)
     dealt: list[str] = []
     for number in range(1, count + 1):
-        inputs = Inputs(scenario="**/*.yaml", shard=f"{number}/{count}")
+        inputs = Inputs(command="validate", scenario="**/*.yaml", shard=f"{number}/{count}")
         if number <= len(everything):
             dealt += command_line(inputs, tree).names
         else:

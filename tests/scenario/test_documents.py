@@ -15,7 +15,7 @@ from llmload.promises import Slo
 from llmload.scenario import asked
 from llmload.scenario.document.target import PROFILES
 from llmload.scenario.lengths import Fixed, Lognormal, Normal, Uniform
-from llmload.scenario.loader import load, load_resolved, load_runnable, load_text, read_document
+from llmload.scenario.loader import load, load_cell, load_document, load_resolved, load_runnable, load_text, read_cells
 from llmload.scenario.traffic import Synthetic, Workload
 from llmload.simulator.profiles import PROFILES as SIMULATED
 
@@ -135,12 +135,16 @@ GOOD = [*sorted((HERE / "good").glob("*.yaml")), *sorted((ROOT / "scenarios").gl
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in GOOD])
 def test_good_documents_are_valid(path):
-    assert read_document(path, env={}).document.metadata.name
+    assert all(loaded.document.metadata.name for loaded in read_cells(path, env={}))
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in GOOD])
 def test_a_stored_document_reads_back_to_the_same_scenario(path):
-    before = load(path, env={})
+    for loaded in read_cells(path, env={}):
+        reads_back(load_document(loaded, path.parent))
+
+
+def reads_back(before):
     after = load_resolved(before.document.resolved)
     assert after.document.resolved == before.document.resolved
     assert after.document.sha256 == before.document.sha256
@@ -157,10 +161,11 @@ def test_a_stored_document_reads_back_to_the_same_scenario(path):
     "path", [pytest.param(path, id=path.stem) for path in sorted((ROOT / "scenarios").glob("*.yaml"))]
 )
 def test_a_run_s_stored_document_keeps_its_notice(path):
-    before = load_runnable(path, env={})
-    after = load_resolved(before.document.resolved)
-    assert after.notices == before.notices
-    assert after.reports == before.reports
+    for loaded in read_cells(path, env={}):
+        before = load_cell(loaded, path.parent)
+        after = load_resolved(before.document.resolved)
+        assert after.notices == before.notices
+        assert after.reports == before.reports
 
 
 @pytest.mark.parametrize("framework", sorted({*REGISTRY} - {"openai"}))

@@ -1,4 +1,4 @@
-"""What this version cannot do yet: refused where it is written, left out with one notice where only a default asks."""
+"""Everything of v1 runs."""
 
 from __future__ import annotations
 
@@ -6,39 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from llmload.errors import NotBuiltError
 from llmload.reporters.registry import REPORTERS
-from llmload.scenario.loader import load_runnable, load_runnable_text, load_text
+from llmload.scenario.loader import load_runnable_text
 
 HEAD = "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nspec:\n"
 URL = "  target: {url: http://localhost:8000}\n"
-
-
-def refused(text: str) -> list[str]:
-    load_text(text, "s.yaml", env={}, directory=Path())
-    with pytest.raises(NotBuiltError) as caught:
-        load_runnable_text(text, "s.yaml", env={}, directory=Path())
-    return [f"{problem.line}:{problem.column} {problem.path}" for problem in caught.value.problems]
-
-
-@pytest.mark.parametrize(
-    ("spec", "place"),
-    [
-        pytest.param("  matrix: {target.model: [a, b]}\n", "6:3 spec.matrix", id="matrix"),
-    ],
-)  # fmt: skip
-def test_what_a_later_version_builds_is_refused_where_it_is_written(spec, place):
-    assert refused(HEAD + URL + spec) == [place]
-
-
-def test_everything_unbuilt_is_told_at_once():
-    everything = Path(__file__).parent / "good" / "later-features.yaml"
-    with pytest.raises(NotBuiltError) as caught:
-        load_runnable(everything, env={})
-    assert [problem.path for problem in caught.value.problems] == [
-        "spec.matrix",
-    ]
-    assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize(

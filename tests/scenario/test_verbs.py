@@ -66,12 +66,6 @@ def test_validate_knows_variables_and_sets(tmp_path):
     assert typed("validate", "s.yaml", "--set", "spec.target.url=http://other", cwd=tmp_path).returncode == 0
 
 
-def test_validate_mentions_what_a_run_would_refuse():
-    done = typed("validate", str(HERE / "good" / "later-features.yaml"))
-    assert done.returncode == 0
-    assert "note: 40:3: spec.matrix: this version does not have a matrix of runs yet" in done.stdout
-
-
 def test_validate_of_no_such_file_is_two():
     done = typed("validate", "none.yaml")
     assert done.returncode == 2

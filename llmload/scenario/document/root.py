@@ -115,6 +115,26 @@ class Reports(Section):
     formats: Annotated[list[Format], AfterValidator(_different)] = Field(default_factory=lambda: list(FORMATS))
 
 
+Matrix = Annotated[
+    dict[str, JsonValue],
+    Field(
+        description="One run for each combination: paths below spec with lists of values; docs/matrix.md",
+        examples=[{"target.launch.env.THREADS": ["4", "8"], "load.concurrency": [[1, 10], [50]]}],
+    ),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "include": {"type": "array", "items": {"type": "object"}},
+                "exclude": {"type": "array", "items": {"type": "object"}},
+                "max_cells": {"type": "integer", "minimum": 1, "maximum": 1000},
+            },
+            "additionalProperties": {"type": "array", "minItems": 1},
+        }
+    ),
+]
+
+
 class Spec(Section):
     """What to run, against what, judged how."""
 
@@ -127,7 +147,7 @@ class Spec(Section):
     recommend: Recommend | None = None
     telemetry: Telemetry = Telemetry.model_construct()
     reports: Reports = Reports.model_construct()
-    matrix: dict[str, JsonValue] | None = None
+    matrix: Matrix | None = None
 
 
 class ScenarioDocument(Section):
