@@ -68,6 +68,7 @@ class Simulator:
     api_key: SecretRef | None = None
     faults: Faults = field(default_factory=Faults)
     mean_answer_tokens: int = 128  # where the model may stop by itself (no ignore_eos)
+    reasoning_tokens: int = 0  # with which each answer of OpenAI's chat begins
     refuse_fields: tuple[str, ...] = ()  # fields of a request answered with 422, as strict servers do
     framework: str | None = None  # whose protocols alone it speaks; None = all that it knows
 

@@ -120,6 +120,7 @@ def _simulator(written_one: written.Simulator, framework: str) -> asked.Simulato
             restart_after=faults.restart_after,
         ),
         mean_answer_tokens=written_one.mean_answer_tokens,
+        reasoning_tokens=written_one.reasoning_tokens,
         refuse_fields=tuple(written_one.refuse_fields),
         framework=framework,
     )

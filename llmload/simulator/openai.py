@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import orjson
 
+from llmload.simulator import openai_contents
+from llmload.simulator.openai_contents import Content, ContentStream
 from llmload.simulator.openai_stream import ContinuousStream, Kind, OpenAIStream, write_page
-from llmload.simulator.protocol import Api, Asked, Page, Pages, RefusedError, Served, page_of
+from llmload.simulator.protocol import Answer, Api, Asked, Page, Pages, RefusedError, Served, Stream, page_of
 from llmload.simulator.tokens import chat_tokens, tokens_of
 
 _DEFAULT_LIMIT = 16
@@ -39,21 +41,28 @@ class OpenAIApi:
         options = document.get("stream_options") or {}
         if not isinstance(options, dict):
             raise bad_request("stream_options must be an object", "stream_options")
-        is_continuous = options.get("continuous_usage_stats") is True
-        stream = partial(
-            ContinuousStream if is_continuous else OpenAIStream,
-            self.kind,
-            served.model,
-            tells_usage=options.get("include_usage") is True,
-        )
+        content = content_of(document, served) if self.kind is Kind.CHAT else Content()
+        page, stream = self._writers(content, served.model, options)
         return Asked(
             tokens,
             limit,
-            page=partial(write_page, self.kind, served.model),
+            page=page,
             stream=stream if document.get("stream") is True else None,
             minimum=minimum,
             ignore_eos=document.get("ignore_eos") is True,
         )
+
+    def _writers(
+        self, content: Content, model: str, options: Mapping[str, object]
+    ) -> tuple[Callable[[Answer], Page], Callable[[Answer], Stream]]:
+        """What writes the answer in one piece, and what streams it."""
+        tells_usage = options.get("include_usage") is True
+        if not content.is_words_alone:
+            page = partial(openai_contents.write_page, content, model)
+            return page, partial(ContentStream, content, model, tells_usage=tells_usage)
+        is_continuous = options.get("continuous_usage_stats") is True
+        kind = ContinuousStream if is_continuous else OpenAIStream
+        return partial(write_page, self.kind, model), partial(kind, self.kind, model, tells_usage=tells_usage)
 
     def failure(self, status: int, message: str) -> Page:
         """VLLM's 500, with any status."""
@@ -142,7 +151,36 @@ def _message_tokens(document: dict[str, object]) -> list[str]:
     if not isinstance(messages, list) or not messages:
         raise bad_request("messages must be a list with at least one message", "messages")
     asks = document.get("add_generation_prompt") is not False
-    return chat_tokens([_message(message) for message in messages], asks_for_answer=asks)
+    offered = [("system", orjson.dumps(tools).decode())] if (tools := _tools(document)) else []
+    return chat_tokens([*offered, *map(_message, messages)], asks_for_answer=asks)
+
+
+def _tools(document: Mapping[str, object]) -> list[object]:
+    tools = document.get("tools")
+    if tools is None:
+        return []
+    if not isinstance(tools, list) or any(_name_of(tool) is None for tool in tools):
+        raise bad_request("tools must be a list of functions with a name", "tools")
+    return tools
+
+
+def _name_of(tool: object) -> str | None:
+    function = tool.get("function") if isinstance(tool, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def content_of(document: Mapping[str, object], served: Served) -> Content:
+    """What the answer is made of: a tool is called where the request leaves no choice, never by the model's own."""
+    names, choice = [_name_of(tool) for tool in _tools(document)], document.get("tool_choice")
+    if choice in (None, "none", "auto"):
+        return Content(served.reasoning_tokens)
+    if not names:
+        raise bad_request("When using `tool_choice`, `tools` must be set.", "tool_choice")
+    wanted = names[0] if choice == "required" else _name_of(choice)
+    if wanted not in names:
+        raise bad_request("The tool specified in `tool_choice` does not match any of the specified `tools`")
+    return Content(served.reasoning_tokens, wanted)
 
 
 def _message(message: object) -> tuple[str, str]:
@@ -150,6 +188,8 @@ def _message(message: object) -> tuple[str, str]:
     if not isinstance(message, dict) or not isinstance(role := message.get("role"), str):
         raise bad_request("a message must be an object with a role", "messages")
     content = message.get("content")
+    if content is None and isinstance(calls := message.get("tool_calls"), list):
+        return role, orjson.dumps(calls).decode()
     if isinstance(content, str) or content is None:
         return role, content or ""
     if isinstance(content, list) and all(isinstance(part, dict) for part in content):

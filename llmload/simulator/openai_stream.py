@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 import orjson
@@ -50,7 +51,7 @@ class OpenAIStream:
     def __init__(self, kind: Kind, model: str, answer: Answer, *, tells_usage: bool) -> None:
         self._kind, self._answer, self._tells_usage = kind, answer, tells_usage
         self._envelope = b'data: {"id":"%b","object":"%b","created":%d,"model":%b,' % (
-            _id_of(kind, answer).encode("ascii"),
+            id_of(kind, answer).encode("ascii"),
             _OBJECT[kind][0].encode("ascii"),
             answer.created_s,
             orjson.dumps(model),
@@ -93,7 +94,7 @@ class OpenAIStream:
         return chunk(b"".join(event) + usage + b"}\n\n")
 
     def _usage(self) -> bytes:
-        return orjson.dumps(_usage_of(self._answer))
+        return orjson.dumps(usage_of(self._answer))
 
 
 class ContinuousStream(OpenAIStream):
@@ -114,23 +115,31 @@ def write_page(kind: Kind, model: str, answer: Answer) -> Page:
         if kind is Kind.CHAT
         else {"text": answer.text}
     )
-    choice = {"index": 0, **said, "logprobs": None, "finish_reason": answer.finish.value, "stop_reason": None}
+    choice = {**said, "finish_reason": answer.finish.value, "stop_reason": None}
+    return page_of_choice(kind, model, answer, choice, usage_of(answer))
+
+
+def page_of_choice(
+    kind: Kind, model: str, answer: Answer, choice: Mapping[str, object], usage: Mapping[str, object]
+) -> Page:
+    """An answer in one piece, of this one choice."""
     document = {
-        "id": _id_of(kind, answer),
+        "id": id_of(kind, answer),
         "object": _OBJECT[kind][1],
         "created": answer.created_s,
         "model": model,
-        "choices": [choice],
-        "usage": _usage_of(answer),
+        "choices": [{"index": 0, "logprobs": None, **choice}],
+        "usage": usage,
     }
     return Page(200, orjson.dumps(document))
 
 
-def _id_of(kind: Kind, answer: Answer) -> str:
+def id_of(kind: Kind, answer: Answer) -> str:
+    """The id of an answer."""
     return f"{kind.value}-{answer.number:016x}"
 
 
-def _usage_of(answer: Answer) -> dict[str, object]:
+def usage_of(answer: Answer) -> dict[str, object]:
     """VLLM's usage object; no details where the server does not tell what was cached."""
     prompt, made = answer.generation.prompt_tokens, answer.generation.generated
     return {

@@ -81,6 +81,8 @@ def _refuse_impossible(settings: Simulator, machine: Machine) -> None:
         raise UsageError("simulator.replicas", f"{settings.replicas} is not 1 or more", "Give at least one")
     if settings.mean_answer_tokens < 1:
         raise UsageError("simulator.mean_answer_tokens", "an answer has at least one token", "Give 1 or more")
+    if settings.reasoning_tokens < 0:
+        raise UsageError("simulator.reasoning_tokens", f"{settings.reasoning_tokens} is below 0", "Give 0 or more")
     _refuse_impossible_faults(settings.faults)
 
 

@@ -48,7 +48,10 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The model, and what requests for it are held against; `aliases` are other names that it answers to."""
+    """The model, and what requests for it are held against; `aliases` are other names that it answers to.
+
+    `reasoning_tokens` are the first tokens of an answer, where its protocol here knows reasoning.
+    """
 
     model: str
     machine: Machine
@@ -56,6 +59,7 @@ class Served:
     started_s: int
     refuse_fields: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    reasoning_tokens: int = 0
 
     @property
     def context(self) -> int:

@@ -42,6 +42,7 @@ class Server:
             started_s=int(time.time()),
             refuse_fields=settings.refuse_fields,
             aliases=aliases_of(settings.framework, settings.model),
+            reasoning_tokens=settings.reasoning_tokens,
         )
         self._misfortune = Misfortune(settings.faults, settings.seed)
         self._ledger = Ledger()

@@ -15,7 +15,15 @@ from llmload.units import parse_share
 
 API_KEY_VARIABLE = "LLMLOAD_SIMULATOR_API_KEY"
 
-_WHOLE = ("max_num_seqs", "kv_cache_tokens", "max_model_len", "replicas", "seed", "mean_answer_tokens")
+_WHOLE = (
+    "max_num_seqs",
+    "kv_cache_tokens",
+    "max_model_len",
+    "replicas",
+    "seed",
+    "mean_answer_tokens",
+    "reasoning_tokens",
+)
 _DECIMAL = ("prefill_tokens_per_s", "decode_base_ms", "decode_per_seq_ms")
 FIGURES = (*_WHOLE, *_DECIMAL, "prefix_cache", "refuse_fields")
 FAULTS = tuple(fault.name.removesuffix("_rate") for fault in fields(Faults))

@@ -159,6 +159,7 @@ class Simulator(Section):
     api_key: Secret | None = None
     faults: Faults = Faults.model_construct()
     mean_answer_tokens: Count = 128
+    reasoning_tokens: Annotated[int, Ge(0), Field(description="With which each answer of OpenAI's chat API begins")] = 0
     refuse_fields: list[Text] = Field(default_factory=list)
 
 
