@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from typing import TypeVar
 
-from llmload.analysis.folded import only
 from llmload.analysis.metrics import measure
-from llmload.domain import Observation, PartFigures, RequestRecord
+from llmload.domain import Observation, PartFigures, RequestRecord, StepMetrics
 from llmload.planned import Part
 from llmload.promises import Promised
+
+Name = TypeVar("Name", str, int)
 
 
 def parts_of(windows: Sequence[Observation], slo: Promised) -> tuple[PartFigures, ...]:
@@ -22,24 +23,39 @@ def parts_of(windows: Sequence[Observation], slo: Promised) -> tuple[PartFigures
 
 
 def _classes(windows: Sequence[Observation], slo: Promised) -> Iterator[PartFigures]:
-    for name in sorted({name for part in _parts(windows) if (name := part.traffic_class) is not None}):
-        mine = only(windows, partial(_is_of_class, name))
-        yield PartFigures("class", name, replace(measure(mine, slo), histograms={}))
+    found = _split(windows, lambda part: part.traffic_class)
+    for name in sorted(found):
+        yield PartFigures("class", name, _figures(found[name], slo))
 
 
 def _turns(windows: Sequence[Observation], slo: Promised) -> Iterator[PartFigures]:
-    for turn in sorted({turn for part in _parts(windows) if (turn := part.turn) is not None}):
-        mine = only(windows, partial(_is_of_turn, turn))
-        yield PartFigures("turn", str(turn + 1), replace(measure(mine, slo), histograms={}))
+    """Those that were measured: the longest conversations may reach their last turns after the window's end alone."""
+    found = _split(windows, lambda part: part.turn)
+    for turn in sorted(found):
+        metrics = _figures(found[turn], slo)
+        if metrics.attempts:
+            yield PartFigures("turn", str(turn + 1), metrics)
 
 
-def _parts(windows: Sequence[Observation]) -> set[Part]:
-    return {record.part for window in windows for record in window.records}
+def _figures(windows: Sequence[Observation], slo: Promised) -> StepMetrics:
+    return replace(measure(windows, slo), histograms={})
 
 
-def _is_of_class(name: str, record: RequestRecord) -> bool:
-    return record.part.traffic_class == name
+def _split(
+    windows: Sequence[Observation], name_of: Callable[[Part], Name | None]
+) -> Mapping[Name, Sequence[Observation]]:
+    """The same windows once for each part, with its requests alone. What was planned of each part, nobody counted.
 
-
-def _is_of_turn(turn: int, record: RequestRecord) -> bool:
-    return record.part.turn == turn
+    All parts in one pass: a store from elsewhere may have a thousand.
+    """
+    found: dict[Name, list[list[RequestRecord]]] = {}
+    for place, window in enumerate(windows):
+        for record in window.records:
+            if (name := name_of(record.part)) is not None:
+                found.setdefault(name, [[] for _ in windows])[place].append(record)
+    return {
+        name: [
+            replace(window, records=tuple(mine), planned=None) for window, mine in zip(windows, records, strict=True)
+        ]
+        for name, records in found.items()
+    }

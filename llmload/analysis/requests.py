@@ -10,7 +10,7 @@ import numpy as np
 from llmload.analysis.attempts import attempts_of
 from llmload.analysis.stats import Floats
 from llmload.domain import Observation, Outcome, TokenSource
-from llmload.planned import Step
+from llmload.planned import NO_PART, Part, Step
 from llmload.promises import Promised
 
 _NS_PER_S = 1e9
@@ -22,7 +22,7 @@ class RequestRow:
 
     `sent_s` counts from the start of its own window, since the clock of a run that was resumed may have begun anew;
     None for a request that was never sent. `ttft_due_ms` is told in open loop only. `is_good` says whether it met the
-    whole SLO. `error_type` is foreign text.
+    whole SLO. `error_type` and the class of `part` are foreign text.
     """
 
     step: Step
@@ -42,6 +42,7 @@ class RequestRow:
     token_source: TokenSource | None
     http_status: int | None
     error_type: str | None
+    part: Part = NO_PART
 
 
 def request_rows(steps: Iterable[Sequence[Observation]], slo: Promised) -> Iterator[RequestRow]:
@@ -82,6 +83,7 @@ def _rows(observations: Sequence[Observation], slo: Promised) -> Iterator[Reques
             token_source=record.token_source,
             http_status=record.http_status,
             error_type=record.error_type,
+            part=record.part,
         )
 
 

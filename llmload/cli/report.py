@@ -16,12 +16,10 @@ from llmload.cli.opening import show
 from llmload.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
-    from llmload.analysis.requests import RequestRow
     from llmload.cli.report_files import Jobs, Rendered, Written
     from llmload.domain import RunResult
-    from llmload.reporters.registry import Files
     from llmload.reporters.texts import Texts
     from llmload.store.database import Store
 
@@ -143,6 +141,7 @@ def _jobs(result: RunResult, wanted: _Wanted, store: Store) -> Jobs:
     from llmload.cli import stored
     from llmload.cli.report_files import jobs_of
     from llmload.reporters import junit
+    from llmload.store.parts import parts_of_requests
 
     run_id = result.header.run_id
     formats = wanted.formats or stored.formats_of(result)
@@ -158,15 +157,12 @@ def _jobs(result: RunResult, wanted: _Wanted, store: Store) -> Jobs:
             raise UsageError("--requests", "is a sheet of excel, which is not asked for", "Add --format excel")
         if result.is_imported:
             raise UsageError("--requests", f"run {run_id} was imported, and has none", "Leave it out")
+        from llmload.reporters import excel  # openpyxl takes a while to load
+
         rows = request_rows(store.whole_windows(run_id), result.promised)
-        jobs["excel"] = lambda: _excel_with_requests(result, wanted.texts, rows)
+        parts = parts_of_requests(store, run_id)
+        jobs["excel"] = lambda: {"report.xlsx": excel.render_with_requests(result, wanted.texts, rows, parts)}
     return jobs
-
-
-def _excel_with_requests(result: RunResult, texts: Texts, rows: Iterable[RequestRow]) -> Files:
-    from llmload.reporters import excel
-
-    return {"report.xlsx": excel.render_with_requests(result, texts, rows)}
 
 
 def _of_several(runs: Sequence[str], wanted: _Wanted) -> Written:

@@ -5,7 +5,7 @@ Nothing in it is a formula, a link or a reference outside; foreign text is text,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from openpyxl import Workbook
 from openpyxl.packaging.core import DocumentProperties
@@ -23,7 +23,7 @@ from llmload.reporters.excel_cells import Area, for_print, instant
 from llmload.reporters.excel_gpu import add_gpus
 from llmload.reporters.excel_package import Streamed, packed
 from llmload.reporters.excel_parts import add_parts, has_parts
-from llmload.reporters.excel_requests import prepare_requests
+from llmload.reporters.excel_requests import PartColumn, prepare_requests
 from llmload.reporters.excel_server import add_server, has_server
 from llmload.reporters.excel_sheets import add_config, add_errors, add_gates, add_remarks, has_remarks
 from llmload.reporters.excel_steps import add_steps
@@ -40,11 +40,16 @@ def render(run: RunResult, texts: Texts) -> bytes:
     return packed(_workbook(run, texts))
 
 
-def render_with_requests(run: RunResult, texts: Texts, requests: Iterable[RequestRow]) -> bytes:
-    """The same with a last sheet of every request; `requests` is read once, while the workbook is written."""
+def render_with_requests(
+    run: RunResult, texts: Texts, requests: Iterable[RequestRow], parts: Collection[PartColumn] = ()
+) -> bytes:
+    """The same with a last sheet of every request; `requests` is read once, while the workbook is written.
+
+    Of `parts` the sheet has columns.
+    """
     book = _workbook(run, texts)
     sheet = _sheet(book, "requests", texts)
-    stream = prepare_requests(sheet, texts)
+    stream = prepare_requests(sheet, texts, parts)
     for_print(sheet, run.header.run_id, texts, repeated_row=4)
     return packed(book, Streamed(len(book.worksheets), lambda drafted: stream(drafted, requests)))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Literal
 from xml.sax.saxutils import escape
 
 from openpyxl.styles import Border
@@ -12,7 +13,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from llmload.analysis.requests import RequestRow
-from llmload.planned import Step
+from llmload.planned import Part, Step
 from llmload.reporters.excel_cells import Column, Figure, Value, harmless, head, table
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import step_label
@@ -25,6 +26,10 @@ _COLUMNS: tuple[tuple[str, int, str], ...] = (
     ("step", 18, ""),
     ("window", 10, "0"),
     ("seq", 11, "0"),
+    ("class", 18, ""),
+    ("session", 10, "0"),
+    ("turn", 9, "0"),
+    ("group", 10, "0"),
     ("outcome", 16, ""),
     ("met", 10, ""),
     ("sent", 12, "#,##0.000"),
@@ -42,27 +47,34 @@ _COLUMNS: tuple[tuple[str, int, str], ...] = (
 )
 """Key in the catalogue, width in characters, number format."""
 
+PartColumn = Literal["class", "session", "turn", "group"]
+"""Columns that only requests of traffic with such parts have."""
+
+_PART_COLUMNS: tuple[PartColumn, ...] = ("class", "session", "turn", "group")
+
 _STYLES = re.compile(rb'<c r="[A-Z]+(\d+)"(?: s="(\d+)")?')
 _CHUNK = 2_000  # rows
 
 _Cell = str | float | int | None
+_Tell = Callable[[RequestRow], list[_Cell]]
 
 
 def prepare_requests(
-    sheet: Worksheet, texts: Texts, *, most_rows: int = MOST_ROWS
+    sheet: Worksheet, texts: Texts, parts: Collection[PartColumn] = (), *, most_rows: int = MOST_ROWS
 ) -> Callable[[bytes, Iterable[RequestRow]], Iterator[bytes]]:
     """Everything of the sheet but its rows, and a function that makes its data of the XML that it had without them.
 
-    The sheet never has more than `most_rows`. One row of examples carries the number formats; its cells' styles are
-    those of every row.
+    Of `parts` there are columns. The sheet never has more than `most_rows`. One row of examples carries the number
+    formats; its cells' styles are those of every row.
     """
     top = head(sheet, texts["excel.sheet.requests"], texts["excel.note.requests"])
-    columns = [Column(texts[f"excel.request.{key}"], width) for key, width, _ in _COLUMNS]
-    example: list[Value] = [Figure(0.0, shown) if shown else "-" for _, _, shown in _COLUMNS]
+    kept = [column for column in _COLUMNS if column[0] not in _PART_COLUMNS or column[0] in parts]
+    columns = [Column(_heading(key, texts), width) for key, width, _ in kept]
+    example: list[Value] = [Figure(0.0, shown) if shown else "-" for _, _, shown in kept]
     area = table(sheet, top, columns, [example], "Requests")
     del sheet.tables["Requests"]  # how many rows there are is known when the last one is written
     sheet.auto_filter.ref = f"A{top}:{get_column_letter(area.columns)}{most_rows}"
-    for place, (_, width, shown) in enumerate(_COLUMNS, start=1):
+    for place, (_, width, shown) in enumerate(kept, start=1):
         sheet.column_dimensions[get_column_letter(place)].width = width
         cell = sheet.cell(area.first, place)
         cell.border = Border()
@@ -71,9 +83,13 @@ def prepare_requests(
 
     def stream(drafted: bytes, rows: Iterable[RequestRow]) -> Iterator[bytes]:
         yield _above(drafted, area.first)
-        yield from _rows(rows, (area.first, most_rows), _styles(drafted, area.first), texts)
+        yield from _rows(rows, (area.first, most_rows), _styles(drafted, area.first), _teller(texts, parts), texts)
 
     return stream
+
+
+def _heading(key: str, texts: Texts) -> str:
+    return texts[f"parts.{key}" if key in _PART_COLUMNS else f"excel.request.{key}"]
 
 
 def _above(drafted: bytes, first: int) -> bytes:
@@ -87,12 +103,12 @@ def _styles(drafted: bytes, first: int) -> list[bytes]:
 
 
 def _rows(
-    rows: Iterable[RequestRow], between: tuple[int, int], styles: Sequence[bytes], texts: Texts
+    rows: Iterable[RequestRow], between: tuple[int, int], styles: Sequence[bytes], tell: _Tell, texts: Texts
 ) -> Iterator[bytes]:
     """As many as fit from the first to the last row, and in that one how many did not."""
     numbers = [f' s="{style.decode()}"><v>' for style in styles]
     words = [f' s="{style.decode()}" t="inlineStr"><is><t xml:space="preserve">' for style in styles]
-    tell, source = _teller(texts), iter(rows)
+    source = iter(rows)
     place, room = between[0], between[1] - between[0]
     while chunk := list(islice(source, min(_CHUNK, room))):
         told = (_row(place + offset, tell(row), numbers, words) for offset, row in enumerate(chunk))
@@ -115,9 +131,10 @@ def _row(place: int, cells: Sequence[_Cell], numbers: Sequence[str], words: Sequ
     return f'<row r="{place}">{told}</row>'
 
 
-def _teller(texts: Texts) -> Callable[[RequestRow], list[_Cell]]:
+def _teller(texts: Texts, parts: Collection[PartColumn]) -> _Tell:
     """What a row says, each label of a step made once."""
     labels: dict[Step, str] = {}
+    kept = [name for name in _PART_COLUMNS if name in parts]
     met = {True: texts["excel.request.yes"], False: texts["excel.request.no"]}
 
     def tell(row: RequestRow) -> list[_Cell]:
@@ -128,6 +145,7 @@ def _teller(texts: Texts) -> Callable[[RequestRow], list[_Cell]]:
             label,
             row.look + 1,
             row.seq,
+            *(_part(row.part, name) for name in kept),
             row.outcome.value,
             met[row.is_good],
             row.sent_s,
@@ -145,3 +163,16 @@ def _teller(texts: Texts) -> Callable[[RequestRow], list[_Cell]]:
         ]
 
     return tell
+
+
+def _part(part: Part, name: PartColumn) -> _Cell:
+    """Turns are counted from 1, as in every report; sessions and groups are names, from 0."""
+    match name:
+        case "class":
+            return None if part.traffic_class is None else harmless(part.traffic_class)
+        case "session":
+            return part.session
+        case "turn":
+            return None if part.turn is None else part.turn + 1
+        case "group":
+            return part.group
