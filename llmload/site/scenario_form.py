@@ -106,7 +106,7 @@ ELSEWHERE: Mapping[str, str] = {
     "spec.workload.tokenizer": "names a file that a browser does not see",
     "spec.workload.prompts.file": "names a file that a browser does not see",
     "spec.workload.prompts.synthetic.lengths": "names a file that a browser does not see",
-    "spec.workload.prompts.synthetic.shared_prefix": "a later version",
+    "spec.workload.prompts.synthetic.shared_prefix": "written by hand",
     "spec.load.trace": "names a file that a browser does not see",
     "spec.load.engine": "several machines; written by hand",
     "spec.load.address": "several machines; written by hand",

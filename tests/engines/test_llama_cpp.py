@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from llmload.analysis.prefix_hits import hits_of
 from llmload.domain import Outcome, Phase, RequestRecord, TargetFacts, TokenSource
 from llmload.errors import TargetError
 from llmload.scenario.lengths import Fixed
@@ -194,3 +195,37 @@ def test_a_row_that_the_server_has_no_room_for_is_told_before_the_load(llama_cpp
     done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
     assert done.returncode == 5, done.stdout
     assert "it refuses the longest prompt of the file" in " ".join((done.stdout + done.stderr).split())
+
+
+SHARED = {"tokens": 400, "groups": 6, "zipf": 0.5, "hits": "62%"}
+
+
+def test_prompts_that_share_prefixes_hit_its_cache_as_declared_and_no_further(
+    llama_cpp: Engine, tmp_path: Path
+) -> None:
+    """Each of its slots remembers its last prompt: one request at a time and fewer groups than slots, so that each
+    group finds its own. Six of them, since words of this vocabulary differ in tokens, and so do prefixes.
+    """
+    scenario = write_scenario(
+        tmp_path,
+        target={"url": llama_cpp.url, "model": "tiny"},
+        workload__prompts={"synthetic": {"input_tokens": 640, "output_tokens": 4, "shared_prefix": SHARED}},
+        load={"concurrency": [1], "requests": 100, "warmup": {"requests": 16}},
+        decision={"max_requests": 100},
+        slo={"e2e": "60s"},
+        gates=["error_rate <= 10%"],
+        reports={"formats": ["json"]},
+    )
+    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open_existing(tmp_path / "runs.db") as store:
+        stored = store.load(store.find("latest"))
+    hits = hits_of(stored.observations)
+    told = [record for window in stored.observations for record in window.records if record.phase is Phase.MEASURED]
+    assert hits is not None
+    assert hits.share == pytest.approx(0.62, abs=0.05)
+    assert statistics.mean(record.input_tokens or 0 for record in told) == pytest.approx(640, rel=0.02)
+    assert {record.part.group for record in told} == set(range(6))
+    assert max(record.cached_tokens or 0 for record in told) < 460  # the template, and a prefix of long words
+    result = json.loads(next((tmp_path / "reports").rglob("result.json")).read_text())
+    assert [finding for finding in result["findings"] if finding["kind"] == "prefix_hits"] == []
