@@ -87,6 +87,15 @@ class Attempts:
         return len(self) > 0 and all(r.sent_ns is None and r.error_type == NO_CONNECTION for r in self.records)
 
     @property
+    def turns(self) -> int:
+        """Turns of the conversation that a request is of, on average over requests; 1 where there are none.
+
+        Of conversations of T turns, requests are in the middle, at (T - 1) / 2 of their turns counted from 0.
+        """
+        turns = [record.part.turn for record in self.records if record.part.turn is not None]
+        return max(1, round(2 * sum(turns) / len(turns) + 1)) if turns else 1
+
+    @property
     def dropped(self) -> int:
         """Attempts that were due and never sent, because as many were in flight as may be."""
         return sum(record.outcome is Outcome.DROPPED for record in self.records)

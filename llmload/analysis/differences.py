@@ -187,8 +187,15 @@ def _blocks(result: StepResult, figure: str) -> int:
     if figure in RATES:
         return MOST_BLOCKS
     attempts = result.metrics.attempts
-    size = max(_together(result.step, result.metrics), math.ceil(attempts / MOST_BLOCKS), 1)
+    size = max(_together(result.step, result.metrics) * _turns(result), math.ceil(attempts / MOST_BLOCKS), 1)
     return max(LEAST_BLOCKS, attempts // size)
+
+
+def _turns(result: StepResult) -> int:
+    """`Attempts.turns`, as far as the figures of each turn tell it."""
+    counts = {int(part.name) - 1: part.metrics.attempts for part in result.parts if part.axis == "turn"}
+    attempts = sum(counts.values())
+    return max(1, round(2 * sum(turn * count for turn, count in counts.items()) / attempts + 1)) if attempts else 1
 
 
 def _together(step: Step, metrics: StepMetrics) -> int:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import assert_never
 
+from llmload.analysis.conversations import SessionForecast, forecast_sessions, mean_context
 from llmload.analysis.looks import first_sizes, gates_at, planned_sizes, steps_of
 from llmload.analysis.search import cap_of, capacity_gate, most_loads
 from llmload.planned import Step
@@ -145,17 +146,34 @@ def _forecast_step(scenario: Scenario, step: Step) -> StepForecast:
 
 
 def _at_slo_s(scenario: Scenario, step: Step, sent: int | None, each_s: float | None) -> float | None:
-    """In closed loop the server sets the pace: so many waves of answers that each just keep the SLO."""
+    """In closed loop the server sets the pace: so many waves of answers that each just keep the SLO.
+
+    In conversations users think in between, and slots begin within one think time.
+    """
     if not isinstance(scenario.load.shape, ClosedLoop) or sent is None or each_s is None:
         return None
-    return math.ceil(sent / step.value) * each_s
+    waves, sessions = math.ceil(sent / step.value), sessions_of(scenario.workload)
+    if sessions is None:
+        return waves * each_s
+    return sessions.think_s / 2 + waves * (each_s + sessions.think_s_per_request)
 
 
 def mean_input(workload: Workload) -> float | None:
     """Mean tokens of a prompt as asked; None where a file says what prompts are, and not how many tokens."""
     means = [(share, _mean_prompt(prompts)) for share, prompts in _kinds(workload)]
     known = [share * mean for share, mean in means if mean is not None]
-    return sum(known) if len(known) == len(means) else None
+    if len(known) != len(means):
+        return None
+    sessions = sessions_of(workload)
+    return sum(known) if sessions is None or workload.sessions is None else mean_context(workload.sessions, sessions)
+
+
+def sessions_of(workload: Workload) -> SessionForecast | None:
+    """What its conversations come to; None where requests are none."""
+    if workload.sessions is None or isinstance(workload.prompts, Mixture):
+        return None
+    first = _mean_prompt(workload.prompts)
+    return None if first is None else forecast_sessions(workload.sessions, first, mean_output(workload))
 
 
 def mean_output(workload: Workload) -> float:

@@ -10,6 +10,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from llmload.analysis.claims import share_target
+from llmload.analysis.conversations import turns_of_a_request
 from llmload.analysis.looks import gates_at, look_level, planned_sizes, steps_of
 from llmload.analysis.search import capacity_gate
 from llmload.analysis.shares import LEAST_EFFECTIVE, ShareDecision, decide_share
@@ -112,7 +113,8 @@ def _outlook(gate: Gate, step: Step, target: float, scenario: Scenario) -> Outlo
     block = _block(step, scenario, share)
     best = _decide(sizes, 0, target, alpha, block)
     if best.status is not Status.PASS and step.axis != "concurrency":
-        block = _least_block(step, share)  # a faster server makes smaller blocks: what passes with these is not refused
+        # a faster server makes smaller blocks: what passes with these is not refused
+        block = _least_block(step, scenario, share)
         best = _decide(sizes, 0, target, alpha, block)
     first = _decide(sizes[:1], 0, target, alpha, _block(step, scenario, share))
     return Outlook(
@@ -178,9 +180,14 @@ def _slowest_s(scenario: Scenario) -> float | None:
     return max(known) if known and len(known) == len(limits) else None
 
 
-def _least_block(step: Step, share: float = 1.0) -> int:
-    """Requests of a block on the fastest server: concurrency, of a class its share of it, or in open loop one."""
-    return max(1, math.ceil(int(step.value) * share - _ROUNDING)) if step.axis == "concurrency" else 1
+def _least_block(step: Step, scenario: Scenario, share: float = 1.0) -> int:
+    """Requests of a block on the fastest server: concurrency, of a class its share of it, or in open loop one.
+
+    Of conversations, as many times that as they have turns.
+    """
+    if step.axis != "concurrency":
+        return 1
+    return max(1, math.ceil(int(step.value) * share - _ROUNDING)) * turns_of_a_request(scenario.workload.sessions)
 
 
 def _block(step: Step, scenario: Scenario, share: float) -> int:
@@ -188,7 +195,7 @@ def _block(step: Step, scenario: Scenario, share: float) -> int:
     slowest_s = _slowest_s(scenario)
     if step.axis == "rate" and slowest_s is not None:
         return math.ceil(step.value * slowest_s * share - _ROUNDING)
-    return _least_block(step, share)
+    return _least_block(step, scenario, share)
 
 
 def _most_bad(sizes: Sequence[int], target: float, alpha: float, block: int) -> int:
@@ -256,7 +263,7 @@ def _way_out(outlook: Outlook, scenario: Scenario) -> str:
         )
     if outlook.blocks < LEAST_BLOCKS:
         share = _share(outlook.gate, scenario)
-        size = _least_block(outlook.step, share)
+        size = _least_block(outlook.step, scenario, share)
         # with only four blocks a request is worth less than half an independent one
         wanted = max(math.ceil(LEAST_BLOCKS * size / share), _round_up(math.ceil(3 * needed / share)))
         return f"A verdict needs {LEAST_BLOCKS} blocks of {size} requests or more: set load.requests to {wanted}"
@@ -269,7 +276,7 @@ def _way_out(outlook: Outlook, scenario: Scenario) -> str:
 def _enough(outlook: Outlook, scenario: Scenario, needed: int) -> int:
     """The first round number that would do; more requests may mean more looks, each at a smaller level."""
     share = _share(outlook.gate, scenario)
-    block = _least_block(outlook.step, share)
+    block = _least_block(outlook.step, scenario, share)
     proposed = _round_up(math.ceil(needed / share))
     while True:
         larger = replace(scenario, decision=replace(scenario.decision, max_requests=proposed))

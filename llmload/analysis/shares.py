@@ -76,9 +76,13 @@ def clustered_bounds(windows: Sequence[Bools], block: int, alpha: float) -> tupl
 
 
 def least_block(step: Step, attempts: Attempts) -> int:
-    """Requests that shared the server at one time: concurrency, or in open loop arrivals per second x p99 of e2e."""
+    """Requests that shared the server at one time: concurrency, or in open loop arrivals per second x p99 of e2e.
+
+    Turns of one conversation are alike, since each sends what the one before did: a block holds whole conversations,
+    so that what they have in common is between blocks and not hidden within neighbours.
+    """
     if step.axis == "concurrency":
-        return max(1, math.ceil(step.value))
+        return max(1, math.ceil(step.value)) * attempts.turns
     rate_per_s = step.value if step.axis == "rate" else _arrivals_per_s(attempts)
     e2e_ms = attempts.latency_ms["e2e"][attempts.is_ok]
     e2e_ms = e2e_ms[~np.isnan(e2e_ms)]

@@ -14,6 +14,7 @@ from llmload.domain import cell_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from llmload.analysis.conversations import SessionForecast
     from llmload.analysis.forecast import StepForecast, TraceForecast
     from llmload.analysis.relative_outlook import Prospect, RelativeOutlook, Variation
     from llmload.analysis.sample_size import Outlook
@@ -40,6 +41,7 @@ class _Plan:
     trace: TraceForecast | None
     rows: tuple[RowsPlan, ...]
     prefixes: tuple[PrefixPlan, ...]
+    sessions: SessionForecast | None
     gates: Sequence[Outlook]
     relative: Sequence[RelativeOutlook]
     capacity: CapacityPlan | None
@@ -84,7 +86,7 @@ def _planned(loaded: Loaded, file: Path, *, explain: bool) -> _Plan:
     """The plan of one scenario, or of one cell of its matrix."""
     from dataclasses import replace
 
-    from llmload.analysis.forecast import forecast, forecast_trace
+    from llmload.analysis.forecast import forecast, forecast_trace, sessions_of
     from llmload.analysis.relative_outlook import relative_outlooks
     from llmload.analysis.sample_size import outlooks
     from llmload.cli.capacity_plan import capacity_plan
@@ -108,7 +110,8 @@ def _planned(loaded: Loaded, file: Path, *, explain: bool) -> _Plan:
     origins = explained(loaded, scenario) if explain else None
     rows, prefixes, capacity = rows_plans(scenario), prefix_plans(scenario, steps), capacity_plan(scenario)
     values = None if loaded.cell is None else {key: values_of(node) for key, node in loaded.cell.values.items()}
-    return _Plan(scenario, values, steps, trace, rows, prefixes, gates, relative, capacity, origins)
+    sessions = sessions_of(scenario.workload)
+    return _Plan(scenario, values, steps, trace, rows, prefixes, sessions, gates, relative, capacity, origins)
 
 
 def _unreachable(found: _Plan) -> Sequence[Problem]:
@@ -180,6 +183,7 @@ def _document(found: _Plan) -> dict[str, object]:
         "prompts": next((asdict(rows) for rows in found.rows if rows.traffic_class is None), None),
         "mixture": _mixture_document(found),
         "shared_prefixes": [asdict(prefix) for prefix in found.prefixes],
+        "sessions": None if found.sessions is None else asdict(found.sessions),
         "gates": [_gate_document(outlook) for outlook in found.gates],
         "relative_gates": [_relative_document(outlook) for outlook in found.relative],
         "capacity": None if found.capacity is None else as_document(found.capacity),
@@ -256,6 +260,7 @@ def _as_text(found: _Plan) -> Iterator[str]:
     from llmload.cli.prefix_plan import as_text as prefix_as_text
     from llmload.cli.rows_plan import as_text as rows_as_text
     from llmload.cli.rows_plan import lengths_as_text
+    from llmload.cli.sessions_plan import as_text as sessions_as_text
 
     scenario = found.scenario
     yield f"# {scenario.document.source}, with every default filled in"
@@ -269,6 +274,8 @@ def _as_text(found: _Plan) -> Iterator[str]:
         yield from _trace(found.trace)
     yield from (f"    {line}" for line in _classes(scenario))
     yield from lengths_as_text(scenario)
+    if found.sessions is not None:
+        yield from sessions_as_text(scenario, found.sessions)
     for rows in found.rows:
         yield from rows_as_text(rows)
     for prefix in found.prefixes:

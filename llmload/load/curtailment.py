@@ -14,6 +14,7 @@ from llmload.progress import Tally
 from llmload.units import format_share
 from llmload.verdict import Caveat
 from llmload.workload.pace import Slots
+from llmload.workload.session_plan import SessionPlan
 
 IsFutile = Callable[[Sequence[Tally], float, int], bool]
 """By how a window stood until now, the goodput it must reach, and how many requests share the server at a time."""
@@ -34,6 +35,8 @@ class Curtailment:
         self._window, self._is_futile = window, is_futile
         self._trail: list[Tally] = []
         self._widest = window.pace.concurrency if isinstance(window.pace, Slots) else 1
+        if isinstance(window.plan, SessionPlan):
+            self._widest *= window.plan.turns  # turns of one conversation are alike (shares.least_block)
         self._began_s: float | None = None
         self._is_cut = False
 

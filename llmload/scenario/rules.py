@@ -26,6 +26,7 @@ from llmload.scenario.gate_form import FieldError, gate_of
 from llmload.scenario.mixture_rules import class_refusal, mixture_refusals
 from llmload.scenario.nearest import nearest
 from llmload.scenario.prefix_terms import prefix_refusals
+from llmload.scenario.session_rules import session_refusals
 from llmload.scenario.tree import Entries, Items, Node, Scalar, Step, Trouble, find, format_path
 from llmload.scenario.validation import key_place, validate
 from llmload.units import format_duration, format_number
@@ -39,7 +40,6 @@ RECOMMENDED_SLO = SloTerms(ttft_ms=500, tpot_ms=50)
 
 _RECOMMEND: tuple[Step, ...] = ("spec", "recommend")
 _MIXTURE: tuple[Step, ...] = ("spec", "workload", "mixture")
-_SESSIONS: tuple[Step, ...] = ("spec", "workload", "sessions")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -377,26 +377,10 @@ def _whole_replicas(sections: Sections, root: Node) -> Iterator[Trouble]:
 
 
 def _conversations(sections: Sections, root: Node) -> Iterator[Trouble]:
-    """A conversation waits for its answers and goes on from them."""
-    workload, load, target = sections.workload, sections.load, sections.target
-    if workload is None or workload.sessions is None:
+    target, workload = sections.target, sections.workload
+    if workload is None:
         return
-    if load is not None and load.axis != "concurrency":
-        shape = "trace" if load.trace is not None else "rate"
-        message = f"each turn of a conversation waits for the answer before it, and a {shape} waits for none"
-        hint = "Write load.concurrency instead, the number of conversations at a time, or delete sessions"
-        yield Trouble(key_place(root, ("spec", "load", shape)), f"spec.load.{shape}", message, hint)
-    if workload.mixture is not None:
-        yield at_path(root, _SESSIONS, "a mixture is of single requests, not of conversations", "Keep one of them")
-    if workload.api == "embeddings":
-        yield at_path(root, _SESSIONS, "embeddings have no answer that a conversation could go on from", "Delete it")
-    if workload.prompts.file is not None:
-        message = "a file of prompts is sent as single requests, and conversations are made of words"
-        yield at_path(root, _SESSIONS, message, "Write prompts.synthetic, or delete sessions")
     dialects = {} if target is None else adapter_for(target.framework).dialects
-    api = next(iter(dialects), "") if target is None or target.api is None else target.api
-    if api in dialects and not dialects[api].takes_messages:
-        able = [name for name, dialect in dialects.items() if dialect.takes_messages]
-        message = f"conversations need an API that takes messages, and {api} takes one bare prompt"
-        hint = f"Write target.api: {' or '.join(able)}" if able else "Delete sessions: this framework has no such API"
-        yield at_path(root, ("spec", "target", "api") if target and target.api else _SESSIONS, message, hint)
+    for path, message, hint in session_refusals(workload, sections.load, dialects, target.api if target else None):
+        place = key_place(root, path) if path[1] == "load" else at_path(root, path, message, hint).place
+        yield Trouble(place, format_path(path), message, hint)

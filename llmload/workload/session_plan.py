@@ -13,7 +13,7 @@ from typing import assert_never
 
 from llmload.planned import PlannedRequest, PlannedSession, PlannedTurn
 from llmload.scenario.traffic import Evenly, Exponential, Sessions, ThinkTime
-from llmload.workload.lengths import draw
+from llmload.workload.lengths import draw, longest
 from llmload.workload.plan import Plan, window_key
 from llmload.workload.prompts import plain_text
 from llmload.workload.shard import Shard
@@ -59,6 +59,11 @@ class SessionPlan:
         """The request that begins the `index`-th conversation."""
         request = self.openings.request(index)
         return replace(request, part=request.part._replace(session=index, turn=0))
+
+    @property
+    def turns(self) -> int:
+        """Most turns of a conversation."""
+        return longest(self.sessions.turns)
 
     def of_shard(self, _shard: Shard) -> SessionPlan:
         """What one worker needs of it: all of it, which is little."""

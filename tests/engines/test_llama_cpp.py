@@ -215,20 +215,6 @@ def test_prompts_that_share_prefixes_hit_its_cache_as_declared_and_no_further(
         slo={"e2e": "60s"},
         gates=["error_rate <= 10%"],
         reports={"formats": ["json"]},
-
-
-def test_a_conversation_keeps_its_context_and_its_cache(llama_cpp: Engine, tmp_path: Path) -> None:
-    """By llama.cpp's own counts: a prompt holds all of the turn before, its answer too, and that much is in the cache."""
-    scenario = write_scenario(
-        tmp_path,
-        target={"url": llama_cpp.url, "model": "tiny"},
-        workload={
-            "prompts": {"synthetic": {"input_tokens": 100, "output_tokens": 64}},
-            "sessions": {"turns": 4, "think_time": "20ms", "input_tokens": 30},
-        },
-        load={"concurrency": [2], "requests": 60},
-        slo={"e2e": "60s"},
-        gates=["error_rate <= 20%"],
     )
     done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -245,18 +231,33 @@ def test_a_conversation_keeps_its_context_and_its_cache(llama_cpp: Engine, tmp_p
     assert [finding for finding in result["findings"] if finding["kind"] == "prefix_hits"] == []
 
 
+def test_a_conversation_keeps_its_context_and_its_cache(llama_cpp: Engine, tmp_path: Path) -> None:
+    """By its own counts: a prompt holds all of the turn before, and that is in the cache up to the last word."""
+    scenario = write_scenario(
+        tmp_path,
+        target={"url": llama_cpp.url, "model": "tiny"},
+        workload={
+            "prompts": {"synthetic": {"input_tokens": 100, "output_tokens": 64}},
+            "sessions": {"turns": 4, "think_time": "20ms", "input_tokens": 30},
+        },
+        load={"concurrency": [2], "requests": 60},
+        slo={"e2e": "60s"},
+        gates=["error_rate <= 20%"],
+    )
+    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open_existing(tmp_path / "runs.db") as store:
+        stored = store.load(store.find("latest"))
     assert stored.facts is not None
     sent = [record for window in stored.observations for record in window.records if record.outcome is Outcome.OK]
     turns = {(record.look, record.part.session, record.part.turn): record for record in sent}
-    pairs = [
-        (turns[look, session, (turn or 0) - 1], turns[look, session, turn]) for look, session, turn in turns if turn
-    ]
+    pairs = [(turns[look, session, turn - 1], turns[look, session, turn]) for look, session, turn in turns if turn]
     assert len(pairs) >= 40
     template = stored.facts.fit.template
     for before, after in pairs:
         said = (before.input_tokens or 0) + ANSWER_TOKENS
         assert said + 10 <= (after.input_tokens or 0) <= said + 30 + 2 * template + 30
-        assert (after.cached_tokens or 0) >= (before.input_tokens or 0)
+        assert after.cached_tokens == said - 1  # all but the end of the turn, which the template writes anew
     assert all((turns[key].cached_tokens or 0) <= template for key in turns if key[2] == 0)
     grown = [statistics.mean(r.cached_tokens or 0 for key, r in turns.items() if key[2] == turn) for turn in range(4)]
     assert grown == sorted(grown)

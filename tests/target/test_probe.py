@@ -34,11 +34,14 @@ from tests.target.openai_server import (
 CHAT = "/v1/chat/completions"
 
 
-def probe_of(script: Script, **changes: object) -> Probed:
+LONGEST = Room(64, 16)
+
+
+def probe_of(script: Script, longest: Room = LONGEST, **changes: object) -> Probed:
     """Probe the scripted server; `changes` are of the target."""
     with serving(script):
         target = a_target(script.url, **changes)  # type: ignore[arg-type]  # each test names fields of the target
-        return probe(target, script.url, workload=a_workload(), env={}, longest=Room(64, 16))
+        return probe(target, script.url, workload=a_workload(), env={}, longest=longest)
 
 
 def refusal_of(script: Script, **changes: object) -> TargetError:
@@ -351,3 +354,14 @@ def test_requests_longer_than_the_context_are_refused_before_the_load() -> None:
     error = refusal_of(script)
     assert error.kind == "ContextTooShort"
     assert "its context is 70 tokens, and requests may ask for 64 in and 16 out" in error.problem
+
+
+def test_a_context_that_the_last_turn_of_a_conversation_would_pass_is_refused_in_its_words() -> None:
+    script = healthy(template=10)
+    script.answers["/v1/models"] = as_json({"data": [{"id": "tiny", "max_model_len": 300}]})
+    with pytest.raises(TargetError) as caught:
+        probe_of(script, Room(260, 20, further_turns=3))
+    error = caught.value
+    assert error.kind == "ContextTooShort"
+    assert "turn 4 of a conversation, which sends all that was said before, may ask for 290 in" in error.problem
+    assert "fewer sessions.turns" in error.remedy

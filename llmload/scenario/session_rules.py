@@ -1,0 +1,42 @@
+"""What conversations may not be asked for with: each goes on from the answer before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from llmload.frameworks.adapter import Dialect
+from llmload.scenario.document.load import Load
+from llmload.scenario.document.workload import Workload
+from llmload.scenario.tree import Step
+
+Refusal = tuple[tuple[Step, ...], str, str]
+"""Where, what is wrong, and what to do."""
+
+_SESSIONS: tuple[Step, ...] = ("spec", "workload", "sessions")
+_API: tuple[Step, ...] = ("spec", "target", "api")
+
+
+def session_refusals(
+    workload: Workload, load: Load | None, dialects: Mapping[str, Dialect], api: str | None
+) -> Iterator[Refusal]:
+    """What does not go together with `workload.sessions`; `dialects` are those of the target, `api` the one written."""
+    if workload.sessions is None:
+        return
+    if load is not None and load.axis != "concurrency":
+        shape = "trace" if load.trace is not None else "rate"
+        message = f"each turn of a conversation waits for the answer before it, and a {shape} waits for none"
+        hint = "Write load.concurrency instead, the number of conversations at a time, or delete sessions"
+        yield ("spec", "load", shape), message, hint
+    if workload.mixture is not None:
+        yield _SESSIONS, "a mixture is of single requests, not of conversations", "Keep one of them"
+    if workload.api == "embeddings":
+        yield _SESSIONS, "embeddings have no answer that a conversation could go on from", "Delete it"
+    if workload.prompts.file is not None:
+        message = "a file of prompts is sent as single requests, and conversations are made of words"
+        yield _SESSIONS, message, "Write prompts.synthetic, or delete sessions"
+    spoken = api or next(iter(dialects), "")
+    if spoken in dialects and not dialects[spoken].takes_messages:
+        able = [name for name, dialect in dialects.items() if dialect.takes_messages]
+        message = f"conversations need an API that takes messages, and {spoken} takes one bare prompt"
+        hint = f"Write target.api: {' or '.join(able)}" if able else "Delete sessions: this framework has no such API"
+        yield (_API if api else _SESSIONS), message, hint
