@@ -211,7 +211,7 @@ def _most_bad(sizes: Sequence[int], target: float, alpha: float, block: int) -> 
 def _decide(sizes: Sequence[int], bad: int, target: float, alpha: float, block: int) -> ShareDecision:
     """What the verdict engine itself says of this many bad requests, spread evenly over all windows."""
     total = sum(sizes)
-    count = np.arange(total + 1) * bad // total
+    count = np.arange(total + 1) * bad // max(total, 1)  # a class may get none
     holds: Bools = np.diff(count) == 0
     windows = np.split(holds, np.cumsum(sizes)[:-1])
     return decide_share(windows, target, block=block, alpha=alpha)

@@ -235,8 +235,10 @@ def _identity(run: RunResult, texts: Texts) -> Iterator[list[Value]]:
 
 
 def _slo(run: RunResult, texts: Texts) -> Iterator[list[Value]]:
-    for metric, limit in limits(run.slo).items():
-        yield [texts["excel.config.slo"].format(metric=NAMES[metric]), with_unit(milliseconds(limit), "ms")]
+    for name, slo in (("", run.slo), *run.slo_by_class.items()):
+        for metric, limit in limits(slo).items():
+            words = texts["excel.config.slo"].format(metric=NAMES[metric]) + (f" ({name})" if name else "")
+            yield [words, with_unit(milliseconds(limit), "ms")]
 
 
 def _provenance(run: RunResult, texts: Texts) -> Iterator[list[Value]]:

@@ -157,6 +157,16 @@ def test_a_gate_that_its_class_is_too_small_for_is_told_with_a_way_out():
     assert wanted > 5 * 59
 
 
+def test_a_class_that_gets_no_request_at_all_is_told_too():
+    rare = Mixture((replace(MIXTURE.classes[0], share=0.999), replace(MIXTURE.classes[1], share=0.001)))
+    found = mixed("goodput of long >= 90%", requests=200, most=200)
+    found = replace(found, workload=replace(found.workload, prompts=rare))
+    with pytest.raises(ScenarioError) as caught:
+        check_reachable(found)
+    assert "with 0 requests of the class long" in str(caught.value)
+    assert "set load.requests to" in str(caught.value)
+
+
 def test_sampling_goes_on_while_a_class_is_undecided():
     found = mixed("goodput >= 90%", "goodput of long >= 90%", requests=200, most=800)
     first = window(records(50, 500, 200))

@@ -55,6 +55,29 @@ def test_plan_shows_steps_tokens_time_and_what_each_gate_can_decide(
         assert part in shown
 
 
+def test_plan_tells_the_classes_of_a_mixture_and_how_many_requests_each_gate_on_one_gets(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mixture = Path(__file__).parents[2] / "scenarios" / "mixture.yaml"
+    plan(mixture)
+    shown = capsys.readouterr().out
+    assert "class chat: 70% of requests, in every block; an SLO of its own" in shown
+    assert "class long: 10% of requests, in every block; the SLO of all" in shown
+    plan(mixture, json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert [(each["class"], each["share"]) for each in document["mixture"]] == [
+        ("chat", 0.7),
+        ("rag", 0.2),
+        ("long", 0.1),
+    ]
+    assert {each["gate"]: each["max_requests"] for each in document["gates"]} == {
+        "goodput >= 90%": 1600,
+        "p95(ttft) of chat <= 400ms": 1120,
+        "goodput of rag >= 90%": 320,
+        "p90(e2e) of long <= 10s": 160,
+    }
+
+
 def test_plan_as_json_is_one_document(scenario_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan(scenario_file, json=True)
     document = json.loads(capsys.readouterr().out)
