@@ -72,6 +72,29 @@ def test_each_turn_sends_all_that_was_said_before_with_the_servers_own_answers(o
     assert len({record.seq for record in seen.records}) == len(seen.records)
 
 
+def part(**fields: str) -> bytes:
+    return event({"choices": [{"index": 0, "delta": fields, "finish_reason": None}]})
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param(
+            [part(reasoning_content="hm"), delta("so "), part(reasoning_content="or"), delta("it is")], id="by turns"
+        ),
+        pytest.param([part(reasoning_content="hm", content="so "), delta("it"), delta(" is")], id="in one event"),
+        pytest.param([part(reasoning="a"), part(reasoning="b"), delta("so"), delta(" it"), delta(" is")], id="first"),
+        pytest.param([delta("so it is"), part(reasoning_content="or not?")], id="afterwards"),
+    ],
+)
+def test_only_the_answer_goes_back_and_nothing_that_was_thought(observe: Observe, pieces: list[bytes]) -> None:
+    events = [*pieces, delta("", "stop"), usage(7, 3), DONE, b""]
+    with ScriptedServer(lambda _: Script([Piece(0, head()), *(Piece(0, chunk(each)) for each in events)])) as server:
+        observe(conversations(server.url, concurrency=1, turns=2, requests=2, warmup=0))
+        said = messages_of(server.requests[1])
+    assert said[1] == {"role": "assistant", "content": "so it is"}
+
+
 @pytest.mark.parametrize("transport", ["fast", "httpx"])
 def test_a_session_has_a_connection_of_its_own_from_its_first_turn_to_its_last(
     observe: Observe, transport: str
