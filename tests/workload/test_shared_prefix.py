@@ -13,12 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmload.planned import PlannedRequest
+from llmload.planned import Look, PlannedRequest, Step
 from llmload.scenario.lengths import Fixed, Uniform
-from llmload.scenario.traffic import SharedPrefix
+from llmload.scenario.traffic import Evenly, Mixture, Sessions, SharedPrefix, Synthetic, TrafficClass
 from llmload.workload.plan import Plan
+from llmload.workload.planning import plan_look
+from llmload.workload.session_plan import SessionPlan
 from llmload.workload.shared_prefix import expected_first_meetings, group_of, popularity, prefix_text
 from llmload.workload.words import WORDS
+from tests.analysis.builders import scenario
 from tests.workload.test_plan import PLAN, bytes_of
 
 PREFIX = SharedPrefix(tokens=160, groups=8, zipf=1.0)
@@ -162,3 +165,30 @@ def test_first_meetings_are_as_many_as_come_about(before: int, requests: int) ->
         groups = [group_of(PREFIX, seed.to_bytes(32), index) for index in range(before + requests)]
         met.append(len(set(groups)) - len(set(groups[:before])))
     assert mean(met) == pytest.approx(expected_first_meetings(PREFIX, before, requests), abs=0.3)
+
+
+def test_the_first_message_of_a_conversation_has_the_prefix_of_its_group() -> None:
+    plan = SessionPlan(SHARING, Sessions(Fixed(3), Evenly(0, 0), Fixed(20)), slots=4)
+    for index in range(20):
+        session, opening = plan.session(index), SHARING.request(index)
+        first, *later = [str(turn.messages[0]["content"]) for turn in session.turns]
+        assert first == opening.prompt
+        assert session.part == opening.part._replace(session=index)
+        assert all(prefix_of(opening, 3) != tuple(text.split(" ")[:3]) for text in later)
+
+
+def test_classes_of_a_mixture_have_prefixes_of_their_own() -> None:
+    prompts = Synthetic(Fixed(256), Fixed(8), unique=True, shared_prefix=PREFIX)
+    bare = replace(prompts, shared_prefix=None)
+    shares = {"rag": (0.4, prompts), "agent": (0.4, prompts), "chat": (0.2, bare)}
+    mixture = Mixture(tuple(TrafficClass(name, share, asked, None) for name, (share, asked) in shares.items()))
+    asked = replace(scenario(), workload=replace(scenario().workload, prompts=mixture))
+    plan = plan_look(asked, Look(Step(0, "concurrency", 8), 0, 200), PLAN.fit)
+    found: dict[tuple[str | None, int | None], set[tuple[str, ...]]] = defaultdict(set)
+    for index in range(200):
+        request = plan.request(index)
+        found[request.part.traffic_class, request.part.group].add(prefix_of(request, 100))
+    groups = {of: prefixes for of, prefixes in found.items() if of[0] != "chat"}
+    assert {group for name, group in found if name == "chat"} == {None}
+    assert all(len(prefixes) == 1 for prefixes in groups.values())
+    assert len(set().union(*groups.values())) == len(groups)
