@@ -45,7 +45,7 @@ from llmload.telemetry.sources import watch_server
 from llmload.verdict import Caveat
 from llmload.workload.counting import count_answers
 from llmload.workload.planning import longest_request
-from llmload.workload.tokens import counter_for
+from llmload.workload.tokens import check_tokenizer, counter_for
 
 Ended = TypeVar("Ended", bound=BaseException)
 
@@ -92,6 +92,7 @@ def execute(scenario: Scenario, order: Order) -> Executed:
     """
     check_reachable(scenario)
     check_rows(scenario)
+    check_tokenizer(scenario.workload.tokenizer_file)
     check_secrets(scenario, order.env)
     load = scenario.load
     with (

@@ -31,6 +31,7 @@ from llmload.store.database import Store, open_store
 from llmload.store.judgement import judged
 from llmload.telemetry.gpu import GpuReader, watched_gpus
 from llmload.verdict import GUARD_TRIPPED
+from llmload.workload.tokens import check_tokenizer
 
 _SIDES = ("A", "B")
 _STOPPED = "What was measured is stored and judged; run it again for the pairs that are missing"
@@ -82,6 +83,7 @@ def check_sides(a: Scenario, b: Scenario) -> None:
     try:
         check_reachable(b)
         check_rows(b)
+        check_tokenizer(b.workload.tokenizer_file)
     except ScenarioError as error:
         hint = "Each pair brings one window: raise load.requests or --pairs, or take the gate out"
         raise ScenarioError([replace(problem, hint=hint) for problem in error.problems]) from None

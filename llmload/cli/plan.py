@@ -119,10 +119,12 @@ def _unreachable(found: _Plan) -> Sequence[Problem]:
     from llmload.analysis.row_use import check_rows
     from llmload.analysis.sample_size import check_reachable
     from llmload.errors import ScenarioError
+    from llmload.workload.tokens import check_tokenizer
 
     try:
         check_reachable(found.scenario)
         check_rows(found.scenario)
+        check_tokenizer(found.scenario.workload.tokenizer_file)
     except ScenarioError as error:
         return error.problems
     return ()

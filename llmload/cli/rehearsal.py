@@ -29,6 +29,7 @@ from llmload.target.probe import probe
 from llmload.telemetry.gpu import watched_gpus
 from llmload.telemetry.sources import watch_server
 from llmload.workload.planning import longest_request
+from llmload.workload.tokens import check_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def _rehearse_one(load: Callable[[], Scenario], rehearsal: Rehearsal) -> Entry:
         scrub = Scrubber(secrets_of(scenario, rehearsal.env)).scrub
         check_reachable(scenario)
         check_rows(scenario)
+        check_tokenizer(scenario.workload.tokenizer_file)
         check_reference(scenario, rehearsal.baseline, rehearsal.store)
         print(f"{scenario.title}: valid, and every gate can reach a verdict")
         if rehearsal.stop_before == "load":

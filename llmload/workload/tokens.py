@@ -13,6 +13,8 @@ from pathlib import Path
 
 from llmload.domain import TokenSource
 from llmload.errors import DataFileError, UsageError
+from llmload.plain_text import plain
+from llmload.scenario.file_kinds import ordinary, reason_of
 
 CHARACTERS_PER_TOKEN = 4
 FALLBACK_ENCODING = "cl100k_base"
@@ -90,6 +92,14 @@ def counter_for(model: str, tokenizer_file: str | None) -> TokenCounter:
     return _with_tiktoken(model) or ESTIMATE
 
 
+def check_tokenizer(tokenizer_file: str | None) -> None:
+    """The errors of `counter_for`, before anything is sent: a server that tells its counts would hide them until the
+    first window was measured.
+    """
+    if tokenizer_file is not None:
+        _from_tokenizer_file(Path(tokenizer_file))
+
+
 def counters_for(model: str, tokenizer_file: str | None) -> tuple[TokenCounter, ...]:
     """Every counter that this machine has for `model`, the best first. Errors are those of `counter_for`."""
     own = None if tokenizer_file is None else _from_tokenizer_file(Path(tokenizer_file))
@@ -127,12 +137,17 @@ def _from_tokenizer_file(path: Path) -> TokenCounter:
         raise UsageError(
             str(path), "reading a tokenizer.json needs the package tokenizers", "Install it: pip install 'llmload[hf]'"
         ) from None
+    remedy = "Name the tokenizer.json of the model, as Hugging Face stores it"
+    try:
+        found = ordinary(str(path), remedy)
+    except OSError as error:
+        raise DataFileError(str(path), f"cannot be read: {reason_of(error)}", remedy) from None
+    if not found.size:
+        raise DataFileError(str(path), "is empty", remedy)
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
-        raise DataFileError(
-            str(path), f"not a tokenizer ({error})", "Name the tokenizer.json of the model, as Hugging Face stores it"
-        ) from error
+        raise DataFileError(str(path), f"not a tokenizer ({plain(str(error), 200)})", remedy) from error
     return TokenCounter(
         lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids),
         TokenSource.TOKENIZER,

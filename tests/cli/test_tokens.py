@@ -18,6 +18,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from llmload.target.vocabularies import PUBLISHED
 from llmload.workload.tokens import VOCABULARIES
+from tests.cli.test_malformed_prompts import listening
 from tests.command import here, llmload, write_scenario
 from tests.vocabularies import vocabulary_file
 
@@ -148,6 +149,36 @@ def test_the_addresses_are_those_of_the_installed_tiktoken() -> None:
     for name, vocabulary in VOCABULARIES.items():
         known = getattr(openai_public, "o200k_base" if name == "o200k_harmony" else name).__code__.co_consts
         assert PUBLISHED + vocabulary.published in known
+
+
+BAD_TOKENIZERS: dict[str, tuple[str | None, str]] = {
+    "missing": (None, "cannot be read: no such file"),
+    "a folder": ("/", "is a folder"),
+    "empty": ("", "is empty"),
+    "no JSON": ("{", "not a tokenizer (EOF while parsing"),
+    "JSON, and no tokenizer": ("{}", "not a tokenizer ("),
+}
+
+
+@pytest.mark.parametrize(("content", "told"), BAD_TOKENIZERS.values(), ids=BAD_TOKENIZERS)
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+def test_a_tokenizer_that_cannot_be_used_is_told_before_anything_is_sent(
+    verb: str, content: str | None, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "tokenizer.json"
+    if content == "/":
+        file.mkdir()
+    elif content is not None:
+        file.write_text(content)
+    with listening() as server:
+        target = {"url": f"http://127.0.0.1:{server.getsockname()[1]}"}
+        scenario = write_scenario(tmp_path, target=target, workload__tokenizer={"file": "tokenizer.json"})
+        done = here(verb, str(scenario), *(["--store", "s.db"] if verb == "apply" else []), cwd=tmp_path)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert done.returncode == 2, done.stdout
+    assert f"tokenizer.json: {told}" in done.stderr
+    assert not (tmp_path / "s.db").exists()
 
 
 @pytest.mark.measuring
