@@ -15,6 +15,7 @@ from llmload.domain import RunResult
 from llmload.reporters import capacity_sections, page, part_sections, sections, serving_sections
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.charts import run_charts
+from llmload.reporters.content_sections import contents
 from llmload.reporters.embedding import Figure, figures_of, pictures_of
 from llmload.reporters.figures import MISSING
 from llmload.reporters.span import Span, span_of
@@ -86,6 +87,7 @@ def _told(run: RunResult, room: _Room, texts: Texts, charts: Sequence[Figure]) -
         "tokens_per_s": tokens_per_s,
         "step_notes": _step_notes(run, texts, room.lines),
         "parts": part_sections.part_tables(run, texts),
+        "contents": contents(run, texts),
         "errors": sections.errors(run.steps, texts),
         "written": written(run.analyses, texts, room.letters),
         "provenance": sections.provenance(run, texts, room.lines),

@@ -18,6 +18,7 @@ from llmload.reporters import capacity_sections, markdown_tables, part_sections,
 from llmload.reporters.aligned_table import escaped
 from llmload.reporters.changes import climbs, compared_with
 from llmload.reporters.charts import run_charts
+from llmload.reporters.content_sections import contents
 from llmload.reporters.drawing import svg
 from llmload.reporters.escaping import Markdown, markdown_code, markdown_quote
 from llmload.reporters.figures import MISSING
@@ -115,6 +116,7 @@ def _told(run: RunResult, room: _Room, texts: Texts) -> dict[str, object]:
         "caveats": caveats(run, texts),
         "advised": capacity_sections.recommendation(run, texts),
         "parts": part_sections.part_tables(run, texts),
+        "contents": contents(run, texts),
         "errors": sections.errors(run.steps, texts),
         "senders": senders(run, texts),
         "searched": capacity_sections.searched(run, texts),
