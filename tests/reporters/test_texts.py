@@ -20,7 +20,7 @@ SOURCE = Path(llmload.__file__).parent
 TABLES = {key.partition(".")[0] for key in ENGLISH.entries}
 
 TERMS = frozenset(
-    """A n n/a deff HTTP %p GPU MIG TTFT TPOT E2E SLO p50 p95 p99 ms s tok GiB GB W USD C sha256 llmload""".split()  # noqa: SIM905
+    """A n n/a deff HTTP %p GPU MIG TTFT TTFO TPOT E2E SLO p50 p95 p99 ms s tok GiB GB W USD C sha256 llmload""".split()  # noqa: SIM905
 )
 """What a Korean report says in Latin letters alone: names of metrics, units and symbols."""
 
