@@ -75,6 +75,12 @@ class PlannedRequest:
         """What a chat API is sent."""
         return self.messages or ({"role": "user", "content": self.prompt},)
 
+    @property
+    def has_images(self) -> bool:
+        """Whether any message has parts that are images."""
+        contents = (message.get("content") for message in self.messages)
+        return any("image_url" in part for parts in contents if isinstance(parts, list) for part in parts)
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedTurn:
@@ -103,8 +109,10 @@ class Room:
     """The longest prompt and the longest answer of one request, in tokens.
 
     The prompt holds `further_turns` turns before its last message; what a server's template adds to each comes on top.
+    `sample` is one word with the images of a request, of which only the server knows the tokens; None without images.
     """
 
     input_tokens: int
     output_tokens: int
     further_turns: int = 0
+    sample: PlannedRequest | None = None

@@ -67,6 +67,8 @@ def _prompt_terms(prompts: Synthetic | PromptFile) -> dict[str, object]:
 
 
 def _synthetic(terms: dict[str, object], lengths: LengthFile | None) -> dict[str, object]:
+    if terms["images"] is None:
+        del terms["images"]  # as older runs are known
     if lengths is None:
         return {name: value for name, value in terms.items() if name != "lengths"}  # as older runs are known
     known = {name: value for name, value in asdict(lengths).items() if name != "path"}

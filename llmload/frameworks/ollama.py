@@ -81,6 +81,8 @@ def _names_of_calls(messages: Sequence[Mapping[str, object]]) -> Mapping[object,
 
 def _message(message: Mapping[str, object], names: Mapping[object, object]) -> Mapping[str, object]:
     told = {"role": message["role"], "content": _one_text(message["content"])}
+    if images := _images(message["content"]):
+        told["images"] = images
     if calls := items(message.get("tool_calls")):
         functions = [
             {"name": member(call, "function", "name"), "arguments": _object(member(call, "function", "arguments"))}
@@ -107,7 +109,13 @@ def _format(wanted: object) -> object:
 def _one_text(content: object) -> object:
     if not isinstance(content, list):
         return content or ""
-    return "".join(part["text"] for part in content)
+    return "".join(part.get("text", "") for part in content)
+
+
+def _images(content: object) -> list[str]:
+    """The images among the parts, in base64 without the head of their data URL, as Ollama takes them."""
+    urls = (word(member(part, "image_url", "url")) for part in items(content))
+    return [url.partition(",")[2] for url in urls if url]
 
 
 def generate_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:

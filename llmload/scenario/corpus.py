@@ -65,7 +65,8 @@ class Corpus:
     `output_tokens` are those that the row asks for, 0 where it asks for none. `columns` are those of a CSV file.
     `longest` is the row that asks for most room, which stands on line `longest_line`; `conversation_line` is that of
     the first row that is more than one text of a user, None where there is none, and `field_lines` those of the first
-    rows that have each of the fields sent beside messages.
+    rows that have each of the fields sent beside messages. `sha256` is that of the file and, where rows name files of
+    images, of those; `has_images` tells whether any row has images.
     """
 
     reading: Reading
@@ -82,6 +83,7 @@ class Corpus:
     longest_line: int
     conversation_line: int | None
     field_lines: Mapping[str, int]
+    has_images: bool = False
 
     def __len__(self) -> int:
         return len(self.offsets)

@@ -26,10 +26,13 @@ from llmload.scenario.prompt_rows import (
     read_record,
     row_reader,
 )
+from llmload.scenario.row_images import has_images, images_of
 from llmload.scenario.row_spans import BrokenFileError, Spans, line_spans, record_spans
 
 MOST_ROWS = 10_000_000
 _MOST_TOLD = 20
+_IMAGE_ROOM = 1024
+"""Tokens that an image is taken for where rows are compared; what it costs, only the server knows."""
 _REMEDY = "Correct the row or delete it, or write on_bad_row: skip to leave such rows out"
 _NAME_ONE = "Name a file of prompts; its path is relative to the scenario"
 
@@ -59,6 +62,7 @@ class _Rows:
         self._reading, self._stamp = reading, stamp
         self._offsets, self._sizes, self._outputs = array("q"), array("i"), array("i")
         self._bad: list[str] = []
+        self._images, self._named_images, self._has_images = hashlib.sha256(), 0, False
         self._bad_count = self._filtered = 0
         self._longest = self._longest_line = self._most_room = 0
         self._conversation_line: int | None = None
@@ -82,7 +86,7 @@ class _Rows:
         return Corpus(
             reading=self._reading,
             stamp=self._stamp,
-            sha256=digest.hexdigest(),
+            sha256=self._with_images(digest.digest()).hex(),
             offsets=self._offsets,
             sizes=self._sizes,
             output_tokens=self._outputs,
@@ -94,6 +98,7 @@ class _Rows:
             longest_line=self._longest_line,
             conversation_line=self._conversation_line,
             field_lines=self._field_lines,
+            has_images=self._has_images,
         )
 
     def _header(self, spans: Iterator[tuple[int, int, bytes]]) -> tuple[str, ...]:
@@ -122,6 +127,8 @@ class _Rows:
                 problem = f"more than {MOST_ROWS:,} rows"
                 raise DataFileError(f"{reading.path}:{line}", problem, "Cut it to the part that you send")
             self._keep(line, row)
+            if row.messages and has_images(raw):
+                self._note_images(raw, row)
             self._offsets.append(offset)
             self._sizes.append(len(raw))
             self._outputs.append(row.output_tokens)
@@ -131,9 +138,21 @@ class _Rows:
             self._conversation_line = line
         for name in row.fields:
             self._field_lines.setdefault(name, line)
-        room = row.characters // CHARACTERS_PER_TOKEN + (row.output_tokens or DEFAULT_OUTPUT_TOKENS)
+        pictures = _IMAGE_ROOM * len(images_of(row.messages))
+        room = pictures + row.characters // CHARACTERS_PER_TOKEN + (row.output_tokens or DEFAULT_OUTPUT_TOKENS)
         if room > self._most_room:
             self._longest, self._longest_line, self._most_room = len(self._offsets), line, room
+
+    def _note_images(self, raw: bytes, row: Row) -> None:
+        """Those that the row does not hold itself are part of what the file asks."""
+        self._has_images = True
+        for url in images_of(row.messages):
+            if url.encode() not in raw:
+                self._images.update(url.encode())
+                self._named_images += 1
+
+    def _with_images(self, digest: bytes) -> bytes:
+        return hashlib.sha256(digest + self._images.digest()).digest() if self._named_images else digest
 
     def _note_bad(self, line: int, problem: str) -> None:
         self._bad_count += 1

@@ -9,12 +9,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import orjson
 
 from llmload.scenario.bad_row import BadRowError, shown
 from llmload.scenario.corpus import Reading
+from llmload.scenario.row_images import image_part
 from llmload.scenario.row_spans import MOST_ROW_BYTES
 from llmload.scenario.tool_rows import call_text, called, characters_of, check_answered, request_fields
 
@@ -58,7 +61,7 @@ def row_reader(reading: Reading, columns: Sequence[str] = ()) -> ReadRow:
     """The reader of one file's rows; `columns` are those of a CSV file. BadRowError: it lacks the one that is asked."""
     match reading.format:
         case "openai":
-            return _read_openai
+            return partial(_read_openai, Path(reading.path).parent)
         case "sharegpt":
             return _read_sharegpt
         case "prompts":
@@ -67,12 +70,12 @@ def row_reader(reading: Reading, columns: Sequence[str] = ()) -> ReadRow:
             return _cells(reading.column, columns)
 
 
-def _read_openai(raw: bytes) -> Row:
+def _read_openai(folder: Path, raw: bytes) -> Row:
     row = _json(raw)
     told = row.get("messages") if isinstance(row, dict) else row
     if not isinstance(told, list):
         raise BadRowError('no list of messages; write {"messages": [{"role": "user", "content": "..."}]}')
-    messages = [_message(message, place) for place, message in enumerate(told, start=1)]
+    messages = [_message(message, place, folder) for place, message in enumerate(told, start=1)]
     check_answered(messages)
     if not isinstance(row, dict):
         return _conversation(messages, 0)
@@ -81,7 +84,7 @@ def _read_openai(raw: bytes) -> Row:
     return conversation._replace(characters=conversation.characters + characters_of(fields), fields=fields)
 
 
-def _message(message: object, place: int) -> Message:
+def _message(message: object, place: int, folder: Path) -> Message:
     where = f"message {place}"
     if not isinstance(message, dict):
         raise BadRowError(f"{where} is not an object")
@@ -91,7 +94,7 @@ def _message(message: object, place: int) -> Message:
     calls, content = called(message, where), message.get("content")
     kept: dict[str, object] = {"role": role, "content": None}
     if content is not None or not calls:  # who calls a tool need not say anything
-        kept["content"] = _content(content, where)
+        kept["content"] = _content(content, where, folder)
     if calls:
         kept["tool_calls"] = calls
     name = message.get("name")
@@ -102,18 +105,23 @@ def _message(message: object, place: int) -> Message:
     return {**kept, "name": name} if isinstance(name, str) else kept
 
 
-def _content(content: object, where: str) -> object:
+def _content(content: object, where: str, folder: Path) -> object:
     if isinstance(content, str):
         return content
     if not isinstance(content, list) or not content:
         raise BadRowError(f"{where} has no text")
-    for part in content:
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind != "text":
-            raise BadRowError(f"{where} has a part of type {shown(kind)}, and this version sends text only")
-        if not isinstance(part.get("text"), str):
-            raise BadRowError(f"{where} has a part of text without text")
-    return [{"type": "text", "text": part["text"]} for part in content]
+    return [_part(part, where, folder) for part in content]
+
+
+def _part(part: object, where: str, folder: Path) -> dict[str, object]:
+    kind = part.get("type") if isinstance(part, dict) else None
+    if isinstance(part, dict) and kind == "image_url":
+        return image_part(part, where, folder)
+    if not isinstance(part, dict) or kind != "text":
+        raise BadRowError(f"{where} has a part of type {shown(kind)}, and parts are text or image_url")
+    if not isinstance(part.get("text"), str):
+        raise BadRowError(f"{where} has a part of text without text")
+    return {"type": "text", "text": part["text"]}
 
 
 def _read_sharegpt(raw: bytes) -> Row:
@@ -165,7 +173,7 @@ def text_of(message: Message) -> str:
     content = message["content"]
     if isinstance(content, str):
         return content
-    return "".join(part["text"] for part in cast("list[dict[str, str]]", content or []))
+    return "".join(part.get("text", "") for part in cast("list[dict[str, str]]", content or []))
 
 
 def _characters(message: Message) -> int:

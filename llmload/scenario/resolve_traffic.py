@@ -78,6 +78,7 @@ def _synthetic(prompts: Synthetic) -> traffic.Synthetic:
         unique=prompts.unique,
         lengths=_length_file(prompts.lengths) if prompts.lengths else None,
         shared_prefix=_shared_prefix(prompts.shared_prefix),
+        images=traffic.NoiseImages(**prompts.images.model_dump()) if prompts.images else None,
     )
 
 

@@ -23,6 +23,7 @@ from llmload.scenario.document.target import Target
 from llmload.scenario.document.workload import Prompts, Workload
 from llmload.scenario.embeddings import embedding_refusals
 from llmload.scenario.gate_form import FieldError, gate_of
+from llmload.scenario.image_rules import image_refusals
 from llmload.scenario.mixture_rules import class_refusal, mixture_refusals
 from llmload.scenario.nearest import nearest
 from llmload.scenario.prefix_terms import prefix_refusals
@@ -65,7 +66,7 @@ def check(root: Node, document: ScenarioDocument | None) -> list[Trouble]:
     sections = _sections(document.spec, gates) if document else _valid_sections(spec, gates)
     for rule in (
         _api,
-        _embeddings,
+        _of_some_apis,
         _settings,
         _at_names_a_step,
         _ids_differ,
@@ -149,10 +150,13 @@ def _api(sections: Sections, root: Node) -> Iterator[Trouble]:
         yield at_path(root, ("spec", "target", "api"), message, nearest(target.api, known))
 
 
-def _embeddings(sections: Sections, root: Node) -> Iterator[Trouble]:
+def _of_some_apis(sections: Sections, root: Node) -> Iterator[Trouble]:
     if sections.workload is not None:
-        for path, message, hint in embedding_refusals(sections.target, sections.workload, sections.load, root):
-            yield at_path(root, path, message, hint)
+        refusals = [
+            *embedding_refusals(sections.target, sections.workload, sections.load, root),
+            *image_refusals(sections.target, sections.workload),
+        ]
+        yield from (at_path(root, path, message, hint) for path, message, hint in refusals)
 
 
 def _settings(sections: Sections, root: Node) -> Iterator[Trouble]:

@@ -29,6 +29,15 @@ class SharedPrefix:
 
 
 @dataclass(frozen=True, slots=True)
+class NoiseImages:
+    """Images of coloured cells in each prompt: how many, and how large in pixels."""
+
+    count: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Synthetic:
     """Prompts made of seeded words. With `unique`, each has a salt of its own before what it does not share, so that
     prefix caches help with its shared prefix alone, or not at all where it has none.
@@ -41,6 +50,7 @@ class Synthetic:
     unique: bool
     lengths: LengthFile | None = None
     shared_prefix: SharedPrefix | None = None
+    images: NoiseImages | None = None
 
 
 @dataclass(frozen=True, slots=True)

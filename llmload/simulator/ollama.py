@@ -16,6 +16,7 @@ import orjson
 
 from llmload import __version__
 from llmload.simulator.answers import WORDS
+from llmload.simulator.images import image_text
 from llmload.simulator.protocol import (
     END_OF_CHUNKS,
     Answer,
@@ -194,7 +195,9 @@ def _message(message: object) -> tuple[str, str]:
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(role, str) or not isinstance(content, str):
         raise ValueError("a message must be an object with a role and a content")
-    return role, content
+    images = message.get("images") if isinstance(message, dict) else None
+    texts = [image_text(image) for image in images if isinstance(image, str)] if isinstance(images, list) else []
+    return role, " ".join([*texts, content])
 
 
 def _prompt(document: Mapping[str, object]) -> list[str]:

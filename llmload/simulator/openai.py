@@ -9,6 +9,7 @@ from functools import partial
 import orjson
 
 from llmload.simulator import openai_contents
+from llmload.simulator.images import part_text
 from llmload.simulator.openai_contents import Content, ContentStream
 from llmload.simulator.openai_stream import ContinuousStream, Kind, OpenAIStream, write_page
 from llmload.simulator.protocol import Answer, Api, Asked, Page, Pages, RefusedError, Served, Stream, page_of
@@ -184,7 +185,7 @@ def content_of(document: Mapping[str, object], served: Served) -> Content:
 
 
 def _message(message: object) -> tuple[str, str]:
-    """(role, text); a list of parts counts its texts."""
+    """(role, text); a list of parts counts its texts and images."""
     if not isinstance(message, dict) or not isinstance(role := message.get("role"), str):
         raise bad_request("a message must be an object with a role", "messages")
     content = message.get("content")
@@ -193,7 +194,10 @@ def _message(message: object) -> tuple[str, str]:
     if isinstance(content, str) or content is None:
         return role, content or ""
     if isinstance(content, list) and all(isinstance(part, dict) for part in content):
-        return role, " ".join(text for part in content if isinstance(text := part.get("text"), str))
+        try:
+            return role, " ".join(map(part_text, content))
+        except ValueError as error:
+            raise bad_request(str(error), "messages") from None
     raise bad_request("the content of a message must be a text or a list of parts", "messages")
 
 

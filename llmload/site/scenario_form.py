@@ -105,6 +105,7 @@ ELSEWHERE: Mapping[str, str] = {
     "spec.workload.sampling": "frameworks take different fields",
     "spec.workload.tokenizer": "names a file that a browser does not see",
     "spec.workload.prompts.file": "names a file that a browser does not see",
+    "spec.workload.prompts.synthetic.images": "needs a model that sees; written by hand",
     "spec.workload.prompts.synthetic.lengths": "names a file that a browser does not see",
     "spec.workload.prompts.synthetic.shared_prefix": "written by hand",
     "spec.load.trace": "names a file that a browser does not see",

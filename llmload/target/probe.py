@@ -144,8 +144,10 @@ def _check_context(trial: Trial, max_model_len: int | None, longest: Longest, fi
     """
     answer = longest.output_tokens
     match longest:
-        case Room(prompt, _, further_turns):
+        case Room(prompt, _, further_turns, sample):
             told: int | None = prompt + round(further_turns * fit.template)
+            if sample is not None and (seen := _counted(trial, sample)) is not None:
+                told = round(prompt + max(0.0, seen - fit.template - fit.per_word))
         case PlannedRequest():
             told = _counted(trial, longest)
     if max_model_len is not None and told is not None and told + answer > max_model_len:
@@ -172,6 +174,13 @@ def _shorter(longest: Longest) -> str:
 def _counted(trial: Trial, longest: PlannedRequest) -> int | None:
     """The server's own count of the longest prompt; TargetError where it does not take it."""
     answer = trial.send(longest)
+    if isinstance(answer, Refused) and longest.has_images:
+        raise TargetError(
+            trial.server.name,
+            f"it refuses a prompt with images with {answer.words}",
+            "Serve a model that sees images, or send smaller or fewer ones",
+            kind="ImagesRefused",
+        )
     if isinstance(answer, Refused):
         raise TargetError(
             trial.server.name,

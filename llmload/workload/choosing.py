@@ -11,9 +11,11 @@ from typing import assert_never
 
 from llmload.errors import DataFileError
 from llmload.planned import Look, PlannedRequest
+from llmload.scenario.bad_row import BadRowError
 from llmload.scenario.corpus import Corpus
 from llmload.scenario.file_kinds import changed, stamp_of
 from llmload.scenario.prompt_file import open_corpus
+from llmload.scenario.row_images import written_out
 from llmload.scenario.traffic import PromptFile, Workload
 from llmload.workload.file_plan import ChosenRows, FilePlan, random_row
 from llmload.workload.permutation import permutation_of
@@ -55,7 +57,25 @@ def choose(workload: Workload, prompts: PromptFile, look: Look, first: int, coun
         remedy = f"A window may hold {_MOST_BYTES // 2**20}: send fewer requests a window, or write max_characters"
         raise DataFileError(prompts.reading.path, megabytes, remedy)
     text = _read(corpus, rows, ends)
+    if corpus.has_images:
+        text, ends = _with_images(corpus, text, ends)
     return ChosenRows(prompts.reading, corpus.columns, text, ends, period=max(1, count))
+
+
+def _with_images(corpus: Corpus, text: bytearray, ends: array[int]) -> tuple[bytearray, array[int]]:
+    """The rows with their images in them, so that who sends them reads no file. DataFileError: too much for that."""
+    whole, new_ends, begin, path = bytearray(), array("q"), 0, corpus.reading.path
+    for end in ends:
+        try:
+            whole += written_out(bytes(text[begin:end]), Path(path).parent)
+        except BadRowError as error:
+            raise DataFileError(path, f"changed since it was checked: {error}", "Bring back what it names") from None
+        if len(whole) > _MOST_BYTES:
+            problem = f"the {len(ends):,} rows of one window have more than {_MOST_BYTES // 2**20} MB with their images"
+            raise DataFileError(path, problem, "Send fewer requests a window, or smaller images")
+        new_ends.append(len(whole))
+        begin = end
+    return whole, new_ends
 
 
 def longest_row(workload: Workload, prompts: PromptFile) -> PlannedRequest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -11,8 +11,9 @@ from llmload.domain import TokenFit
 from llmload.planned import Part, PlannedRequest
 from llmload.scenario.lengths import LengthPairs, Lengths
 from llmload.scenario.recording import BLOCK_TOKENS, Recording
-from llmload.scenario.traffic import SharedPrefix
+from llmload.scenario.traffic import NoiseImages, SharedPrefix
 from llmload.workload.lengths import draw
+from llmload.workload.noise import noise_url
 from llmload.workload.prompts import SALT_WORDS, blocks_text, plain_text, salt
 from llmload.workload.shard import Shard
 from llmload.workload.shared_prefix import group_of, prefix_text, run_key
@@ -45,6 +46,8 @@ class Plan:
 
     With a `prefix`, prompts of one group begin with the same words at every look of a run, so that a server finds them
     warm once it has met them; a salt comes after them. Another run has other prefixes, of the same groups.
+    With `images`, each prompt begins with images of its own, which another run changes too, and which no asked length
+    counts.
 
     With `rows`, lengths are recorded and not drawn. Where the recording says which prompts begin alike, and they are
     not to be `unique`, prompts are made of blocks of words, one per block id, which another run changes altogether.
@@ -61,9 +64,14 @@ class Plan:
     rows: Rows | None = None
     pairs: LengthPairs | None = None
     prefix: SharedPrefix | None = None
+    images: NoiseImages | None = None
 
     def request(self, index: int) -> PlannedRequest:
         """The `index`-th request of the window, counting warm-up, measured and filler requests alike."""
+        asked = self._asked(index)
+        return asked if self.images is None else self._seen(asked, self.images)
+
+    def _asked(self, index: int) -> PlannedRequest:
         place, first, second, third, fourth = draws(self.seed, self.step, self.look, index)
         if self.rows is not None:
             return self._recorded(self.rows, index, place)
@@ -85,6 +93,15 @@ class Plan:
     def _own(self, index: int, words: int, place: int) -> str:
         """The words of a prompt that it shares with no other one."""
         return self._salted(index, words, place) if self.unique else plain_text(words, place)
+
+    def _seen(self, asked: PlannedRequest, images: NoiseImages) -> PlannedRequest:
+        """The same request with its own images before its text; what it asks for in all, only the server can count."""
+        window = window_key(self.seed, self.step, self.look, self.run)
+        numbers = range(asked.index * images.count, (asked.index + 1) * images.count)
+        urls = (noise_url(window, number, images.width, images.height) for number in numbers)
+        content: list[object] = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+        content.append({"type": "text", "text": asked.prompt})
+        return replace(asked, prompt="", input_tokens=None, messages=({"role": "user", "content": content},))
 
     def of_shard(self, _shard: Shard) -> Plan:
         """What one worker needs of it: all of it, which is little."""

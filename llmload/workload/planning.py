@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from llmload.domain import TokenFit
+from llmload.domain import TokenFit, TokenSource
 from llmload.errors import DataFileError
 from llmload.planned import Look, PlannedRequest, Room
 from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
 from llmload.scenario.corpus import Stretch
 from llmload.scenario.file_kinds import changed
 from llmload.scenario.length_file import open_lengths
-from llmload.scenario.lengths import LengthFile, LengthPairs
+from llmload.scenario.lengths import Fixed, LengthFile, LengthPairs
 from llmload.scenario.prompt_rows import CHARACTERS_PER_TOKEN
 from llmload.scenario.recording import Recording
 from llmload.scenario.trace_file import open_recording
-from llmload.scenario.traffic import Mixture, PromptFile, Sessions, Synthetic, Workload
+from llmload.scenario.traffic import Mixture, NoiseImages, PromptFile, Sessions, Synthetic, Workload
 from llmload.workload.choosing import choose, longest_row
 from llmload.workload.file_plan import FilePlan
 from llmload.workload.lengths import longest
@@ -86,6 +86,7 @@ def _plan(
         rows=Rows(recording_of(shape), _warmup(scenario, look)) if isinstance(shape, Trace) else None,
         pairs=None if prompts.lengths is None else pairs_of(prompts.lengths),
         prefix=prompts.shared_prefix,
+        images=prompts.images,
     )
 
 
@@ -140,11 +141,19 @@ def longest_request(scenario: Scenario) -> PlannedRequest | Room:
 def _extent(asked: PlannedRequest | Room) -> float:
     """Tokens in all; of a text, as many as a language of four characters a token would have."""
     if isinstance(asked, Room):
-        return asked.input_tokens + asked.output_tokens
+        images = 0 if asked.sample is None else len(str(asked.sample.conversation)) / CHARACTERS_PER_TOKEN
+        return asked.input_tokens + asked.output_tokens + images
     return len(str(asked.conversation)) / CHARACTERS_PER_TOKEN + asked.output_tokens
 
 
 def _longest(scenario: Scenario, prompts: Synthetic | PromptFile) -> PlannedRequest | Room:
+    found = _longest_text(scenario, prompts)
+    if isinstance(prompts, Synthetic) and isinstance(found, Room) and prompts.images is not None:
+        return replace(found, sample=_sample(scenario, prompts.images))
+    return found
+
+
+def _longest_text(scenario: Scenario, prompts: Synthetic | PromptFile) -> PlannedRequest | Room:
     shape = scenario.load.shape
     if isinstance(prompts, PromptFile):
         row = longest_row(scenario.workload, prompts)
@@ -160,6 +169,13 @@ def _longest(scenario: Scenario, prompts: Synthetic | PromptFile) -> PlannedRequ
     lengths = zip(recording.input_tokens[:requests], recording.output_tokens[:requests], strict=True)
     prompt, answer = max(lengths, key=lambda each: each[0] + each[1])
     return Room(prompt, answer)
+
+
+def _sample(scenario: Scenario, images: NoiseImages) -> PlannedRequest:
+    """One word with its images, which no window sends."""
+    one = Fixed(1)
+    fit = TokenFit(0.0, 1.0, 0.0, TokenSource.ESTIMATE)
+    return Plan(scenario.workload.seed, 0, 0, one, one, unique=True, fit=fit, run="longest", images=images).request(0)
 
 
 def _last_turn(sessions: Sessions, prompts: Synthetic) -> Room:

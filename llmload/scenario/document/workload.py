@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge, Gt, Len
+from annotated_types import Ge, Gt, Le, Len
 from pydantic import AfterValidator, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from llmload.scenario.document.lengths import Length, LengthFile
@@ -21,6 +21,14 @@ _ROUNDING = 1e-9
 _DRAWN = ("input_tokens", "output_tokens")
 
 
+class NoiseImages(Section):
+    """Images of coloured cells before the text of every prompt, no two alike."""
+
+    count: Annotated[Count, Le(16)] = 1
+    width: Annotated[int, Ge(8), Le(4096), Field(description="Pixels")] = 512
+    height: Annotated[int, Ge(8), Le(4096), Field(description="Pixels")] = 512
+
+
 class Synthetic(Section):
     """Prompts made of seeded words."""
 
@@ -30,6 +38,7 @@ class Synthetic(Section):
         LengthFile | None, Field(description="Measured lengths, in place of input_tokens and output_tokens")
     ] = None
     shared_prefix: SharedPrefix = SharedPrefix.model_construct()
+    images: Annotated[NoiseImages | None, Field(description="Made by llmload; chat APIs only")] = None
     unique: bool = True
 
     @model_validator(mode="after")
