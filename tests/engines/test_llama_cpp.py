@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from llmload.analysis.prefix_hits import hits_of
@@ -261,3 +262,45 @@ def test_a_conversation_keeps_its_context_and_its_cache(llama_cpp: Engine, tmp_p
     assert all((turns[key].cached_tokens or 0) <= template for key in turns if key[2] == 0)
     grown = [statistics.mean(r.cached_tokens or 0 for key, r in turns.items() if key[2] == turn) for turn in range(4)]
     assert grown == sorted(grown)
+
+
+OBJECT = {"type": "object", "properties": {"is_blue": {"type": "boolean"}}, "required": ["is_blue"]}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param({"type": "json_object"}, id="any JSON object"),
+        pytest.param({"type": "json_schema", "json_schema": {"name": "sky", "schema": OBJECT}}, id="a schema"),
+    ],
+)
+def test_answers_keep_the_form_that_a_row_asks_and_have_as_many_tokens_as_the_engine_made(
+    llama_cpp: Engine, tmp_path: Path, form: dict[str, object]
+) -> None:
+    """The model is deterministic, so that the engine's own timings of one answer are those of all."""
+    row = {"messages": [{"role": "user", "content": "Is the sky blue?"}], "response_format": form}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    asked = {"model": "tiny", "max_tokens": 200, "temperature": 0, **row}
+    answer = httpx.post(f"{llama_cpp.url}/v1/chat/completions", json=asked, timeout=30, trust_env=False).json()
+    assert isinstance(json.loads(answer["choices"][0]["message"]["content"]), dict)
+    made = answer["timings"]["predicted_n"]
+    assert 0 < made < 200
+    scenario = write_scenario(
+        tmp_path,
+        target={"url": llama_cpp.url, "model": "tiny"},
+        workload__prompts={
+            "file": {"path": "rows.jsonl", "format": "openai", "reuse": True, "output_tokens": 200},
+        },
+        workload__sampling={"temperature": 0},
+        load={"concurrency": [2], "requests": 40, "warmup": {"requests": 2}},
+        gates=["error_rate <= 20%"],
+    )
+    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open_existing(tmp_path / "runs.db") as store:
+        stored = store.load(store.find("latest"))
+    told = [record for window in stored.observations for record in window.records if record.phase is Phase.MEASURED]
+    assert {(record.outcome, record.finish_reason, record.output_tokens) for record in told} == {
+        (Outcome.OK, "stop", made)
+    }
+    assert {(record.reasoning_events, record.call_events) for record in told} == {(0, 0)}
