@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from llmload.target.vocabularies import PUBLISHED
 from llmload.workload.tokens import VOCABULARIES
 from tests.cli.test_malformed_prompts import listening
-from tests.command import here, llmload, write_scenario
+from tests.command import here, llmload, measured, write_scenario
 from tests.vocabularies import vocabulary_file
 
 __all__ = ["vocabulary_file"]
@@ -199,7 +199,7 @@ def test_each_way_of_counting_is_held_against_the_server(
         load={"concurrency": [8], "requests": 80},
         gates=["error_rate <= 50%"],
     )
-    done = llmload("apply", str(scenario), "--store", "r.db", "--no-progress", cwd=tmp_path, env=nothing_cached)
+    done = measured("apply", str(scenario), "--store", "r.db", "--no-progress", cwd=tmp_path, env=nothing_cached)
     assert done.returncode == 0, done.stderr
     asked = ("tokens", "accuracy", "latest", "--store", "r.db")
     told = json.loads(here(*asked, "--json", cwd=tmp_path, env=nothing_cached).stdout)
