@@ -13,12 +13,16 @@ import orjson
 from llmload.scenario.bad_row import BadRowError, shown
 
 _NEED_TOOLS = ("tool_choice", "parallel_tool_calls")
+_FIELDS = ("tools", *_NEED_TOOLS, "response_format")
+_ASKED = frozenset(("functions", *_FIELDS))
 _CHOICES = ("none", "auto", "required")
 _FUNCTION = '{"type": "function", "function": {"name": "...", "parameters": {...}}}'
 
 
 def request_fields(row: Mapping[str, object]) -> Mapping[str, object]:
     """What a row asks beside its messages, as it is sent; BadRowError where a server would refuse it."""
+    if _ASKED.isdisjoint(row):
+        return {}
     if row.get("functions"):
         raise BadRowError(f"functions is an older way to offer tools; write tools: [{_FUNCTION}]")
     names = _tool_names(row.get("tools"))
@@ -29,8 +33,7 @@ def request_fields(row: Mapping[str, object]) -> Mapping[str, object]:
     if not isinstance(row.get("parallel_tool_calls"), bool | None):
         raise BadRowError(f"parallel_tool_calls is {shown(row['parallel_tool_calls'])}, not true or false")
     _check_format(row.get("response_format"))
-    kept = ("tools", *_NEED_TOOLS, "response_format")
-    return {name: row[name] for name in kept if row.get(name) not in (None, [])}
+    return {name: row[name] for name in _FIELDS if row.get(name) not in (None, [])}
 
 
 def _tool_names(tools: object) -> Sequence[str]:
