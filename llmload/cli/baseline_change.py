@@ -108,12 +108,17 @@ def _of_the_new_level(
 # ---------------------------------------------------------------- which runs
 
 
-def newest(store: Store, scenario: str, count: int | None, reports: Path) -> tuple[HistoryRun, ...]:
+def newest(
+    store: Store, scenario: str, count: int | None, reports: Path, cell: str | None = None
+) -> tuple[HistoryRun, ...]:
     """The newest measured runs with the fingerprint of the newest one, since the last accepted shift; oldest first.
 
-    One that failed its build as a regression is taken only where it is named, or accepted.
+    `cell` is of its matrix ("" for a run of none); None takes whichever is the newest. A run that failed its build as a
+    regression is taken only where it is named, or accepted.
     """
     measured = [run for run in store.finished_runs(scenario) if run.exit_code != UNMEASURED and not run.has_regressed]
+    if cell is not None:
+        measured = [run for run in measured if run.fingerprint.get("cell", "") == cell]
     if not measured:
         problem = f"has no run in {store.path} that ended and was measured"
         raise UsageError(

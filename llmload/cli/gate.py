@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from llmload.cli.report_files import Written
     from llmload.domain import RunResult
+    from llmload.scenario.source import Loaded
     from llmload.store.database import Store
     from llmload.store.judgement import Against
 
@@ -65,13 +66,14 @@ def _judged(run: str, scenario: Path | None, baseline: str | None, store: Path) 
     from dataclasses import replace
 
     from llmload.cli import stored
-    from llmload.scenario.loader import load_runnable
+    from llmload.scenario.loader import load_cell, read_cells
     from llmload.store.database import open_existing
     from llmload.store.judgement import judged
 
-    promises = None if scenario is None else load_runnable(scenario, env=os.environ)
+    cells = () if scenario is None else read_cells(scenario, env=os.environ)
     with open_existing(store) as opened:
         run_id = opened.find(run)
+        promises = None if scenario is None else load_cell(_cell_of(opened, run_id, cells), scenario.parent)
         result = judged(opened, run_id, promises, _against(opened, run_id, baseline))
     if result.is_imported:
         problem = f"was {result.because}: it has no requests, so that it cannot be judged"
@@ -83,6 +85,23 @@ def _judged(run: str, scenario: Path | None, baseline: str | None, store: Path) 
     document = promises.document
     header = replace(result.header, source=document.source, document_hash=document.sha256)
     return replace(result, header=header), promises.reports.formats
+
+
+def _cell_of(store: Store, run_id: str, cells: Sequence[Loaded]) -> Loaded:
+    """The document without a matrix, or that of the cell that the run is; UsageError where it is none of them."""
+    from llmload.domain import cell_of
+    from llmload.scenario.loader import load_resolved
+
+    if cells[0].cell is None:
+        return cells[0]
+    cell = cell_of(load_resolved(store.resolved(run_id)).labels)
+    for loaded in cells:
+        if loaded.cell is not None and loaded.cell.id == cell:
+            return loaded
+    problem = (
+        f"is {f'the cell {cell}' if cell else 'no cell of a matrix'}, and the matrix of the scenario has none such"
+    )
+    raise UsageError(f"run {run_id}", problem, "Judge it by the file that it was made from, or without --scenario")
 
 
 def _reports(result: RunResult, formats: Sequence[str], out: Path) -> Written:

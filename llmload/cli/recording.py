@@ -16,7 +16,7 @@ from llmload.ci.repository import Repository, path_in
 from llmload.cli import baseline_change, stored
 from llmload.cli.baseline_tables import moved
 from llmload.cli.report_files import Rendered, jobs_of, left_over, put, render
-from llmload.domain import RunResult
+from llmload.domain import RunResult, cell_of
 from llmload.errors import DataFileError, UsageError
 from llmload.reporters import wording
 from llmload.reporters.registry import Files
@@ -57,10 +57,10 @@ def stage(store: Store, runs: Sequence[str], wanted: Wanted, repository: Reposit
     results = [judged(store, run_id) for run_id in dict.fromkeys(store.find(run) for run in runs)]
     seen: dict[str, str] = {}
     for header in (result.header for result in results):
-        if header.scenario in seen:
-            problem = f"and {seen[header.scenario]} are both of the scenario {header.scenario}, which has one report"
+        if header.title in seen:
+            problem = f"and {seen[header.title]} are both of the scenario {header.title}, which has one report"
             raise UsageError(f"runs {header.run_id}", problem, "Name one run of each scenario")
-        seen[header.scenario] = header.run_id
+        seen[header.title] = header.run_id
     return [_staged(store, result, wanted, repository) for result in results]
 
 
@@ -74,12 +74,17 @@ def _staged(store: Store, result: RunResult, wanted: Wanted, repository: Reposit
     baseline: dict[Path, bytes] = {}
     told = None
     if wanted.reason is not None:
-        path, content, told = _baseline(store, result, folder.parent, wanted.reason, wanted.continued_at)
+        path, content, told = _baseline(store, result, _reports_of(folder, result), wanted.reason, wanted.continued_at)
         told = replace(told, path=path_in(repository, path))
         baseline[path] = content
     came_to = f"{result.status.value} ({wording.tally(result, texts_in(Language.EN))})"
     recorded = Recorded(result.header.scenario, result.header.run_id, came_to, report, told)
     return Staged(folder, rendered.files, baseline, recorded)
+
+
+def _reports_of(folder: Path, result: RunResult) -> Path:
+    """The folder of all reports, above that of the scenario, and of its cell where it has one."""
+    return folder.parent.parent if cell_of(result.header.labels) else folder.parent
 
 
 # ---------------------------------------------------------------- the baseline
@@ -91,7 +96,7 @@ def _baseline(
     """As `llmload baseline update` without options makes it: in a folder aside, from the file that goes on."""
     scenario = result.header.scenario
     with _aside(reports, scenario, continued_at) as aside, _named_as(aside, reports):
-        chosen = baseline_change.newest(store, scenario, None, aside)
+        chosen = baseline_change.newest(store, scenario, None, aside, cell_of(result.header.labels))
         if fingerprint_id(chosen[-1].fingerprint) != fingerprint_id(result.fingerprint):
             problem = f"was not measured as {chosen[-1].run_id} was, the newest run that may be a baseline"
             remedy = "Name the newest run; or `llmload baseline update --runs`, which takes the runs you name"

@@ -49,6 +49,7 @@ class RunSummary:
     ttft_p99_ms: float | None
     output_tps: float | None
     because: str | None
+    cell: str | None = None  # of the matrix of its scenario
 
 
 def new_run_id(now: datetime, noise: bytes) -> str:
@@ -65,7 +66,8 @@ FACTS = (
 )
 SUMMARY = (
     "run_id, scenario, created, finished, status, verdict, framework, model, headline_step, goodput, ttft_p99_ms,"
-    " output_tps, because"
+    " output_tps, because,"
+    " (SELECT value FROM run_labels WHERE run_labels.run = runs.run AND name = 'llmload.cell')"
 )
 
 
