@@ -14,10 +14,7 @@ Path = tuple[Step, ...]
 
 
 def prefix_refusals(workload: Workload, load: Load | None) -> Iterator[tuple[Path, str, str]]:
-    """Where it is written, what is wrong, and what to do.
-
-    Of conversations a cache can have more than the prefix: all that was said before.
-    """
+    """Where it is written, what is wrong, and what to do."""
     for path, synthetic in _synthetic(workload):
         prefix = synthetic.shared_prefix
         if not prefix.tokens:
@@ -26,9 +23,13 @@ def prefix_refusals(workload: Workload, load: Load | None) -> Iterator[tuple[Pat
             message = "a trace has prompts of its own lengths, and may say itself which of them begin alike"
             yield (*path, "shared_prefix"), message, "Delete shared_prefix, or load with concurrency or a rate"
         share = prefix.tokens / shortest(synthetic.input_tokens)
-        if workload.sessions is None and prefix.hits is not None and prefix.hits > share + HITS_TOLERANCE:
+        hits = (*path, "shared_prefix", "hits")
+        if workload.sessions is not None and prefix.hits is not None:
+            message = "a cache has all that was said before in a conversation too, and nobody knows how much that is"
+            yield hits, message, "Delete hits, or sessions"
+        elif prefix.hits is not None and prefix.hits > share + HITS_TOLERANCE:
             message = f"the prefix is at most {share:.0%} of a prompt, and hits asks for {prefix.hits:.0%}"
-            yield (*path, "shared_prefix", "hits"), message, "Write a longer prefix, shorter prompts, or fewer hits"
+            yield hits, message, "Write a longer prefix, shorter prompts, or fewer hits"
 
 
 def _synthetic(workload: Workload) -> Iterator[tuple[Path, Synthetic]]:

@@ -6,9 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from llmload.scenario.document.lengths import Length
+from llmload.scenario.document.lengths import Length, LognormalLengths, Spread, UniformLengths
 from llmload.scenario.document.quantities import Duration, Patience, Section, wrong
 from llmload.units import format_duration
+
+MOST_TURNS = 1000
+"""Of one conversation: stores keep the figures of so many turns beside a step."""
 
 
 def _in_order(bounds: list[float]) -> list[float]:
@@ -45,12 +48,23 @@ ThinkTime = Annotated[
 ]
 
 
+def _check_turns(turns: Length) -> Length:
+    match turns:
+        case UniformLengths(uniform=[_, most]):
+            pass
+        case LognormalLengths(lognormal=Spread(longest=most)) | Spread(longest=most):
+            pass
+        case _:
+            most = turns if isinstance(turns, int) else 1
+    if most > MOST_TURNS:
+        raise wrong(f"{most:,} turns, and a conversation has {MOST_TURNS:,} at most", f"Write {MOST_TURNS} or fewer")
+    return turns
+
+
 class Sessions(Section):
     """Conversations: each request sends all that was said before, the server's answers included."""
 
-    turns: Annotated[
-        Length, Field(description="Requests of one conversation; of a file, the most that a row gives")
-    ] = 4
+    turns: Annotated[Length, AfterValidator(_check_turns), Field(description="Requests of one conversation")] = 4
     think_time: Annotated[ThinkTime, Field(description="From the end of an answer to the next request")] = 0.0
     input_tokens: Annotated[
         Length | None, Field(description="Of each message after the first; left out, as the first")
