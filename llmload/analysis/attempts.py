@@ -90,10 +90,11 @@ class Attempts:
     def turns(self) -> int:
         """Turns of the conversation that a request is of, on average over requests; 1 where there are none.
 
-        Of conversations of T turns, requests are in the middle, at (T - 1) / 2 of their turns counted from 0.
+        Of conversations of T turns, requests are in the middle, at (T - 1) / 2 of their turns counted from 0. Where
+        these are the requests of some turns alone, each conversation has no more of them than there are such turns.
         """
         turns = [record.part.turn for record in self.records if record.part.turn is not None]
-        return max(1, round(2 * sum(turns) / len(turns) + 1)) if turns else 1
+        return min(len(set(turns)), max(1, round(2 * sum(turns) / len(turns) + 1))) if turns else 1
 
     @property
     def dropped(self) -> int:

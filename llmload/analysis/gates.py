@@ -60,8 +60,12 @@ class Sample:
 
     @property
     def block(self) -> int:
-        """Judged requests that shared the server at one time: of a class, its share of all that did."""
-        return max(1, math.ceil(least_block(self.step, self.all.attempts) * self.share))
+        """Judged requests that shared the server at one time: of a class, its share of all that did.
+
+        Rounded to the nearest, since a window has a request more or less of a class than its share: the plan reckons
+        with the next whole number (`sample_size`), and must not promise a verdict that one request more takes away.
+        """
+        return max(1, round(least_block(self.step, self.all.attempts) * self.share))
 
     @property
     def observations(self) -> tuple[Observation, ...]:

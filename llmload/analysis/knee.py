@@ -95,7 +95,13 @@ def _has_fallen(result: StepResult, ladder: Sequence[StepResult], target: float)
 def _has_stopped(result: StepResult, ladder: Sequence[StepResult]) -> bool:
     """Whether neither this load nor any heavier one has 5% more throughput than a lighter one."""
     value = result.step.value
-    lighter = [each.metrics.output_tps for each in ladder if each.step.value * _APART <= value]
-    onwards = [each.metrics.output_tps or 0.0 for each in ladder if each.step.value >= value]
+    lighter = [_throughput(each, ladder) for each in ladder if each.step.value * _APART <= value]
+    onwards = [_throughput(each, ladder) or 0.0 for each in ladder if each.step.value >= value]
     reached = next((rate for rate in reversed(lighter) if rate is not None), None)
-    return reached is not None and result.metrics.output_tps is not None and max(onwards) < _GROWTH * reached
+    return reached is not None and _throughput(result, ladder) is not None and max(onwards) < _GROWTH * reached
+
+
+def _throughput(result: StepResult, ladder: Sequence[StepResult]) -> float | None:
+    """Output tokens per second; of embeddings, which have none, the input tokens."""
+    has_output = any(each.metrics.output_tps is not None for each in ladder)
+    return result.metrics.output_tps if has_output else result.metrics.total_tps

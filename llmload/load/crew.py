@@ -85,6 +85,8 @@ def _expected(window: Window) -> tuple[float, str]:
 
 def _at_rate(window: Window, rate: float) -> tuple[float, str]:
     tokens = sum(window.plan.request(index).output_tokens for index in range(_SAMPLED)) / _SAMPLED
-    events = rate * tokens
     shown = format_number(round(rate, 2))
+    if not tokens:  # embeddings: one answer in one piece
+        return rate, f"{shown} requests/s are answered in one event each"
+    events = rate * tokens
     return events, f"{shown} requests/s of about {tokens:,.0f} tokens make {events:,.0f} events/s"

@@ -89,7 +89,7 @@ class _SessionLoop:
             job = course.job_of(replace(request, index=next(self._seqs)), body, phase)
             record, answer = await course.sender.converse(job, due_ns)
             due_ns = await quota.note(record)
-            if record.outcome is not Outcome.OK:
+            if record.outcome is not Outcome.OK or course.over.is_set():  # who hangs up may meet an answer just ended
                 break
             said.append({"role": "assistant", "content": answer})
         return due_ns

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from llmload.analysis.gates import judge_step
+from llmload.analysis.gates import judge_step, sample_of
 from llmload.analysis.judgement import judge
 from llmload.analysis.looks import steps_of
 from llmload.analysis.metrics import measure
@@ -17,7 +17,7 @@ from llmload.analysis.strategy import next_look
 from llmload.domain import Observation, Outcome, RequestRecord
 from llmload.errors import ScenarioError
 from llmload.load.live import is_good
-from llmload.planned import Part
+from llmload.planned import Part, Step
 from llmload.promises import Slo, slo_of
 from llmload.scenario.asked import Scenario
 from llmload.scenario.gates import parse_gate
@@ -189,3 +189,11 @@ def test_a_gate_on_a_class_is_not_what_the_capacity_is_known_by():
     judged = judge(HEADER, found, FACTS, [window(records(50, 500))], finished=None)
     assert judged.knee is not None
     assert (judged.knee.target, judged.knee.at_slo, judged.profile) == (0.95, 8.0, None)
+
+
+def test_one_request_more_than_its_share_makes_no_larger_blocks_of_a_class():
+    one_more = [replace(each, part=Part("chat")) if each.seq == 0 else each for each in records(50, 500)]
+    step = Step(0, "concurrency", 10.0)
+    seen = window(one_more)
+    sample = sample_of(step, [replace(seen, look=replace(seen.look, step=step))], mixed())
+    assert [replace(sample, traffic_class=name).block for name in ("chat", "long", None)] == [8, 2, 10]

@@ -26,7 +26,8 @@ SPOILT = Caveat("client was late", "p99 61ms", "use more workers", is_fatal=True
 
 def step(rung: Rung, axis: str = "concurrency") -> StepResult:
     load, low, high, tps = rung
-    metrics = replace(CLEAN.steps[0].metrics, goodput=high, goodput_low=low, goodput_high=high, output_tps=tps)
+    metrics = replace(CLEAN.steps[0].metrics, goodput=high, goodput_low=low, goodput_high=high)
+    metrics = replace(metrics, output_tps=tps, total_tps=None if tps is None else 2 * tps)
     return replace(CLEAN.steps[0], step=Step(0, axis, load), metrics=metrics, verdicts=(), capacity=None)
 
 
@@ -66,6 +67,14 @@ def knee(*rungs: Rung) -> tuple[float | None, float | None]:
 )
 def test_the_knee_of_a_ladder(rungs: Sequence[Rung], at_slo: float | None, saturation: float | None) -> None:
     assert knee(*rungs) == (at_slo, saturation)
+
+
+def test_embeddings_are_saturated_where_more_load_brings_no_more_input_tokens() -> None:
+    ladder = [step((load, 0.98, 1, tps)) for load, tps in ((1, 100), (2, 190), (4, 191))]
+    read = [replace(each, metrics=replace(each.metrics, output_tps=None)) for each in ladder]
+    found = knee_of(read, scenario(GOODPUT_95))
+    assert found is not None
+    assert (found.at_slo, found.saturation) == (4, 4)
 
 
 def test_a_step_that_could_not_be_measured_neither_holds_nor_breaks() -> None:

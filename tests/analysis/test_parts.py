@@ -63,3 +63,10 @@ def test_a_turn_that_was_never_measured_is_left_out_and_a_class_that_was_not_is_
         ("class", "rag", 0),
         ("turn", "1", 30),
     ]
+
+
+def test_a_conversation_has_one_request_of_a_turn_however_late_it_is() -> None:
+    late = with_parts([Part(session=0, turn=19)])
+    (told,) = parts_of([late], SLO)
+    assert told.metrics == replace(measure([WHOLE], SLO), histograms={})
+    assert told.metrics.goodput_low is not None

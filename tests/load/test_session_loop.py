@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord
+from llmload.frameworks.registry import dialect_for
+from llmload.load.answer import Answer
+from llmload.load.attempt import Attempt
+from llmload.load.course import Course
+from llmload.load.live import Live
 from llmload.load.pool import Pool
+from llmload.load.sender import Sender
+from llmload.load.session_loop import observe_sessions
+from llmload.load.transport import now_ns
 from llmload.load.window import Window
 from llmload.scenario.lengths import Fixed
 from llmload.scenario.traffic import Evenly, Sessions, ThinkTime
+from llmload.workload.pace import Slots
 from llmload.workload.plan import Plan
 from llmload.workload.session_plan import SessionPlan
 from tests.load.windows import FIT, endpoint, window
@@ -179,3 +190,58 @@ def test_a_duration_ends_a_window_in_which_everybody_thinks(observe: Observe) ->
         seen = observe(asked)
     assert (seen.ending, len(seen.records)) == (Ending.COMPLETE, 1)
     assert time.monotonic() - began < 4.0  # the only user would think for as long
+
+
+class EndsAsWeHangUp:
+    """A transport whose first answer ends the window, and whose second one is whole just as it is hung up on."""
+
+    in_flight: tuple[Answer, ...] = ()
+    opened = 0
+
+    def __init__(self, course: Course) -> None:
+        self._dialect = dialect_for(course.window.endpoint)
+        self._both_are_out = asyncio.Event()
+        self.cancelled = 0
+
+    async def open(self, count: int) -> None: ...
+
+    async def end_session(self, session: int) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def carry(self, attempt: Attempt) -> None:
+        answer = attempt.answer = Answer(self._dialect, None, 10)
+        answer.start_clock()
+        answer.start_body(200)
+        try:
+            if attempt.job.part.session == 0:
+                await self._both_are_out.wait()
+            else:
+                self._both_are_out.set()
+                await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            answer.stamp = now_ns()
+            answer.read(b'{"choices": [{"index": 0, "message": {"content": "yes"}, "finish_reason": "stop"}]}')
+            answer.finish()
+
+
+def test_who_is_answered_just_as_the_window_ends_does_not_think_on(tmp_path: Path) -> None:
+    asked = conversations("http://127.0.0.1:1", turns=9, requests=1, warmup=0, think=Evenly(1.0, 1.0))
+    live = Live.make(tmp_path / "live")
+
+    async def observed() -> tuple[Observation, Course, EndsAsWeHangUp, int]:
+        course = Course(asked, live)
+        transport = EndsAsWeHangUp(course)
+        course.sender = Sender(asked.endpoint, dialect_for(asked.endpoint), transport)
+        assert isinstance(asked.plan, SessionPlan)
+        assert isinstance(asked.pace, Slots)
+        seen = await observe_sessions(course, asked.plan, asked.pace)
+        return seen, course, transport, now_ns()
+
+    seen, course, transport, back_ns = asyncio.run(observed())
+    assert transport.cancelled == 1
+    assert [record.outcome for record in seen.records] == [Outcome.OK, Outcome.OK]
+    assert back_ns - course.end_ns < 500_000_000  # not the second that the other user would think

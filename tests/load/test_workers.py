@@ -57,6 +57,7 @@ def asks(pace: Pace, output_tokens: int = 100, transport: str = "fast", **change
         (asks(Arrivals(10, Poisson(), 1), 100), 8, 1, "10 requests/s of about 100 tokens make 1,000 events/s"),
         (asks(Arrivals(600, Poisson(), 1), 100), 8, 3, "600 requests/s of about 100 tokens make 60,000 events/s"),
         (asks(Arrivals(600, Poisson(), 1), 100, max_in_flight=2), 8, 2, "60,000 events/s"),
+        (asks(Arrivals(50_000, Poisson(), 1), 0), 8, 2, "50000 requests/s are answered in one event each"),
     ],
 )
 def test_as_many_workers_as_the_expected_events_need_and_the_machine_has(
