@@ -27,6 +27,7 @@ from llmload.reporters.part_sections import (
     mean_input_tokens,
     p95_words,
     parts_by,
+    slo_of_part,
 )
 from llmload.reporters.step_columns import Speed, latencies_of, speed_of, tokens_per_s
 from llmload.reporters.texts import Language, texts_in
@@ -133,13 +134,14 @@ def _steps_table(run: RunResult) -> Table:
     return table
 
 
-def _parts_table(axis: Axis, found: Sequence[tuple[StepResult, PartFigures]]) -> Table:
+def _parts_table(run: RunResult, axis: Axis, found: Sequence[tuple[StepResult, PartFigures]]) -> Table:
     """The figures of each part; columns of which nobody told anything are left out."""
     table = _table(Text(_ENGLISH[f"parts.by_{axis}"]))
-    told = [_part(step, part) for step, part in found[:_MOST_PARTS]]
+    told = [_part(run, step, part) for step, part in found[:_MOST_PARTS]]
     names = (
         "step",
         axis,
+        "slo",
         "n",
         "errors",
         "goodput",
@@ -150,18 +152,19 @@ def _parts_table(axis: Axis, found: Sequence[tuple[StepResult, PartFigures]]) ->
     )
     kept = [place for place in range(len(told[0])) if any(row[place] != MISSING for row in told)]
     for place in kept:
-        is_class = axis == "class" and place == 1
-        table.add_column((*names, "cached\ninput")[place], justify="left" if is_class else "right", overflow="fold")
+        are_words = axis == "class" and place in (1, 2)
+        table.add_column((*names, "cached\ninput")[place], justify="left" if are_words else "right", overflow="fold")
     for row in told:
         table.add_row(*(Text(row[place]) for place in kept))
     return table
 
 
-def _part(step: StepResult, part: PartFigures) -> list[str]:
+def _part(run: RunResult, step: StepResult, part: PartFigures) -> list[str]:
     metrics = part.metrics
     return [
         step.step.label.removeprefix("concurrency "),
         plain(part.name, _LONGEST_NAME),
+        slo_of_part(run, part),
         amount(metrics.attempts),
         percent(metrics.error_rate),
         percent(metrics.goodput),
@@ -175,7 +178,7 @@ def _part(step: StepResult, part: PartFigures) -> list[str]:
 def _print_parts(run: RunResult, console: Console) -> None:
     for axis in AXES:
         if found := parts_by(axis, run):
-            console.print(_parts_table(axis, found))
+            console.print(_parts_table(run, axis, found))
             if (more := len(found) - _MOST_PARTS) > 0:
                 _print(Text(_ENGLISH["parts.more"].format(count=f"{more:,}"), style="dim"), console)
             console.print("")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from math import floor, isfinite
 
-from llmload.promises import LATENCIES, SHARES, Gate
-from llmload.units import format_number
+from llmload.promises import LATENCIES, SHARES, Gate, Slo
+from llmload.units import format_duration, format_number
 
 MISSING = "n/a"
 _MOST_PLACES = 6
@@ -22,6 +22,13 @@ def milliseconds(value: float | None, limit: float | None = None) -> str:
     if abs(value) >= 10_000:
         return _digits(value / 1000, 1, (None if limit is None else limit / 1000,)) + " s"
     return bare_milliseconds(value, limit) + " ms"
+
+
+def slo_words(slo: Slo | None) -> str:
+    """What a request must keep, such as "TTFT 400ms, TPOT 50ms"; "" where nothing is asked."""
+    terms = slo or Slo()
+    limits = (("TTFT", terms.ttft_ms), ("TPOT", terms.tpot_ms), ("E2E", terms.e2e_ms))
+    return ", ".join(f"{name} {format_duration(limit / 1000)}" for name, limit in limits if limit is not None)
 
 
 def bare_milliseconds(value: float | None, limit: float | None = None) -> str:

@@ -20,13 +20,14 @@ def panel(progress: Progress | Waiting) -> Panel:
         return Panel(Text(line(progress)), border_style="cyan")
     figures = Table.grid(padding=(0, 2))
     figures.add_row("requests", _done(progress), "in flight", amount(progress.in_flight), "left", _left(progress))
+    first, output = _first(progress), _output(progress)
     figures.add_row(
-        "TTFT p50 / p95",
-        f"{milliseconds(progress.ttft_p50_ms)} / {milliseconds(progress.ttft_p95_ms)}",
+        "TTFT p50 / p95" if first else "",
+        first,
         "goodput",
         percent(progress.goodput),
-        "output",
-        f"{amount(progress.output_events_per_s)} events/s",
+        "output" if output else "",
+        output,
     )
     body = Table.grid(expand=True)
     body.add_row(ProgressBar(total=max(1, progress.planned), completed=min(progress.done, progress.planned)))
@@ -41,13 +42,29 @@ def line(progress: Progress | Waiting) -> str:
     """The same figures in one line for logs."""
     if isinstance(progress, Waiting):
         return f"waiting for the server: {progress.elapsed_s:.0f} s of {format_duration(progress.limit_s)}"
-    return (
-        f"{plain(progress.step)}, {progress.phase.value}: {_done(progress)} requests, "
-        f"{progress.in_flight} in flight, {amount(progress.output_events_per_s)} events/s, "
-        f"TTFT p50 {milliseconds(progress.ttft_p50_ms)}, p95 {milliseconds(progress.ttft_p95_ms)}, "
-        f"goodput {percent(progress.goodput)}, {_left(progress)} left"
-        + "".join(f"; {words}" for words in lines_of(progress.gpus))
+    first = _first(progress).replace(" / ", ", p95 ")
+    told = (
+        f"{_done(progress)} requests",
+        f"{progress.in_flight} in flight",
+        _output(progress),
+        f"TTFT p50 {first}" if first else "",
+        f"goodput {percent(progress.goodput)}",
+        f"{_left(progress)} left",
     )
+    words = f"{plain(progress.step)}, {progress.phase.value}: {', '.join(filter(None, told))}"
+    return "; ".join((words, *lines_of(progress.gpus)))
+
+
+def _first(progress: Progress) -> str:
+    """p50 and p95 of TTFT; "" before the first one is known, and where answers have none, such as embeddings."""
+    known = progress.ttft_p50_ms, progress.ttft_p95_ms
+    return "" if None in known else " / ".join(map(milliseconds, known))
+
+
+def _output(progress: Progress) -> str:
+    """Empty as long as nothing has come, and where answers are no text."""
+    none_yet = progress.ttft_p50_ms is None and progress.output_events_per_s <= 0
+    return "" if none_yet else f"{amount(progress.output_events_per_s)} events/s"
 
 
 def _done(progress: Progress) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llmload.domain import PartFigures, RunResult, StepMetrics, StepResult
-from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent
+from llmload.promises import slo_of
+from llmload.reporters.figures import MISSING, amount, bare_milliseconds, percent, slo_words
 from llmload.reporters.sections import Table, without_empty
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import step_label
@@ -19,6 +20,9 @@ Axis = Literal["class", "turn"]
 
 AXES: tuple[Axis, ...] = ("class", "turn")
 """What traffic has parts by, in the order of reading."""
+
+
+_CLASS_WORDS = (1, 2)  # its name and its SLO are words
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,21 @@ def _table(axis: Axis, run: RunResult, texts: Texts) -> Table:
         (texts["parts.cached"], lambda of: percent(cached_share(of))),
     )
     rows = [
-        (step_label(step.step, texts), part.name, *(show(part.metrics) for _, show in columns))
+        (step_label(step.step, texts), part.name, slo_of_part(run, part), *(show(part.metrics) for _, show in columns))
         for step, part in parts_by(axis, run)
     ]
-    headings = (texts["column.step"], texts[f"parts.{axis}"], *(name for name, _ in columns))
-    return without_empty(headings, rows, words=1 if axis == "class" else 0)
+    headings = (texts["column.step"], texts[f"parts.{axis}"], texts["parts.slo"], *(name for name, _ in columns))
+    return without_empty(headings, rows, *(_CLASS_WORDS if axis == "class" else ()))
 
 
 # ---------------------------------------------------------------- cells
+
+
+def slo_of_part(run: RunResult, part: PartFigures) -> str:
+    """By what a request of this class is good; "n/a" where all requests of the run are so by the same."""
+    if part.axis != "class" or not run.slo_by_class:
+        return MISSING
+    return slo_words(slo_of(run.promised, part.name)) or MISSING
 
 
 def goodput_words(metrics: StepMetrics, texts: Texts) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from llmload.capacity import Carried, Profile
 from llmload.plain_text import display_width, plain
 from llmload.promises import Slo
-from llmload.reporters.figures import MISSING, amount, milliseconds, percent
+from llmload.reporters.figures import MISSING, amount, percent, slo_words
 from llmload.reporters.step_document import foreign
 
 _MOST_TEXT = 80  # characters of one foreign text
@@ -56,8 +56,7 @@ def _carries(profile: Profile) -> str:
 
 
 def _terms(slo: Slo) -> str:
-    limits = (("TTFT", slo.ttft_ms), ("TPOT", slo.tpot_ms), ("E2E", slo.e2e_ms))
-    return ", ".join(f"{name} {milliseconds(limit)}" for name, limit in limits if limit is not None) or "no SLO"
+    return slo_words(slo) or "no SLO"
 
 
 def _there(carried: Carried | None) -> str:

@@ -29,15 +29,15 @@ class Table:
     words: frozenset[int] = frozenset()
 
 
-def without_empty(columns: Sequence[str], rows: Sequence[tuple[str, ...]], words: int = 0) -> Table:
-    """Without the columns in which no row has anything; `words` is the place of one that holds words, 0 = none does."""
+def without_empty(columns: Sequence[str], rows: Sequence[tuple[str, ...]], *words: int) -> Table:
+    """Without the columns in which no row has anything; `words` are the places of those that hold words."""
     kept = [0, *(n for n in range(1, len(columns)) if any(row[n] != MISSING for row in rows))]
     if len(kept) == 1:
         return Table(tuple(columns), ())
     return Table(
         tuple(columns[n] for n in kept),
         tuple(tuple(row[n] for n in kept) for row in rows),
-        frozenset(place for place, n in enumerate(kept) if words and n == words),
+        frozenset(place for place, n in enumerate(kept) if n in words),
     )
 
 

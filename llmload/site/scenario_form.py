@@ -101,7 +101,7 @@ ELSEWHERE: Mapping[str, str] = {
     "spec.target.simulator": "only its profile is asked for",
     "spec.workload.api": "embeddings; written by hand",
     "spec.workload.mixture": "several kinds of prompts; written by hand",
-    "spec.workload.sessions": "a later version",
+    "spec.workload.sessions": "conversations; written by hand",
     "spec.workload.sampling": "frameworks take different fields",
     "spec.workload.tokenizer": "names a file that a browser does not see",
     "spec.workload.prompts.file": "names a file that a browser does not see",

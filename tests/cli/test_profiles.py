@@ -34,7 +34,7 @@ def test_each_is_told_with_what_it_carried_within_which_slo(stored: Path) -> Non
     assert done.returncode == 0, done.stderr
     told = " ".join(done.stdout.split())
     assert "× unknown GPU: qwen3-14b on vllm" in told
-    assert "carries 3 requests in flight within TTFT 500 ms for 95% of requests; 4 breaks it" in told
+    assert "carries 3 requests in flight within TTFT 500ms for 95% of requests; 4 breaks it" in told
     assert "goodput 100% (" in told
     assert "workload 512 tokens in, 4 out" in told
     assert f"run {FIRST} of 2026-11-21, scenario chat" in told
@@ -42,7 +42,7 @@ def test_each_is_told_with_what_it_carried_within_which_slo(stored: Path) -> Non
 
 def test_what_carries_nothing_says_so(stored: Path) -> None:
     told = here("profiles", "--model", "slow", cwd=stored).stdout
-    assert "no load that was measured surely holds TTFT 500 ms" in told
+    assert "no load that was measured surely holds TTFT 500ms" in told
     assert "there " not in told
 
 

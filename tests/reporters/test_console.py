@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from llmload.domain import RunResult
+from llmload.promises import Slo
 from llmload.reporters import console
 from llmload.verdict import Status
 from tests.recorded_comparisons import ADVISED, REGRESSED, UNLIKE
@@ -59,6 +60,12 @@ def test_every_gate_is_shown_with_observed_value_interval_n_and_effective_n() ->
     assert "4.31 points below the target (>= 95%)" in text
     assert "(deff 2.41), 4 looks" in text
     assert "To do: Lower the load, or give the server more capacity." in text
+
+
+def test_by_what_each_class_is_good_stands_beside_its_name() -> None:
+    text = shown(replace(TALKS, slo=Slo(e2e_ms=10_000), slo_by_class={"chat": Slo(ttft_ms=400)}))
+    assert re.search(r"chat +TTFT 400ms +140 ", text)
+    assert re.search(r"rag +E2E 10s +60 ", text)
 
 
 def test_foreign_text_neither_colours_nor_moves_nor_clears() -> None:

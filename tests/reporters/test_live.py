@@ -37,8 +37,20 @@ def test_the_panel_tells_the_same() -> None:
 
 
 def test_a_window_that_has_just_begun_has_no_figures_yet() -> None:
-    assert live.line(BEGUN).endswith("TTFT p50 n/a, p95 n/a, goodput n/a, n/a left")
+    assert live.line(BEGUN) == "concurrency 50, warmup: 0 / 0 requests, 1 in flight, goodput n/a, n/a left"
     assert "0 / 0" in shown(BEGUN)
+
+
+def test_answers_that_are_no_text_have_neither_ttft_nor_events() -> None:
+    vectors = replace(RUNNING, output_events_per_s=0.0, ttft_p50_ms=None, ttft_p95_ms=None)
+    assert live.line(vectors) == "concurrency 50, measured: 120 / 200 requests, 50 in flight, goodput 93%, 8s left"
+    assert "TTFT" not in shown(vectors)
+    assert "events/s" not in shown(vectors)
+    assert shown(vectors).count("\n") == shown(RUNNING).count("\n")
+
+
+def test_a_stream_that_stalls_is_told() -> None:
+    assert "50 in flight, 0 events/s, TTFT p50 100 ms" in live.line(replace(RUNNING, output_events_per_s=0.0))
 
 
 def test_the_panel_keeps_its_height() -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from llmload.domain import RunResult, StepMetrics
+from llmload.promises import Slo
 from llmload.reporters import excel, html, markdown, parts_csv
 from llmload.reporters.figures import MISSING
 from llmload.reporters.part_sections import cached_share, mean_input_tokens, part_tables
@@ -54,6 +55,20 @@ def test_classes_and_turns_have_a_table_each() -> None:
         "Cached input": "50%",
     }
     assert classes.table.rows[2][2:] == ("40", "100%", "0% (0% to 5%)", *[MISSING] * 5)
+
+
+def test_classes_with_slos_of_their_own_say_by_what_each_is_good() -> None:
+    promised = replace(TALKS, slo=Slo(e2e_ms=10_000), slo_by_class={"chat": Slo(ttft_ms=400, tpot_ms=40)})
+    classes, turns = part_tables(promised, ENGLISH)
+    place = classes.table.columns.index("SLO")
+    assert [row[place] for row in classes.table.rows] == [
+        *("TTFT 400ms, TPOT 40ms", "E2E 10s"),
+        *("E2E 10s", "TTFT 400ms, TPOT 40ms", "E2E 10s"),
+    ]
+    assert place in classes.table.words
+    assert "SLO" not in turns.table.columns
+    assert "SLO" not in part_tables(TALKS, ENGLISH)[0].table.columns
+    assert "TTFT 400ms, TPOT 40ms" in html.render(promised, ENGLISH).decode()
 
 
 def test_a_cache_of_which_no_server_tells_has_no_column() -> None:
