@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from math import inf
 from time import monotonic
 from typing import NamedTuple
@@ -193,7 +192,8 @@ class Course:
         """One more body at the end of those prepared."""
         request = self.window.plan.request(next(self._indices))
         body = self.sender.dialect.body(self.window.endpoint, request)
-        self._bodies.append((replace(request, prompt="", messages=()), body))
+        lengths = (request.input_tokens, request.output_tokens)  # its text is in the body: held once, not twice
+        self._bodies.append((PlannedRequest(request.index, "", *lengths, part=request.part), body))
         return Made(1, len(body))
 
     def _observation(self) -> Observation:

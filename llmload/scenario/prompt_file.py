@@ -138,7 +138,7 @@ class _Rows:
             self._conversation_line = line
         for name in row.fields:
             self._field_lines.setdefault(name, line)
-        pictures = _IMAGE_ROOM * len(images_of(row.messages))
+        pictures = _IMAGE_ROOM * len(images_of(row.messages)) if row.messages else 0
         room = pictures + row.characters // CHARACTERS_PER_TOKEN + (row.output_tokens or DEFAULT_OUTPUT_TOKENS)
         if room > self._most_room:
             self._longest, self._longest_line, self._most_room = len(self._offsets), line, room

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import cast
 
 from llmload.planned import PlannedRequest
 from llmload.scenario.corpus import Reading
 from llmload.scenario.lengths import Lengths
-from llmload.scenario.prompt_rows import DEFAULT_OUTPUT_TOKENS, Message, Row, row_reader
+from llmload.scenario.prompt_rows import DEFAULT_OUTPUT_TOKENS, Message, ReadRow, Row, row_reader
 from llmload.workload.lengths import draw
 from llmload.workload.plan import draws, window_key
 from llmload.workload.prompts import salt
@@ -68,18 +68,26 @@ class FilePlan:
     output_tokens: Lengths | None
     unique: bool
     run: str = ""
+    _read: ReadRow = field(init=False, repr=False, compare=False)  # made once: a request would pay for it each time
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_read", row_reader(self.rows.reading, self.rows.columns))
 
     def request(self, index: int) -> PlannedRequest:
         """The `index`-th request of the window, counting warm-up, measured and filler requests alike."""
         row = self.row(index)
+        prompt, messages = row.prompt, row.messages
         if self.unique:
             words = " ".join(salt(window_key(self.seed, self.step, self.look, self.run), index))
-            row = _salted(row, words)
-        return PlannedRequest(index, row.prompt, None, self._answer(index, row), row.messages, fields=row.fields)
+            if messages:
+                messages = _salted(messages, words)
+            else:
+                prompt = f"{words} {prompt}"
+        return PlannedRequest(index, prompt, None, self._answer(index, row), messages, fields=row.fields)
 
     def row(self, index: int) -> Row:
         """The row that this request asks, as it is in the file."""
-        return row_reader(self.rows.reading, self.rows.columns)(self.rows.raw(index))
+        return self._read(self.rows.raw(index))
 
     def of_shard(self, shard: Shard) -> FilePlan:
         """What one worker needs of it."""
@@ -92,12 +100,10 @@ class FilePlan:
         return draw(self.output_tokens, third, fourth)
 
 
-def _salted(row: Row, words: str) -> Row:
-    """The same row with `words` before its first text."""
-    if not row.messages:
-        return row._replace(prompt=f"{words} {row.prompt}")
-    first, *others = row.messages
-    return row._replace(messages=({**first, "content": _after(words, first)}, *others))
+def _salted(messages: Sequence[Message], words: str) -> tuple[Message, ...]:
+    """The same messages with `words` before their first text."""
+    first, *others = messages
+    return ({**first, "content": _after(words, first)}, *others)
 
 
 def _after(words: str, message: Message) -> object:

@@ -161,6 +161,33 @@ def test_whatever_a_row_holds_is_read_or_refused(tools: object, choice: object, 
     assert orjson.loads(orjson.dumps(read.fields)) == read.fields
 
 
+_TEXTS = st.sampled_from(["", " ", "\n\t", "\u3000", "a word", "날씨", "a" * 9])
+_MESSAGES = st.fixed_dictionaries(
+    {"role": st.sampled_from(["system", "developer", "user", "assistant", "tool", "robot", None, ["user"]])},
+    optional={"content": _TEXTS | st.just([{"type": "text", "text": "part"}]) | st.none()},
+)
+
+
+@given(
+    messages=st.lists(_MESSAGES, max_size=4),
+    beside=st.sampled_from([{}, {"max_tokens": 7}, {"max_tokens": "7"}, {"tools": [TOOL]}, {"id": "x"}]),
+)
+def test_plain_texts_are_read_the_short_way_as_they_would_be_the_long_one(
+    messages: list[dict[str, object]], beside: dict[str, object]
+) -> None:
+    noted = [message | {"note": None} for message in messages]  # what no server is sent, and nobody reads
+    whole = [read_or_refused({"messages": messages, **beside}), read_or_refused(messages)]
+    assert whole == [read_or_refused({"messages": noted, **beside}), read_or_refused(noted)]
+
+
+def read_or_refused(row: object) -> Row | str:
+    """What a row asks, or why it cannot be asked."""
+    try:
+        return row_reader(Reading("a.jsonl", "openai"))(orjson.dumps(row))
+    except BadRowError as error:
+        return str(error)
+
+
 # ---------------------------------------------------------------- on the wire
 
 
