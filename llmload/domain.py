@@ -5,7 +5,6 @@ Instants are machine-wide `monotonic_ns` in whole microseconds, which is what th
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Literal
 
 from llmload.baseline import SIDE_LABEL, Estimates, Reference
 from llmload.capacity import Knee, Profile, Recommendation
+from llmload.cells import title_of
 from llmload.latency import Histogram, LatencySummary
 from llmload.planned import NO_PART, Look, Part, Step
 from llmload.promises import Promised, Slo, SloByClass
@@ -338,24 +338,6 @@ class RunHeader:
         if not self.source.startswith(side):
             return self.source
         return self.source.removeprefix(side).partition(" --set ")[0].removesuffix(AGAINST_ITSELF)
-
-
-CELL_LABEL = "llmload.cell"
-"""Label of a run that is one cell of a matrix: the id of the cell."""
-
-_CELL_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+,=-]{0,199}", re.ASCII)
-
-
-def cell_of(labels: Mapping[str, str]) -> str:
-    """The cell of its matrix that a run is; "" for one of no matrix, and where the label is none that we wrote."""
-    cell = labels.get(CELL_LABEL, "")
-    return cell if _CELL_ID.fullmatch(cell) else ""
-
-
-def title_of(scenario: str, labels: Mapping[str, str]) -> str:
-    """The scenario for people, with its cell where it has one: `chat [max_num_seqs=64]`."""
-    cell = cell_of(labels)
-    return f"{scenario} [{cell}]" if cell else scenario
 
 
 COMMAND_LINE = "command line"

@@ -4,7 +4,6 @@
     ├── ReportError         70  one report could not be made; the run and its other reports are whole
     ├── UsageError           2  the command line
     ├── ScenarioError        2  the scenario document (one or many located problems)
-    │   └── NotBuiltError    2  it asks for a feature that this version does not have
     ├── DataFileError        2  a file that a scenario names
     ├── TargetError          5  the server under test cannot be used
     ├── ClientError          5  our own machine cannot send what is asked
@@ -76,10 +75,6 @@ class ScenarioError(LlmloadError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
-
-
-class NotBuiltError(ScenarioError):
-    """The scenario is valid but asks for a feature that this version does not have yet."""
 
 
 class DataFileError(LlmloadError):

@@ -7,7 +7,8 @@ import json
 from dataclasses import asdict
 from typing import assert_never
 
-from llmload.domain import RunHeader, TargetFacts, cell_of
+from llmload.cells import cell_of
+from llmload.domain import RunHeader, TargetFacts
 from llmload.scenario.asked import ClosedLoop, Load, OpenLoop, Scenario, Simulator, Trace
 from llmload.scenario.lengths import LengthFile
 from llmload.scenario.traffic import Mixture, PromptFile, SharedPrefix, Synthetic, Workload

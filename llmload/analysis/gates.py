@@ -62,8 +62,7 @@ class Sample:
     def block(self) -> int:
         """Judged requests that shared the server at one time: of a class, its share of all that did.
 
-        Rounded to the nearest, since a window has a request more or less of a class than its share: the plan reckons
-        with the next whole number (`sample_size`), and must not promise a verdict that one request more takes away.
+        To the nearest, since `sample_size` plans with the next whole number: a request more takes no verdict away.
         """
         return max(1, round(least_block(self.step, self.all.attempts) * self.share))
 

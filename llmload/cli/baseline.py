@@ -169,10 +169,11 @@ def _scenario(wanted: str, directory: Path | None) -> tuple[str, Path]:
     import re
 
     if wanted.endswith((".yaml", ".yml")):
-        from llmload.scenario.loader import load_cell, read_cells
+        from llmload.scenario.loader import load_document, read_cells
 
         path = Path(wanted)
-        scenario = load_cell(read_cells(path, env=os.environ)[0], path.parent)  # name and folder are those of all cells
+        first, *_ = read_cells(path, env=os.environ)  # name and folder are those of all cells
+        scenario = load_document(first, path.parent)
         return scenario.name, directory or Path(scenario.reports.directory)
     if re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", wanted) is None or len(wanted) > 100:  # it is part of a path
         problem = "is not the name of a scenario: small letters, digits and hyphens"

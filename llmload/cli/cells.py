@@ -14,7 +14,7 @@ from llmload.errors import LlmloadError, UsageError
 from llmload.outcome import Entry
 from llmload.plain_text import plain
 from llmload.scenario.asked import Scenario
-from llmload.scenario.loader import load_cell, load_runnable, read_cells
+from llmload.scenario.loader import load, load_document, read_cells
 from llmload.scenario.source import Loaded
 from llmload.shards import shard_named
 
@@ -118,8 +118,8 @@ def _of_file(path: Path, sets: Sequence[str], env: Mapping[str, str]) -> list[Un
     try:
         cells = read_cells(path, sets=sets, env=env)
     except LlmloadError:
-        return [Unit(str(path), "", partial(load_runnable, path, sets=sets, env=env), is_broken=True)]
-    return [Unit(str(path), _id(loaded), partial(load_cell, loaded, path.parent)) for loaded in cells]
+        return [Unit(str(path), "", partial(load, path, sets=sets, env=env), is_broken=True)]
+    return [Unit(str(path), _id(loaded), partial(load_document, loaded, path.parent)) for loaded in cells]
 
 
 def _id(loaded: Loaded) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from llmload.analysis.forecast import StepForecast
-from llmload.domain import cell_of
+from llmload.cells import cell_of
 from llmload.scenario.asked import Scenario
 
 _HEAD = ("cell", "steps", "requests", "up to", "expected time", "at most")

@@ -17,7 +17,7 @@ from llmload.errors import UsageError
 from llmload.plain_text import plain
 from llmload.scenario.asked import ClosedLoop, Scenario
 from llmload.scenario.conversion import overridden
-from llmload.scenario.loader import load_resolved, load_runnable, load_runnable_text, merged_text
+from llmload.scenario.loader import load, load_resolved, load_text, merged_text
 from llmload.scenario.text_file import read_file
 from llmload.scenario.tree import Node, find
 
@@ -71,7 +71,7 @@ def _of_flags(asked: Asked) -> Callable[[], Scenario]:
     document = {"apiVersion": "llmload/v1", "kind": "Scenario", "metadata": {"name": "recommend"}, "spec": spec}
     sets = [*(flag.assignment for flag in asked.flags), *asked.sets]
     text = overridden(yaml.safe_dump(document, sort_keys=False), COMMAND_LINE, sets)
-    return partial(load_runnable_text, text, COMMAND_LINE, env=asked.env, directory=Path())
+    return partial(load_text, text, COMMAND_LINE, env=asked.env, directory=Path())
 
 
 # ---------------------------------------------------------------- a file
@@ -87,7 +87,7 @@ def _of_file(file: Path, asked: Asked) -> Callable[[], Scenario]:
         if find(root, ("spec", "slo")) is None:
             flags = (*flags, *_other_terms(flags))
     sets = [*(flag.assignment for flag in flags), *asked.sets]
-    return partial(load_runnable, file, sets=sets, env=asked.env)
+    return partial(load, file, sets=sets, env=asked.env)
 
 
 def _beside(flag: Flag, file: Path) -> Flag:

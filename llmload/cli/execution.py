@@ -20,10 +20,11 @@ from llmload.analysis.row_use import check_rows
 from llmload.analysis.sample_size import check_reachable
 from llmload.analysis.turns import alone
 from llmload.baseline import SIDE_LABEL
+from llmload.cells import cell_of
 from llmload.cli.references import refer_for
 from llmload.cli.report_files import Written, write_reports
 from llmload.cli.stopping import StopRequest, listening
-from llmload.domain import Observation, RunHeader, RunResult, TargetFacts, cell_of
+from llmload.domain import Observation, RunHeader, RunResult, TargetFacts
 from llmload.errors import StoreError, UsageError
 from llmload.load.child import Here
 from llmload.load.pool import Place, Pool

@@ -66,14 +66,14 @@ def _judged(run: str, scenario: Path | None, baseline: str | None, store: Path) 
     from dataclasses import replace
 
     from llmload.cli import stored
-    from llmload.scenario.loader import load_cell, read_cells
+    from llmload.scenario.loader import load_document, read_cells
     from llmload.store.database import open_existing
     from llmload.store.judgement import judged
 
     cells = () if scenario is None else read_cells(scenario, env=os.environ)
     with open_existing(store) as opened:
         run_id = opened.find(run)
-        promises = None if scenario is None else load_cell(_cell_of(opened, run_id, cells), scenario.parent)
+        promises = None if scenario is None else load_document(_cell_of(opened, run_id, cells), scenario.parent)
         result = judged(opened, run_id, promises, _against(opened, run_id, baseline))
     if result.is_imported:
         problem = f"was {result.because}: it has no requests, so that it cannot be judged"
@@ -89,7 +89,7 @@ def _judged(run: str, scenario: Path | None, baseline: str | None, store: Path) 
 
 def _cell_of(store: Store, run_id: str, cells: Sequence[Loaded]) -> Loaded:
     """The document without a matrix, or that of the cell that the run is; UsageError where it is none of them."""
-    from llmload.domain import cell_of
+    from llmload.cells import cell_of
     from llmload.scenario.loader import load_resolved
 
     if cells[0].cell is None:

@@ -25,7 +25,7 @@ from llmload.load.pool import Pool
 from llmload.progress import Progress, Waiting
 from llmload.runner import Measured, Side, run
 from llmload.scenario.asked import Scenario, Trace
-from llmload.scenario.loader import load_runnable
+from llmload.scenario.loader import load
 from llmload.scenario.secrets import Scrubber, check_secrets, secrets_of
 from llmload.store.database import Store, open_store
 from llmload.store.judgement import judged
@@ -63,14 +63,14 @@ def load_side(source: Source, pairs: int | None, env: Mapping[str, str], usual: 
     `pairs` None takes `decision.repeats` where that is more than one, else `usual`. What is changed for that is in the
     document of the run, so that it is judged again in the same way later.
     """
-    asked = load_runnable(source.file, sets=source.sets, env=env)
+    asked = load(source.file, sets=source.sets, env=env)
     repeats = asked.decision.repeats
     sets = [*source.sets, f"spec.decision.repeats={pairs or (repeats if repeats > 1 else usual)}"]
     if asked.load.requests is not None and not isinstance(asked.load.shape, Trace):
         sets.append(f"spec.decision.max_requests={asked.load.requests}")
     if asked.recommend is not None:  # pairs compare, and climb the same ladder on both sides
         sets.append("spec.recommend=null")
-    return load_runnable(source.file, sets=sets, env=env)
+    return load(source.file, sets=sets, env=env)
 
 
 def check_sides(a: Scenario, b: Scenario) -> None:

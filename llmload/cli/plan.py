@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmload.cells import cell_of
 from llmload.cli import options
-from llmload.domain import cell_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from llmload.analysis.conversations import SessionForecast
     from llmload.analysis.forecast import StepForecast, TraceForecast
-    from llmload.analysis.relative_outlook import Prospect, RelativeOutlook, Variation
+    from llmload.analysis.relative_outlook import RelativeOutlook
     from llmload.analysis.sample_size import Outlook
     from llmload.cli.capacity_plan import CapacityPlan
     from llmload.cli.prefix_plan import PrefixPlan
@@ -95,11 +95,11 @@ def _planned(loaded: Loaded, file: Path, *, explain: bool) -> _Plan:
     from llmload.cli.variations import variations_of
     from llmload.scenario.asked import Trace
     from llmload.scenario.explanation import explain as explained
-    from llmload.scenario.loader import load_cell
+    from llmload.scenario.loader import load_document
     from llmload.scenario.tree import plain as values_of
     from llmload.workload.planning import recording_of
 
-    scenario = load_cell(loaded, file.parent)
+    scenario = load_document(loaded, file.parent)
     steps, gates, shape = forecast(scenario), outlooks(scenario), scenario.load.shape
     trace = forecast_trace(scenario, recording_of(shape)) if isinstance(shape, Trace) else None
     if trace is not None:
@@ -175,6 +175,7 @@ def _document(found: _Plan) -> dict[str, object]:
     from dataclasses import asdict
 
     from llmload.cli.capacity_plan import as_document
+    from llmload.cli.gates_plan import gate_document, relative_document
 
     scenario, trace = found.scenario, found.trace
     document: dict[str, object] = {
@@ -186,8 +187,8 @@ def _document(found: _Plan) -> dict[str, object]:
         "mixture": _mixture_document(found),
         "shared_prefixes": [asdict(prefix) for prefix in found.prefixes],
         "sessions": None if found.sessions is None else asdict(found.sessions),
-        "gates": [_gate_document(outlook) for outlook in found.gates],
-        "relative_gates": [_relative_document(outlook) for outlook in found.relative],
+        "gates": [gate_document(outlook) for outlook in found.gates],
+        "relative_gates": [relative_document(outlook) for outlook in found.relative],
         "capacity": None if found.capacity is None else as_document(found.capacity),
         "notices": scenario.notices,
     }
@@ -216,49 +217,11 @@ def _classes(scenario: Scenario) -> Iterator[str]:
         yield f"class {each.name}: {percent(each.share)} of requests, in every block; {slo}"
 
 
-def _gate_document(outlook: Outlook) -> dict[str, object]:
-    from llmload.analysis.sample_size import BAD_COUNTS
-
-    return {
-        "gate": str(outlook.gate),
-        "step": outlook.step.label,
-        "target": outlook.target,
-        "max_requests": outlook.requests,
-        "looks": outlook.looks,
-        "confidence_per_look": 1 - outlook.alpha,
-        "blocks": outlook.blocks,
-        "can_pass": outlook.most_bad is not None,
-        "most_bad_requests": outlook.most_bad,
-        "smallest_effective_sample": dict(zip(map(str, BAD_COUNTS), outlook.table, strict=True)),
-        "warnings": outlook.warnings,
-    }
-
-
-def _relative_document(outlook: RelativeOutlook) -> dict[str, object]:
-    from dataclasses import asdict
-
-    return {
-        "gate": str(outlook.gate),
-        "step": outlook.step.label,
-        "change": outlook.change,
-        "variations": [
-            {
-                "cv": variation.cv,
-                "paired_cv": variation.paired_cv,
-                "source": variation.source or None,
-                "is_assumed": not variation.source,
-                "designs": [asdict(prospect) for prospect in prospects],
-            }
-            for variation, prospects in outlook.prospects
-        ],
-        "warnings": outlook.warnings,
-    }
-
-
 def _as_text(found: _Plan) -> Iterator[str]:
     import yaml
 
     from llmload.cli.capacity_plan import as_text
+    from llmload.cli.gates_plan import gates_as_text, relative_as_text
     from llmload.cli.prefix_plan import as_text as prefix_as_text
     from llmload.cli.rows_plan import as_text as rows_as_text
     from llmload.cli.rows_plan import lengths_as_text
@@ -283,8 +246,8 @@ def _as_text(found: _Plan) -> Iterator[str]:
     for prefix in found.prefixes:
         yield from prefix_as_text(prefix)
     yield ""
-    yield from _gates(scenario, found.gates)
-    yield from _relative(found.relative)
+    yield from gates_as_text(scenario, found.gates)
+    yield from relative_as_text(found.relative)
     if found.capacity is not None:
         yield ""
         yield from as_text(found.capacity, _span)
@@ -353,74 +316,3 @@ def _span(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _gates(scenario: Scenario, gates: Sequence[Outlook]) -> Iterator[str]:
-    from llmload.analysis.sample_size import BAD_COUNTS
-    from llmload.analysis.wording import level
-    from llmload.promises import Bound
-
-    if not scenario.gates:
-        yield "no gates: the run will be measured, not judged"
-        return
-    yield f"gates, at {level(scenario.decision.confidence)} confidence"
-    for outlook in gates:
-        yield f"  {outlook.gate} [{outlook.step.label}]: {_prospect(outlook)}"
-        cells = (f"{bad}: {'never' if n is None else n}" for bad, n in zip(BAD_COUNTS, outlook.table, strict=True))
-        yield f"    smallest effective sample by bad requests: {', '.join(cells)}"
-        yield from (f"    warning: {warning}" for warning in outlook.warnings)
-    told = {outlook.gate for outlook in gates}
-    yield from (
-        f"  {gate}: decided on what is measured, no sample size to plan"
-        for gate in scenario.gates
-        if gate not in told and isinstance(gate.promise, Bound)
-    )
-
-
-def _relative(outlooks: Sequence[RelativeOutlook]) -> Iterator[str]:
-    """Gates that can say the same, at whatever steps, together."""
-    groups: dict[tuple[object, ...], list[RelativeOutlook]] = {}
-    for outlook in outlooks:
-        groups.setdefault((outlook.change, outlook.prospects, outlook.warnings), []).append(outlook)
-    if groups:
-        yield "  least margin: the smallest with which a server that did not change passes 9 of 10 times"
-    for group in groups.values():
-        yield from (f"  {outlook.gate} [{outlook.step.label}]" for outlook in group)
-        for variation, prospects in group[0].prospects:
-            yield f"    {_variation(variation)}"
-            yield from (f"      {_chances(prospect, group[0].change)}" for prospect in prospects)
-        yield from (f"    warning: {warning}" for warning in group[0].warnings)
-
-
-def _variation(variation: Variation) -> str:
-    if variation.source:
-        paired = f", {variation.paired_cv:.1%} within a pair" if variation.paired_cv != variation.cv else ""
-        return f"runs differ by {variation.cv:.1%}{paired} (CV; {variation.source})"
-    return f"if runs differ by {variation.cv:.0%} (CV; assumed, `llmload calibrate` measures it)"
-
-
-def _chances(prospect: Prospect, change: float) -> str:
-    from llmload.baseline import Design
-
-    against = f"one run against {prospect.n} earlier ones"
-    if prospect.design is Design.PAIRED:
-        against = f"`llmload ab` with {prospect.n} pairs"
-    return (
-        f"{against}: an unchanged server passes {_chance(prospect.passes)}, one that is {change:.0%} worse is caught "
-        f"{_chance(prospect.catches)}; least margin {prospect.least_margin:.1%}"
-    )
-
-
-def _prospect(outlook: Outlook) -> str:
-    if outlook.most_bad is None:
-        return f"can never pass with {outlook.requests:,} requests"
-    return (
-        f"passes with at most {outlook.most_bad} bad of {outlook.requests:,} requests, in up to {outlook.looks} looks"
-    )
-
-
-def _chance(share: float) -> str:
-    """Whole percent; what only rounds to certainty is not called certain."""
-    if share >= 0.995:
-        return "over 99%"
-    return f"{share:.0%}" if share >= 0.005 else "under 1%"

@@ -10,13 +10,14 @@ from tempfile import TemporaryDirectory
 
 from llmload import git
 from llmload.analysis.baselines import fingerprint_id
+from llmload.cells import cell_of
 from llmload.ci.proposal import Recorded, RecordedBaseline
 from llmload.ci.report_commit import Changes
 from llmload.ci.repository import Repository, path_in
 from llmload.cli import baseline_change, stored
 from llmload.cli.baseline_tables import moved
 from llmload.cli.report_files import Rendered, jobs_of, left_over, put, render
-from llmload.domain import RunResult, cell_of
+from llmload.domain import RunResult
 from llmload.errors import DataFileError, UsageError
 from llmload.reporters import wording
 from llmload.reporters.registry import Files

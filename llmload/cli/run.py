@@ -69,7 +69,7 @@ def run(
     from llmload.cli.batch import Batch, apply_all
     from llmload.domain import COMMAND_LINE
     from llmload.scenario.conversion import overridden
-    from llmload.scenario.loader import load_runnable_text
+    from llmload.scenario.loader import load_text
 
     check_writable("--output", output)
     language = options.language(lang, os.environ)
@@ -100,7 +100,7 @@ def run(
     document = {"apiVersion": "llmload/v1", "kind": "Scenario", "metadata": {"name": name}, "spec": spec}
     text = overridden(yaml.safe_dump(document, sort_keys=False), COMMAND_LINE, sets)
     env = dict(os.environ)
-    load_it = partial(load_runnable_text, text, COMMAND_LINE, env=env, directory=directory)
+    load_it = partial(load_text, text, COMMAND_LINE, env=env, directory=directory)
     if save is not None:
         load_it()
         _save(save, text)

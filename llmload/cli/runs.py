@@ -71,7 +71,7 @@ def _print_json(found: Sequence[RunSummary]) -> None:
 
 def _print_table(found: Sequence[RunSummary]) -> None:
     """Columns as wide as they need: an id that is cut off could not be copied."""
-    from llmload.domain import CELL_LABEL, title_of
+    from llmload.cells import CELL_LABEL, title_of
     from llmload.plain_text import plain
 
     lines: list[tuple[str, ...]] = [("run", "scenario", "status", "verdict", "goodput", "framework", "model")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmload.domain import cell_of
+from llmload.cells import cell_of
 from llmload.errors import UsageError
 from llmload.plain_text import plain
 

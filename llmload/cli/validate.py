@@ -65,9 +65,8 @@ _Checked = tuple["Sequence[Problem]", "Sequence[str]"]
 
 def _check(path: Path, sets: Sequence[str], env: Mapping[str, str], *, schema: bool) -> _Checked:
     """The problems of one file, and the sentences that its author should read."""
-    from llmload.errors import NotBuiltError, Problem, ScenarioError, UsageError
+    from llmload.errors import Problem, ScenarioError, UsageError
     from llmload.scenario.base_document import preset_in
-    from llmload.scenario.features import refuse_unbuilt
     from llmload.scenario.loader import read_cells
     from llmload.scenario.text_file import read_file
 
@@ -81,13 +80,6 @@ def _check(path: Path, sets: Sequence[str], env: Mapping[str, str], *, schema: b
     except UsageError as error:
         return [Problem(error.where, 1, 1, "document", error.problem, error.remedy)], ()
     notices = list(cells[0].notices)
-    for loaded in cells:
-        try:
-            refuse_unbuilt(loaded)
-        except NotBuiltError as error:
-            notices += [
-                f"{each.line}:{each.column}: {each.path}: {each.message}. {each.hint}." for each in error.problems
-            ]
     if (count := len(cells)) > 1 or cells[0].cell is not None:
         notices.append(f"its matrix has {count} cell{'s' if count > 1 else ''}; `llmload plan` lists them")
     notices = list(dict.fromkeys(notices))

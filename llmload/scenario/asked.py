@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from llmload.domain import title_of
+from llmload.cells import title_of
 from llmload.promises import Gate, Promised, Slo
 from llmload.scenario.traffic import Workload
 

@@ -21,7 +21,6 @@ from llmload.scenario.document.root import ScenarioDocument
 from llmload.scenario.document.settings import settings_model
 from llmload.scenario.embeddings import settle_embeddings
 from llmload.scenario.extension import EXTENDS, Extended, extend
-from llmload.scenario.features import refuse_unbuilt
 from llmload.scenario.files import beside
 from llmload.scenario.gate_form import gate_of
 from llmload.scenario.interpolation import interpolate
@@ -57,26 +56,9 @@ def load_text(
     return _scenario(check_text(text, source, sets=sets, env=env, directory=directory), directory)
 
 
-def load_runnable(path: Path, *, sets: Sequence[str] = (), env: Mapping[str, str]) -> asked.Scenario:
-    """As `load`, for a run: NotBuiltError for what this version cannot do, one notice for defaults left out."""
-    return _scenario(_runnable(read_document(path, sets=sets, env=env)), path.parent)
-
-
-def load_runnable_text(
-    text: str, source: str, *, sets: Sequence[str] = (), env: Mapping[str, str], directory: Path
-) -> asked.Scenario:
-    """As `load_runnable`, of text that is not a file."""
-    return _scenario(_runnable(check_text(text, source, sets=sets, env=env, directory=directory)), directory)
-
-
 def load_document(loaded: Loaded, directory: Path) -> asked.Scenario:
     """As `load`, of a document that `read_cells` read; `directory` is that of the file."""
     return _scenario(loaded, directory)
-
-
-def load_cell(loaded: Loaded, directory: Path) -> asked.Scenario:
-    """As `load_runnable`, of a document that `read_cells` read; `directory` is that of the file."""
-    return _scenario(_runnable(loaded), directory)
 
 
 def load_resolved(resolved: str) -> asked.Scenario:
@@ -265,11 +247,6 @@ def _judge(merged: Node, cell: Cell | None, basis: _Basis) -> Judged[ScenarioDoc
     combined = [extended.combined(each, judged.node) for each in rest if each not in before]
     told = [extended.told(each) for each in (*own, *(each for each in rest if each in before))]
     return Judged(judged.value, judged.node, [*told, *combined])
-
-
-def _runnable(loaded: Loaded) -> Loaded:
-    refuse_unbuilt(loaded)
-    return loaded
 
 
 def _scenario(loaded: Loaded, directory: Path) -> asked.Scenario:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 
-from llmload.domain import CELL_LABEL
+from llmload.cells import CELL_LABEL
 from llmload.scenario.cell_id import cell_id, spelled
 from llmload.scenario.masking import secrets_in
 from llmload.scenario.nearest import nearest

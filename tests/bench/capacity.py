@@ -27,7 +27,7 @@ from llmload.load.pool import Pool
 from llmload.load.window import Window
 from llmload.planned import Look, Step
 from llmload.scenario.asked import Recommend, Scenario, Simulator
-from llmload.scenario.loader import load_runnable
+from llmload.scenario.loader import load
 from llmload.simulator.process import SimulatorProcess, start
 from llmload.target.probe import Probed, probe
 from llmload.verdict import Caveat
@@ -309,7 +309,7 @@ def scenario_of(kind: Kind, url: str, replicas: int, folder: Path) -> Scenario:
     )
     path = folder / "capacity.yaml"
     path.write_text(written)
-    return load_runnable(path, env={})
+    return load(path, env={})
 
 
 def refuse_late(caveats: Sequence[Caveat], where: str) -> None:

@@ -14,7 +14,7 @@ from llmload.analysis.search import CLOSE_ENOUGH, MOST_STEPS
 from llmload.capacity import Profile
 from llmload.promises import Slo
 from llmload.scenario.asked import Scenario
-from llmload.scenario.loader import load_runnable_text
+from llmload.scenario.loader import load_text
 from llmload.scenario.resolve import RECOMMENDED_SLO
 from tests.docs.command_help import lacks
 from tests.docs.migration_tables import command
@@ -26,7 +26,7 @@ WHOLE, COST = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def loaded(text: str, directory: Path = ROOT) -> Scenario:
-    return load_runnable_text(text, "capacity.yaml", env={}, directory=directory)
+    return load_text(text, "capacity.yaml", env={}, directory=directory)
 
 
 def test_its_scenario_asks_for_what_the_page_says() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llmload.scenario.loader import load_runnable, load_runnable_text
+from llmload.scenario.loader import load, load_text
 from llmload.scenario.traffic import NoiseImages, Synthetic
 from llmload.workload.noise import noise_png
 
@@ -20,18 +20,16 @@ SIZES = re.findall(r"^\| (\d+) x (\d+) \| (\d+) kB", PAGE, re.MULTILINE)
 def test_its_example_is_valid_and_says_the_defaults() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     text = HEAD + "".join(f"  {line}\n" for line in block.splitlines())
-    prompts = load_runnable_text(text, "images.md", env={}, directory=ROOT).workload.prompts
+    prompts = load_text(text, "images.md", env={}, directory=ROOT).workload.prompts
     assert isinstance(prompts, Synthetic)
     assert prompts.images == NoiseImages(1, 512, 512)
-    bare = load_runnable_text(
-        f"{HEAD}  workload: {{prompts: {{synthetic: {{images: {{}}}}}}}}\n", "s", env={}, directory=ROOT
-    )
+    bare = load_text(f"{HEAD}  workload: {{prompts: {{synthetic: {{images: {{}}}}}}}}\n", "s", env={}, directory=ROOT)
     assert isinstance(bare.workload.prompts, Synthetic)
     assert bare.workload.prompts.images == prompts.images
 
 
 def test_the_scenario_that_it_names_has_images() -> None:
-    prompts = load_runnable(ROOT / "scenarios/images.yaml", env={}).workload.prompts
+    prompts = load(ROOT / "scenarios/images.yaml", env={}).workload.prompts
     assert isinstance(prompts, Synthetic)
     assert prompts.images is not None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmload.scenario.asked import Launch
-from llmload.scenario.loader import load_runnable_text
+from llmload.scenario.loader import load_text
 from llmload.target.guardian import UNASKED_GRACE_S
 from llmload.target.launch import GRACE_S, HURRIED_GRACE_S
 from llmload.target.server_log import TAIL_CHARACTERS
@@ -21,7 +21,7 @@ HEAD = "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: page}\nspec:\n"
 def test_its_scenario_is_valid() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     text = HEAD + textwrap.indent(block, "  ")
-    place = load_runnable_text(text, "launch.md", env={"HF_TOKEN": "hf_1234"}, directory=Path()).target.place
+    place = load_text(text, "launch.md", env={"HF_TOKEN": "hf_1234"}, directory=Path()).target.place
     assert isinstance(place, Launch)
     assert (place.command[:2], place.ready_timeout_s) == (("vllm", "serve"), 600.0)
 

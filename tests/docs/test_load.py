@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llmload.scenario.loader import load_runnable_text
+from llmload.scenario.loader import load_text
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "load.md").read_text(encoding="utf-8")
@@ -17,7 +17,7 @@ HEAD = "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  ta
 
 def loaded(load: str) -> str:
     indented = "".join(f"  {line}\n" for line in load.splitlines())
-    scenario = load_runnable_text(HEAD + indented, "load.md", env={}, directory=ROOT / "scenarios")
+    scenario = load_text(HEAD + indented, "load.md", env={}, directory=ROOT / "scenarios")
     return type(scenario.load.shape).__name__
 
 

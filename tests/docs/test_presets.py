@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import llmload
-from llmload.scenario.loader import load_runnable, load_runnable_text
+from llmload.scenario.loader import load, load_text
 from tests.docs.command_help import lacks
 from tests.docs.migration_tables import command
 
@@ -26,7 +26,7 @@ COMMANDS = [line.partition("  #")[0].strip() for line in PAGE.splitlines() if li
 
 def test_its_scenario_is_valid() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    found = load_runnable_text(block, "presets.md", env={}, directory=ROOT / "scenarios")
+    found = load_text(block, "presets.md", env={}, directory=ROOT / "scenarios")
     assert found.slo is not None
     assert found.slo.ttft_ms == 450
 
@@ -50,7 +50,7 @@ def test_its_table_says_what_the_preset_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", PACKAGE)
 def test_scenarios_shows_every_preset(name: str) -> None:
-    found = load_runnable(ROOT / "scenarios" / f"{name}.yaml", env={})
+    found = load(ROOT / "scenarios" / f"{name}.yaml", env={})
     assert f"extends: [preset:{name}]" in found.document.text
 
 

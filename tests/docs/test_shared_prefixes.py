@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from llmload.scenario.document.shared_prefix import SharedPrefix
-from llmload.scenario.loader import load_runnable_text
+from llmload.scenario.loader import load_text
 from llmload.scenario.traffic import HITS_TOLERANCE
 from llmload.scenario.traffic import SharedPrefix as Resolved
 from llmload.workload.shared_prefix import popularity
@@ -18,7 +18,7 @@ HEAD = "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  ta
 def test_its_example_is_valid() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     indented = "".join(f"  {line}\n" for line in block.splitlines())
-    found = load_runnable_text(HEAD + indented, "shared-prefixes.md", env={}, directory=Path())
+    found = load_text(HEAD + indented, "shared-prefixes.md", env={}, directory=Path())
     assert found.workload.prefixes == {None: Resolved(320, 8, 1.0, 0.6)}
 
 

@@ -15,7 +15,7 @@ from llmload.promises import Slo
 from llmload.scenario import asked
 from llmload.scenario.document.target import PROFILES
 from llmload.scenario.lengths import Fixed, Lognormal, Normal, Uniform
-from llmload.scenario.loader import load, load_cell, load_document, load_resolved, load_runnable, load_text, read_cells
+from llmload.scenario.loader import load, load_document, load_resolved, load_text, read_cells
 from llmload.scenario.traffic import Synthetic, Workload
 from llmload.simulator.profiles import PROFILES as SIMULATED
 
@@ -162,7 +162,7 @@ def reads_back(before):
 )
 def test_a_run_s_stored_document_keeps_its_notice(path):
     for loaded in read_cells(path, env={}):
-        before = load_cell(loaded, path.parent)
+        before = load_document(loaded, path.parent)
         after = load_resolved(before.document.resolved)
         assert after.notices == before.notices
         assert after.reports == before.reports
@@ -170,7 +170,7 @@ def test_a_run_s_stored_document_keeps_its_notice(path):
 
 @pytest.mark.parametrize("framework", sorted({*REGISTRY} - {"openai"}))
 def test_every_framework_has_a_runnable_scenario_that_declares_settings(framework):
-    found = load_runnable(ROOT / "scenarios" / f"{framework}.yaml", env={})
+    found = load(ROOT / "scenarios" / f"{framework}.yaml", env={})
     check_reachable(found)
     assert found.target.framework == framework
     assert found.target.declared

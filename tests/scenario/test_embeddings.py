@@ -10,7 +10,7 @@ import pytest
 from llmload.errors import ScenarioError
 from llmload.scenario.asked import Scenario
 from llmload.scenario.lengths import Fixed
-from llmload.scenario.loader import load_resolved, load_runnable_text
+from llmload.scenario.loader import load_resolved, load_text
 from llmload.scenario.traffic import PromptFile
 
 HEAD = "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  target: {url: http://h:1}\n"
@@ -18,7 +18,7 @@ HEAD = "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  ta
 
 def read(workload: str, directory: Path = Path()) -> Scenario:
     text = f"{HEAD}  workload: {{api: embeddings{workload}}}\n"
-    return load_runnable_text(text, "s.yaml", env={}, directory=directory)
+    return load_text(text, "s.yaml", env={}, directory=directory)
 
 
 def test_nothing_is_streamed_sampled_or_answered() -> None:

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmload.analysis.fingerprint import fingerprint_of
-from llmload.domain import RunHeader, cell_of, title_of
+from llmload.cells import cell_of, title_of
+from llmload.domain import RunHeader
 from llmload.errors import ScenarioError
 from llmload.scenario.cell_id import LONGEST_ID, cell_id
-from llmload.scenario.loader import cells_of_text, check_text, load_cell, load_resolved
+from llmload.scenario.loader import cells_of_text, check_text, load_document, load_resolved
 from llmload.scenario.source import Loaded
 from llmload.scenario.tree import Items, Node, Place, Scalar, read
 from llmload.shards import Shard
@@ -114,7 +115,7 @@ def test_neither_the_order_of_keys_nor_of_pairs_changes_what_a_cell_is_called(da
 
 def test_a_cell_is_a_scenario_without_a_matrix_that_knows_its_id():
     one, other = cells("    load.requests: [100, 200]\n")
-    found = [load_cell(loaded, Path()) for loaded in (one, other)]
+    found = [load_document(loaded, Path()) for loaded in (one, other)]
     assert [each.load.requests for each in found] == [100, 200]
     assert [cell_of(each.labels) for each in found] == ["requests=100", "requests=200"]
     assert {each.name for each in found} == {"s"}
@@ -376,7 +377,7 @@ def test_a_matrix_that_explodes_is_refused_before_it_is_made():
 
 
 def test_cells_that_differ_in_their_slo_alone_are_no_baseline_of_one_another():
-    found = [load_cell(loaded, Path()) for loaded in cells("    slo: [{ttft: 1s}, {ttft: 2s}]\n")]
+    found = [load_document(loaded, Path()) for loaded in cells("    slo: [{ttft: 1s}, {ttft: 2s}]\n")]
     names = random.Random(1).sample(range(100), 2)
     headers = [
         RunHeader(str(name), each.name, "", "0.1", "", "", "", "", each.labels, {})

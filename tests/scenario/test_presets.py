@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 import llmload
 from llmload.analysis.sample_size import check_reachable
 from llmload.scenario.base_document import read_base
-from llmload.scenario.loader import load, load_runnable_text
+from llmload.scenario.loader import load, load_text
 from llmload.scenario.preset_folders import Folder, known_presets, preset_folders, presets_named
 from llmload.scenario.schema import preset_schema
 from llmload.scenario.tree import Place, plain
@@ -41,7 +41,7 @@ def test_a_preset_of_the_package_is_valid_and_says_where_its_numbers_come_from(n
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scenario_of_a_preset_and_a_target_is_whole(name: str) -> None:
-    found = load_runnable_text(SCENARIO.replace("NAME", name), "s.yaml", env={}, directory=Path())
+    found = load_text(SCENARIO.replace("NAME", name), "s.yaml", env={}, directory=Path())
     check_reachable(found)
     assert found.load.requests
     assert (found.slo is None) == (name == "batch-offline")

@@ -13,7 +13,7 @@ from llmload.errors import DataFileError, ScenarioError
 from llmload.planned import Look, Step
 from llmload.scenario import row_images
 from llmload.scenario.asked import Scenario
-from llmload.scenario.loader import load_resolved, load_runnable_text
+from llmload.scenario.loader import load_resolved, load_text
 from llmload.workload.file_plan import FilePlan
 from llmload.workload.noise import noise_png
 from llmload.workload.planning import longest_request, plan_look
@@ -35,7 +35,7 @@ def read(folder: Path, target: str = "{url: 'http://h:1'}") -> Scenario:
     text = (
         f"{HEAD}  target: {target}\n  workload: {{prompts: {FILE}}}\n  load: {{requests: 1, warmup: {{requests: 0}}}}\n"
     )
-    return load_runnable_text(text, "s.yaml", env={}, directory=folder)
+    return load_text(text, "s.yaml", env={}, directory=folder)
 
 
 def sent(scenario: Scenario) -> object:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llmload.reporters.registry import REPORTERS
-from llmload.scenario.loader import load_runnable_text
+from llmload.scenario.loader import load_text
 
 HEAD = "apiVersion: llmload/v1\nkind: Scenario\nmetadata: {name: s}\nspec:\n"
 URL = "  target: {url: http://localhost:8000}\n"
@@ -35,5 +35,5 @@ URL = "  target: {url: http://localhost:8000}\n"
     ],
 )
 def test_what_asks_for_nothing_unbuilt_runs(spec):
-    found = load_runnable_text(HEAD + URL + spec, "s.yaml", env={}, directory=Path())
+    found = load_text(HEAD + URL + spec, "s.yaml", env={}, directory=Path())
     assert set(found.reports.formats) <= set(REPORTERS)
