@@ -13,6 +13,7 @@ from llmload.capacity import Advice, Recommendation
 from llmload.domain import RunResult, StepResult
 from llmload.latency import LatencySummary
 from llmload.plain_text import plain
+from llmload.promises import Slo
 from llmload.scenario.secrets import MASK, names_secret
 from llmload.serving import GpuFigures, ServerFigures
 from llmload.units import format_number
@@ -174,11 +175,10 @@ def _run(result: RunResult, say: _Say) -> Section:
 
 
 def _limits(result: RunResult, say: _Say) -> Section:
-    slo, knee = result.slo, result.knee
-    rows: list[tuple[str, Cell]] = []
-    if slo is not None:
-        rows += [("TTFT at most, ms", _ms(slo.ttft_ms)), ("TPOT at most, ms", _ms(slo.tpot_ms))]
-        rows += [("E2E at most, ms", _ms(slo.e2e_ms))]
+    knee = result.knee
+    rows: list[tuple[str, Cell]] = [] if result.slo is None else _limits_of(result.slo, "")
+    for name, slo in result.slo_by_class.items():
+        rows += _limits_of(slo, f" of the class {say(name)}")
     if knee is not None:
         rows += [
             ("goodput wanted, % of requests within the SLO", _percent(knee.target)),
@@ -186,6 +186,11 @@ def _limits(result: RunResult, say: _Say) -> Section:
             (f"first saturated {say(knee.axis)}", _plain(knee.saturation)),
         ]
     return Section("SLO and its limits", (), _named(rows))
+
+
+def _limits_of(slo: Slo, whose: str) -> list[tuple[str, Cell]]:
+    terms = (("TTFT", slo.ttft_ms), ("TPOT", slo.tpot_ms), ("E2E", slo.e2e_ms))
+    return [(f"{term}{whose} at most, ms", _ms(limit)) for term, limit in terms]
 
 
 _STEP_HEAD = (

@@ -14,6 +14,7 @@ from llmload.analysis.briefing import BEGIN, END, LONGEST, SHORTER, briefing_of
 from llmload.analysis.briefing_sections import sections_of
 from llmload.analysis.claimed_figures import unknown_figures
 from llmload.domain import RunResult, TargetFacts
+from llmload.promises import Slo
 from llmload.scenario.secrets import Scrubber
 from llmload.units import format_number
 from llmload.verdict import Caveat
@@ -54,6 +55,14 @@ def test_every_load_level_is_told_with_its_figures(result: RunResult) -> None:
     for step in result.steps:
         assert f"\n{step.step.label} | {step.metrics.attempts} | " in data
     assert f"verdict: {result.status.value}" in data
+
+
+def test_the_limits_of_each_class_of_traffic_are_told() -> None:
+    mixed = replace(CLEAN, slo=None, slo_by_class={"chat": Slo(ttft_ms=430.0), "rag": Slo(ttft_ms=2900.0)})
+    data = data_of(briefing_of(mixed, "en").text)
+    assert "\nTTFT of the class chat at most, ms: 430" in data
+    assert "\nTTFT of the class rag at most, ms: 2900" in data
+    assert "TTFT at most" not in data
 
 
 def test_the_recommendation_is_told_with_its_sum() -> None:
