@@ -32,7 +32,8 @@ def image_refusals(target: Target | None, workload: Workload) -> Iterator[tuple[
         api = workload.api or target.api or next(iter(dialects))
         if api in dialects and not dialects[api].takes_messages:
             able = [name for name, dialect in dialects.items() if dialect.takes_messages]
-            hint = f"Write target.api: {' or '.join(able)}" if able else "Delete it: this framework has no such API"
+            where_api = "Delete workload.api" if workload.api else f"Write target.api: {' or '.join(able)}"
+            hint = where_api if able else "Delete it: this framework has no such API"
             yield where, f"images need an API that takes messages, and {api} takes one bare prompt", hint
 
 

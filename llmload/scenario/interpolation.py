@@ -98,6 +98,8 @@ class _Filling:
             return spelled(node)
         if node is not None:
             message, hint = f"{key} is a list or a map, which stands in no text", "Refer to a key of single values"
+        elif self.cell is None and path[:2] == ("spec", "matrix"):
+            message, hint = "a value of the matrix cannot refer to another one", "Write the value itself"
         elif self.cell is None:
             message, hint = "there is no matrix to refer to here", "Write spec.matrix with that key, or delete it"
         else:

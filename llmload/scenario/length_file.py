@@ -176,14 +176,14 @@ def _place(names: list[str], column: str) -> int:
 def _whole(tokens: object, name: str) -> int:
     if isinstance(tokens, bool) or not isinstance(tokens, int) or not 0 <= tokens <= _MOST_TOKENS:
         shown = "missing" if tokens is None else repr(tokens)
-        raise BadRowError(f"{name} is {_cut(shown)}, not a number of tokens")
+        raise BadRowError(f"{name} is {_cut(shown)}, not a whole number of tokens up to {_MOST_TOKENS:,}")
     return tokens
 
 
 def _digits(cell: str, name: str) -> int:
     text = cell.strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 8 and int(text) <= _MOST_TOKENS):
-        raise BadRowError(f"{name} is {_cut(repr(text))}, not a number of tokens")
+        raise BadRowError(f"{name} is {_cut(repr(text))}, not a whole number of tokens up to {_MOST_TOKENS:,}")
     return int(text)
 
 

@@ -100,7 +100,7 @@ def _read(name: str, where: str, folder: Path) -> bytes:
             raise BadRowError(f"{where}: there is no file {shown(name)} below the folder of this one")
         with path.open("rb") as file:
             data = file.read(MOST_IMAGE_BYTES + 1)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # a link to itself is a RuntimeError before Python 3.13
         if isinstance(error, BadRowError):
             raise
         raise BadRowError(f"{where}: {shown(name)} cannot be read ({type(error).__name__})") from None

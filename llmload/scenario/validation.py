@@ -96,7 +96,7 @@ def _trouble(model: type[BaseModel], error: ErrorDetails, root: Node, prefix: tu
     last = error["loc"][-1] if error["loc"] else None
     if error["type"] == "extra_forbidden":
         known = known_keys(model, path[:-1])
-        message, hint = f"unknown key {path[-1]!r}", nearest(str(path[-1]), known)
+        message, hint = _refused_key(str(path[-1]), known, root, path[:-1])
         return Trouble(key_place(root, path), format_path(prefix + path), message, hint)
     if error["type"] == "missing":
         shown = format_path((*prefix, *path, str(last)))
@@ -108,6 +108,16 @@ def _trouble(model: type[BaseModel], error: ErrorDetails, root: Node, prefix: tu
         scrubber = Scrubber([str(node.value)])
         message, hint = scrubber.scrub(message), scrubber.scrub(hint)
     return Trouble((find(root, path) or root).place, format_path(prefix + path), message, hint)
+
+
+def _refused_key(key: str, known: Sequence[str], root: Node, parent: tuple[Step, ...]) -> tuple[str, str]:
+    """A key that nothing knows, or one of an alternative to what is written beside it."""
+    beside = find(root, parent)
+    if key not in known or not isinstance(beside, Entries):
+        return f"unknown key {key!r}", nearest(key, known)
+    written = [str(name.value) for name, _ in beside.pairs]
+    others = ", ".join(other for other in written if other != key and other in known)
+    return f"{key} cannot stand beside {others}", "Keep one of them: each is a way of its own to say this"
 
 
 def key_place(root: Node, path: tuple[Step, ...]) -> Place:

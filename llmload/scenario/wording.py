@@ -62,6 +62,8 @@ def say(error: ErrorDetails) -> tuple[str, str]:  # noqa: PLR0911 - one line per
         case "string_pattern_mismatch":
             hint = _PATTERNS.get(str(context["pattern"]), "Write one line of text")
             return f"{describe(found)} is not written as it must be", hint
+        case "too_short" if isinstance(found, list) and found:
+            return f"it has {len(found)} of {context['min_length']} values", f"Write {context['min_length']} values"
         case "string_too_short" | "too_short":
             return "nothing is written here", "Write a value, or delete the line"
         case "string_too_long" | "too_long":

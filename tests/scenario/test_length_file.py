@@ -166,8 +166,9 @@ def test_all_bad_rows_are_told_at_once_the_first_twenty_at_their_lines(tmp_path:
     with pytest.raises(DataFileError) as caught:
         scenario(tmp_path)
     told = str(caught.value).splitlines()
-    assert told[0].startswith(f"{tmp_path}/l.csv:5: input_tokens is 'x', not a number of tokens. Correct the row")
-    assert told[1:3] == [f"{tmp_path}/l.csv:{line}: input_tokens is 'x', not a number of tokens" for line in (6, 7)]
+    words = "input_tokens is 'x', not a whole number of tokens up to 10,000,000"
+    assert told[0].startswith(f"{tmp_path}/l.csv:5: {words}. Correct the row")
+    assert told[1:3] == [f"{tmp_path}/l.csv:{line}: {words}" for line in (6, 7)]
     assert (len(told), told[-1]) == (21, "and 5 more bad rows")
 
 

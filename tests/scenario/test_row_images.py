@@ -86,6 +86,7 @@ def test_who_sends_a_window_reads_no_file(tmp_path: Path) -> None:
         pytest.param("../secret.png", "is outside the folder", id="above the folder"),
         pytest.param("/etc/hostname", "is outside the folder", id="absolute"),
         pytest.param("link.png", "is outside the folder", id="a link that leads out"),
+        pytest.param("loop.png", "loop.png' ", id="a link to itself"),
         pytest.param("rows.jsonl", "is no PNG, JPEG, GIF or WebP", id="no image"),
         pytest.param(".", "there is no file", id="a folder"),
         pytest.param("a\x00b", "cannot be read", id="no name"),
@@ -102,6 +103,7 @@ def test_what_cannot_be_sent_is_told_at_its_line(url: object, words: str, tmp_pa
     folder.mkdir()
     (tmp_path / "secret.png").write_bytes(PNG)
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "loop.png").symlink_to("loop.png")
     (folder / "good.png").write_bytes(PNG)
     (folder / "rows.jsonl").write_text(row("good.png") + row(url))
     with pytest.raises(DataFileError) as caught:
