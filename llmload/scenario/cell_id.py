@@ -46,9 +46,13 @@ def cell_id(values: Mapping[str, Node]) -> str:
 
 
 def _names(keys: tuple[str, ...]) -> dict[str, str]:
-    """What stands for each key, where two end alike the whole of it; `gates[0]` is spelled gates.0."""
+    """What stands for each key: its end, or the whole of it where two end alike or, as an id, it would be an option.
+
+    `gates[0]` is spelled gates.0.
+    """
     last = [key.rpartition(".")[2] for key in keys]
-    shown = (key if last.count(name) > 1 else name for key, name in zip(keys, last, strict=True))
+    is_short = (last.count(name) == 1 and not name.startswith("-") for name in last)
+    shown = (name if short else key for key, name, short in zip(keys, last, is_short, strict=True))
     return {key: name.replace("[", ".").replace("]", "") for key, name in zip(keys, shown, strict=True)}
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmload.analysis.fingerprint import fingerprint_of
-from llmload.cells import cell_of, title_of
+from llmload.cells import CELL_LABEL, cell_of, title_of
 from llmload.domain import RunHeader
 from llmload.errors import ScenarioError
 from llmload.scenario.cell_id import LONGEST_ID, cell_id
@@ -167,6 +167,12 @@ def test_an_id_is_one_word_of_a_shell_a_file_name_and_its_own_glob(values):
 )
 def test_ids_are_readable(values, expected):
     assert cell_id({key: node(text) for key, text in values.items()}) == expected
+
+
+def test_the_id_of_a_key_that_looks_like_an_option_names_a_cell_all_the_same():
+    name = cell_id({"workload.sampling.-x": node("1")})
+    assert name == "workload.sampling.-x=1"
+    assert cell_of({CELL_LABEL: name}) == name
 
 
 def test_what_an_id_cannot_spell_is_told_apart_by_a_hash():
