@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import IO
 
 from llmload.errors import DataFileError
 from llmload.scenario.corpus import Stamp
@@ -29,6 +30,11 @@ def ordinary(path: str, remedy: str) -> Stamp:
         kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no ordinary file"
         raise DataFileError(path, f"is {kind}", remedy)
     return stamp_of(found)
+
+
+def open_ordinary(path: str | Path) -> IO[bytes]:
+    """A file that was `ordinary`, to be read: were it a pipe by now, opening it would wait for whoever writes it."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
 
 
 def stamp_of(found: os.stat_result) -> Stamp:

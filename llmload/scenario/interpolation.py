@@ -28,6 +28,27 @@ def interpolate(
     return filling.node(root, path), filling.troubles
 
 
+def references(scalar: Scalar) -> tuple[str, ...]:
+    """The variables of the environment that a value refers to, by name."""
+    inside = (_INSIDE.fullmatch(found[1]) for found in _REFERENCE.finditer(str(scalar.value)) if found[0] != "$${")
+    return tuple(found[1] for found in inside if found)
+
+
+def as_it_is(node: Node) -> Node:
+    """A value whose variables are filled in, so that filling it in once more leaves it: what a variable holds, such as
+    the title of a pull request, must not name another one.
+    """
+    match node:
+        case Scalar(str(text)):
+            return replace(node, value=text.replace("${", "$${"))
+        case Scalar():
+            return node
+        case Items(nodes, place):
+            return Items(tuple(map(as_it_is, nodes)), place)
+        case Entries(pairs, place):
+            return Entries(tuple((key, as_it_is(value)) for key, value in pairs), place)
+
+
 class _Filling:
     def __init__(self, env: Mapping[str, str], cell: Mapping[str, Node] | None) -> None:
         self.env, self.cell = env, cell

@@ -13,7 +13,6 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import IO
 
 import orjson
@@ -22,7 +21,7 @@ from llmload.errors import DataFileError
 from llmload.plain_text import plain
 from llmload.scenario.bad_row import BadRowError
 from llmload.scenario.corpus import Stamp
-from llmload.scenario.file_kinds import changed, check_kind, ordinary, reason_of, spans_of, stamp_of
+from llmload.scenario.file_kinds import changed, check_kind, open_ordinary, ordinary, reason_of, spans_of, stamp_of
 from llmload.scenario.lengths import LengthPairs, LengthsFound
 from llmload.scenario.prompt_rows import read_record
 from llmload.scenario.row_spans import BrokenFileError, Spans, record_spans
@@ -64,7 +63,7 @@ def raised_to_one(name: str, rows: int) -> str:
 @lru_cache(maxsize=16)
 def _open(path: str, columns: tuple[str, str], stamp: Stamp) -> OpenedLengths:
     """A scenario's lengths are read when it is loaded and asked for again at each window."""
-    with Path(path).open("rb") as file:
+    with open_ordinary(path) as file:
         opened = _Rows(path, columns).read(file)
         if stamp_of(os.fstat(file.fileno())) != stamp:
             raise changed(path)

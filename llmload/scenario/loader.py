@@ -26,7 +26,7 @@ from llmload.scenario.gate_form import gate_of
 from llmload.scenario.interpolation import interpolate
 from llmload.scenario.length_facts import settle_lengths
 from llmload.scenario.masking import quotable_lines, quotable_sets, scrub_text
-from llmload.scenario.matrix import MATRIX, Cell, Matrix, label_troubles, laid_over, matrix_of, of_cells
+from llmload.scenario.matrix import MATRIX, Cell, Matrix, label_troubles, laid_over, matrix_of, named_secrets, of_cells
 from llmload.scenario.named_files import named_from
 from llmload.scenario.overrides import FILE as SETS
 from llmload.scenario.overrides import override
@@ -193,7 +193,9 @@ def _cells(merged: Node, env: Mapping[str, str]) -> tuple[Node, tuple[Cell | Non
     node = find(merged, MATRIX)
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return merged, (None,), []
+    secrets = list(named_secrets(node, MATRIX))
     node, troubles = interpolate(node, env, path=MATRIX)
+    troubles += secrets
     if not isinstance(node, Entries):
         hint = "Write keys with lists of values, like {load.concurrency: [[1, 10], [50]]}"
         return merged, (), [*troubles, Trouble(node.place, format_path(MATRIX), "no map of keys and values", hint)]

@@ -13,9 +13,11 @@ from math import prod
 
 from llmload.cells import CELL_LABEL
 from llmload.scenario.cell_id import cell_id, spelled
+from llmload.scenario.interpolation import as_it_is, references
 from llmload.scenario.masking import secrets_in
 from llmload.scenario.nearest import nearest
 from llmload.scenario.overrides import Path, path_at, put_at
+from llmload.scenario.secrets import names_secret
 from llmload.scenario.tree import Entries, Items, Node, Place, Scalar, Step, Trouble, find, format_path, scalars
 
 MATRIX: tuple[Step, ...] = ("spec", "matrix")
@@ -67,6 +69,18 @@ def matrix_of(root: Entries) -> Matrix:
     return Matrix(() if reader.troubles else cells, tuple(reader.troubles))
 
 
+def named_secrets(node: Node, path: tuple[Step, ...]) -> Iterator[Trouble]:
+    """The values of a matrix at `path`, its variables not filled in yet, that refer to what is called a secret.
+
+    Whatever varies stands in the name of its cell: in folders, labels and titles.
+    """
+    for below, scalar in scalars(node, path):
+        if secret := next((name for name in references(scalar) if names_secret(name)), None):
+            message = f"${{{secret}}} is called a secret, and what varies stands in the name of the cell"
+            hint = "Vary the name of a variable, such as target.api_key.env: [KEY_A, KEY_B], or write one file for each"
+            yield Trouble(scalar.place, format_path(below), message, hint)
+
+
 def laid_over(root: Node, cell: Cell) -> tuple[Node, list[Trouble]]:
     """The document of one cell: without the matrix, its values where the keys say, its id among the labels."""
     spec = find(root, MATRIX[:1])
@@ -76,7 +90,7 @@ def laid_over(root: Node, cell: Cell) -> tuple[Node, list[Trouble]]:
         root = Entries(tuple((key, rest if node is spec else node) for key, node in root.pairs), root.place)
     troubles: list[Trouble] = []
     for key, node in cell.values.items():
-        laid = put_at(root, cell.paths[key], node)
+        laid = put_at(root, cell.paths[key], as_it_is(node))
         if isinstance(laid, Trouble):
             troubles.append(laid)
         else:

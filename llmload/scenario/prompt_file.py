@@ -11,14 +11,13 @@ import os
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import IO
 
 from llmload.errors import DataFileError
 from llmload.plain_text import plain
 from llmload.scenario.bad_row import BadRowError
 from llmload.scenario.corpus import Corpus, Reading, Stamp
-from llmload.scenario.file_kinds import changed, check_kind, ordinary, reason_of, spans_of, stamp_of
+from llmload.scenario.file_kinds import changed, check_kind, open_ordinary, ordinary, reason_of, spans_of, stamp_of
 from llmload.scenario.prompt_rows import (
     CHARACTERS_PER_TOKEN,
     DEFAULT_OUTPUT_TOKENS,
@@ -48,7 +47,7 @@ def open_corpus(reading: Reading) -> Corpus:
 @lru_cache(maxsize=4)
 def _index(reading: Reading, stamp: Stamp) -> Corpus:
     """It is read when its scenario is loaded and asked for again at each step; it is read once while it stays."""
-    with Path(reading.path).open("rb") as file:
+    with open_ordinary(reading.path) as file:
         corpus = _Rows(reading, stamp).read(file)
         if stamp_of(os.fstat(file.fileno())) != stamp:
             raise changed(reading.path)

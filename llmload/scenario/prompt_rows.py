@@ -17,7 +17,7 @@ import orjson
 
 from llmload.scenario.bad_row import BadRowError, shown
 from llmload.scenario.corpus import Reading
-from llmload.scenario.row_images import image_part
+from llmload.scenario.row_images import RowImages
 from llmload.scenario.row_spans import MOST_ROW_BYTES
 from llmload.scenario.tool_rows import call_text, called, characters_of, check_answered, request_fields
 
@@ -26,6 +26,7 @@ DEFAULT_OUTPUT_TOKENS = 512
 """Asked of the answer where neither the scenario nor the row says how long it is to be."""
 
 _MOST_TOKENS = 10_000_000
+_MOST_NESTED = 250
 _LENGTHS = ("output_tokens", "max_tokens", "max_completion_tokens")
 _LENGTH_NAMES = frozenset(_LENGTHS)
 _ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -79,7 +80,8 @@ def _read_openai(folder: Path, raw: bytes) -> Row:
         raise BadRowError('no list of messages; write {"messages": [{"role": "user", "content": "..."}]}')
     messages = _texts(told)
     if messages is None:
-        messages = [_message(message, place, folder) for place, message in enumerate(told, start=1)]
+        images = RowImages(folder)
+        messages = [_message(message, place, images) for place, message in enumerate(told, start=1)]
         check_answered(messages)
     if not isinstance(row, dict) or len(row) == 1:  # nothing beside its messages
         return _conversation(messages, 0)
@@ -106,7 +108,7 @@ def _texts(told: Sequence[object]) -> Sequence[Message] | None:
     return messages
 
 
-def _message(message: object, place: int, folder: Path) -> Message:
+def _message(message: object, place: int, images: RowImages) -> Message:
     where = f"message {place}"
     if not isinstance(message, dict):
         raise BadRowError(f"{where} is not an object")
@@ -116,7 +118,7 @@ def _message(message: object, place: int, folder: Path) -> Message:
     calls, content = called(message, where), message.get("content")
     kept: dict[str, object] = {"role": role, "content": None}
     if content is not None or not calls:  # who calls a tool need not say anything
-        kept["content"] = _content(content, where, folder)
+        kept["content"] = _content(content, where, images)
     if calls:
         kept["tool_calls"] = calls
     name = message.get("name")
@@ -127,18 +129,18 @@ def _message(message: object, place: int, folder: Path) -> Message:
     return {**kept, "name": name} if isinstance(name, str) else kept
 
 
-def _content(content: object, where: str, folder: Path) -> object:
+def _content(content: object, where: str, images: RowImages) -> object:
     if isinstance(content, str):
         return content
     if not isinstance(content, list) or not content:
         raise BadRowError(f"{where} has no text")
-    return [_part(part, where, folder) for part in content]
+    return [_part(part, where, images) for part in content]
 
 
-def _part(part: object, where: str, folder: Path) -> dict[str, object]:
+def _part(part: object, where: str, images: RowImages) -> dict[str, object]:
     kind = part.get("type") if isinstance(part, dict) else None
     if isinstance(part, dict) and kind == "image_url":
-        return image_part(part, where, folder)
+        return images.sent(part, where)
     if not isinstance(part, dict) or kind != "text":
         raise BadRowError(f"{where} has a part of type {shown(kind)}, and parts are text or image_url")
     if not isinstance(part.get("text"), str):
@@ -294,6 +296,11 @@ def _text(raw: bytes) -> str:
 
 def _json(raw: bytes) -> object:
     try:
-        return orjson.loads(raw)
+        row: object = orjson.loads(raw)
+        if raw.count(b"{") + raw.count(b"[") > _MOST_NESTED:
+            orjson.dumps([row])  # it reads deeper than it writes
     except ValueError as error:
         raise BadRowError(f"not JSON ({str(error)[:100]})") from None
+    except TypeError:
+        raise BadRowError(f"nested deeper than {_MOST_NESTED} levels, which nobody sends") from None
+    return row

@@ -15,14 +15,19 @@ import orjson
 
 from llmload.frameworks.replies import items, member
 from llmload.scenario.bad_row import BadRowError, shown
+from llmload.scenario.file_kinds import open_ordinary
 
 MOST_IMAGE_BYTES = 20 * 2**20
 """Of one file. Larger ones are more than servers take."""
 
+MOST_IMAGES = 1_000
+"""Of one row."""
+
+_MOST_ROW_BYTES = 128 * 2**20  # of all images of a row, as they are sent: a few bytes may name 20 MB again and again
+
 _KINDS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF87a": "gif", b"GIF89a": "gif"}
 _DATA = re.compile(r"data:image/[a-z+.-]+;base64,", re.ASCII)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_HEAD = 32  # characters of base64 that show what an image is
 
 
 def images_of(messages: Sequence[Mapping[str, object]]) -> list[str]:
@@ -38,10 +43,10 @@ def has_images(raw: bytes) -> bool:
 def written_out(raw: bytes, folder: Path) -> bytes:
     """A checked row of messages with its images in it: no file is needed any more. BadRowError: one is gone."""
     row = orjson.loads(raw)
-    messages = items(row["messages"] if isinstance(row, dict) else row)
+    messages, images = items(row["messages"] if isinstance(row, dict) else row), RowImages(folder)
     for part in _parts([message for message in messages if isinstance(message, dict)]):
         if isinstance(part, dict) and part.get("type") == "image_url":
-            part.update(image_part(part, "an image", folder))
+            part.update(images.sent(part, "an image"))
     return orjson.dumps(row)
 
 
@@ -49,16 +54,34 @@ def _parts(messages: Sequence[Mapping[str, object]]) -> list[object]:
     return [part for message in messages for part in items(message.get("content"))]
 
 
-def image_part(part: dict[str, object], where: str, folder: Path) -> dict[str, object]:
-    """A part of type image_url as it is sent; BadRowError where it is no image that can be sent."""
-    image = part.get("image_url")
-    url = image.get("url") if isinstance(image, dict) else image
-    if not isinstance(url, str) or not url:
-        raise BadRowError(f'{where} has an image without a url; write {{"image_url": {{"url": "picture.png"}}}}')
-    sent: dict[str, object] = {"url": _data_url(url, where, folder)}
-    if isinstance(image, dict) and isinstance(detail := image.get("detail"), str):
-        sent["detail"] = detail
-    return {"type": "image_url", "image_url": sent}
+class RowImages:
+    """The images of one row, which lie in `folder`, and how many more it may have."""
+
+    __slots__ = ("_folder", "_images_left", "_room")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._images_left, self._room = MOST_IMAGES, _MOST_ROW_BYTES
+
+    def sent(self, part: dict[str, object], where: str) -> dict[str, object]:
+        """A part of type image_url as it is sent; BadRowError where it is no image that can be sent."""
+        image = part.get("image_url")
+        url = image.get("url") if isinstance(image, dict) else image
+        if not isinstance(url, str) or not url:
+            raise BadRowError(f'{where} has an image without a url; write {{"image_url": {{"url": "picture.png"}}}}')
+        sent: dict[str, object] = {"url": self._counted(_data_url(url, where, self._folder), where)}
+        if isinstance(image, dict) and isinstance(detail := image.get("detail"), str):
+            sent["detail"] = detail
+        return {"type": "image_url", "image_url": sent}
+
+    def _counted(self, url: str, where: str) -> str:
+        self._images_left -= 1
+        self._room -= len(url)
+        if self._images_left < 0:
+            raise BadRowError(f"{where}: the row has more than {MOST_IMAGES:,} images")
+        if self._room < 0:
+            raise BadRowError(f"{where}: the images of the row are more than {_MOST_ROW_BYTES // 2**20} MB in base64")
+        return url
 
 
 def _data_url(url: str, where: str, folder: Path) -> str:
@@ -78,15 +101,14 @@ def _data_url(url: str, where: str, folder: Path) -> str:
 
 
 def _check_written_out(url: str, begin: int, where: str) -> None:
-    head = url[begin : begin + _HEAD]
+    if len(url) - begin > MOST_IMAGE_BYTES * 4 // 3:
+        raise BadRowError(f"{where} has an image of more than {MOST_IMAGE_BYTES // 2**20} MB")
     try:
-        kind = _kind_of(b64decode(head, validate=True))
+        kind = _kind_of(b64decode(url[begin:], validate=True))
     except ValueError:
         kind = None
     if kind is None:
         raise BadRowError(f"{where} has a data URL that is no PNG, JPEG, GIF or WebP in base64")
-    if len(url) - begin > MOST_IMAGE_BYTES * 4 // 3:
-        raise BadRowError(f"{where} has an image of more than {MOST_IMAGE_BYTES // 2**20} MB")
 
 
 def _read(name: str, where: str, folder: Path) -> bytes:
@@ -98,7 +120,7 @@ def _read(name: str, where: str, folder: Path) -> bytes:
             raise BadRowError(f"{where}: {shown(name)} is outside the folder of this file")
         if not path.is_file():
             raise BadRowError(f"{where}: there is no file {shown(name)} below the folder of this one")
-        with path.open("rb") as file:
+        with open_ordinary(path) as file:
             data = file.read(MOST_IMAGE_BYTES + 1)
     except (OSError, ValueError, RuntimeError) as error:  # a link to itself is a RuntimeError before Python 3.13
         if isinstance(error, BadRowError):

@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tempfile import mkstemp
 from time import monotonic
 
 import httpx
@@ -20,12 +21,11 @@ from llmload.errors import DownloadError, UsageError
 from llmload.plain_text import plain
 from llmload.scenario.secrets import scrub_url
 from llmload.units import format_duration
-from llmload.workload.tokens import VOCABULARIES, is_whole
+from llmload.workload.tokens import MOST_VOCABULARY_BYTES, VOCABULARIES, is_whole
 
 PUBLISHED = "https://openaipublic.blob.core.windows.net/encodings/"
 """Where tiktoken has its files from; a test holds this against the installed tiktoken."""
 
-_MOST_BYTES = 32 * 2**20
 _READ_S = 10.0
 
 
@@ -88,14 +88,14 @@ def _download(address: str, until_s: float) -> bytes:
     patience = httpx.Timeout(min(_READ_S, max(0.001, until_s - monotonic())))
     with (
         httpx.Client(timeout=patience, follow_redirects=True) as client,
-        client.stream("GET", address) as response,
+        client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as response,
     ):
         if response.status_code != httpx.codes.OK:
             raise ValueError(f"the server answers {response.status_code}")
-        for chunk in response.iter_bytes():
+        for chunk in response.iter_raw():  # as it comes: packed twice, five kilobytes unpack to gigabytes at once
             content += chunk
-            if len(content) > _MOST_BYTES:
-                raise ValueError(f"it is larger than {_MOST_BYTES // 2**20} MB, and no vocabulary is")
+            if len(content) > MOST_VOCABULARY_BYTES:
+                raise ValueError(f"it is larger than {MOST_VOCABULARY_BYTES // 2**20} MB, and no vocabulary is")
             if monotonic() > until_s:
                 raise TimeoutError
     return bytes(content)
@@ -103,14 +103,16 @@ def _download(address: str, until_s: float) -> bytes:
 
 def _keep(path: Path, content: bytes) -> None:
     """The whole file or none: others may count at this moment."""
-    half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, half = mkstemp(prefix=f".{path.name}.", dir=path.parent)  # no link that lies there already
         try:
-            half.write_bytes(content)
-            half.replace(path)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            Path(half).chmod(0o644)
+            Path(half).replace(path)
         finally:
-            half.unlink(missing_ok=True)
+            Path(half).unlink(missing_ok=True)
     except OSError as error:
         problem = f"cannot be written: {(error.strerror or 'unwritable').lower()}"
         raise UsageError(str(path.parent), problem, "Name another folder: --cache DIR") from None

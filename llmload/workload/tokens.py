@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 from llmload.domain import TokenSource
 from llmload.errors import DataFileError, UsageError
@@ -18,7 +19,14 @@ from llmload.scenario.file_kinds import ordinary, reason_of
 
 CHARACTERS_PER_TOKEN = 4
 FALLBACK_ENCODING = "cl100k_base"
+MOST_VOCABULARY_BYTES = 32 * 2**20
+"""Of a file that tiktoken fetches; the largest has 4 MB."""
+
+_MOST_TOKENIZER_BYTES = 256 * 2**20  # those of models have up to 40 MB
+_TRIAL = "Tokens, 12.5 % of them \u00e9\u4e16\U0001f600!\n"
 _NAMED = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
+
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +150,28 @@ def _from_tokenizer_file(path: Path) -> TokenCounter:
         found = ordinary(str(path), remedy)
     except OSError as error:
         raise DataFileError(str(path), f"cannot be read: {reason_of(error)}", remedy) from None
-    if not found.size:
-        raise DataFileError(str(path), "is empty", remedy)
+    if not 0 < found.size <= _MOST_TOKENIZER_BYTES:
+        problem = "is larger than 256 MB" if found.size else "is empty"
+        raise DataFileError(str(path), problem, remedy)
+    tokenizer = _of_library(path, remedy, lambda: Tokenizer.from_file(str(path)))
+    tokenizer.no_truncation()  # either may be on in the file, for what the model was trained on
+    tokenizer.no_padding()
+
+    def count(text: str) -> int:
+        return len(_of_library(path, remedy, lambda: tokenizer.encode(text, add_special_tokens=False)).ids)
+
+    count(_TRIAL)  # a file that lacks its token for the unknown is known before anything is sent
+    return TokenCounter(count, TokenSource.TOKENIZER, path.name, is_of_model=True)
+
+
+def _of_library(path: Path, remedy: str, ask: Callable[[], Told]) -> Told:
+    """What `ask` gives; DataFileError where the library cannot, whatever it raises."""
     try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
+        return ask()
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # nothing narrower: where a file breaks it in Rust, not even an Exception
         raise DataFileError(str(path), f"not a tokenizer ({plain(str(error), 200)})", remedy) from error
-    return TokenCounter(
-        lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids),
-        TokenSource.TOKENIZER,
-        path.name,
-        is_of_model=True,
-    )
 
 
 def _from_tiktoken(encoding: str, directory: Path, *, is_of_model: bool) -> TokenCounter:
@@ -175,7 +193,8 @@ def is_whole(vocabulary: Vocabulary, directory: Path) -> bool:
     """Whether the folder holds the file, and it is the right one."""
     file = directory / vocabulary.file
     with suppress(OSError):  # another user's
-        return file.is_file() and sha256(file.read_bytes()).hexdigest() == vocabulary.sha256
+        if file.is_file() and file.stat().st_size <= MOST_VOCABULARY_BYTES:  # a folder of all users may hold anything
+            return sha256(file.read_bytes()).hexdigest() == vocabulary.sha256
     return False
 
 

@@ -46,6 +46,8 @@ class Mirror(BaseHTTPRequestHandler):
         content = self.files.get(name)
         self.send_response(200 if content is not None else 404)
         self.send_header("content-length", str(len(content or b"")))
+        if folder == "packed":
+            self.send_header("content-encoding", "gzip, gzip")
         self.end_headers()
         if folder == "slow":
             for _ in range(200):
@@ -101,6 +103,7 @@ def test_a_folder_of_ones_own_is_filled_and_tiktoken_is_to_be_told(
     [
         pytest.param("o200k_base", "e", "is not the vocabulary that tiktoken expects (12 bytes", id="another file"),
         pytest.param("p50k_base", "e", "cannot be fetched: the server answers 404", id="not there"),
+        pytest.param("o200k_base", "packed", "tiktoken expects (12 bytes", id="what is packed is not unpacked"),
         pytest.param("cl100k_base", "slow", "did not come within 500ms", id="a server that drips"),
     ],
 )

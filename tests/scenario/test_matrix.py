@@ -392,3 +392,26 @@ def test_cells_that_differ_in_their_slo_alone_are_no_baseline_of_one_another():
     prints = [fingerprint_of(header, each, None) for header, each in zip(headers, found, strict=True)]
     assert prints[0] != prints[1]
     assert {**prints[0], "cell": ""} == {**prints[1], "cell": ""}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        pytest.param("${TITLE}", "fix ${API_KEY} and ${matrix.load.requests}", id="text of somebody else"),
+        pytest.param("$${TITLE} $${", "${TITLE} ${", id="the characters themselves"),
+    ],
+)
+def test_what_a_variable_of_a_matrix_holds_names_no_other_variable(written: str, meant: str) -> None:
+    """The title of a pull request may ask for a secret of the job."""
+    env = {"TITLE": "fix ${API_KEY} and ${matrix.load.requests}", "API_KEY": "sk-secret"}
+    (loaded,) = cells(f"    target.model: ['{written}']\n    load.requests: [10]\n", **env)
+    scenario = load_document(loaded, Path())
+    assert scenario.target.model == meant
+    assert "sk-secret" not in scenario.document.resolved + scenario.document.text + scenario.title
+
+
+def test_a_variable_that_is_called_a_secret_does_not_get_into_the_name_of_a_cell() -> None:
+    (problem,) = problems("    target.model: [a, 'b-${API_KEY}', '$${API_KEY}']\n", API_KEY="sk-secret")
+    told = "${API_KEY} is called a secret, and what varies stands in the name of the cell"
+    assert problem.startswith(f"s.yaml:7:23: spec.matrix.target.model[1]: {told}. Vary the name of a variable")
+    assert "sk-secret" not in problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from base64 import b64encode
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from llmload.errors import DataFileError, ScenarioError
 from llmload.planned import Look, Step
 from llmload.scenario import row_images
 from llmload.scenario.asked import Scenario
+from llmload.scenario.file_kinds import open_ordinary
 from llmload.scenario.loader import load_resolved, load_text
 from llmload.workload.file_plan import FilePlan
 from llmload.workload.noise import noise_png
@@ -95,6 +97,10 @@ def test_who_sends_a_window_reads_no_file(tmp_path: Path) -> None:
         pytest.param(7, "an image without a url", id="a number"),
         pytest.param("data:image/png;base64,AAAA", "data URL that is no PNG", id="data that is no image"),
         pytest.param("data:image/png;base64,????", "data URL that is no PNG", id="data that is no base64"),
+        pytest.param(f"{DATA_URL}!!!!", "data URL that is no PNG", id="data whose end is no base64"),
+        pytest.param("loop.png", "cannot be read", id="links that lead to each other"),
+        pytest.param("pipe.png", "there is no file", id="a pipe that nobody writes"),
+        pytest.param("endless.png", "is outside the folder", id="a device without an end"),
         pytest.param("data:text/plain,hello", "write the name of a file", id="data of another kind"),
     ],
 )
@@ -103,7 +109,10 @@ def test_what_cannot_be_sent_is_told_at_its_line(url: object, words: str, tmp_pa
     folder.mkdir()
     (tmp_path / "secret.png").write_bytes(PNG)
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
-    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "endless.png").symlink_to("/dev/zero")
+    (folder / "loop.png").symlink_to("back.png")
+    (folder / "back.png").symlink_to("loop.png")
+    os.mkfifo(folder / "pipe.png")
     (folder / "good.png").write_bytes(PNG)
     (folder / "rows.jsonl").write_text(row("good.png") + row(url))
     with pytest.raises(DataFileError) as caught:
@@ -118,6 +127,28 @@ def test_an_image_is_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "rows.jsonl").write_text(row("a.png"))
     with pytest.raises(DataFileError, match="has more than 1 MB"):
         read(tmp_path)
+
+
+def test_a_row_cannot_fill_the_memory_by_naming_an_image_again_and_again(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG + bytes(15 * 2**20))
+    part = {"type": "image_url", "image_url": {"url": "a.png"}}
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"messages": [{"role": "user", "content": [part] * 10_000}]}))
+    with pytest.raises(DataFileError, match="the images of the row are more than 128 MB in base64"):
+        read(tmp_path)
+
+
+def test_a_row_has_a_bounded_number_of_images(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    part = {"type": "image_url", "image_url": {"url": "a.png"}}
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"messages": [{"role": "user", "content": [part] * 1001}]}))
+    with pytest.raises(DataFileError, match="the row has more than 1,000 images"):
+        read(tmp_path)
+
+
+def test_a_file_that_became_a_pipe_since_it_was_looked_at_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with open_ordinary(tmp_path / "pipe") as file:
+        assert file.read() == b""
 
 
 def test_other_images_are_another_file(tmp_path: Path) -> None:

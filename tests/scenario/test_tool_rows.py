@@ -83,6 +83,7 @@ def calling(**changes: object) -> str:
     return openai(USER, {**CALLING, "tool_calls": [{**CALL, **changes}]}, TOLD)
 
 
+NESTED_DEEPLY = json.loads('{"items":' * 300 + "1" + "}" * 300)
 BAD = [
     pytest.param(openai(USER, tools={"a": 1}), "tools is {'a': 1}, not a list", id="tools that are no list"),
     pytest.param(openai(USER, tools=["weather"]), "tool 1 is no function; write", id="a tool that is a text"),
@@ -122,6 +123,11 @@ BAD = [
     pytest.param(openai(USER, CALLING, {**TOLD, "tool_call_id": 1}), "tool_call_id 1, not a text", id="a number as id"),
     pytest.param(openai(USER, CALLING, {**TOLD, "content": None}), "message 3 has no text", id="a tool with nothing"),
     pytest.param(openai(USER, {"role": "function", "content": "2"}), "has the role 'function', and roles", id="role"),
+    pytest.param(
+        openai(USER, response_format={"type": "json_schema", "json_schema": NESTED_DEEPLY}),
+        "nested deeper than 250 levels",
+        id="deeper than anybody can write",
+    ),
 ]
 
 

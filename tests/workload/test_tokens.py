@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from hashlib import sha1
@@ -15,7 +16,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from llmload.domain import TokenSource
 from llmload.errors import DataFileError, UsageError
 from llmload.workload.prompts import plain_text
-from llmload.workload.tokens import VOCABULARIES, counter_for, encodings_for
+from llmload.workload.tokens import VOCABULARIES, cache_to_fill, counter_for, encodings_for, is_whole
 
 PUBLISHED = [
     # Counts of cl100k_base as OpenAI's cookbook prints them ("How to count tokens with tiktoken").
@@ -111,6 +112,49 @@ def test_a_file_that_is_no_tokenizer_is_told_by_name(tmp_path: Path, content: st
     told = r"tokenizer\.json: (not a tokenizer|cannot be read: no such file).* Name the tokenizer\.json of the model"
     with pytest.raises(DataFileError, match=told):
         counter_for("m", str(file))
+
+
+def test_what_breaks_the_library_in_rust_is_told_as_well(tmp_path: Path) -> None:
+    file = tmp_path / "tokenizer.json"
+    Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]")).save(str(file))
+    document = json.loads(file.read_text())
+    document["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": ""}
+    file.write_text(json.dumps(document))
+    with pytest.raises(DataFileError, match=r"tokenizer\.json: not a tokenizer \(Precompiled"):
+        counter_for("m", str(file))
+
+
+def test_a_tokenizer_that_cannot_count_every_text_is_told_before_it_has_to(tmp_path: Path) -> None:
+    file = tmp_path / "tokenizer.json"
+    Tokenizer(models.WordLevel({"the": 0}, unk_token="[UNK]")).save(str(file))
+    with pytest.raises(DataFileError, match=r"not a tokenizer .*Missing \[UNK\]"):
+        counter_for("m", str(file))
+
+
+def test_a_tokenizer_larger_than_any_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "tokenizer.json").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(DataFileError, match="is larger than 256 MB"):
+        counter_for("m", str(tmp_path / "tokenizer.json"))
+
+
+def test_lengths_that_a_tokenizer_was_trained_on_change_no_count(tmp_path: Path) -> None:
+    """Files of encoders say that texts are cut and filled up to so many tokens."""
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "the": 1}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.enable_truncation(8)
+    tokenizer.enable_padding(length=8)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    count = counter_for("m", str(tmp_path / "tokenizer.json")).count
+    assert (count("the cat"), count("the " * 20)) == (2, 20)
+
+
+def test_a_vocabulary_that_anybody_may_have_put_there_is_read_within_bounds(nothing_cached: Path) -> None:
+    folder = cache_to_fill()
+    folder.mkdir(parents=True)
+    with (folder / VOCABULARIES["cl100k_base"].file).open("wb") as file:
+        file.truncate(2**40)
+    assert not is_whole(VOCABULARIES["cl100k_base"], folder)
 
 
 def test_without_the_extra_the_remedy_is_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
