@@ -16,6 +16,7 @@ from llmload.analysis.baselines import differences
 from llmload.analysis.differences import Basis, Spread, interval_of, spread_between
 from llmload.analysis.summaries import estimates_or_summaries
 from llmload.baseline import Difference, Estimate
+from llmload.cells import CELL_LABEL, title_of
 from llmload.domain import RunResult, StepResult
 from llmload.planned import Step
 from llmload.promises import SHARES
@@ -56,6 +57,11 @@ class ComparedRun:
     status: Status
     fingerprint: Mapping[str, str]
     steps: tuple[StepResult, ...]
+
+    @property
+    def title(self) -> str:
+        """The scenario for people, with its cell where it has one."""
+        return title_of(self.scenario, {CELL_LABEL: self.fingerprint.get("cell", "")})
 
 
 def of_result(name: str, result: RunResult) -> ComparedRun:

@@ -71,14 +71,12 @@ def _print_json(found: Sequence[RunSummary]) -> None:
 
 def _print_table(found: Sequence[RunSummary]) -> None:
     """Columns as wide as they need: an id that is cut off could not be copied."""
-    from llmload.cells import CELL_LABEL, title_of
     from llmload.plain_text import plain
 
     lines: list[tuple[str, ...]] = [("run", "scenario", "status", "verdict", "goodput", "framework", "model")]
     for run in found:
         goodput = "" if run.goodput is None else f"{run.goodput:.1%}"
-        scenario = title_of(run.scenario, {CELL_LABEL: run.cell or ""})
-        cells = (run.run_id, scenario, run.status, run.verdict or "", goodput, run.framework or "", run.model or "")
+        cells = (run.run_id, run.title, run.status, run.verdict or "", goodput, run.framework or "", run.model or "")
         lines.append(tuple(plain(cell, 160) for cell in cells))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:

@@ -120,7 +120,7 @@ def basis(cell: Cell, texts: Texts) -> str:
 
 def about(run: ComparedRun, texts: Texts) -> str:
     """What is told of a run beside its id."""
-    return f"{run.scenario}, {run.created}, {texts[f'comparison.status.{run.status.name.lower()}']}"
+    return f"{run.title}, {run.created}, {texts[f'comparison.status.{run.status.name.lower()}']}"
 
 
 def conditions(comparison: Comparison, texts: Texts) -> Iterator[tuple[str, str, str, str]]:

@@ -101,7 +101,7 @@ def _add_runs(sheet: Worksheet, comparison: Comparison, texts: Texts) -> int:
     )
     columns = [Column(heading, 40) for heading in headings]
     rows: list[list[Value]] = [
-        [words.letter(n), run.run_id, run.scenario, instant(run.created), status_words(run.status, texts)]
+        [words.letter(n), run.run_id, run.title, instant(run.created), status_words(run.status, texts)]
         for n, run in enumerate(comparison.runs)
     ]
     area = table(sheet, top, columns, rows, "Runs")

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from llmload.baseline import Reference
+from llmload.cells import CELL_LABEL, title_of
 from llmload.domain import Observation, RunHeader, StepResult, TargetFacts, TokenFit, TokenSource
 from llmload.errors import StoreError
 from llmload.verdict import Caveat
@@ -50,6 +51,11 @@ class RunSummary:
     output_tps: float | None
     because: str | None
     cell: str | None = None  # of the matrix of its scenario
+
+    @property
+    def title(self) -> str:
+        """The scenario for people, with its cell where it has one."""
+        return title_of(self.scenario, {CELL_LABEL: self.cell or ""})
 
 
 def new_run_id(now: datetime, noise: bytes) -> str:

@@ -55,6 +55,7 @@ NASTY = compare(
         run(step(), fingerprint={}),
     ]
 )
+CELLS = compare([run(step(), name=f"of-{size}", fingerprint={"cell": f"max_num_seqs={size}"}) for size in (4, 64)])
 EVERY = [pytest.param(MIXED, id="mixed"), pytest.param(ALIKE, id="alike"), pytest.param(NASTY, id="hostile")]
 
 
@@ -233,3 +234,17 @@ def test_runs_are_called_the_same_only_where_most_figures_show_it() -> None:
     unsure = compare([run(step(wide)), run(step(wide))])
     assert comparison_html.told(ALIKE, ENGLISH, ())["word"] == "same"
     assert comparison_html.told(unsure, ENGLISH, ())["word"] == "undecided"
+
+
+@pytest.mark.parametrize(
+    "render",
+    [
+        pytest.param(comparison_text.render, id="text"),
+        pytest.param(lambda comparison: comparison_markdown.render(comparison, ENGLISH), id="markdown"),
+        pytest.param(lambda comparison: comparison_html.render(comparison, ENGLISH), id="html"),
+    ],
+)
+def test_runs_of_a_matrix_are_told_with_their_cell(render: Callable[[Comparison], bytes]) -> None:
+    told = render(CELLS).decode().replace("\\", "")
+    assert "chat [max_num_seqs=4]" in told
+    assert "chat [max_num_seqs=64]" in told

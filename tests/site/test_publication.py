@@ -148,6 +148,14 @@ def test_a_long_history_is_turned_page_by_page_and_is_one_document(tmp_path: Pat
     assert all((folder / run["document"]).is_file() for run in told["runs"])
 
 
+def test_a_run_of_a_matrix_is_told_with_its_cell(tmp_path: Path) -> None:
+    with open_store(tmp_path / "runs.db") as store:
+        store.begin(replace(CLEAN.header, labels={"llmload.cell": "max_num_seqs=4"}))
+    with opened(tmp_path / "runs.db") as site:
+        folder = put(files(site), tmp_path / "site")
+    assert '<p class="soft">max_num_seqs=4</p>' in (folder / "index.html").read_text(encoding="utf-8")
+
+
 def test_a_selection_says_nothing_of_other_runs(filled: Path) -> None:
     with opened(filled, [TROUBLE.header.scenario]) as site:
         others = [CLEAN.header.run_id] if CLEAN.header.scenario != TROUBLE.header.scenario else []
