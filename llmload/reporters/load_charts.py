@@ -28,6 +28,7 @@ from llmload.reporters.chart import (
 )
 from llmload.reporters.figures import amount, percent
 from llmload.reporters.load_axis import LoadAxis, load_axis_of
+from llmload.reporters.step_columns import speed_of, tokens_per_s
 from llmload.reporters.texts import Texts
 from llmload.units import format_duration, format_number, format_share
 
@@ -67,16 +68,19 @@ class Line:
 
 
 def throughput_chart(run: RunResult, texts: Texts) -> Chart | None:
-    """Output throughput on the left, tails of latencies on the right; None where nothing of it was measured."""
+    """Throughput on the left, tails of latencies on the right; None where nothing of it was measured.
+
+    Throughput is that of output tokens, of embeddings that of input tokens.
+    """
     axis = load_axis_of(run)
     if axis is None:
         return None
-    speed = Line("output_tps", texts, tuple(known(each.metrics.output_tps) for each in axis.steps))
+    speed = _speed_line(axis, texts)
     latencies = [line for line in _latency_lines(axis, run.slo, texts) if line.known]
     if not speed.known and not latencies:
         return None
     names = [speed.name, *(line.name for line in latencies)]
-    left = _Side(axis, from_zero(speed.known), {"title": texts["charts.axis.output_tps"], "format": NUMBER}, names)
+    left = _Side(axis, from_zero(speed.known), {"title": texts[f"charts.axis.{speed.key}"], "format": NUMBER}, names)
     views = [_curves(left, [speed], texts, [zoom()])]
     if latencies:
         right = _Side(axis, _latency_range(latencies), _right_axis(texts), names)
@@ -122,6 +126,11 @@ class _Side:
     def y(self) -> dict[str, object]:
         """The encoding of `value` on this side."""
         return {"field": "value", "type": "quantitative", "scale": self.range.scale, "axis": self.axis}
+
+
+def _speed_line(axis: LoadAxis, texts: Texts) -> Line:
+    speed = speed_of(axis.steps)
+    return Line(speed, texts, tuple(known(tokens_per_s(each, speed)) for each in axis.steps))
 
 
 def _latency_lines(axis: LoadAxis, slo: Slo | None, texts: Texts) -> Iterator[Line]:
@@ -201,14 +210,17 @@ def _limit_layers(side: _Side, line: Line, knee: Knee | None) -> list[Spec]:
 
 def _throughput_summary(run: RunResult, axis: LoadAxis, texts: Texts) -> str:
     """How throughput moves over the ladder, and up to where the tails stay within the SLO."""
-    told = [(axis.label(each, texts), each.metrics.output_tps) for each in axis.steps]
+    speed = _speed_line(axis, texts)
+    told = [(axis.label(each, texts), value) for each, value in zip(axis.steps, speed.values, strict=True)]
     values = [(load, value) for load, value in told if value is not None]
     sentences = []
     if len(values) == 1:
-        sentences.append(texts["charts.throughput.one"].format(load=values[0][0], value=amount(values[0][1])))
+        sentences.append(
+            texts["charts.throughput.one"].format(speed=speed.short, load=values[0][0], value=amount(values[0][1]))
+        )
     elif values:
         (low, first), (high, last) = values[0], values[-1]
-        shown = {"low": low, "high": high, "first": amount(first), "last": amount(last)}
+        shown = {"speed": speed.short, "low": low, "high": high, "first": amount(first), "last": amount(last)}
         sentences.append(texts["charts.throughput.several"].format(**shown))
         best_at, best = max(values, key=lambda pair: pair[1])
         if best > last:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from llmload.domain import RunResult
 from llmload.reporters import html, markdown
+from llmload.reporters.charts import run_charts
 from llmload.reporters.console import render
 from llmload.reporters.step_columns import latencies_of, speed_of, tokens_per_s
 from llmload.reporters.texts import Language, texts_in
@@ -56,3 +57,13 @@ def test_the_terminal_tells_them_too(capsys: pytest.CaptureFixture[str]) -> None
     told = capsys.readouterr().out
     assert "input tok/s" in told
     assert "ttft ms" not in told
+
+
+@pytest.mark.parametrize("language", list(Language), ids=lambda each: each.value)
+def test_the_chart_of_embeddings_shows_input_tokens(language: Language) -> None:
+    texts = texts_in(language)
+    chart = next(each for each in run_charts(EMBEDDING, texts) if each.name == "throughput")
+    assert chart.summary.startswith(texts["charts.short.input_tps"])
+    assert "1,234,570 tok/s" in chart.summary
+    assert texts["charts.axis.input_tps"] in str(chart.spec)
+    assert texts["charts.axis.output_tps"] not in str(chart.spec)
