@@ -149,8 +149,10 @@ def test_a_long_history_is_turned_page_by_page_and_is_one_document(tmp_path: Pat
 
 
 def test_a_run_of_a_matrix_is_told_with_its_cell(tmp_path: Path) -> None:
+    run = replace(CLEAN, header=replace(CLEAN.header, labels={"llmload.cell": "max_num_seqs=4"}), steps=())
     with open_store(tmp_path / "runs.db") as store:
-        store.begin(replace(CLEAN.header, labels={"llmload.cell": "max_num_seqs=4"}))
+        store.begin(run.header)
+        store.finish(run.header.run_id, run, "failed")
     with opened(tmp_path / "runs.db") as site:
         folder = put(files(site), tmp_path / "site")
     assert '<p class="soft">max_num_seqs=4</p>' in (folder / "index.html").read_text(encoding="utf-8")
