@@ -13,11 +13,11 @@ from dataclasses import astuple, fields, replace
 from itertools import pairwise
 from operator import attrgetter
 
-from llmload.domain import RunHeader, RunResult, StepMetrics, StepResult
+from llmload.domain import PartFigures, RunHeader, RunResult, StepMetrics, StepResult
 from llmload.latency import Histogram, LatencySummary
 from llmload.promises import LATENCIES, RATES, SHARES, STATS, Bound, Gate
 from llmload.serving import Check
-from llmload.store.plausibility import is_plausible_profile, is_plausible_recommendation
+from llmload.store.plausibility import is_plausible_profile, is_plausible_recommendation, is_plausible_turn
 from llmload.store.typed_json import of_text, to_text
 from llmload.timeline import GpuSeries, ServerSeries, Timeline
 
@@ -70,7 +70,7 @@ def _agrees(result: RunResult) -> bool:
         and all(load > 0 for load in _loads(result))
         and all(map(_is_gate, gates))
         and all(_is_measured(step.metrics) for step in result.steps)
-        and all(_is_measured(part.metrics) for step in result.steps for part in step.parts)
+        and all(_is_part(part) for step in result.steps for part in step.parts)
         and (result.timeline is None or _is_timeline(result.timeline))
         and all(map(_is_series, result.gpus))
         and (result.server is None or _is_server_series(result.server))
@@ -100,6 +100,11 @@ def _is_measured(metrics: StepMetrics) -> bool:
     return all(
         all(value is None or value >= 0 for value in _LATENCY(summary)) for summary in metrics.latency.values()
     ) and all(map(_is_histogram, metrics.histograms.values()))
+
+
+def _is_part(part: PartFigures) -> bool:
+    is_named = part.axis == "class" or is_plausible_turn(part.name)
+    return is_named and _is_measured(part.metrics)
 
 
 def _is_histogram(histogram: Histogram) -> bool:

@@ -1,10 +1,11 @@
-"""Whether documents of capacity say what can be, whoever wrote them: pages, charts and formulas take it for granted.
+"""Whether documents of results say what can be, whoever wrote them: pages, charts and formulas take it for granted.
 
 The types alone are checked where a document is read (store/typed_json.py), which knows no infinity either.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import astuple
 
@@ -24,6 +25,12 @@ from llmload.capacity import (
 from llmload.written_analysis import WrittenAnalysis
 
 _LANGUAGES = {"en", "ko"}
+_TURN = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+
+
+def is_plausible_turn(name: str) -> bool:
+    """The number of a turn in its conversation, from 1, which is reckoned with."""
+    return _TURN.fullmatch(name) is not None
 
 
 def is_plausible_profile(profile: Profile) -> bool:

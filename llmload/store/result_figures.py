@@ -12,6 +12,7 @@ from llmload.domain import PartFigures, StepMetrics
 from llmload.latency import LatencySummary
 from llmload.plain_text import plain
 from llmload.store.places import Place
+from llmload.store.plausibility import is_plausible_turn
 from llmload.verdict import Caveat
 
 MOST_REPEATS = 1_000
@@ -85,7 +86,10 @@ def parts_of(place: Place) -> Iterator[PartFigures]:
     """Of each class and turn; none where the traffic had no parts, or a file of an earlier version knows none."""
     for each in place.each_if_any(MOST_PARTS):
         axis: Literal["class", "turn"] = "turn" if each.at("axis").one_of("class", "turn") == "turn" else "class"
-        yield PartFigures(axis, plain(each.at("name").text()), metrics_of(each.at("metrics")))
+        name = plain(each.at("name").text())
+        if axis == "turn" and not is_plausible_turn(name):
+            each.at("name").wrong("is no turn of a conversation, counted from 1")
+        yield PartFigures(axis, name, metrics_of(each.at("metrics")))
 
 
 def _latency(place: Place) -> LatencySummary:

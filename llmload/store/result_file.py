@@ -13,7 +13,7 @@ from llmload.analysis.comparison import ComparedRun
 from llmload.domain import StepResult
 from llmload.planned import Step
 from llmload.store.places import Place, document_of, refuse_faults
-from llmload.store.result_figures import caveats_of, estimates_of, metrics_of, repeats_of
+from llmload.store.result_figures import caveats_of, estimates_of, metrics_of, parts_of, repeats_of
 from llmload.verdict import Status
 
 API_VERSION = "llmload/result/v1"
@@ -57,5 +57,6 @@ def _steps(place: Place) -> tuple[StepResult, ...]:
             tuple(caveats_of(each.at("caveats"))),
             estimates=estimates_of(each.at("estimates")),
             repeats=repeats_of(each.at("repeats")),
+            parts=tuple(parts_of(each.at("parts"))),
         )
     return tuple(found.values())

@@ -154,6 +154,9 @@ LIES: dict[str, Change] = {
         estimated_monthly_cost_usd=-1.0
     ),
     "a capacity verdict of an unknown metric": lambda told: told["steps"][0]["capacity"]["gate"].update(subject="joy"),
+    "a turn without a number": lambda told: told["steps"][0]["parts"].append(
+        {"axis": "turn", "name": "first", "metrics": copy.deepcopy(told["steps"][0]["metrics"])}
+    ),
     "half a character": lambda told: told.update(because="\ud800"),
     "half a character as a name": lambda told: told["fingerprint"].update({"\ud800": "x"}),
     "a setting that is deep": lambda told: told["target"]["settings"].update(deep=_nested(200)),

@@ -195,6 +195,11 @@ def nested(levels: int) -> object:
         pytest.param(lambda d: d["steps"][0].update(value=0), "steps[0].value", id="no load"),
         pytest.param(lambda d: d["steps"].append(d["steps"][0]), "steps[6]", id="a step twice"),
         pytest.param(lambda d: d["steps"][0].update(parts=[{"axis": "mood"}]), "steps[0].parts[0].axis", id="a part"),
+        pytest.param(
+            lambda d: d["steps"][0].update(parts=[{"axis": "turn", "name": "first"}]),
+            "steps[0].parts[0].name",
+            id="a turn without a number",
+        ),
         pytest.param(lambda d: gate_of(d).update(subject="mood"), "steps[0].verdicts[0].gate.subject", id="no metric"),
         pytest.param(lambda d: gate_of(d).update(op="<"), "steps[0].verdicts[0].gate.op", id="no operator"),
         pytest.param(lambda d: gate_of(d).update(value=None), "steps[0].verdicts[0].gate.value", id="no bound"),

@@ -18,11 +18,18 @@ from llmload.domain import RunResult
 from llmload.errors import DataFileError
 from llmload.reporters import result_json
 from llmload.store.result_file import LARGEST, read_result
-from tests.recorded_runs import CLEAN, FROM_LOADTEST, HOSTILE, TROUBLE
+from tests.recorded_runs import CLEAN, FROM_LOADTEST, HOSTILE, TALKS, TROUBLE
 
 ESTIMATES = {"p99(e2e)": Estimate(812.5, 0.0125), "p95(ttft)": Estimate(math.inf), "goodput": Estimate(0.975)}
 REPEATED = replace(
     CLEAN, steps=tuple(replace(each, estimates=ESTIMATES, repeats=(ESTIMATES, ESTIMATES)) for each in CLEAN.steps[:3])
+)
+CONVERSED = replace(
+    TALKS,
+    steps=tuple(
+        replace(each, step=replace(each.step, index=place), estimates=ESTIMATES)
+        for place, each in enumerate(TALKS.steps)
+    ),
 )
 Change = Callable[[Any], object]
 
@@ -48,6 +55,7 @@ def changed(folder: Path, change: Change) -> Path:
         pytest.param(TROUBLE, id="full of trouble"),
         pytest.param(REPEATED, id="with repeats"),
         pytest.param(FROM_LOADTEST, id="imported"),
+        pytest.param(CONVERSED, id="of conversations"),
         pytest.param(replace(TROUBLE, target=None, steps=()), id="nothing measured"),
     ],
 )
@@ -63,6 +71,9 @@ def test_what_is_written_is_read_again(tmp_path: Path, run: RunResult) -> None:
         assert ours.metrics.latency == theirs.metrics.latency
         assert [each.is_fatal for each in ours.caveats] == [each.is_fatal for each in theirs.caveats]
         assert (ours.metrics.attempts, ours.metrics.ok) == (theirs.metrics.attempts, theirs.metrics.ok)
+        assert [(each.axis, each.metrics.attempts) for each in ours.parts] == [
+            (each.axis, each.metrics.attempts) for each in theirs.parts
+        ]
 
 
 def test_a_run_compares_as_its_file_does(tmp_path: Path) -> None:
