@@ -105,6 +105,24 @@ class PlannedSession:
 
 
 @dataclass(frozen=True, slots=True)
+class LongestConversation:
+    """The last request of the longest conversation of a file, with one word in the place of each earlier answer.
+
+    `earlier_tokens` are what those answers may come to in all; what the words of its users come to, only the server
+    can count. It has so many `turns`.
+    """
+
+    last: PlannedRequest
+    earlier_tokens: int
+    turns: int
+
+    @property
+    def output_tokens(self) -> int:
+        """The longest answer to the last request."""
+        return self.last.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """The longest prompt and the longest answer of one request, in tokens.
 

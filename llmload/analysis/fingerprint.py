@@ -60,8 +60,12 @@ def _prompt_terms(prompts: Synthetic | PromptFile) -> dict[str, object]:
         case Synthetic(lengths=lengths, shared_prefix=prefix):
             del terms["shared_prefix"]  # runs of earlier versions know of none
             return {**_synthetic(terms, lengths), **_shared(prefix)}
-        case PromptFile():
+        case PromptFile(reading=reading, found=found):
             del terms["reading"]["path"]
+            if reading.most_turns is None:
+                del terms["reading"]["most_turns"]  # as older runs are known
+            if found.turns is None:
+                del terms["found"]["turns"]
             return {"file": terms}
         case _:
             assert_never(prompts)

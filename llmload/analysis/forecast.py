@@ -172,8 +172,7 @@ def sessions_of(workload: Workload) -> SessionForecast | None:
     """What its conversations come to; None where requests are none."""
     if workload.sessions is None or isinstance(workload.prompts, Mixture):
         return None
-    first = _mean_prompt(workload.prompts)
-    return None if first is None else forecast_sessions(workload.sessions, first, mean_output(workload))
+    return forecast_sessions(workload.sessions, _mean_prompt(workload.prompts), mean_output(workload))
 
 
 def mean_output(workload: Workload) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +14,11 @@ from llmload.planned import Look, Step
 from llmload.promises import Bound
 from llmload.scenario.asked import Scenario
 from llmload.scenario.corpus import Stretch
+from llmload.scenario.lengths import mean_length, variance_of
 from llmload.scenario.quotas import quotas_of
-from llmload.scenario.traffic import Mixture, PromptFile, Synthetic
+from llmload.scenario.traffic import Mixture, PromptFile, Sessions, Synthetic
+
+_SIGMAS = 4
 
 ROWS_OF_A_DURATION = 20_000
 """Rows that a window is given whose length is a time; it begins again with its own ones when they are used up."""
@@ -90,7 +94,7 @@ class _Use:
     def stretch(self, look: Look) -> Stretch:
         """The rows of one window."""
         scenario = self.scenario
-        count = self.part(_sent(scenario, look.step, look.requests))
+        count = self._rows(look.step, look.requests)
         if scenario.load.requests is None or scenario.load.duration_s is not None:
             count = max(count, ROWS_OF_A_DURATION)
         before = sum(sum(self.strides(step)) for step in steps_of(scenario) if step.index < look.step.index)
@@ -102,7 +106,25 @@ class _Use:
         first = first_sizes(scenario, step)[0]
         is_judged = any(isinstance(gate.promise, Bound) for gate in gates_at(scenario.gates, step))
         sizes = planned_sizes(scenario, step) if is_judged else (first,) * scenario.decision.repeats
-        return [self.part(_sent(scenario, step, max(size, first))) for size in sizes]
+        return [self._rows(step, max(size, first)) for size in sizes]
+
+    def _rows(self, step: Step, requests: int) -> int:
+        """Rows of a window that measures so many requests; of conversations, one row for each of them."""
+        sent, sessions = _sent(self.scenario, step, requests), self.scenario.workload.sessions
+        if sessions is None:
+            return self.part(sent)
+        return conversations_of(sessions, sent, max(1, round(step.value)))
+
+
+def conversations_of(sessions: Sessions, requests: int, slots: int) -> int:
+    """Conversations that so many requests are of, begun ones included: more than are needed, but by chance (4 sigma).
+
+    Each slot's first one is cut and its last one unfinished. Where turns fail, conversations end early, and a window
+    may need more.
+    """
+    turns = max(1.0, mean_length(sessions.turns))
+    spread = math.sqrt(variance_of(sessions.turns) * requests / turns)
+    return min(requests, math.ceil((requests + _SIGMAS * spread) / turns) + 2 * slots)
 
 
 def _use_of(scenario: Scenario, traffic_class: str | None) -> _Use:

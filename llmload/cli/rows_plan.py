@@ -9,11 +9,13 @@ from llmload.analysis.looks import first_sizes, steps_of
 from llmload.analysis.row_use import files_of, rows_needed, stretch_of
 from llmload.planned import Look
 from llmload.scenario.asked import Scenario
-from llmload.scenario.corpus import Stretch
+from llmload.scenario.conversation_rows import asked_reader
+from llmload.scenario.corpus import Stretch, TurnsFound
 from llmload.scenario.lengths import LengthFile
 from llmload.scenario.traffic import PromptFile, Synthetic
 from llmload.workload.choosing import choose
 from llmload.workload.file_plan import FilePlan
+from llmload.workload.file_sessions import FileSessionPlan
 from llmload.workload.mixed_plan import class_seed
 
 _SAMPLED = 1000
@@ -33,7 +35,8 @@ class Lengths:
 @dataclass(frozen=True, slots=True)
 class RowsPlan:
     """A file of prompts. `needed` is None where nobody knows how many rows a run needs; `sampled` are those of the
-    first window, up to 1000 of them. `traffic_class` is that of a mixture which it belongs to.
+    first window, up to 1000 of them. `traffic_class` is that of a mixture which it belongs to; `turns` are those of its
+    conversations, None where rows are single requests.
     """
 
     traffic_class: str | None
@@ -46,6 +49,7 @@ class RowsPlan:
     filtered: int
     needed: int | None
     sampled: Lengths
+    turns: TurnsFound | None
 
 
 def rows_plans(scenario: Scenario) -> tuple[RowsPlan, ...]:
@@ -62,6 +66,7 @@ def rows_plans(scenario: Scenario) -> tuple[RowsPlan, ...]:
             filtered=prompts.found.filtered,
             needed=rows_needed(scenario, traffic_class),
             sampled=_sampled(scenario, prompts, traffic_class),
+            turns=prompts.found.turns,
         )
         for traffic_class, prompts in files_of(scenario)
     )
@@ -77,14 +82,19 @@ def _sampled(scenario: Scenario, prompts: PromptFile, traffic_class: str | None)
     count = min(_SAMPLED, stretch.count if isinstance(stretch, Stretch) else _SAMPLED)
     chosen = choose(workload, prompts, look, 0, count)
     plan = FilePlan(workload.seed, 0, 0, chosen, prompts.output_tokens, unique=False)
-    asked = [plan.request(index) for index in range(count)]
-    characters = [plan.row(index).characters for index in range(count)]
+    if workload.sessions is None:
+        answers = [plan.request(index).output_tokens for index in range(count)]
+    else:
+        held = FileSessionPlan(plan, workload.sessions, slots=0)
+        answers = [turn.output_tokens for index in range(count) for turn in held.session(index).turns]
+    read = asked_reader(prompts.reading, chosen.columns)
+    characters = [read(chosen.raw(index)).characters for index in range(count)]
     return Lengths(
         prompts=count,
         least_characters=min(characters),
         mean_characters=sum(characters) / count,
         most_characters=max(characters),
-        mean_output_tokens=sum(request.output_tokens for request in asked) / count,
+        mean_output_tokens=sum(answers) / len(answers),
     )
 
 
@@ -111,15 +121,18 @@ def as_text(found: RowsPlan) -> Iterator[str]:
     counts = {"bad": found.skipped, "by length": found.filtered}
     left_out = ", ".join(f"{count:,} {why}" for why, count in counts.items() if count)
     rest = f" ({left_out} left out)" if left_out else ""
-    use = "drawn anew for each request" if found.order == "random" else f"each once, {found.order}"
+    what = "request" if found.turns is None else "conversation"
+    use = f"drawn anew for each {what}" if found.order == "random" else f"each once, {found.order}"
     if found.reuse and found.order != "random":
         use += ", then from the beginning"
     whose = f" of {found.traffic_class}" if found.traffic_class else ""
     yield f"    prompts{whose}: {found.rows:,} rows of {found.path}{rest}, {use}"
     if found.needed is not None:
         yield f"    the run may ask for {found.needed:,} of them, warm-up and fillers included"
-    lengths = found.sampled
+    if found.turns is not None:
+        yield f"    each row is a conversation of {found.turns.mean:.3g} turns on average, {found.turns.most:,} at most"
+    lengths, each = found.sampled, "each" if found.turns is None else "an answer"
     yield (
         f"    the first {lengths.prompts:,} have {lengths.least_characters:,} to {lengths.most_characters:,} characters"
-        f" (mean {lengths.mean_characters:,.0f}) and ask for {lengths.mean_output_tokens:,.0f} tokens each"
+        f" (mean {lengths.mean_characters:,.0f}) and ask for {lengths.mean_output_tokens:,.0f} tokens {each}"
     )

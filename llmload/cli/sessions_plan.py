@@ -15,7 +15,8 @@ def as_text(scenario: Scenario, sessions: SessionForecast) -> Iterator[str]:
     """Its lines."""
     thought = f"{format_duration(round(sessions.think_s, 3))} of thought" if sessions.think_s else "no thought"
     yield f"    conversations of {sessions.turns:.3g} turns, with {thought} between two, on average"
-    longest = longest_request(scenario)
-    bound = f", {longest.input_tokens:,} at most" if isinstance(longest, Room) else ""
     first, last = sessions.first_input_tokens, sessions.last_input_tokens
-    yield f"    prompts grow from about {first:,.0f} tokens to {last:,.0f} at the last turn{bound}"
+    if first is not None and last is not None:
+        longest = longest_request(scenario)
+        bound = f", {longest.input_tokens:,} at most" if isinstance(longest, Room) else ""
+        yield f"    prompts grow from about {first:,.0f} tokens to {last:,.0f} at the last turn{bound}"

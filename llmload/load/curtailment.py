@@ -13,6 +13,7 @@ from llmload.load.window import Window
 from llmload.progress import Tally
 from llmload.units import format_share
 from llmload.verdict import Caveat
+from llmload.workload.file_sessions import FileSessionPlan
 from llmload.workload.pace import Slots
 from llmload.workload.session_plan import SessionPlan
 
@@ -35,7 +36,7 @@ class Curtailment:
         self._window, self._is_futile = window, is_futile
         self._trail: list[Tally] = []
         self._widest = window.pace.concurrency if isinstance(window.pace, Slots) else 1
-        if isinstance(window.plan, SessionPlan):
+        if isinstance(window.plan, SessionPlan | FileSessionPlan):
             self._widest *= window.plan.turns  # turns of one conversation are alike (shares.least_block)
         self._began_s: float | None = None
         self._is_cut = False

@@ -16,13 +16,14 @@ from llmload.load.closed_loop import Quota, Slot, all_at_work
 from llmload.load.course import Course, Made, sleep_until
 from llmload.load.transport import now_ns
 from llmload.planned import PlannedRequest, PlannedSession, PlannedTurn
+from llmload.workload.file_sessions import FileSessionPlan
 from llmload.workload.pace import Slots
 from llmload.workload.session_plan import SessionPlan
 
 _LOOK_S = 0.1
 
 
-async def observe_sessions(course: Course, plan: SessionPlan, slots: Slots) -> Observation:
+async def observe_sessions(course: Course, plan: SessionPlan | FileSessionPlan, slots: Slots) -> Observation:
     """Our shard of the slots and of the conversations."""
     loop = _SessionLoop(course, plan, slots)
     quota = loop.quota
@@ -32,7 +33,7 @@ async def observe_sessions(course: Course, plan: SessionPlan, slots: Slots) -> O
 class _SessionLoop:
     """The conversations of one worker."""
 
-    def __init__(self, course: Course, plan: SessionPlan, slots: Slots) -> None:
+    def __init__(self, course: Course, plan: SessionPlan | FileSessionPlan, slots: Slots) -> None:
         self.quota = Quota(course, slots)
         self._course, self._plan = course, plan
         self._numbers = course.window.shard.indices()

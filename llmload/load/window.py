@@ -9,6 +9,7 @@ from llmload.planned import Look
 from llmload.promises import Promised
 from llmload.scenario.asked import UNGUARDED, Guards
 from llmload.workload.file_plan import FilePlan
+from llmload.workload.file_sessions import FileSessionPlan
 from llmload.workload.mixed_plan import MixedPlan
 from llmload.workload.pace import Pace
 from llmload.workload.plan import Plan
@@ -27,7 +28,7 @@ class Window:
 
     look: Look
     endpoint: Endpoint
-    plan: Plan | FilePlan | MixedPlan | SessionPlan
+    plan: Plan | FilePlan | MixedPlan | SessionPlan | FileSessionPlan
     slo: Promised  # for the figures shown while it runs, and for `futile_below`
     pace: Pace
     warmup: int

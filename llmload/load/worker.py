@@ -12,6 +12,7 @@ from llmload.load.live import Live
 from llmload.load.open_loop import observe_arrivals
 from llmload.load.session_loop import observe_sessions
 from llmload.load.window import Window
+from llmload.workload.file_sessions import FileSessionPlan
 from llmload.workload.pace import Arrivals, Replay, Slots
 from llmload.workload.session_plan import SessionPlan
 
@@ -24,7 +25,7 @@ async def observe_window(window: Window, live: Live) -> Observation:
     gc.disable()  # a collection of a large heap stops the clock of every stream; cycles are avoided instead
     try:
         match window.pace:
-            case Slots() if isinstance(window.plan, SessionPlan):
+            case Slots() if isinstance(window.plan, SessionPlan | FileSessionPlan):
                 return await observe_sessions(course, window.plan, window.pace)
             case Slots():
                 return await observe_slots(course, window.pace)

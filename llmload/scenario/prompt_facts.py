@@ -5,13 +5,14 @@ The stored document says all of it, so that a run can be judged again when the f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from llmload.errors import ScenarioError
 from llmload.frameworks.registry import adapter_for
-from llmload.scenario.corpus import Corpus, Found
+from llmload.scenario.corpus import Corpus, Found, TurnsFound
 from llmload.scenario.document import workload as written
 from llmload.scenario.document.root import Spec
 from llmload.scenario.files import lead
@@ -19,7 +20,7 @@ from llmload.scenario.prompt_file import open_corpus
 from llmload.scenario.prompt_places import settled
 from llmload.scenario.prompt_rows import CHARACTERS_PER_TOKEN, DEFAULT_OUTPUT_TOKENS
 from llmload.scenario.resolve import default_api
-from llmload.scenario.resolve_traffic import reading_of
+from llmload.scenario.resolve_traffic import most_turns_of, reading_of
 from llmload.scenario.rules import at_path
 from llmload.scenario.source import Loaded
 from llmload.scenario.tree import Node, Step, Trouble
@@ -45,7 +46,8 @@ def _settled(
     path = (*path, "file")
     if troubles := list(_contradictions(spec, loaded.root, path)):
         raise ScenarioError(loaded.source.problems(troubles))
-    corpus = open_corpus(replace(reading_of(file), path=lead(file.path, directory)))
+    reading = replace(reading_of(file), path=lead(file.path, directory), most_turns=most_turns_of(spec.workload))
+    corpus = open_corpus(reading)
     if troubles := list(_troubles(loaded, file, corpus, path)):
         raise ScenarioError(loaded.source.problems(troubles))
     found = written.Found(**asdict(found_in(corpus)))
@@ -56,9 +58,15 @@ def _settled(
 
 def found_in(corpus: Corpus) -> Found:
     """What reading the file came to."""
-    untold = sum(1 for tokens in corpus.output_tokens if not tokens)
-    mean = (sum(corpus.output_tokens) + untold * DEFAULT_OUTPUT_TOKENS) / len(corpus)
-    return Found(corpus.sha256, len(corpus), corpus.skipped, corpus.filtered, round(mean, 3))
+    mean = (sum(corpus.output_tokens) + corpus.untold * DEFAULT_OUTPUT_TOKENS) / corpus.answers
+    counts = (len(corpus), corpus.skipped, corpus.filtered)
+    return Found(corpus.sha256, *counts, round(mean, 3), _turns(corpus) if corpus.turns else None)
+
+
+def _turns(corpus: Corpus) -> TurnsFound:
+    mean = corpus.answers / len(corpus)
+    square = sum(turns * turns for turns in corpus.turns) / len(corpus)
+    return TurnsFound(round(mean, 6), round(math.sqrt(max(0.0, square - mean**2)), 6), max(corpus.turns))
 
 
 def _contradictions(spec: Spec, root: Node, path: tuple[Step, ...]) -> Iterator[Trouble]:
@@ -98,12 +106,13 @@ def _notices(file: written.PromptFile, corpus: Corpus) -> Iterator[str]:
 def _lengths(file: written.PromptFile, corpus: Corpus) -> Iterator[str]:
     """How long answers are asked to be, where that is not written."""
     name = corpus.reading.path
-    untold = sum(1 for tokens in corpus.output_tokens if not tokens)
-    if file.output_tokens is None and file.format in _RECORDED and untold < len(corpus):
+    untold, answers = corpus.untold, corpus.answers
+    if file.output_tokens is None and file.format in _RECORDED and untold < answers:
         yield (
             f"{name}: where a row does not say how long its answer is to be, it is asked to be as long as the recorded"
             f" one, at {CHARACTERS_PER_TOKEN} characters a token."
         )
     if file.output_tokens is None and untold:
-        rows = f"{untold:,} of {len(corpus):,} rows say"
+        what = "turns" if corpus.turns else "rows"
+        rows = f"{untold:,} of {answers:,} {what} say"
         yield f"{name}: {rows} nothing of their answers' length, and ask for {DEFAULT_OUTPUT_TOKENS} tokens"

@@ -16,6 +16,7 @@ from typing import IO
 from llmload.errors import DataFileError
 from llmload.plain_text import plain
 from llmload.scenario.bad_row import BadRowError
+from llmload.scenario.conversation_rows import asked_reader
 from llmload.scenario.corpus import Corpus, Reading, Stamp
 from llmload.scenario.file_kinds import changed, check_kind, open_ordinary, ordinary, reason_of, spans_of, stamp_of
 from llmload.scenario.prompt_rows import (
@@ -59,7 +60,9 @@ class _Rows:
 
     def __init__(self, reading: Reading, stamp: Stamp) -> None:
         self._reading, self._stamp = reading, stamp
-        self._offsets, self._sizes, self._outputs = array("q"), array("i"), array("i")
+        self._offsets, self._sizes = array("q"), array("i")
+        self._outputs = array("i" if reading.most_turns is None else "q")
+        self._turns, self._characters, self._untold = array("i"), array("i"), 0
         self._bad: list[str] = []
         self._images, self._named_images, self._has_images = hashlib.sha256(), 0, False
         self._bad_count = self._filtered = 0
@@ -97,7 +100,10 @@ class _Rows:
             longest_line=self._longest_line,
             conversation_line=self._conversation_line,
             field_lines=self._field_lines,
+            untold=self._untold,
             has_images=self._has_images,
+            turns=self._turns,
+            characters=self._characters,
         )
 
     def _header(self, spans: Iterator[tuple[int, int, bytes]]) -> tuple[str, ...]:
@@ -111,7 +117,7 @@ class _Rows:
         return columns
 
     def _take_all(self, spans: Iterator[tuple[int, int, bytes]], columns: Sequence[str]) -> None:
-        read, reading = row_reader(self._reading, columns), self._reading
+        read, reading = asked_reader(self._reading, columns), self._reading
         least, most = reading.min_characters, reading.max_characters or MOST_ROWS * MOST_ROWS
         for line, offset, raw in spans:
             try:
@@ -137,8 +143,14 @@ class _Rows:
             self._conversation_line = line
         for name in row.fields:
             self._field_lines.setdefault(name, line)
+        answers = row.answers or (row.output_tokens,)
+        self._untold += answers.count(0)
+        if row.answers:
+            self._turns.append(len(answers))
+            self._characters.append(row.characters)
         pictures = _IMAGE_ROOM * len(images_of(row.messages)) if row.messages else 0
-        room = pictures + row.characters // CHARACTERS_PER_TOKEN + (row.output_tokens or DEFAULT_OUTPUT_TOKENS)
+        asked = sum(tokens or DEFAULT_OUTPUT_TOKENS for tokens in answers)
+        room = pictures + row.characters // CHARACTERS_PER_TOKEN + asked
         if room > self._most_room:
             self._longest, self._longest_line, self._most_room = len(self._offsets), line, room
 

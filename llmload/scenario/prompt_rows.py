@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -46,7 +46,8 @@ class Row(NamedTuple):
     """One row: a bare `prompt` of a user, or the `messages` of a conversation that ends with one, or with a tool's.
 
     `output_tokens` is how long its answer is to be, 0 where it does not say; `characters` counts all its text, tools
-    and their calls included. `fields` are sent beside the messages: tools, the form of the answer.
+    and their calls included. `fields` are sent beside the messages: tools, the form of the answer. `answers` are the
+    lengths of a whole conversation's, turn by turn.
     """
 
     prompt: str
@@ -54,6 +55,7 @@ class Row(NamedTuple):
     output_tokens: int
     characters: int
     fields: Mapping[str, object] = {}
+    answers: tuple[int, ...] = ()
 
 
 ReadRow = Callable[[bytes], Row]
@@ -74,6 +76,18 @@ def row_reader(reading: Reading, columns: Sequence[str] = ()) -> ReadRow:
 
 
 def _read_openai(folder: Path, raw: bytes) -> Row:
+    messages, row = openai_messages(folder, raw)
+    if len(row) <= 1:  # nothing beside its messages
+        return _conversation(messages, 0)
+    fields = request_fields(row)
+    conversation = _conversation(messages, asked_length(row))
+    if not fields:
+        return conversation
+    return conversation._replace(characters=conversation.characters + characters_of(fields), fields=fields)
+
+
+def openai_messages(folder: Path, raw: bytes) -> tuple[Sequence[Message], Mapping[str, object]]:
+    """All messages of a row, and what else stands there; nothing where the row is their bare list."""
     row = _json(raw)
     told = row.get("messages") if isinstance(row, dict) else row
     if not isinstance(told, list):
@@ -83,13 +97,7 @@ def _read_openai(folder: Path, raw: bytes) -> Row:
         images = RowImages(folder)
         messages = [_message(message, place, images) for place, message in enumerate(told, start=1)]
         check_answered(messages)
-    if not isinstance(row, dict) or len(row) == 1:  # nothing beside its messages
-        return _conversation(messages, 0)
-    fields = request_fields(row)
-    conversation = _conversation(messages, _length(row))
-    if not fields:
-        return conversation
-    return conversation._replace(characters=conversation.characters + characters_of(fields), fields=fields)
+    return messages, row if isinstance(row, dict) else {}
 
 
 def _texts(told: Sequence[object]) -> Sequence[Message] | None:
@@ -149,20 +157,34 @@ def _part(part: object, where: str, images: RowImages) -> dict[str, object]:
 
 
 def _read_sharegpt(raw: bytes) -> Row:
+    told, row = sharegpt_messages(raw)
+    messages: list[Message] = []
+    for message in told:
+        messages.append(message)
+        if message["role"] == "assistant":
+            break
+    return _conversation(messages, asked_length(row))
+
+
+def sharegpt_messages(raw: bytes) -> tuple[Iterator[Message], Mapping[str, object]]:
+    """The messages of a row, each read when it is asked for, and what else stands there.
+
+    Answers to nothing, with which rows of the published file begin, are left out.
+    """
     row = _json(raw)
     turns = row.get("conversations", row.get("conversation")) if isinstance(row, dict) else None
     if not isinstance(row, dict) or not isinstance(turns, list):
         raise BadRowError('no list of turns; write {"conversations": [{"from": "human", "value": "..."}]}')
-    messages: list[Message] = []
+    return _answered_turns(turns), row
+
+
+def _answered_turns(turns: Sequence[object]) -> Iterator[Message]:
+    is_asked = False
     for place, turn in enumerate(turns, start=1):
         message = _turn(turn, place)
-        is_answer = message["role"] == "assistant"
-        is_asked = any(earlier["role"] == "user" for earlier in messages)
-        if not is_answer or is_asked:  # an answer to nothing, which the published file has, is left out
-            messages.append(message)
-        if is_answer and is_asked:
-            break
-    return _conversation(messages, _length(row))
+        is_asked = is_asked or message["role"] == "user"
+        if is_asked or message["role"] != "assistant":
+            yield message
 
 
 def _turn(turn: object, place: int) -> Message:
@@ -182,12 +204,12 @@ def _conversation(messages: Sequence[Message], output_tokens: int) -> Row:
     asked = list(messages)
     if asked and asked[-1]["role"] == "assistant":
         answer = asked.pop()
-        output_tokens = output_tokens or -(-_characters(answer) // CHARACTERS_PER_TOKEN)
+        output_tokens = output_tokens or -(-text_length(answer) // CHARACTERS_PER_TOKEN)
     if not asked or asked[-1]["role"] not in ("user", "tool"):
         raise BadRowError("no message of a user to be answered")
     if asked[-1]["role"] == "user" and not text_of(asked[-1]).strip():
         raise BadRowError("the last message of the user is empty")
-    characters = sum(map(_characters, asked))
+    characters = sum(map(text_length, asked))
     content = asked[0]["content"]
     if len(asked) == 1 and len(asked[0]) == 2 and isinstance(content, str):
         return Row(content, (), output_tokens, characters)
@@ -210,7 +232,7 @@ def text_of(message: Message) -> str:
     return "".join(part.get("text", "") for part in cast("list[dict[str, str]]", content or []))
 
 
-def _characters(message: Message) -> int:
+def text_length(message: Message) -> int:
     """Of all that a message says, calls of tools included."""
     content = message["content"]
     if len(message) == 2 and isinstance(content, str):  # as most are: no calls
@@ -223,7 +245,7 @@ def _read_prompt(raw: bytes) -> Row:
     if isinstance(row, str):
         return _bare(row, 0)
     if isinstance(row, dict) and isinstance(prompt := row.get("prompt"), str):
-        return _bare(prompt, _length(row))
+        return _bare(prompt, asked_length(row))
     raise BadRowError('neither a text nor an object with one; write "..." or {"prompt": "..."}')
 
 
@@ -266,7 +288,7 @@ def _bare(prompt: str, output_tokens: int) -> Row:
     return Row(prompt, (), output_tokens, len(prompt))
 
 
-def _length(row: Mapping[str, object]) -> int:
+def asked_length(row: Mapping[str, object]) -> int:
     """How long the row asks its answer to be, by whichever name; 0 where it does not say."""
     if _LENGTH_NAMES.isdisjoint(row):
         return 0

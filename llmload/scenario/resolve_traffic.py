@@ -7,11 +7,19 @@ from dataclasses import replace
 from llmload.promises import Slo as SloTerms
 from llmload.scenario import lengths as measured
 from llmload.scenario import traffic
-from llmload.scenario.corpus import NOT_READ, Found, Reading
+from llmload.scenario.corpus import NOT_READ, Found, Reading, TurnsFound
 from llmload.scenario.document.lengths import Length, LengthFile, LognormalLengths, Spread, UniformLengths
 from llmload.scenario.document.promises import Slo
-from llmload.scenario.document.sessions import ExponentialTime, Sessions, ThinkTime, UniformTime
+from llmload.scenario.document.sessions import (
+    DEFAULT_TURNS,
+    MOST_TURNS,
+    ExponentialTime,
+    Sessions,
+    ThinkTime,
+    UniformTime,
+)
 from llmload.scenario.document.shared_prefix import SharedPrefix
+from llmload.scenario.document.workload import Found as FoundRows
 from llmload.scenario.document.workload import PromptFile, Prompts, Synthetic, TrafficClass, Workload
 from llmload.scenario.lengths import Fixed, Lengths, Lognormal, Normal, Uniform
 
@@ -44,12 +52,14 @@ def resolve_workload(workload: Workload) -> traffic.Workload:
         stream=workload.stream,
         seed=workload.seed,
         tokenizer_file=workload.tokenizer.file if workload.tokenizer else None,
-        sessions=_sessions(workload.sessions) if workload.sessions else None,
+        sessions=_sessions(workload.sessions, workload.prompts.file) if workload.sessions else None,
     )
 
 
 def _asked(workload: Workload) -> traffic.Synthetic | traffic.PromptFile:
     prompts = _prompts(workload.prompts)
+    if isinstance(prompts, traffic.PromptFile):
+        prompts = replace(prompts, reading=replace(prompts.reading, most_turns=most_turns_of(workload)))
     return prompts if workload.api is None else replace(prompts, output_tokens=_NO_ANSWER)
 
 
@@ -93,12 +103,25 @@ def _length_file(file: LengthFile) -> measured.LengthFile:
     return measured.LengthFile(file.path, file.input, file.output, found)
 
 
-def _sessions(sessions: Sessions) -> traffic.Sessions:
+def most_turns_of(workload: Workload) -> int | None:
+    """Most turns that a row of a file of conversations gives; None where rows are single requests."""
+    if workload.sessions is None:
+        return None
+    return workload.sessions.turns if isinstance(workload.sessions.turns, int) else MOST_TURNS
+
+
+def _sessions(sessions: Sessions, file: PromptFile | None) -> traffic.Sessions:
     return traffic.Sessions(
-        turns=_lengths(sessions.turns),
+        turns=_lengths(DEFAULT_TURNS if sessions.turns is None else sessions.turns) if file is None else _turns(file),
         think_time=_think_time(sessions.think_time),
         input_tokens=None if sessions.input_tokens is None else _lengths(sessions.input_tokens),
     )
+
+
+def _turns(file: PromptFile) -> Lengths:
+    """As the rows have it; one before the file is read."""
+    turns = file.found.turns if file.found else None
+    return Fixed(1) if turns is None else Normal(turns.mean, turns.stdev, 1, turns.most)
 
 
 def _think_time(time: ThinkTime) -> traffic.ThinkTime:
@@ -121,8 +144,13 @@ def _prompt_file(file: PromptFile) -> traffic.PromptFile:
         reuse=file.reuse,
         unique=file.unique,
         output_tokens=_lengths(file.output_tokens) if file.output_tokens is not None else None,
-        found=Found(**found.model_dump()) if found else NOT_READ,
+        found=_found(found) if found else NOT_READ,
     )
+
+
+def _found(found: FoundRows) -> Found:
+    turns = TurnsFound(**found.turns.model_dump()) if found.turns else None
+    return replace(Found(**found.model_dump()), turns=turns)
 
 
 def reading_of(file: PromptFile) -> Reading:

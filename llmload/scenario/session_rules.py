@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from llmload.frameworks.adapter import Dialect
 from llmload.scenario.document.load import Load
-from llmload.scenario.document.workload import Workload
+from llmload.scenario.document.sessions import Sessions
+from llmload.scenario.document.workload import PromptFile, Workload
 from llmload.scenario.tree import Step
 
 Refusal = tuple[tuple[Step, ...], str, str]
@@ -32,11 +33,22 @@ def session_refusals(
     if workload.api == "embeddings":
         yield _SESSIONS, "embeddings have no answer that a conversation could go on from", "Delete it"
     if workload.prompts.file is not None:
-        message = "a file of prompts is sent as single requests, and conversations are made of words"
-        yield _SESSIONS, message, "Write prompts.synthetic, or delete sessions"
+        yield from _of_a_file(workload.prompts.file, workload.sessions)
     spoken = api or next(iter(dialects), "")
     if spoken in dialects and not dialects[spoken].takes_messages:
         able = [name for name, dialect in dialects.items() if dialect.takes_messages]
         message = f"conversations need an API that takes messages, and {spoken} takes one bare prompt"
         hint = f"Write target.api: {' or '.join(able)}" if able else "Delete sessions: this framework has no such API"
         yield (_API if api else _SESSIONS), message, hint
+
+
+def _of_a_file(file: PromptFile, sessions: Sessions) -> Iterator[Refusal]:
+    """A row has its own turns and messages."""
+    if file.format not in ("openai", "sharegpt"):
+        message = f"rows of the format {file.format} are single prompts, and no conversations"
+        yield _SESSIONS, message, "Name a file of the format openai or sharegpt, or delete sessions"
+    if not isinstance(sessions.turns, int | None):
+        message = "each row of a file has turns of its own, and none are drawn"
+        yield (*_SESSIONS, "turns"), message, "Write a number, the most that a row gives, or delete it"
+    if sessions.input_tokens is not None:
+        yield (*_SESSIONS, "input_tokens"), "a file says what its users say, in words", "Delete it"

@@ -119,6 +119,7 @@ ThinkTime = Evenly | Exponential
 class Sessions:
     """Conversations of so many `turns`, each of which sends all that was said before, the server's answers included.
 
+    Where a file has the conversations, `turns` only says how they are spread over its rows, and is not drawn from.
     `think_time` passes between the end of an answer and the next request; `input_tokens` are those of each message
     after the first, None where they are as the first ones.
     """

@@ -12,7 +12,7 @@ from llmload.errors import LlmloadError, TargetError
 from llmload.frameworks.adapter import Adapter, ServedModel
 from llmload.frameworks.plugins import offers, owner_of
 from llmload.frameworks.registry import REGISTRY, adapter_for, dialect_for
-from llmload.planned import PlannedRequest, Room
+from llmload.planned import LongestConversation, PlannedRequest, Room
 from llmload.scenario.asked import Target
 from llmload.scenario.secrets import read_secret, scrub_url
 from llmload.scenario.traffic import Workload
@@ -24,7 +24,7 @@ from llmload.target.trial import Refused, Trial, settle_sampling
 from llmload.target.verification import read_settings
 from llmload.workload.tokens import counter_for
 
-Longest = PlannedRequest | Room
+Longest = PlannedRequest | LongestConversation | Room
 """What a server must have room for: lengths, or a request whose tokens only the server can count."""
 
 
@@ -150,6 +150,9 @@ def _check_context(trial: Trial, max_model_len: int | None, longest: Longest, fi
                 told = round(prompt + max(0.0, seen - fit.template - fit.per_word))
         case PlannedRequest():
             told = _counted(trial, longest)
+        case LongestConversation(last, earlier):
+            seen = _counted(trial, last)
+            told = None if seen is None else seen + earlier
     if max_model_len is not None and told is not None and told + answer > max_model_len:
         raise TargetError(
             trial.server.name,
@@ -160,12 +163,19 @@ def _check_context(trial: Trial, max_model_len: int | None, longest: Longest, fi
 
 
 def _who(longest: Longest) -> str:
-    if isinstance(longest, Room) and longest.further_turns:
-        return f"turn {longest.further_turns + 1} of a conversation, which sends all that was said before,"
-    return "requests"
+    match longest:
+        case Room(further_turns=further) if further:
+            turn = further + 1
+        case LongestConversation(turns=turn):
+            pass
+        case _:
+            return "requests"
+    return f"turn {turn} of a conversation, which sends all that was said before,"
 
 
 def _shorter(longest: Longest) -> str:
+    if isinstance(longest, LongestConversation):
+        return "Write fewer sessions.turns, or leave such rows out (prompts.file.max_characters)"
     if isinstance(longest, Room) and longest.further_turns:
         return "Write fewer sessions.turns, or shorten input_tokens or output_tokens"
     return "Shorten input_tokens or output_tokens (or drop such rows of a file)"

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import assert_never
 
 from llmload.errors import DataFileError
-from llmload.planned import Look, PlannedRequest
+from llmload.planned import LongestConversation, Look, PlannedRequest
 from llmload.scenario.bad_row import BadRowError
 from llmload.scenario.corpus import Corpus
 from llmload.scenario.file_kinds import changed, stamp_of
+from llmload.scenario.lengths import Fixed
 from llmload.scenario.prompt_file import open_corpus
+from llmload.scenario.prompt_rows import CHARACTERS_PER_TOKEN
 from llmload.scenario.row_images import written_out
-from llmload.scenario.traffic import PromptFile, Workload
+from llmload.scenario.traffic import Evenly, PromptFile, Sessions, Workload
 from llmload.workload.file_plan import ChosenRows, FilePlan, random_row
+from llmload.workload.file_sessions import FileSessionPlan
+from llmload.workload.lengths import longest
 from llmload.workload.permutation import permutation_of
 
 _MOST_BYTES = 256 * 2**20
+_AN_ANSWER = {"role": "assistant", "content": "yes"}
 
 
 def corpus_of(prompts: PromptFile) -> Corpus:
@@ -85,6 +90,30 @@ def longest_row(workload: Workload, prompts: PromptFile) -> PlannedRequest:
     ends = array("q", [corpus.sizes[corpus.longest]])
     chosen = ChosenRows(prompts.reading, corpus.columns, _read(corpus, rows, ends), ends, period=1)
     return FilePlan(workload.seed, 0, 0, chosen, None, unique=True, run="longest").request(0)
+
+
+def longest_conversation(workload: Workload, prompts: PromptFile) -> LongestConversation:
+    """The conversation that asks for most room, with a salt that no window has: asking it warms no cache."""
+    corpus, asked = corpus_of(prompts), prompts.output_tokens
+    row, most = corpus.longest, None if asked is None else longest(asked)
+    if most is not None:
+        room = (text // CHARACTERS_PER_TOKEN + turns * most for text, turns in _extents(corpus))
+        row = max(enumerate(room), key=lambda each: each[1])[0]
+    ends = array("q", [corpus.sizes[row]])
+    chosen = ChosenRows(prompts.reading, corpus.columns, _read(corpus, array("q", [row]), ends), ends, period=1)
+    plan = FilePlan(workload.seed, 0, 0, chosen, None, unique=True, run="longest")
+    turns = FileSessionPlan(plan, Sessions(Fixed(1), Evenly(0, 0), None), slots=0).session(0).turns
+    answers = [turn.output_tokens if most is None else most for turn in turns]
+    said: list[Mapping[str, object]] = []
+    for turn in turns:
+        said += [*turn.messages, _AN_ANSWER]
+    last = PlannedRequest(0, "", None, answers[-1], tuple(said[:-1]))
+    return LongestConversation(last, sum(answers[:-1]), len(turns))
+
+
+def _extents(corpus: Corpus) -> Iterator[tuple[int, int]]:
+    """Characters and turns of each conversation."""
+    return zip(corpus.characters, corpus.turns, strict=True)
 
 
 def _read(corpus: Corpus, rows: array[int], ends: array[int]) -> bytearray:

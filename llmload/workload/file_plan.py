@@ -103,7 +103,12 @@ class FilePlan:
 def _salted(messages: Sequence[Message], words: str) -> tuple[Message, ...]:
     """The same messages with `words` before their first text."""
     first, *others = messages
-    return ({**first, "content": _after(words, first)}, *others)
+    return (salted_message(words, first), *others)
+
+
+def salted_message(words: str, message: Message) -> Message:
+    """The same message with `words` before its text."""
+    return {**message, "content": _after(words, message)}
 
 
 def _after(words: str, message: Message) -> object:

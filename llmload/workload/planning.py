@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from llmload.domain import TokenFit, TokenSource
 from llmload.errors import DataFileError
-from llmload.planned import Look, PlannedRequest, Room
+from llmload.planned import LongestConversation, Look, PlannedRequest, Room
 from llmload.scenario.asked import ClosedLoop, OpenLoop, Scenario, Trace
 from llmload.scenario.corpus import Stretch
 from llmload.scenario.file_kinds import changed
@@ -19,8 +19,9 @@ from llmload.scenario.prompt_rows import CHARACTERS_PER_TOKEN
 from llmload.scenario.recording import Recording
 from llmload.scenario.trace_file import open_recording
 from llmload.scenario.traffic import Mixture, NoiseImages, PromptFile, Sessions, Synthetic, Workload
-from llmload.workload.choosing import choose, longest_row
+from llmload.workload.choosing import choose, longest_conversation, longest_row
 from llmload.workload.file_plan import FilePlan
+from llmload.workload.file_sessions import FileSessionPlan
 from llmload.workload.lengths import longest
 from llmload.workload.mixed_plan import MixedPlan, class_seed, mixed_plan
 from llmload.workload.pace import Arrivals, Pace, Ramp, Replay, Slots
@@ -32,7 +33,7 @@ _LONGEST_LEAD_GAP_NS = 250_000_000
 
 def plan_look(
     scenario: Scenario, look: Look, fit: TokenFit, *, run: str = "", rows: Stretch | Mapping[str, Stretch] | None = None
-) -> Plan | FilePlan | MixedPlan | SessionPlan:
+) -> Plan | FilePlan | MixedPlan | SessionPlan | FileSessionPlan:
     """Every request of `look`, or every conversation. `run` (the run's id) keeps its prompts apart from earlier ones'.
 
     `rows` are those of a file that this window is given, in a mixture of each class by its name; without them, it
@@ -42,9 +43,12 @@ def plan_look(
     window = _Window(scenario, look, fit, run)
     if not isinstance(prompts, Mixture):
         plan = _plan(window, workload, prompts, rows if isinstance(rows, Stretch) else None)
-        if workload.sessions is None or not isinstance(plan, Plan):
+        if workload.sessions is None:
             return plan
-        return SessionPlan(plan, workload.sessions, int(look.step.value))
+        slots = int(look.step.value)
+        if isinstance(plan, FilePlan):
+            return FileSessionPlan(plan, workload.sessions, slots)
+        return SessionPlan(plan, workload.sessions, slots)
     given = rows if isinstance(rows, Mapping) else {}
     plans = {
         each.name: _plan(
@@ -127,12 +131,14 @@ def pairs_of(lengths: LengthFile) -> LengthPairs:
     return opened.pairs
 
 
-def longest_request(scenario: Scenario) -> PlannedRequest | Room:
+def longest_request(scenario: Scenario) -> PlannedRequest | LongestConversation | Room:
     """What a server must have room for: of a file its longest row, of a trace its longest measured request.
 
     Of a mixture, what asks for most of all its classes.
     """
     prompts = scenario.workload.prompts
+    if isinstance(prompts, PromptFile) and scenario.workload.sessions is not None:
+        return longest_conversation(scenario.workload, prompts)
     if not isinstance(prompts, Mixture):
         return _longest(scenario, prompts)
     return max((_longest(scenario, each.prompts) for each in prompts.classes), key=_extent)

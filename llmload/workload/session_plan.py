@@ -46,14 +46,14 @@ class SessionPlan:
         _, first, second, *_ = self._draws(index, 0)
         turns = draw(self.sessions.turns, first, second)
         if index < self.slots:
-            turns = max(1, math.ceil(turns * ((index + 1) * _GOLDEN % 1)))
+            turns = first_turns(index, turns)
         begun = PlannedTurn(tuple(opening.conversation), opening.input_tokens, opening.output_tokens)
         later = (self._turn(index, turn) for turn in range(1, turns))
         return PlannedSession((begun, *later), opening.part._replace(session=index))
 
     def delay_s(self, slot: int) -> float:
         """How long after the beginning of the load a slot's first conversation begins: evenly within a think time."""
-        return self.sessions.think_time.mean_s * ((slot + 1) * _SQUARE % 1)
+        return first_delay_s(slot, self.sessions.think_time)
 
     def request(self, index: int) -> PlannedRequest:
         """The request that begins the `index`-th conversation."""
@@ -78,19 +78,32 @@ class SessionPlan:
             asked, answer = draw(openings.input_tokens, first, second), draw(openings.output_tokens, third, fourth)
         words = max(1, round((asked if own is None else draw(own, first, second)) / openings.fit.per_word))
         message = {"role": "user", "content": plain_text(words, place)}
-        return PlannedTurn((message,), None, answer, _seconds(self.sessions.think_time, fifth))
+        return PlannedTurn((message,), None, answer, think_seconds(self.sessions.think_time, fifth))
 
     def _draws(self, index: int, turn: int) -> tuple[int, float, float, float, float, float]:
-        """A number of 64 bits, and five that are independent and uniform in (0, 1], for one turn."""
         openings = self.openings
-        key = window_key(openings.seed, openings.step, openings.look)
-        drawn = blake2b(_PLACE.pack(index, turn), key=key, person=b"sessions", digest_size=64).digest()
-        place, *numbers = _NUMBERS.unpack(drawn)
-        first, second, third, fourth, fifth, *_ = ((number + 1) * _ONE for number in numbers)
-        return place, first, second, third, fourth, fifth
+        return turn_draws(window_key(openings.seed, openings.step, openings.look), index, turn)
 
 
-def _seconds(time: ThinkTime, number: float) -> float:
+def turn_draws(key: bytes, index: int, turn: int) -> tuple[int, float, float, float, float, float]:
+    """A number of 64 bits, and five that are independent and uniform in (0, 1], for one turn of a window."""
+    drawn = blake2b(_PLACE.pack(index, turn), key=key, person=b"sessions", digest_size=64).digest()
+    place, *numbers = _NUMBERS.unpack(drawn)
+    first, second, third, fourth, fifth, *_ = ((number + 1) * _ONE for number in numbers)
+    return place, first, second, third, fourth, fifth
+
+
+def first_turns(slot: int, turns: int) -> int:
+    """Turns of a slot's first conversation, which would have so many: a share of its own of them, at least one."""
+    return max(1, math.ceil(turns * ((slot + 1) * _GOLDEN % 1)))
+
+
+def first_delay_s(slot: int, time: ThinkTime) -> float:
+    """How long after the beginning of the load a slot's first conversation begins."""
+    return time.mean_s * ((slot + 1) * _SQUARE % 1)
+
+
+def think_seconds(time: ThinkTime, number: float) -> float:
     """One think time; `number` is uniform in (0, 1]."""
     match time:
         case Evenly(low_s, high_s):

@@ -14,9 +14,9 @@ import pytest
 from llmload.domain import TokenSource
 from llmload.errors import TargetError
 from llmload.frameworks.vllm import VllmSettings
-from llmload.planned import Room
+from llmload.planned import LongestConversation, PlannedRequest, Room
 from llmload.scenario.lengths import Fixed
-from llmload.target.probe import Probed, probe
+from llmload.target.probe import Longest, Probed, probe
 from llmload.workload.plan import Plan
 from tests.target.asking import a_target, a_workload
 from tests.target.openai_server import (
@@ -37,7 +37,7 @@ CHAT = "/v1/chat/completions"
 LONGEST = Room(64, 16)
 
 
-def probe_of(script: Script, longest: Room = LONGEST, **changes: object) -> Probed:
+def probe_of(script: Script, longest: Longest = LONGEST, **changes: object) -> Probed:
     """Probe the scripted server; `changes` are of the target."""
     with serving(script):
         target = a_target(script.url, **changes)  # type: ignore[arg-type]  # each test names fields of the target
@@ -365,3 +365,21 @@ def test_a_context_that_the_last_turn_of_a_conversation_would_pass_is_refused_in
     assert error.kind == "ContextTooShort"
     assert "turn 4 of a conversation, which sends all that was said before, may ask for 290 in" in error.problem
     assert "fewer sessions.turns" in error.remedy
+
+
+@pytest.mark.parametrize(("context", "is_enough"), [(79, False), (80, True)])
+def test_the_longest_conversation_of_a_file_is_counted_by_the_server_and_its_answers_are_added(
+    context: int, is_enough: bool
+) -> None:
+    """One word of the user costs one token, and each request the template: 10 + 10, then 40 and 20 of answers."""
+    script = healthy(template=10)
+    script.answers["/v1/models"] = as_json({"data": [{"id": "tiny", "max_model_len": context}]})
+    last = PlannedRequest(0, "", None, 20, ({"role": "user", "content": "why " * 10},))
+    longest = LongestConversation(last, earlier_tokens=40, turns=3)
+    if is_enough:
+        assert probe_of(script, longest).facts.max_model_len == context
+        return
+    with pytest.raises(TargetError) as caught:
+        probe_of(script, longest)
+    assert "turn 3 of a conversation, which sends all that was said before, may ask for 60 in" in caught.value.problem
+    assert "leave such rows out (prompts.file.max_characters)" in caught.value.remedy

@@ -14,6 +14,9 @@ MOST_TURNS = 1000
 """Of one conversation: stores keep the figures of so many turns beside a step."""
 
 
+DEFAULT_TURNS = 4
+
+
 def _in_order(bounds: list[float]) -> list[float]:
     if bounds[0] > bounds[1]:
         first, second = (format_duration(bound) for bound in bounds)
@@ -64,7 +67,10 @@ def _check_turns(turns: Length) -> Length:
 class Sessions(Section):
     """Conversations: each request sends all that was said before, the server's answers included."""
 
-    turns: Annotated[Length, AfterValidator(_check_turns), Field(description="Requests of one conversation")] = 4
+    turns: Annotated[
+        Annotated[Length, AfterValidator(_check_turns)] | None,
+        Field(description="Requests of one conversation, 4 where left out; of a file, the most that a row gives"),
+    ] = None
     think_time: Annotated[ThinkTime, Field(description="From the end of an answer to the next request")] = 0.0
     input_tokens: Annotated[
         Length | None, Field(description="Of each message after the first; left out, as the first")

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, JsonValue, SerializerFunctionWrapHan
 from llmload.scenario.document.lengths import Length, LengthFile
 from llmload.scenario.document.promises import Slo
 from llmload.scenario.document.quantities import ClassName, Count, Section, Sha256, Share, Text, Whole, wrong
-from llmload.scenario.document.sessions import Sessions
+from llmload.scenario.document.sessions import DEFAULT_TURNS, Sessions
 from llmload.scenario.document.shared_prefix import SharedPrefix, check_room
 from llmload.units import format_share
 
@@ -64,6 +64,14 @@ class Synthetic(Section):
         return {name: value for name, value in whole.items() if name not in unused}
 
 
+class TurnsFound(Section):
+    """Turns of a conversation, over the rows of a file."""
+
+    mean: Annotated[float, Ge(1)]
+    stdev: Annotated[float, Ge(0)]
+    most: Count
+
+
 class Found(Section):
     """What the file held when it was read; written by llmload into the resolved document."""
 
@@ -72,6 +80,7 @@ class Found(Section):
     skipped: Whole
     filtered: Whole
     output_tokens: Annotated[float, Ge(0)]
+    turns: TurnsFound | None = None
 
 
 class PromptFile(Section):
@@ -190,3 +199,12 @@ class Workload(Section):
         if self.mixture is not None and self.prompts != Prompts():
             raise wrong("prompts and mixture exclude each other", "Keep one of them", "mixture")
         return self
+
+    @model_serializer(mode="wrap")
+    def _with_turns(self, written_out: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """How many turns conversations have where neither the author nor a file says it."""
+        whole: dict[str, JsonValue] = written_out(self)
+        sessions = whole.get("sessions")
+        if self.prompts.file is None and isinstance(sessions, dict) and sessions.get("turns", 0) is None:
+            sessions["turns"] = DEFAULT_TURNS
+        return whole
