@@ -176,8 +176,7 @@ class _Reader:
         name = str(key.value)
         self.learn(key, (name,))
         if not isinstance(node, Items) or not node.nodes:
-            hint = f"Write the values of {name} as a list, like [64, 256]; to set it once, write it at its place"
-            self.trouble(node.place, [name], "no list of values", hint)
+            self.trouble(node.place, [name], "no list of values", _list_hint(name, node))
             return ()
         first: dict[str, Node] = {}
         for index, each in enumerate(node.nodes):
@@ -281,7 +280,9 @@ class _Reader:
 
     def check(self, cells: Sequence[Cell], most: int) -> None:
         """How many there are, and that each can be told from the others and from itself."""
-        if not cells:
+        if not cells and isinstance(self.root.get("exclude"), Items) and len(self.root.pairs) > 1:
+            self.trouble(self.root.place, [], "exclude leaves no cell of it", "Exclude less, or delete the matrix")
+        elif not cells:
             hint = "Name values, like load.concurrency: [[1, 10], [50]]; without a matrix, delete it"
             self.trouble(self.root.place, [], "there is no cell in it", hint)
         if len(cells) > most:
@@ -309,6 +310,14 @@ class _Reader:
             f"Exclude some, or write max_cells: {count} beside them" if count <= HIGHEST_MOST else "Write fewer values"
         )
         self.trouble(self.root.place, [], f"it makes {count:,} cells, and {most} are allowed", hint)
+
+
+def _list_hint(name: str, node: Node) -> str:
+    """What to write in place of a value that is no list: of a map, its whole path as one key, for --set too."""
+    if isinstance(node, Entries) and node.pairs:
+        path = f"{name}.{node.pairs[0][0].value}"
+        return f"Write whole paths as keys, like {path}: [...]; as --set 'spec.matrix={{{path}: [...]}}'"
+    return f"Write the values of {name} as a list, like [64, 256]; to set it once, write it at its place"
 
 
 def _agree(cell: _Values, entry: Entries, axes: Mapping[str, Sequence[Node]]) -> bool:

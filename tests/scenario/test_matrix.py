@@ -238,6 +238,13 @@ VLLM = "  target: {url: http://localhost:8000, framework: vllm}\n"
             "    load.requests: []\n", URL, "7:20: spec.matrix.load.requests: no list of values", id="no values"
         ),
         pytest.param(
+            "    load: {requests: [5]}\n",
+            URL,
+            "7:11: spec.matrix.load: no list of values",
+            id="a path as nested maps",
+        ),
+        pytest.param("    exclude: []\n", URL, "7:5: spec.matrix: there is no cell in it", id="nothing to vary"),
+        pytest.param(
             "    load.requests: [5, 5]\n", URL, "7:24: spec.matrix.load.requests[1]: the same value twice", id="twice"
         ),
         pytest.param(
@@ -268,7 +275,7 @@ VLLM = "  target: {url: http://localhost:8000, framework: vllm}\n"
         pytest.param(
             "    load.requests: [5]\n    exclude: [{load.requests: 5}]\n",
             URL,
-            "7:5: spec.matrix: there is no cell in it",
+            "7:5: spec.matrix: exclude leaves no cell of it",
             id="all excluded",
         ),
         pytest.param(
@@ -326,6 +333,12 @@ VLLM = "  target: {url: http://localhost:8000, framework: vllm}\n"
 )
 def test_mistakes_are_told_where_they_are_written(matrix, rest, expected):
     assert [problem.partition(". ")[0] for problem in problems(matrix, rest)] == [f"s.yaml:{expected}"]
+
+
+def test_a_path_as_nested_maps_is_told_how_it_is_written_and_set():
+    (told,) = problems("    load: {requests: [5]}\n", URL)
+    assert "Write whole paths as keys, like load.requests: [...]" in told
+    assert "--set 'spec.matrix={load.requests: [...]}'" in told
 
 
 def test_a_value_that_cannot_be_is_told_at_the_matrix_with_its_cell():

@@ -6,7 +6,15 @@ import math
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Len
-from pydantic import AfterValidator, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from llmload.scenario.document.lengths import Length, LengthFile
 from llmload.scenario.document.promises import Slo
@@ -179,6 +187,13 @@ def _greedy() -> dict[str, JsonValue]:
 Sampling = Annotated[dict[str, JsonValue], AfterValidator(_check_sampling)]
 
 
+def _no_api_of_texts(api: object) -> object:
+    """An API of texts is the target's: to be told so helps more than the one value that may stand here."""
+    if isinstance(api, str) and api != "embeddings":
+        raise wrong(f"{api!r} is no kind of workload", f"Write embeddings here, or target.api: {api}")
+    return api
+
+
 class Workload(Section):
     """What requests say."""
 
@@ -188,6 +203,7 @@ class Workload(Section):
     tokenizer: Tokenizer | None = None
     api: Annotated[
         Literal["embeddings"] | None,
+        BeforeValidator(_no_api_of_texts),
         Field(description="embeddings: vectors instead of answers; left out, the texts of target.api"),
     ] = None
     sampling: Sampling = Field(default_factory=_greedy)
