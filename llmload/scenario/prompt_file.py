@@ -143,13 +143,15 @@ class _Rows:
             self._conversation_line = line
         for name in row.fields:
             self._field_lines.setdefault(name, line)
-        answers = row.answers or (row.output_tokens,)
-        self._untold += answers.count(0)
         if row.answers:
-            self._turns.append(len(answers))
+            self._turns.append(len(row.answers))
             self._characters.append(row.characters)
+            self._untold += row.answers.count(0)
+            asked = sum(tokens or DEFAULT_OUTPUT_TOKENS for tokens in row.answers)
+        else:
+            self._untold += not row.output_tokens
+            asked = row.output_tokens or DEFAULT_OUTPUT_TOKENS
         pictures = _IMAGE_ROOM * len(images_of(row.messages)) if row.messages else 0
-        asked = sum(tokens or DEFAULT_OUTPUT_TOKENS for tokens in answers)
         room = pictures + row.characters // CHARACTERS_PER_TOKEN + asked
         if room > self._most_room:
             self._longest, self._longest_line, self._most_room = len(self._offsets), line, room
