@@ -23,6 +23,7 @@ from llmload.reporters.excel_charts import (
 )
 from llmload.reporters.excel_steps import NAMES, Steps, axis_title, judged, latency_title
 from llmload.reporters.excel_summary import CHARTS_HEIGHT, GRID, Summary, led_by
+from llmload.reporters.step_columns import speed_of
 from llmload.reporters.texts import Texts
 
 _GAP = 0.008  # of the width, between charts
@@ -48,7 +49,8 @@ def _span(number: int, of: int) -> tuple[float, float]:
 
 def _throughput(run: RunResult, steps: Steps, texts: Texts) -> BarChart | None:
     """Columns for tokens per second, and on the right axis the p95 that the SLO limits with that limit."""
-    speed, x = steps.cells("output_tps"), Axis(axis_title(run, texts))
+    in_text = speed_of(run.steps) == "output_tps"
+    speed, x = steps.cells("output_tps" if in_text else "total_tps"), Axis(axis_title(run, texts))
     if speed is None:
         return None
     metric = led_by(run)
@@ -56,7 +58,8 @@ def _throughput(run: RunResult, steps: Steps, texts: Texts) -> BarChart | None:
     title = texts["excel.chart.throughput"].format(metric=NAMES[metric])
     if run.knee is not None and run.knee.at_slo is not None:
         title += "\n" + texts["excel.chart.knee"]
-    chart = bars(title, steps.load, [Trace(speed, SKY)], x, Axis(texts["excel.column.output_tps"], least=0))
+    y_title = texts["excel.column.output_tps" if in_text else "charts.axis.input_tps"]
+    chart = bars(title, steps.load, [Trace(speed, SKY)], x, Axis(y_title, least=0))
     _mark_knee(run, chart)
     drawn = [Trace(latency, VERMILION)] if latency else []
     drawn += [Trace(limit, INK, Stroke.LIMIT)] if limit else []

@@ -41,6 +41,7 @@ from llmload.reporters.excel_cells import (
 from llmload.reporters.excel_steps import axis_title, goodput_target, judged, latency_title, limits
 from llmload.reporters.figures import MISSING
 from llmload.reporters.reasons import in_language
+from llmload.reporters.step_columns import speed_of, tokens_per_s
 from llmload.reporters.texts import Texts
 from llmload.reporters.wording import (
     caveats,
@@ -160,8 +161,9 @@ def _shown_step(run: RunResult) -> StepResult | None:
 
 
 def _fastest_step(run: RunResult) -> StepResult | None:
-    known = [step for step in run.steps if step.metrics.output_tps is not None]
-    return max(known, key=lambda step: step.metrics.output_tps or 0.0, default=None)
+    speed = speed_of(run.steps)
+    known = [step for step in run.steps if tokens_per_s(step, speed) is not None]
+    return max(known, key=lambda step: tokens_per_s(step, speed) or 0.0, default=None)
 
 
 def _loads(run: RunResult, texts: Texts) -> list[_Tile]:
@@ -180,9 +182,10 @@ def _loads(run: RunResult, texts: Texts) -> list[_Tile]:
 
 
 def _fastest(run: RunResult, texts: Texts) -> _Tile:
-    step = _fastest_step(run)
+    step, speed = _fastest_step(run), speed_of(run.steps)
     at = texts["excel.at"].format(step=step_label(step.step, texts)) if step else ""
-    return _Tile(texts["excel.tile.throughput"], count(step.metrics.output_tps) if step else None, at)
+    name = texts["excel.tile.throughput" if speed == "output_tps" else "excel.tile.input_throughput"]
+    return _Tile(name, count(tokens_per_s(step, speed)) if step else None, at)
 
 
 def _quality(run: RunResult, shown: StepResult | None, at: str, texts: Texts) -> list[_Tile]:

@@ -8,12 +8,13 @@ import pytest
 from rich.console import Console
 
 from llmload.domain import RunResult
-from llmload.reporters import html, markdown
+from llmload.reporters import excel, html, markdown
 from llmload.reporters.charts import run_charts
 from llmload.reporters.console import render
 from llmload.reporters.step_columns import latencies_of, speed_of, tokens_per_s
 from llmload.reporters.texts import Language, texts_in
 from tests.recorded_runs import CLEAN
+from tests.reporters.workbooks import opened, plots
 
 
 def _embedding() -> RunResult:
@@ -67,3 +68,15 @@ def test_the_chart_of_embeddings_shows_input_tokens(language: Language) -> None:
     assert "1,234,570 tok/s" in chart.summary
     assert texts["charts.axis.input_tps"] in str(chart.spec)
     assert texts["charts.axis.output_tps"] not in str(chart.spec)
+
+
+@pytest.mark.parametrize("language", list(Language), ids=lambda each: each.value)
+def test_the_spreadsheet_leads_with_input_tokens_of_embeddings(language: Language) -> None:
+    texts = texts_in(language)
+    book = excel.render(EMBEDDING, texts)
+    sheet = opened(book).worksheets[0]
+    (name,) = (cell for row in sheet for cell in row if cell.value == texts["excel.tile.input_throughput"])
+    assert sheet.cell(name.row + 1, name.column).value == 1234567.0
+    assert texts["excel.tile.throughput"] not in {cell.value for row in sheet for cell in row}
+    axes = [axis for plot in plots(book) for axis in plot.axes]
+    assert texts["charts.axis.input_tps"] in axes

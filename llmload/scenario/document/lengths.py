@@ -83,7 +83,7 @@ class LengthsFound(Section):
 class LengthFile(Section):
     """Lengths of prompts and answers from the rows of a file, drawn together: CSV with a header, or JSON lines."""
 
-    path: Annotated[Text, Field(alias="from")]
+    path: Annotated[Text, Field(alias="from", description="The file: .csv, .jsonl or .json, beside the scenario")]
     input: Annotated[Text, Field(description="The column, or key, with the tokens of the prompt")] = "input_tokens"
     output: Annotated[Text, Field(description="The column, or key, with the tokens of the answer")] = "output_tokens"
     sha256: Annotated[Sha256 | None, Field(description="The file's; another file is refused")] = None

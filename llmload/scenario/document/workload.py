@@ -32,7 +32,7 @@ _DRAWN = ("input_tokens", "output_tokens")
 class NoiseImages(Section):
     """Images of coloured cells before the text of every prompt, no two alike."""
 
-    count: Annotated[Count, Le(16)] = 1
+    count: Annotated[Count, Le(16), Field(description="Of each request")] = 1
     width: Annotated[int, Ge(8), Le(4096), Field(description="Pixels")] = 512
     height: Annotated[int, Ge(8), Le(4096), Field(description="Pixels")] = 512
 
