@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import chdir
 from pathlib import Path
 
@@ -69,12 +69,24 @@ _BUSY = ("client was late", "client stalled", "client could not keep up", "clien
 
 
 def measured(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Like `llmload`, tried again (three times in all) where the machine was too busy to measure anything.
+    """Like `here`, tried again (three times in all) where the machine was too busy to measure anything.
 
-    "The client was late" is the right answer on a busy machine, and says nothing about what a test is after.
+    "The client was late" is the right answer on a busy machine, and says nothing about what a test is after. The
+    simulator and the workers, which measure, are processes of their own here too.
     """
+    return _calm(lambda: here(*arguments, cwd=cwd, env=env))
+
+
+def measured_apart(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Like `llmload`, tried again as often: where the process itself, its end or all that it prints is the subject."""
+    return _calm(lambda: llmload(*arguments, cwd=cwd, env=env))
+
+
+def _calm(attempt: Callable[[], subprocess.CompletedProcess[str]]) -> subprocess.CompletedProcess[str]:
     for _ in range(3):
-        done = llmload(*arguments, cwd=cwd, env=env)
+        done = attempt()
         if done.returncode != 5 or not any(rule in done.stdout + done.stderr for rule in _BUSY):
             break
     return done

@@ -18,7 +18,7 @@ from llmload.store.database import open_store
 from tests.ci.test_job_outputs import read_outputs
 from tests.cli.stored_runs import put_run, scenario_of, whole
 from tests.cli.watching import rows, slow_ladder, wait_for, windows_of
-from tests.command import here, llmload, measured, start, write_scenario
+from tests.command import here, llmload, measured_apart, start, write_scenario
 from tests.recorded_runs import CLEAN
 
 FOLDER = "llmload-outcome"
@@ -181,7 +181,7 @@ def test_runs_that_are_alike_are_the_same(tmp_path: Path) -> None:
 @pytest.mark.measuring
 def test_a_run_that_keeps_its_promises_is_a_job_that_passes(tmp_path: Path) -> None:
     write_scenario(tmp_path)
-    done = measured(
+    done = measured_apart(
         "ci", "run", "--scenario=*.yaml", "--args=--no-progress", cwd=tmp_path, env=in_job(tmp_path, GITHUB_OUTPUT="")
     )
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.watching import rows, slow_ladder, wait_for, windows_of
-from tests.command import here, llmload, measured, start, write_scenario
+from tests.command import here, llmload, measured_apart, start, write_scenario
 
 pytestmark = pytest.mark.measuring
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_the_quickstart_passes_and_leaves_everything_behind(tmp_path: Path) -> None:
-    done = measured("apply", str(ROOT / "scenarios/quickstart.yaml"), cwd=tmp_path)
+    done = measured_apart("apply", str(ROOT / "scenarios/quickstart.yaml"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "pass" in done.stdout.lower()
     reports = tmp_path / "reports" / "quickstart"
@@ -127,7 +127,7 @@ def test_no_secret_is_written_anywhere(tmp_path: Path) -> None:
             target__api_key="{env: KEY}",
             reports=None,
         )
-        done = measured("apply", path.name, "--log-level", "debug", cwd=tmp_path, env={"KEY": key})
+        done = measured_apart("apply", path.name, "--log-level", "debug", cwd=tmp_path, env={"KEY": key})
         assert done.returncode == 0, done.stderr
         wrong = llmload("apply", path.name, "--log-level", "debug", cwd=tmp_path, env={"KEY": f"{key}-wrong"})
         assert wrong.returncode == 5, wrong.stdout
@@ -186,7 +186,7 @@ def test_every_fault_is_a_record_that_is_not_good(tmp_path: Path, faults: str, e
     path = write_scenario(
         tmp_path, target__simulator__faults=faults, load__requests=64, gates="[goodput >= 98%]", **limits
     )
-    done = measured("apply", path.name, cwd=tmp_path)
+    done = measured_apart("apply", path.name, cwd=tmp_path)
     assert done.returncode == 3, done.stdout + done.stderr
     (step,) = json.loads((tmp_path / "reports/chat/result.json").read_bytes())["steps"]
     metrics = step["metrics"]
@@ -206,7 +206,7 @@ def test_a_server_that_restarts_measures_nothing(tmp_path: Path) -> None:
 def test_the_exit_code_is_the_verdict_even_where_nobody_reads_the_output(tmp_path: Path, verb: str) -> None:
     name = write_scenario(tmp_path, slo="{e2e: 1ms}").name
     if verb == "gate":
-        measured("apply", name, cwd=tmp_path)
+        measured_apart("apply", name, cwd=tmp_path)
     arguments = ["apply", "--no-progress", name] if verb == "apply" else ["gate", "latest"]
     with start(*arguments, cwd=tmp_path) as process:
         assert process.stdout is not None

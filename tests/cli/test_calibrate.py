@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from llmload.store.calibration_file import find_calibrations, read_calibration
 from tests.cli.test_ab import TURNS, chat, free_port
 from tests.cli.test_apply import rows
-from tests.command import here, llmload, measured
+from tests.command import here, llmload, measured_apart
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "calibration-v1.schema.json").read_text())
 
@@ -19,7 +19,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "calibration-v1.sch
 @pytest.mark.measuring
 def test_a_calibration_is_written_beside_the_baselines_and_read_by_plan(tmp_path: Path) -> None:
     name = chat(tmp_path)
-    done = measured("calibrate", name, "--pairs", "3", cwd=tmp_path)
+    done = measured_apart("calibrate", name, "--pairs", "3", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = find_calibrations(tmp_path / "reports", "chat")
     found = read_calibration(path)
@@ -36,7 +36,7 @@ def test_a_calibration_is_written_beside_the_baselines_and_read_by_plan(tmp_path
 
 @pytest.mark.measuring
 def test_json_is_the_document_that_is_written(tmp_path: Path) -> None:
-    done = measured("calibrate", chat(tmp_path), "--pairs", "2", "--json", "--out", "elsewhere", cwd=tmp_path)
+    done = measured_apart("calibrate", chat(tmp_path), "--pairs", "2", "--json", "--out", "elsewhere", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (path,) = find_calibrations(tmp_path / "elsewhere", "chat")
     assert done.stdout.encode() == path.read_bytes()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import measured, write_scenario
+from tests.command import measured_apart, write_scenario
 
 pytestmark = pytest.mark.measuring
 
@@ -28,7 +28,7 @@ def test_the_load_that_the_seats_of_a_server_carry_is_found(tmp_path: Path) -> N
         recommend="{peak_concurrency: 40, goodput_target: 90%, headroom: 0%}",
         decision="{max_requests: 128}",
     )
-    done = measured("apply", path.name, cwd=tmp_path)
+    done = measured_apart("apply", path.name, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads((tmp_path / "reports/chat/result.json").read_bytes())["recommendation"]
     assert told["current_infra"]["max_concurrency_at_slo"] == pytest.approx(SEATS, rel=0.2)

@@ -18,7 +18,7 @@ import pytest
 
 from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
-from tests.command import measured, write_scenario
+from tests.command import measured_apart, write_scenario
 from tests.delaying_proxy import DelayingProxy
 
 pytestmark = pytest.mark.measuring
@@ -37,7 +37,7 @@ def server() -> Iterator[str]:
 def told_of(directory: Path, url: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Checks and findings of a run against this address; the gate holds, so our own client was in time."""
     name = write_scenario(directory, target__simulator=None, target__url=url, load__requests=60).name
-    done = measured("apply", name, cwd=directory)
+    done = measured_apart("apply", name, cwd=directory)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads((directory / "reports/chat/result.json").read_bytes())
     return result["steps"][0]["checks"], result["findings"]

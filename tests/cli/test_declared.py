@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import here, llmload, measured, write_scenario
+from tests.command import here, llmload, measured_apart, write_scenario
 from tests.frameworks.captured import body_of
 from tests.target.openai_server import Answer, Document, Script, as_json, chat_answer, counted_words, events, serving
 
@@ -106,7 +106,7 @@ def test_a_disagreement_is_told_before_the_load_stored_and_in_every_report(tmp_p
         unheld = "{server_metrics: none}"  # its page stands still
         formats = "[markdown, csv, json, junit]"
         path = write_scenario(tmp_path, target=target, reports__formats=formats, telemetry=unheld)
-        done = measured("apply", path.name, cwd=tmp_path)
+        done = measured_apart("apply", path.name, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "declared otherwise" in done.stderr.partition("concurrency 4")[0]
     words = "expected 0.5, found 0.92"

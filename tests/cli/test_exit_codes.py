@@ -1,6 +1,6 @@
 """The exit code, row by row of the contract: a real process over real runs of the embedded simulator.
 
-0  measured, and nothing that binds is broken       5         could not measure
+0  measured_apart, and nothing that binds is broken       5         could not measure
 2  bad command line, scenario or data file          70        a defect of ours
 3  a gate of level fail failed                      130, 143  interrupted, terminated
 4  left open, and the policy says fail              compare: 0 no difference, 1 different
@@ -18,7 +18,7 @@ import pytest
 
 from llmload.ci.outcome_folder import read_all
 from tests.cli.watching import rows, slow_ladder, wait_for, windows_of
-from tests.command import here, llmload, measured, start, write_scenario
+from tests.command import here, llmload, measured_apart, start, write_scenario
 from tests.frameworks.packages import install
 
 pytestmark = pytest.mark.measuring
@@ -32,7 +32,7 @@ UNDECIDED = {
 """One request in 25 fails, and 150 of them do not tell that from one in twenty."""
 
 
-# ---------------------------------------------------------------- one scenario, measured
+# ---------------------------------------------------------------- one scenario, measured_apart
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ UNDECIDED = {
     ],
 )
 def test_the_exit_code_is_the_gate(tmp_path: Path, changes: dict[str, object], code: int, words: str) -> None:
-    done = measured("apply", write_scenario(tmp_path, **changes).name, cwd=tmp_path)
+    done = measured_apart("apply", write_scenario(tmp_path, **changes).name, cwd=tmp_path)
     assert (done.returncode, words in (done.stdout + done.stderr).lower()) == (code, True), done.stdout + done.stderr
 
 
@@ -97,7 +97,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = llmload("apply", "--no-progress", *[name] * 8, cwd=folder)
     while (missing := 8 - measured_runs(folder)) > 0:  # a busy machine measured some of them badly, and said so
         assert done.returncode == 5, done.stdout + done.stderr
-        done = measured("apply", "--no-progress", *[name] * missing, cwd=folder)
+        done = measured_apart("apply", "--no-progress", *[name] * missing, cwd=folder)
         assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -122,7 +122,7 @@ def test_a_run_is_held_against_earlier_ones(
     history: Path, tmp_path: Path, changes: dict[str, object], code: int, words: str
 ) -> None:
     shutil.copy(history / "llmload.db", tmp_path)
-    done = measured("apply", write_scenario(tmp_path, **{**STEADY, **changes}).name, cwd=tmp_path)
+    done = measured_apart("apply", write_scenario(tmp_path, **{**STEADY, **changes}).name, cwd=tmp_path)
     assert (done.returncode, words in done.stdout) == (code, True), done.stdout + done.stderr
 
 
@@ -140,7 +140,7 @@ def test_what_stays_open_is_0_or_4_as_its_policy_says(
     if policy == "on_incomparable":
         shutil.copy(history / "llmload.db", tmp_path)
     decision = {"max_requests": 150}
-    done = measured("apply", write_scenario(tmp_path, **changes, decision=decision).name, cwd=tmp_path)
+    done = measured_apart("apply", write_scenario(tmp_path, **changes, decision=decision).name, cwd=tmp_path)
     assert (done.returncode, words in done.stdout) == (0, True), done.stdout + done.stderr
     strict = write_scenario(tmp_path, **changes, decision={**decision, policy: "fail"}).name
     again = here("gate", "latest", "--scenario", strict, cwd=tmp_path)
@@ -158,7 +158,7 @@ def test_compare_is_0_where_nothing_differs_and_1_where_something_does(history: 
     same = here("compare", "latest", str(history / "reports" / "chat" / "result.json"), cwd=history)
     assert same.returncode == 0, same.stdout + same.stderr
     half = {**STEADY, "target__simulator__faults": "{error_rate: 50%}"}
-    assert measured("apply", write_scenario(tmp_path, **half).name, cwd=tmp_path).returncode == 0
+    assert measured_apart("apply", write_scenario(tmp_path, **half).name, cwd=tmp_path).returncode == 0
     different = here("compare", "latest", str(tmp_path / "reports" / "chat" / "result.json"), cwd=history)
     assert different.returncode == 1, different.stdout + different.stderr
 
@@ -212,7 +212,7 @@ def test_reports_that_cannot_be_written_take_no_verdict_with_them(
     tmp_path: Path, slo: str, code: int, verdict: str
 ) -> None:
     (tmp_path / "full").write_text("a file where the directory should be")
-    done = measured("apply", write_scenario(tmp_path, slo=slo).name, "--out", "full", cwd=tmp_path)
+    done = measured_apart("apply", write_scenario(tmp_path, slo=slo).name, "--out", "full", cwd=tmp_path)
     assert done.returncode == code, done.stdout + done.stderr
     assert "the reports cannot be written" in done.stderr
     assert f"{verdict.upper()} chat" in done.stdout
@@ -272,7 +272,7 @@ FILES: dict[str, dict[str, object]] = {
 def test_several_scenarios_all_run_and_the_worst_code_speaks(tmp_path: Path, names: tuple[str, ...], code: int) -> None:
     for name, changes in FILES.items():
         write_scenario(tmp_path, name, **changes)
-    done = measured("apply", "--outcome", "out", *(f"{name}.yaml" for name in names), cwd=tmp_path)
+    done = measured_apart("apply", "--outcome", "out", *(f"{name}.yaml" for name in names), cwd=tmp_path)
     assert done.returncode == code, done.stdout + done.stderr
     outcome = read_all([tmp_path / "out"])
     assert (outcome.exit_code, [entry.source for entry in outcome.entries]) == (

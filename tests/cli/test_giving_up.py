@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import here, llmload, measured, start, write_scenario
+from tests.command import here, llmload, measured_apart, start, write_scenario
 
 pytestmark = pytest.mark.measuring
 
@@ -99,7 +99,7 @@ def test_a_lost_step_sends_no_more_than_it_needs_and_the_next_one_is_measured_al
         load="{concurrency: [4, 8], requests: 600, warmup: {requests: 4}}",
         gates="[goodput >= 95%]",
     )
-    done = measured("apply", scenario.name, cwd=tmp_path)
+    done = measured_apart("apply", scenario.name, cwd=tmp_path)
     assert done.returncode == 3, done.stdout + done.stderr
     assert endings(tmp_path) == [(0, "futile"), (1, "futile")]
     assert "window ended as futile" in done.stdout
@@ -109,7 +109,7 @@ def test_a_lost_step_sends_no_more_than_it_needs_and_the_next_one_is_measured_al
 
 
 def test_a_step_that_keeps_its_promise_is_sent_whole(tmp_path: Path) -> None:
-    done = measured("apply", write_scenario(tmp_path).name, cwd=tmp_path)
+    done = measured_apart("apply", write_scenario(tmp_path).name, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert endings(tmp_path) == [(0, "complete")]
 

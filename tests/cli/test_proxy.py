@@ -11,7 +11,7 @@ import pytest
 
 from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
-from tests.command import llmload, measured, write_scenario
+from tests.command import llmload, measured_apart, write_scenario
 from tests.forwarding_proxy import ForwardingProxy
 
 pytestmark = pytest.mark.measuring
@@ -33,7 +33,7 @@ def proxy() -> Iterator[ForwardingProxy]:
 
 def test_probe_and_load_go_through_the_proxy_and_the_report_says_so(tmp_path: Path, proxy: ForwardingProxy) -> None:
     path = write_scenario(tmp_path, target__simulator=None, target__url="http://llm.test")
-    done = measured("apply", path.name, cwd=tmp_path, env={**NO_OTHER, "HTTP_PROXY": proxy.url})
+    done = measured_apart("apply", path.name, cwd=tmp_path, env={**NO_OTHER, "HTTP_PROXY": proxy.url})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "slower transport" in done.stdout
     result = json.loads((tmp_path / "reports/chat/result.json").read_bytes())

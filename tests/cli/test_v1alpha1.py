@@ -10,7 +10,7 @@ import pytest
 
 from llmload.scenario.asked import Simulator
 from llmload.simulator.process import start
-from tests.command import here, measured
+from tests.command import here, measured_apart
 
 pytestmark = pytest.mark.measuring
 
@@ -36,7 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     simulator = Simulator(decode_base_ms=1.0, prefill_tokens_per_s=1e5)
     with start(simulator, api_key=None) as server:
         (folder / "old.yaml").write_text(OLD.format(url=server.url, model=simulator.model))
-        done = measured("apply", "old.yaml", cwd=folder)
+        done = measured_apart("apply", "old.yaml", cwd=folder)
         assert done.returncode == 0, done.stdout + done.stderr
         yield folder
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.command import llmload, measured
+from tests.command import llmload, measured_apart
 from tests.docs.command_help import lacks
 from tests.docs.migration_tables import command
 from tests.engines.conftest import Engine, llama_cpp, tiny_model
@@ -132,7 +132,7 @@ def test_it_is_listed_and_has_a_starter_that_is_valid(place: Path, env: Mapping[
 @pytest.mark.measuring
 def test_it_measures_a_real_llama_cpp(request: pytest.FixtureRequest, place: Path, env: Mapping[str, str]) -> None:
     engine: Engine = request.getfixturevalue("llama_cpp")
-    done = measured("apply", "llamacpp.yaml", cwd=place, env={**env, "LLAMACPP_URL": engine.url})
+    done = measured_apart("apply", "llamacpp.yaml", cwd=place, env={**env, "LLAMACPP_URL": engine.url})
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads((place / "reports/llamacpp/result.json").read_bytes())
     (step,) = result["steps"]

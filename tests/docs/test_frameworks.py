@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import llmload, measured
+from tests.command import llmload, measured_apart
 from tests.docs.framework_tables import PAGES, listed, written
 from tests.frameworks.packages import install
 
@@ -110,7 +110,7 @@ def test_a_dry_run_says_what_the_server_has_otherwise(place: Path, env: Mapping[
 @pytest.mark.measuring
 @pytest.mark.parametrize("stream", ["true", "false"])
 def test_a_run_measures_the_server_through_it(place: Path, env: Mapping[str, str], stream: str) -> None:
-    done = measured("apply", "parrot.yaml", "--set", f"spec.workload.stream={stream}", cwd=place, env=env)
+    done = measured_apart("apply", "parrot.yaml", "--set", f"spec.workload.stream={stream}", cwd=place, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads((place / "reports/parrot/result.json").read_bytes())
     (step,) = result["steps"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.command import here, measured, write_scenario
+from tests.command import here, measured_apart, write_scenario
 from tests.docs.command_help import lacks
 from tests.docs.migration_tables import Row, command, examples, rows
 
@@ -72,7 +72,7 @@ def _find(document: object, path: str) -> list[object]:
 def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """The result document of a real run."""
     directory = tmp_path_factory.mktemp("run")
-    done = measured("apply", str(write_scenario(directory)), "--json", cwd=directory)
+    done = measured_apart("apply", str(write_scenario(directory)), "--json", cwd=directory)
     assert done.returncode == 0, done.stderr
     told: dict[str, object] = json.loads(done.stdout)
     return told

@@ -9,7 +9,7 @@ import pytest
 
 from llmload.domain import Outcome, Phase, RequestRecord
 from llmload.store.database import open_existing
-from tests.command import measured, write_scenario
+from tests.command import measured_apart, write_scenario
 from tests.engines.conftest import Engine
 
 pytestmark = pytest.mark.measuring
@@ -38,7 +38,7 @@ def sent(directory: Path, target: dict[str, object], synthetic: dict[str, object
         slo={"e2e": "60s"},
         gates=["error_rate <= 50%"],
     )
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=directory)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=directory)
     assert done.returncode == 0, done.stdout + done.stderr
     with open_existing(directory / "runs.db") as store:
         stored = store.load(store.find("latest"))

@@ -19,7 +19,7 @@ from llmload.store.database import open_existing
 from llmload.target.probe import probe
 from llmload.workload.plan import Plan
 from llmload.workload.tokens import counter_for
-from tests.command import measured, write_scenario
+from tests.command import measured_apart, write_scenario
 from tests.delaying_proxy import DelayingProxy
 from tests.engines.conftest import Engine
 from tests.engines.tiny_model import ANSWER_TOKENS
@@ -52,7 +52,7 @@ def applied(llama_cpp: Engine, tmp_path_factory: pytest.TempPathFactory) -> Appl
         slo={"e2e": "60s"},
         gates=["goodput >= 90%", "error_rate <= 5%"],
     )
-    command = measured("apply", str(scenario), "--store", "runs.db", cwd=directory)
+    command = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=directory)
     with open_existing(directory / "runs.db") as store:
         stored = store.load(store.find("latest"))
     assert stored.facts is not None, command.stderr
@@ -109,7 +109,7 @@ def test_the_models_tokenizer_file_counts_what_the_server_counts(llama_cpp: Engi
 
 def test_the_example_of_llama_cpp_holds_against_a_real_one(llama_cpp: Engine, tmp_path: Path) -> None:
     example = Path(__file__).parents[2] / "scenarios" / "llamacpp.yaml"
-    done = measured("apply", str(example), cwd=tmp_path, env={"LLAMACPP_URL": llama_cpp.url})
+    done = measured_apart("apply", str(example), cwd=tmp_path, env={"LLAMACPP_URL": llama_cpp.url})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS llamacpp-chat" in done.stdout
 
@@ -124,7 +124,7 @@ def the_sides(directory: Path, url: str, **changes: object) -> TwoSides:
         "gates": ["error_rate <= 5%"],
     }
     scenario = write_scenario(directory, **{**asked, **changes})
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=directory)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=directory)
     assert done.returncode == 0, done.stdout + done.stderr
     return read_sides(directory)
 
@@ -173,7 +173,7 @@ def test_conversations_of_a_file_are_answered_and_with_a_salt_never_from_the_cac
             load={"concurrency": [2], "requests": 40, "warmup": {"requests": 16}},
             gates=["error_rate <= 20%"],
         )
-        done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+        done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         with open_existing(tmp_path / "runs.db") as store:
             stored = store.load(store.find("latest"))
@@ -193,7 +193,7 @@ def test_a_row_that_the_server_has_no_room_for_is_told_before_the_load(llama_cpp
         target={"url": llama_cpp.url, "model": "tiny"},
         workload__prompts={"file": {"path": "rows.txt", "format": "prompts", "reuse": True, "output_tokens": 8}},
     )
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
     assert done.returncode == 5, done.stdout
     assert "it refuses the longest prompt of the file" in " ".join((done.stdout + done.stderr).split())
 
@@ -217,7 +217,7 @@ def test_prompts_that_share_prefixes_hit_its_cache_as_declared_and_no_further(
         gates=["error_rate <= 10%"],
         reports={"formats": ["json"]},
     )
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     with open_existing(tmp_path / "runs.db") as store:
         stored = store.load(store.find("latest"))
@@ -245,7 +245,7 @@ def test_a_conversation_keeps_its_context_and_its_cache(llama_cpp: Engine, tmp_p
         slo={"e2e": "60s"},
         gates=["error_rate <= 20%"],
     )
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     with open_existing(tmp_path / "runs.db") as store:
         stored = store.load(store.find("latest"))
@@ -295,7 +295,7 @@ def test_answers_keep_the_form_that_a_row_asks_and_have_as_many_tokens_as_the_en
         load={"concurrency": [2], "requests": 40, "warmup": {"requests": 2}},
         gates=["error_rate <= 20%"],
     )
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     with open_existing(tmp_path / "runs.db") as store:
         stored = store.load(store.find("latest"))

@@ -12,7 +12,7 @@ import pytest
 from llmload.domain import Outcome, Phase, TokenSource
 from llmload.store.database import open_existing
 from llmload.workload.tokens import counter_for
-from tests.command import llmload, measured, write_scenario
+from tests.command import llmload, measured_apart, write_scenario
 from tests.engines.conftest import Engine
 
 pytestmark = pytest.mark.measuring
@@ -33,7 +33,7 @@ def test_what_it_counts_is_what_its_tokenizer_makes_of_the_very_texts(
         load={"concurrency": [1], "requests": 30, "warmup": {"requests": 3}},
         gates=["error_rate <= 5%", "total_tps >= 1 tok/s"],
     )
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     with open_existing(tmp_path / "runs.db") as store:
         stored = store.load(store.find("latest"))
@@ -60,7 +60,7 @@ def test_synthetic_texts_are_as_long_as_asked(llama_cpp_embeddings: Engine, tmp_
         load={"concurrency": [4], "requests": 100, "warmup": {"requests": 4}},
         gates=["error_rate <= 5%"],
     )
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     with open_existing(tmp_path / "runs.db") as store:
         stored = store.load(store.find("latest"))

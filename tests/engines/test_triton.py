@@ -15,7 +15,7 @@ from llmload.errors import TargetError
 from llmload.scenario.asked import Target
 from llmload.store.database import open_existing
 from llmload.target.probe import probe
-from tests.command import llmload, measured, write_scenario
+from tests.command import llmload, measured_apart, write_scenario
 from tests.delaying_proxy import DelayingProxy
 from tests.engines.tiny_model import TinyModel
 from tests.engines.triton_server import BREAKS_AFTER, BREAKS_EVERY, Triton, serving_triton
@@ -92,7 +92,7 @@ def test_streamed_tokens_are_counted_exactly(
     model: str, source: TokenSource, triton: Triton, tiny_model: TinyModel, tmp_path: Path
 ) -> None:
     scenario = the_scenario(tmp_path, triton, model, tiny_model.tokenizer)
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     records = the_measured(tmp_path)
     assert len(records) >= 100
@@ -103,7 +103,7 @@ def test_streamed_tokens_are_counted_exactly(
 
 def test_whole_answers_come_without_their_prompt(triton: Triton, tiny_model: TinyModel, tmp_path: Path) -> None:
     scenario = the_scenario(tmp_path, triton, "whole", tiny_model.tokenizer, workload__stream=False)
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {record.output_tokens for record in the_measured(tmp_path)} == {OUTPUT_TOKENS}
 
@@ -112,7 +112,7 @@ def test_an_error_inside_a_200_is_a_failed_request_though_triton_counts_a_succes
     triton: Triton, tiny_model: TinyModel, tmp_path: Path
 ) -> None:
     scenario = the_scenario(tmp_path, triton, "breaks", tiny_model.tokenizer, gates=["error_rate <= 1%"])
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=tmp_path)
     assert done.returncode == 3, done.stdout + done.stderr
     records = the_measured(tmp_path)
     broken = [record for record in records if record.outcome is not Outcome.OK]
@@ -135,7 +135,7 @@ def the_sides(directory: Path, triton: Triton, tiny_model: TinyModel, model: str
     """Client and server of one run; its metrics have a port of their own."""
     changes = {"telemetry__server_metrics": triton.metrics_url, **changes}
     scenario = the_scenario(directory, triton, model, tiny_model.tokenizer, **changes)
-    done = measured("apply", str(scenario), "--store", "runs.db", cwd=directory)
+    done = measured_apart("apply", str(scenario), "--store", "runs.db", cwd=directory)
     assert done.returncode == 0, done.stdout + done.stderr
     return read_sides(directory)
 

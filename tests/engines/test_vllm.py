@@ -20,7 +20,7 @@ from llmload.store.analyses import analyses_of
 from llmload.store.database import open_existing
 from llmload.target.probe import probe
 from llmload.written_analysis import Close
-from tests.command import llmload, measured, start, write_scenario
+from tests.command import llmload, measured_apart, start, write_scenario
 from tests.delaying_proxy import DelayingProxy
 from tests.engines.server_process import free_ports
 from tests.engines.tiny_model import ANSWER_TOKENS, TinyModel
@@ -109,7 +109,7 @@ def test_prompts_beyond_the_context_are_told_before_any_load(vllm: str) -> None:
 
 
 def test_its_promises_are_kept(vllm: str, tmp_path: Path) -> None:
-    done = measured("apply", str(the_scenario(tmp_path, vllm)), cwd=tmp_path)
+    done = measured_apart("apply", str(the_scenario(tmp_path, vllm)), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS chat" in done.stdout
 
@@ -167,7 +167,7 @@ def test_its_counter_of_requests_agrees_with_ours(vllm: str, tmp_path: Path) -> 
 
 def the_sides(directory: Path, url: str) -> TwoSides:
     """Client and server of one run, with nothing written about telemetry."""
-    done = measured("apply", str(the_scenario(directory, url)), "--store", "runs.db", cwd=directory)
+    done = measured_apart("apply", str(the_scenario(directory, url)), "--store", "runs.db", cwd=directory)
     assert done.returncode == 0, done.stdout + done.stderr
     return read_sides(directory)
 

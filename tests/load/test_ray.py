@@ -31,7 +31,7 @@ from llmload.load.ray_worker import check_reachable
 from llmload.load.window import Window
 from llmload.progress import Progress
 from llmload.scenario.asked import Guards
-from tests.command import UNCOVERED, llmload, measured, start, write_scenario
+from tests.command import UNCOVERED, llmload, measured_apart, start, write_scenario
 from tests.load.ray_nodes import Nodes, ray_nodes
 from tests.load.windows import endpoint, window
 from tests.scripted_server import Script, ScriptedServer, stream
@@ -254,7 +254,7 @@ def test_a_scenario_on_a_cluster_is_judged_as_any_other_and_says_whose_clocks_it
     nodes: Nodes, tmp_path: Path
 ) -> None:
     path = write_scenario(tmp_path, load__engine="ray", load__address=nodes.address, load__workers="2")
-    done = measured("apply", str(path), cwd=tmp_path)
+    done = measured_apart("apply", str(path), cwd=tmp_path)
     told = " ".join(done.stdout.split())
     assert done.returncode == 0, told
     (step,) = json.loads((tmp_path / "reports/chat/result.json").read_bytes())["steps"]

@@ -23,7 +23,7 @@ from llmload.target.launch import GRACE_S, launched
 from llmload.target.place import Opened, open_target
 from llmload.target.probe import Probed, probe
 from llmload.target.server_log import TAIL_CHARACTERS, ServerLog
-from tests.command import llmload, measured, start, write_scenario
+from tests.command import llmload, measured_apart, start, write_scenario
 from tests.target.asking import a_target, a_workload
 from tests.target.openai_server import healthy, serving
 
@@ -296,7 +296,7 @@ HERE = {"PYTHONPATH": str(ROOT)}
 @pytest.mark.measuring
 def test_the_example_starts_measures_and_stops_its_server(tmp_path: Path) -> None:
     port = free_port()
-    done = measured("apply", str(ROOT / "scenarios/launch.yaml"), cwd=tmp_path, env={"PORT": str(port)})
+    done = measured_apart("apply", str(ROOT / "scenarios/launch.yaml"), cwd=tmp_path, env={"PORT": str(port)})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "waiting for the server: 0 s of 30s" in done.stderr
     assert "simulating" in (tmp_path / "reports/launch/server.log").read_text()
@@ -373,7 +373,9 @@ def test_what_it_is_given_in_secret_is_written_nowhere(tmp_path: Path) -> None:
         *("--say", "the token is $HF_TOKEN", "--api-key", "${KEY}"),
         env="{HF_TOKEN: '${TOKEN}', HF_HUB_OFFLINE: '1'}",
     )
-    done = measured("apply", path.name, "--log-level", "debug", cwd=tmp_path, env={**HERE, "TOKEN": token, "KEY": key})
+    done = measured_apart(
+        "apply", path.name, "--log-level", "debug", cwd=tmp_path, env={**HERE, "TOKEN": token, "KEY": key}
+    )
     assert done.returncode == 0, done.stdout
     assert (tmp_path / "reports/chat/server.log").read_text().startswith("the token is *** ***")
     for secret in (token, key):
