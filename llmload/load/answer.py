@@ -208,6 +208,11 @@ class Answer:
         return "".join(self.texts)
 
     @property
+    def characters(self) -> int:
+        """Of all the text that came."""
+        return sum(map(len, self.texts))
+
+    @property
     def kind_counts(self) -> tuple[int, int, int]:
         """How many text events had reasoning, answer text and tool-call text; one that had several counts for each."""
         reasoning = answer = call = 0
@@ -281,6 +286,10 @@ class Answer:
         self._has_events = True
         if text := event.thought + event.answer + event.call:
             self._note_text(event, text)
+            self._body_bytes += len(text)  # a server that heeds no max_tokens; comments are not kept
+            if self._body_bytes > MAX_BODY_BYTES:
+                self.break_off(_too_large())
+                return
             is_one = text in (event.answer, event.thought)
             if is_one and event[2:] == _NOTHING_ELSE and self._dialect.memory is None:
                 self.stencil.learn(piece, text)
@@ -325,7 +334,7 @@ class Answer:
             if self._body_bytes <= MAX_ERROR_BYTES:
                 self._body.append(piece)
         elif self._body_bytes > MAX_BODY_BYTES:
-            self.break_off(TooLargeError(f"the answer has more than {MAX_BODY_BYTES} bytes"))
+            self.break_off(_too_large())
         else:
             self._body.append(piece)
 
@@ -343,3 +352,7 @@ class Answer:
 
     def _fail_to_read(self, error: ValueError) -> None:
         self.fail(Outcome.PROTOCOL_ERROR, "JSON_PARSE_ERROR", f"an event is not what the API promises: {error}")
+
+
+def _too_large() -> TooLargeError:
+    return TooLargeError(f"the answer has more than {MAX_BODY_BYTES} bytes")

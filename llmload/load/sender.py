@@ -27,6 +27,7 @@ _LOG = logging.getLogger(__name__)
 _NO_USAGE = Usage()
 _NO_COUNTS = (None, None, None)
 _SHORTEST_SECRET = 4
+_LONGEST_SAMPLE = 2**20  # characters of an answer whose text is kept; a longer one is none, not a part of it
 
 
 class Sender:
@@ -95,6 +96,7 @@ class Sender:
         failure = attempt.failure or (answer.failure if answer else None)
         usage = (answer.usage if answer else None) or _NO_USAGE
         is_counted = usage.output_tokens is not None
+        is_sample = job.keeps_text and answer is not None and answer.characters <= _LONGEST_SAMPLE
         reasoning, said, called = answer.kind_counts if answer else _NO_COUNTS
         return RequestRecord(
             seq=job.seq,
@@ -120,7 +122,7 @@ class Sender:
             error_type=failure.error_type if failure else None,
             error_text=self._scrubbed(failure.text) if failure else None,
             retried=attempt.retried,
-            text=answer.text if answer and (job.keeps_text or not is_counted) else None,
+            text=answer.text if answer and (is_sample or not is_counted) else None,
             part=job.part,
             call_ns=answer.call_ns if answer else None,
             reasoning_events=reasoning,

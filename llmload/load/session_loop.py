@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from llmload.domain import Observation, Outcome
+from llmload.load.answer import MAX_BODY_BYTES
 from llmload.load.closed_loop import Quota, Slot, all_at_work
 from llmload.load.course import Course, Made, sleep_until
 from llmload.load.transport import now_ns
@@ -82,6 +83,8 @@ class _SessionLoop:
         for number, turn in enumerate(session.turns):
             said.extend(turn.messages)
             request, body = self._request(session, number, turn, said)
+            if number and len(body) > MAX_BODY_BYTES:  # a server that heeds no max_tokens makes it grow without an end
+                break
             due_ns += round(turn.think_s * 1e9) // 1000 * 1000
             await sleep_until(due_ns)
             if not quota.is_in_use(slot, due_ns):

@@ -14,6 +14,7 @@ from llmload.store.runs import bounded
 
 _NONE = -(2**63)
 _ROWS = 5
+_COUNTS = [0, 1, 2, 4]  # of the rows: the other one is a time, which may lie before its first event
 _MOST_REQUESTS = 2**16
 NUMBERS_OF_CONTENTS = _ROWS * _MOST_REQUESTS
 """The most that one block may hold."""
@@ -66,4 +67,6 @@ def unpack_contents(packed: bytes | None, events: Sequence[int]) -> Iterable[Con
     if packed == ANSWERS_ALONE:
         return map(_answer_alone, events)
     table = unpack(packed, NUMBERS_OF_CONTENTS).reshape(_ROWS, len(events))
+    if ((table[_COUNTS] < 0) & (table[_COUNTS] != _NONE)).any():
+        raise ValueError("an answer has less than no text of a kind")
     return (Contents(*(None if value == _NONE else value for value in row)) for row in table.T.tolist())

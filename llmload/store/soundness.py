@@ -33,6 +33,13 @@ SELECT count(DISTINCT traffic_class), coalesce(max(turn), 0),
 FROM request_kinds WHERE window = ?1
 """
 
+_LONGEST_CLASS = 200  # characters; a scenario may write 40
+_TOO_LONG = "SELECT 1 FROM request_kinds WHERE window = ? AND length(traffic_class) > ? LIMIT 1"
+_ALIEN = """
+SELECT 1 FROM request_sessions JOIN windows USING (window)
+WHERE window = ? AND seq NOT BETWEEN 0 AND last_id - first_id LIMIT 1
+"""
+
 _PACKED = (
     ("heartbeats", _LARGEST_SERIES, "SELECT heartbeats FROM windows WHERE window = ?"),
     ("details of requests", _LARGEST_TABLE, "SELECT details FROM request_gaps WHERE window = ?"),
@@ -65,6 +72,10 @@ def _fault_of_parts(connection: sqlite3.Connection, window: int) -> str:
         return "its requests are of turns, groups or sessions below 0"
     if max(classes, last_turn + 1) > MOST_PARTS:
         return f"its traffic has more than {MOST_PARTS:,} classes or turns"
+    if connection.execute(_TOO_LONG, (window, _LONGEST_CLASS)).fetchone():
+        return f"it has a class with a name of more than {_LONGEST_CLASS} characters"
+    if connection.execute(_ALIEN, (window,)).fetchone():
+        return "it has sessions of requests that are not there"
     return ""
 
 

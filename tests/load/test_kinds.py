@@ -11,6 +11,7 @@ import pytest
 from llmload.frameworks.adapter import Dialect
 from llmload.frameworks.ollama import DIALECTS as OLLAMA
 from llmload.frameworks.openai import DIALECTS
+from llmload.load import answer as answer_module
 from llmload.load.answer import Answer
 
 CHAT = DIALECTS["chat"]
@@ -104,3 +105,16 @@ def test_ollama_tells_tool_calls_whole() -> None:
     answer = read(reads, OLLAMA["chat"])
     assert answer.failure is None
     assert (answer.kind_counts, micros(answer, answer.call_ns)) == ((2, 0, 1), 3)
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [pytest.param(delta, id=name) for name, delta in (("reasoning", REASONING), ("text", ANSWER), ("a tool", NAMED))],
+)
+def test_a_stream_without_an_end_is_hung_up_on(delta: Mapping[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer_module, "MAX_BODY_BYTES", 60)
+    flood = [event(delta) * 2] * 50  # two events a read, as a flood comes
+    answer = read([*flood, STOP])
+    assert answer.failure is not None
+    assert answer.failure.error_type == "ANSWER_TOO_LARGE"
+    assert 0 < len(answer.texts) <= 31

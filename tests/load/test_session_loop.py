@@ -14,6 +14,7 @@ import pytest
 
 from llmload.domain import Ending, Observation, Outcome, Phase, RequestRecord
 from llmload.frameworks.registry import dialect_for
+from llmload.load import session_loop
 from llmload.load.answer import Answer
 from llmload.load.attempt import Attempt
 from llmload.load.course import Course
@@ -104,6 +105,20 @@ def test_only_the_answer_goes_back_and_nothing_that_was_thought(observe: Observe
         observe(conversations(server.url, concurrency=1, turns=2, requests=2, warmup=0))
         said = messages_of(server.requests[1])
     assert said[1] == {"role": "assistant", "content": "so it is"}
+
+
+@pytest.mark.parametrize(
+    ("characters", "is_kept"),
+    [pytest.param(2**20, True, id="a million"), pytest.param(2**20 + 1, False, id="one more")],
+)
+def test_an_answer_too_long_for_a_sample_is_none_in_place_of_a_part(
+    observe: Observe, characters: int, is_kept: bool
+) -> None:
+    events = [delta("a" * characters), delta("", "stop"), usage(7, 3), DONE, b""]
+    with ScriptedServer(lambda _: Script([Piece(0, head()), *(Piece(0, chunk(each)) for each in events)])) as server:
+        seen = observe(conversations(server.url, concurrency=1, turns=1, requests=1, warmup=0, keep_texts=1))
+    (record,) = (each for each in seen.records if each.phase is Phase.MEASURED)
+    assert (record.output_tokens, record.text is not None) == (3, is_kept)
 
 
 @pytest.mark.parametrize("transport", ["fast", "httpx"])
@@ -245,3 +260,21 @@ def test_who_is_answered_just_as_the_window_ends_does_not_think_on(tmp_path: Pat
     assert transport.cancelled == 1
     assert [record.outcome for record in seen.records] == [Outcome.OK, Outcome.OK]
     assert back_ns - course.end_ns < 500_000_000  # not the second that the other user would think
+
+
+def test_a_conversation_that_a_server_makes_grow_without_an_end_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_loop, "MAX_BODY_BYTES", 2_000)
+    long = [delta("much more than was asked for " * 100), delta("", "stop"), usage(7, 3), DONE, b""]
+
+    async def observed(url: str) -> Observation:
+        asked = conversations(url, turns=50, requests=6, warmup=0)
+        assert isinstance(asked.plan, SessionPlan)
+        assert isinstance(asked.pace, Slots)
+        return await observe_sessions(Course(asked, Live.make(tmp_path / "live")), asked.plan, asked.pace)
+
+    with ScriptedServer(lambda _: Script([Piece(0, head()), *(Piece(0, chunk(each)) for each in long)])) as server:
+        seen = asyncio.run(observed(server.url))
+    assert {record.part.turn for record in seen.records} == {0}
+    assert len(by_session(seen.records)) >= 6

@@ -16,6 +16,7 @@ from llmload.store.database import open_store
 from llmload.store.judgement import decided, judged
 from llmload.store.merging import merge
 from llmload.store.opening import connect
+from llmload.store.packing import pack
 from tests.cli.stored_runs import run_id_of
 from tests.store.merged import content, fill, run
 
@@ -63,7 +64,7 @@ def test_a_run_that_says_it_passed_without_a_request_is_told(alone: Path, other:
         assert decided(ours, run_id_of(3)).exit_code != 0
 
 
-BOMB = zlib.compress(bytes(2**20))
+BOMB = zlib.compress(bytes(3 * 2**20))
 
 
 @pytest.mark.parametrize(
@@ -147,6 +148,26 @@ BOMB = zlib.compress(bytes(2**20))
             "UPDATE windows SET last_id = last_id + 5 WHERE window = 6",
             "a window claims requests that are not there",
             id="a window beyond its requests",
+        ),
+        pytest.param(
+            "UPDATE request_gaps SET contents = CAST(? AS BLOB)",
+            "its contents of answers are more than",
+            id="a bomb of contents",
+        ),
+        pytest.param(
+            f"UPDATE request_gaps SET contents = x'{pack([-1] * 5 * 32).hex()}'",
+            "cannot be read",
+            id="less than no text",
+        ),
+        pytest.param(
+            "UPDATE request_kinds SET traffic_class = printf('%.*c', 201, 'a')",
+            "a class with a name of more than 200 characters",
+            id="a class whose name is a book",
+        ),
+        pytest.param(
+            "INSERT INTO request_sessions SELECT window, last_id - first_id + 1, 0 FROM windows",
+            "sessions of requests that are not there",
+            id="sessions beyond the requests",
         ),
         pytest.param("UPDATE requests SET kind = 77", "cannot be read", id="a kind that is not there"),
         pytest.param(
