@@ -96,7 +96,8 @@ class Sender:
         failure = attempt.failure or (answer.failure if answer else None)
         usage = (answer.usage if answer else None) or _NO_USAGE
         is_counted = usage.output_tokens is not None
-        is_sample = job.keeps_text and answer is not None and answer.characters <= _LONGEST_SAMPLE
+        is_short = answer is not None and answer.characters <= _LONGEST_SAMPLE
+        is_wanted = (is_short and (job.keeps_text or not is_counted)) or not (failure or is_counted)
         reasoning, said, called = answer.kind_counts if answer else _NO_COUNTS
         return RequestRecord(
             seq=job.seq,
@@ -122,7 +123,7 @@ class Sender:
             error_type=failure.error_type if failure else None,
             error_text=self._scrubbed(failure.text) if failure else None,
             retried=attempt.retried,
-            text=answer.text if answer and (is_sample or not is_counted) else None,
+            text=answer.text if answer and is_wanted else None,
             part=job.part,
             call_ns=answer.call_ns if answer else None,
             reasoning_events=reasoning,
