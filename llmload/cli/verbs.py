@@ -12,6 +12,7 @@ from llmload.cli.calibrate import calibrate
 from llmload.cli.ci import ci
 from llmload.cli.compare import compare
 from llmload.cli.convert import convert
+from llmload.cli.dataset import dataset
 from llmload.cli.export import export
 from llmload.cli.frameworks import frameworks
 from llmload.cli.gate import gate
@@ -55,6 +56,7 @@ VERBS = (
     analyze,
     simulate,
     convert,
+    dataset,
     schema,
     frameworks,
     gpu,

@@ -16,8 +16,8 @@ _FOREIGN = (
     (b"\x1f\x8b", "gzip", "Unpack it"),
     (b"PK\x03\x04", "a ZIP archive", "Unpack it"),
     (b"\x28\xb5\x2f\xfd", "Zstandard", "Unpack it"),
-    (b"PAR1", "Parquet", "Write it as JSON lines"),
-    (b"ARROW1", "Arrow", "Write it as JSON lines"),
+    (b"PAR1", "Parquet", "Write it as JSON lines: llmload dataset"),
+    (b"ARROW1", "Arrow", "Write it as JSON lines: llmload dataset"),
     (b"\xff\xfe", "UTF-16", "Save it in UTF-8"),
     (b"\xfe\xff", "UTF-16", "Save it in UTF-8"),
 )
