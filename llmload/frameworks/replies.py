@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 import orjson
 
+_TOO_MANY = 2**40
+"""Of one request: whoever claims more is not believed, and the sum of millions of such counts has 64 bits at most."""
+
 
 def document(reply: bytes | None) -> object:
     """The JSON of a reply; None where there is none."""
@@ -34,9 +37,9 @@ def word(value: object) -> str | None:
 
 def whole(value: object) -> int | None:
     """A number above 0 that counts something."""
-    return value if type(value) is int and 0 < value < 2**53 else None
+    return value if type(value) is int and 0 < value < _TOO_MANY else None
 
 
 def count(value: object) -> int | None:
     """A number that counts something, 0 included."""
-    return value if type(value) is int and 0 <= value < 2**53 else None
+    return value if type(value) is int and 0 <= value < _TOO_MANY else None

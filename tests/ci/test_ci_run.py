@@ -68,9 +68,6 @@ EMPTY = [f"--{name}=" for name in ("command", "set", "env-file", "baseline", "ar
         pytest.param(["--scenario=chat.yaml", "--fail-on=maybe"], "fail-on: 'maybe'", id="a policy that nobody knows"),
         pytest.param(["--command=rm -rf /"], "command: 'rm -rf /'", id="a command that nobody knows"),
         pytest.param(["--scenario=chat.yaml", "--shard=3/2"], "shard: '3/2' is no shard", id="a shard out of range"),
-        pytest.param(
-            ["--scenario=chat.yaml", "--shard=2/2"], "shard 2/2: has no run: there is 1 run", id="an empty shard"
-        ),
     ],
 )
 def test_inputs_that_cannot_be_still_have_outputs_and_an_outcome(
@@ -81,6 +78,14 @@ def test_inputs_that_cannot_be_still_have_outputs_and_an_outcome(
     assert (code, outputs["verdict"], outputs["exit-code"], outputs["job-code"]) == (2, "invalid", "2", "2")
     assert said in err
     assert said in told(tmp_path).entries[0].message
+
+
+def test_an_empty_shard_of_runs_is_no_green_job(tmp_path: Path) -> None:
+    """The verb that is run knows the cells of each file, and so which shard has none."""
+    write_scenario(tmp_path)
+    code, outputs, _ = asked_here(tmp_path, "--scenario=chat.yaml", "--shard=2/2")
+    assert (code, outputs["verdict"], outputs["exit-code"], outputs["job-code"]) == (2, "invalid", "2", "2")
+    assert "shard 2/2: has no run: there is 1 run" in told(tmp_path).entries[0].message
 
 
 def test_a_word_that_the_verb_does_not_know_is_told_by_a_message(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from tests.target.asking import a_target, a_workload
 
 Measured = Callable[[Window], list[RequestRecord]]
 QUICK = Simulator(prefill_tokens_per_s=1e6, decode_base_ms=1.0, decode_per_seq_ms=0.0, mean_answer_tokens=10_000)
-SPOKEN = [(name, api) for name, adapter in sorted(REGISTRY.items()) for api in adapter.dialects]
+SPOKEN = [(name, api) for name, adapter in sorted(REGISTRY.items()) for api in adapter.dialects if api != "embeddings"]
+EMBEDDING = [name for name, adapter in sorted(REGISTRY.items()) if "embeddings" in adapter.dialects]
 NATIVE = [
     ("openai", "chat"),
     ("ollama", "chat"),
@@ -61,6 +62,18 @@ def test_every_api_is_probed_and_measured(
         assert record.is_streamed is stream
         assert len(record.event_ns) == (5 if stream else 1)
         assert record.finish_reason == (None if framework == "triton" else "length")
+
+
+@pytest.mark.parametrize("framework", EMBEDDING)
+def test_embeddings_are_probed_and_measured(measured: Measured, simulator: SimulatorProcess, framework: str) -> None:
+    probed = _probed(simulator.url, framework, "embeddings", stream=False)
+    simulator.reset_truth()
+    records = measured(window(probed.endpoint, requests=4, warmup=0, keep_texts=4))
+    assert [record.outcome for record in records] == [Outcome.OK] * 4
+    assert len(simulator.truth()["requests"]) == 4
+    for record in records:
+        assert (record.text or "", record.output_tokens, record.is_streamed) == ("", 0, False)
+        assert record.input_tokens
 
 
 FAULTS = {
