@@ -5,7 +5,7 @@ BIN := .venv/bin
 # images often forbid Python to keep what it compiled: each of the tests' some hundred processes would compile all again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-pages browser coverage test-ray test-ray-losses test-engines test-office test-gpu engines check bench bench-smoke bench-soak bench-peers peers docs golden clean
+.PHONY: demo test test-load test-servers test-pages browser coverage test-ray test-ray-losses test-engines test-office test-gpu engines check bench bench-smoke bench-soak bench-peers peers docs golden clean
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -16,23 +16,29 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: .venv/installed  ## run the quickstart on the embedded simulator
 	$(BIN)/llmload apply scenarios/quickstart.yaml
 
-# where tests marked measuring may lie (tests/conftest.py holds it): to collect all others would take longer than a run
-MEASURING := tests/ci tests/cli tests/docs tests/engines tests/simulator tests/target
+# where tests marked measuring may lie, beside tests/load and tests/engines (tests/conftest.py holds it): to collect all
+# others would take longer than a run
+MEASURING := tests/ci tests/cli tests/docs tests/simulator tests/target
 
 # those that fill a core on purpose, or count what is left of memory and files
 ALONE := tests/load/test_overload.py tests/load/test_soak.py
 
-test: .venv/installed engines  ## the tests (Ray and vLLM have targets of their own); those whose subject is time run alone, since a busy machine cannot measure
+test: .venv/installed  ## the tests; those of the load, of real servers, browsers and Ray have targets of their own
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not measuring and not cluster and not losses and not engine and not page and not office and not gpu" --ignore=tests/pages
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m measuring $(MEASURING)
+
+test-load: .venv/installed  ## what is measured, against what was really sent; alone, since a busy machine cannot measure
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m measuring tests/load $(addprefix --ignore=,$(ALONE))
 	$(BIN)/python -m pytest -m measuring $(ALONE)
 
 coverage: .venv/installed engines  ## which lines the tests never reach; a third slower, and so not part of make test
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n 2 -m "not measuring and not cluster and not losses and not engine and not page and not office and not gpu" --cov --cov-report= --cov-fail-under=0
-	$(BIN)/python -m pytest -n 2 -m measuring $(MEASURING) --cov --cov-append --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -n 2 -m measuring $(MEASURING) tests/engines --cov --cov-append --cov-report= --cov-fail-under=0
 	$(BIN)/python -m pytest -m measuring tests/load --cov --cov-append
+
+test-servers: .venv/installed engines  ## against a real llama.cpp and a real Triton, on the CPU
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m measuring tests/engines
 
 test-pages: .venv/installed browser .axe/installed  ## reports in a real browser: mouse, keyboard, themes, accessibility
 	$(BIN)/python -m pytest -n 2 -m page tests/pages

@@ -16,7 +16,7 @@ settings.load_profile("shared machine")
 
 
 MEASURING = ("ci", "cli", "docs", "engines", "load", "simulator", "target")
-"""Folders of tests marked `measuring`: `make test` collects no others for them."""
+"""Folders of tests marked `measuring`: `make test` and `make test-servers` collect no others for them."""
 
 
 @pytest.hookimpl(wrapper=True)

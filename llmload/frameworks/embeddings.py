@@ -9,7 +9,7 @@ from __future__ import annotations
 import orjson
 
 from llmload.endpoint import Endpoint
-from llmload.frameworks.adapter import Dialect, Event, Usage
+from llmload.frameworks.adapter import Adapter, Dialect, Event, Usage
 from llmload.frameworks.error_body import found_error
 from llmload.frameworks.replies import count, member
 from llmload.planned import PlannedRequest
@@ -27,6 +27,11 @@ _NEEDS = (
     "Serve a model that embeds (vLLM: --runner pooling, SGLang: --is-embedding, llama.cpp: --embeddings), or delete"
     " workload.api"
 )
+
+
+def text_apis(adapter: Adapter) -> tuple[str, ...]:
+    """What `target.api` may name of a framework; embeddings are asked for by the workload."""
+    return tuple(name for name in adapter.dialects if name != EMBEDDINGS)
 
 
 def embeddings_body(endpoint: Endpoint, request: PlannedRequest) -> bytes:

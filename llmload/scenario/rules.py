@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from llmload.frameworks.embeddings import EMBEDDINGS
+from llmload.frameworks.embeddings import EMBEDDINGS, text_apis
 from llmload.frameworks.registry import REGISTRY, adapter_for
 from llmload.promises import Gate
 from llmload.promises import Slo as SloTerms
@@ -144,7 +144,7 @@ def _api(sections: Sections, root: Node) -> Iterator[Trouble]:
     target = sections.target
     if target is None or target.api is None:
         return
-    known = [name for name in adapter_for(target.framework).dialects if name != EMBEDDINGS]
+    known = text_apis(adapter_for(target.framework))
     if target.api not in (*known, EMBEDDINGS):
         message = f"{target.framework} has no API {target.api!r}"
         yield at_path(root, ("spec", "target", "api"), message, nearest(target.api, known))

@@ -7,6 +7,7 @@ import json
 from pydantic import JsonValue
 
 from llmload.errors import Problem
+from llmload.frameworks.embeddings import text_apis
 from llmload.frameworks.registry import REGISTRY, adapters
 from llmload.scenario.document.root import BaseDocument, ScenarioDocument
 from llmload.scenario.document.settings import settings_model
@@ -71,7 +72,7 @@ def _with_settings(schema: Schema) -> Schema:
     target["allOf"] = conditions
     properties = _member(target, "properties")
     _member(properties, "framework")["enum"] = list(adapters())
-    apis: list[JsonValue] = list({api: None for adapter in adapters().values() for api in adapter.dialects})
+    apis: list[JsonValue] = list({api: None for adapter in adapters().values() for api in text_apis(adapter)})
     _member(properties, "api")["anyOf"] = [{"enum": apis}, {"type": "null"}]
     return schema
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from llmload.frameworks.embeddings import text_apis
 from llmload.frameworks.registry import adapters
 from llmload.scenario.document.capacity import MOST_HEADROOM
 from llmload.scenario.document.load import DEFAULT_LADDER, DEFAULT_REQUESTS
@@ -205,7 +206,7 @@ def settings(framework: str) -> tuple[Field, ...]:
     """What may be declared of a server of this framework, `api` first."""
     schema = scenario_schema()
     adapter = adapters()[framework]
-    apis: list[JsonValue] = list(adapter.dialects)
+    apis: list[JsonValue] = list(text_apis(adapter))
     about = "Which of the framework's APIs; its usual one if not written"
     api = Field("spec.target.api", "choice", {"enum": apis}, apis[0], about, is_required=False)
     node = _settings_schema(schema, framework)
